@@ -1,0 +1,1 @@
+"""A chat model that is really several: the shared core."""

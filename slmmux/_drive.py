@@ -1,0 +1,213 @@
+"""The only waiting: `drive` runs a race on threads, `adrive` on tasks.
+
+Both are the same loop around `Race`: start what it asks for, tell it what came back, stop when it has decided.
+They know no plan, no rule and no model.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Container, Sequence
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias, TypeVar
+
+from slmmux._errors import SampleTimeoutError
+from slmmux._pool import Pool
+from slmmux._race import Race
+from slmmux._types import Decision, Draw
+
+__all__ = ["Draws", "Group", "adrive", "drive", "one_by_one"]
+
+R = TypeVar("R")
+
+Draws: TypeAlias = tuple[Draw, ...]
+Group: TypeAlias = Callable[[Sequence[Draw]], list[Draws]]
+
+# A member that swallows its cancellation must not hold the answer back longer than this.
+_GRACE_S = 5.0
+
+
+def one_by_one(draws: Sequence[Draw]) -> list[Draws]:
+    """Make one call of each draw: for members that return one completion a request."""
+    return [(draw,) for draw in draws]
+
+
+def drive(
+    race: Race[R],
+    call: Callable[[Draws], Sequence[R]],
+    *,
+    pool: Pool,
+    group: Group = one_by_one,
+    timeout: float | None = None,
+    deadline: float | None = None,
+) -> Decision[R]:
+    """Run a race on threads and return its decision.
+
+    When it returns or raises, queued calls never start; running ones cannot be stopped and end on daemon threads.
+
+    Args:
+        race: The race, not begun.
+        call: Makes one request and returns a reply for each of its draws, all of one member. Draws it returns
+            nothing for are asked again one by one.
+        pool: The threads; sharing one bounds the calls of several races together.
+        group: Which draws go in one request.
+        timeout: Seconds a call may run; after that its votes are lost.
+        deadline: Seconds until the best decision from what is in.
+
+    Raises:
+        NoAnswerError: Not one reply came.
+
+    Example:
+        >>> from slmmux._types import Answer
+        >>> race = Race({"a": 3}, read=lambda text: Answer(text, "text", text))
+        >>> drive(race, lambda draws: ["yes" for _ in draws], pool=Pool(3)).winner.answer
+        'yes'
+    """
+    arrivals: SimpleQueue[Draws] = SimpleQueue()
+    running: dict[Draws, Future[Sequence[R]]] = {}
+    watch = _Watch(timeout, deadline, wake=arrivals.put)
+
+    def start(draws: Draws) -> None:
+        def run() -> Sequence[R]:
+            watch.began(draws)
+            return call(draws)
+
+        running[draws] = future = pool.submit(run)
+        future.add_done_callback(lambda _: arrivals.put(draws))
+
+    try:
+        while True:
+            for draws in group(race.ask()):
+                start(draws)
+            if (decision := race.decision) is not None:
+                return decision
+            try:
+                draws = arrivals.get(timeout=watch.left(running))
+            except Empty:
+                draws = ()
+            if draws in running and running[draws].done():
+                for draw in _deliver(race, draws, running.pop(draws)):
+                    start((draw,))
+            for draws in watch.strike(race, running):
+                pool.abandon(running.pop(draws))
+    finally:
+        for future in running.values():
+            pool.abandon(future)
+
+
+async def adrive(
+    race: Race[R],
+    call: Callable[[Draws], Awaitable[Sequence[R]]],
+    *,
+    slots: asyncio.Semaphore,
+    group: Group = one_by_one,
+    timeout: float | None = None,  # noqa: ASYNC109 - a call's own limit, not this function's
+    deadline: float | None = None,
+) -> Decision[R]:
+    """Run a race on tasks and return its decision; the arguments and errors are those of `drive`.
+
+    When it returns, raises or is cancelled, every task it started has been cancelled and awaited.
+
+    Args:
+        race: The race, not begun.
+        call: Makes one request, as for `drive`.
+        slots: Calls at once; sharing one bounds the calls of several races together.
+        group: Which draws go in one request.
+        timeout: Seconds a call may run.
+        deadline: Seconds until the best decision from what is in.
+    """
+    arrivals: asyncio.Queue[Draws] = asyncio.Queue()
+    running: dict[Draws, asyncio.Task[Sequence[R]]] = {}
+    cancelled: list[asyncio.Task[Sequence[R]]] = []
+    watch = _Watch(timeout, deadline, wake=arrivals.put_nowait)
+
+    async def run(draws: Draws) -> Sequence[R]:
+        async with slots:
+            watch.began(draws)
+            return await call(draws)
+
+    def start(draws: Draws) -> None:
+        running[draws] = task = asyncio.create_task(run(draws))
+        task.add_done_callback(lambda _: arrivals.put_nowait(draws))
+
+    try:
+        while True:
+            for draws in group(race.ask()):
+                start(draws)
+            if (decision := race.decision) is not None:
+                return decision
+            try:
+                draws = await asyncio.wait_for(arrivals.get(), watch.left(running))
+            except TimeoutError:
+                draws = ()
+            if draws in running and running[draws].done():
+                for draw in _deliver(race, draws, running.pop(draws)):
+                    start((draw,))
+            for draws in watch.strike(race, running):
+                cancelled.append(running.pop(draws))
+                cancelled[-1].cancel()
+    finally:
+        cancelled += running.values()
+        for task in cancelled:
+            task.cancel()
+        if cancelled:
+            ended, _ = await asyncio.wait(cancelled, timeout=_GRACE_S)
+            for task in ended:
+                if not task.cancelled():
+                    task.exception()  # seen: what a call raises after the decision concerns nobody
+
+
+class _Watch:
+    """When the next call is overdue, and when the whole answer is."""
+
+    def __init__(self, timeout: float | None, deadline: float | None, wake: Callable[[Draws], None]) -> None:
+        self._timeout = timeout
+        self._end = None if deadline is None else time.monotonic() + deadline
+        self._wake = wake
+        self._begun: deque[tuple[float, Draws]] = deque()  # one limit for all: first begun, first due
+
+    def began(self, draws: Draws) -> None:
+        if self._timeout is not None:
+            self._begun.append((time.monotonic() + self._timeout, draws))
+            self._wake(draws)  # the loop waits without limit until it knows that a call has begun
+
+    def left(self, running: Container[Draws]) -> float | None:
+        """Return the seconds until something is overdue, or `None` when nothing can be."""
+        while self._begun and self._begun[0][1] not in running:
+            self._begun.popleft()
+        ends = [at for at in (self._begun[0][0] if self._begun else None, self._end) if at is not None]
+        return max(0.0, min(ends) - time.monotonic()) if ends else None
+
+    def strike(self, race: Race[Any], running: Container[Draws]) -> list[Draws]:
+        """Fail the calls that are overdue and return them; stop the race at its deadline."""
+        now = time.monotonic()
+        overdue: list[Draws] = []
+        while self._begun and self._begun[0][0] <= now:
+            _, draws = self._begun.popleft()
+            if draws in running:
+                overdue.append(draws)
+                for draw in draws:
+                    race.fail(draw, SampleTimeoutError(f"no reply within {self._timeout:g} s"))
+        if self._end is not None and now >= self._end:
+            race.stop("deadline")
+        return overdue
+
+
+def _deliver(race: Race[R], draws: Draws, outcome: "Future[Sequence[R]] | asyncio.Task[Sequence[R]]") -> Sequence[Draw]:
+    """Tell the race what a call brought; return the draws it brought nothing for, to be asked again one by one."""
+    if outcome.cancelled():
+        error: BaseException | None = asyncio.CancelledError("the member cancelled its own call")
+    else:
+        error = outcome.exception()
+    if error is None:
+        replies = outcome.result()
+        for draw, reply in zip(draws, replies, strict=False):
+            race.tell(draw, reply)
+        missing = draws[len(replies) :]
+        if len(draws) > 1 or not missing:
+            return missing
+        error = LookupError("the call returned no reply")
+    for draw in draws:
+        race.fail(draw, error)
+    return ()

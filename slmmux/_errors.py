@@ -1,0 +1,109 @@
+"""Every error this package raises on purpose.
+
+    SLMMuxError
+    ├── ArgumentError (ValueError)        something passed in cannot be used; says what to pass instead
+    │   ├── ExtractorError                an extractor that does not exist, or an answer that cannot be compared
+    │   ├── MemberError                   a member that is not a chat model, or lacks what the request needs
+    │   ├── ConfigError                   a mux.toml that cannot be read; names file and line
+    │   └── RecordingError                a recording that cannot be read; names file and line
+    ├── SampleError                       one call failed: member, index, cause
+    ├── SampleTimeoutError (TimeoutError) one call took longer than `timeout`
+    └── NoAnswerError                     every call failed; carries every SampleError
+
+`slmmux.local` adds its own branch (weights and servers), below SLMMuxError as well.
+"""
+
+from collections.abc import Iterable
+
+__all__ = [
+    "ArgumentError",
+    "ConfigError",
+    "ExtractorError",
+    "MemberError",
+    "NoAnswerError",
+    "RecordingError",
+    "SLMMuxError",
+    "SampleError",
+    "SampleTimeoutError",
+]
+
+
+class SLMMuxError(Exception):
+    """The root: `except SLMMuxError` catches whatever this package raises on purpose."""
+
+
+class ArgumentError(SLMMuxError, ValueError):
+    """Something passed in cannot be used."""
+
+
+class ExtractorError(ArgumentError):
+    """An extractor that does not exist, or an answer that cannot be compared."""
+
+
+class MemberError(ArgumentError):
+    """A member that is not a chat model, or lacks what the request needs."""
+
+
+class ConfigError(ArgumentError):
+    """A configuration file that cannot be read."""
+
+
+class RecordingError(ArgumentError):
+    """A recording that cannot be read."""
+
+
+class SampleError(SLMMuxError):
+    """One call failed.
+
+    Attributes:
+        model: The member's label.
+        index: The sample's index.
+        cause: What the call raised.
+    """
+
+    def __init__(self, model: str, index: int, cause: BaseException) -> None:
+        super().__init__(model, index, cause)
+        self.model = model
+        self.index = index
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"{self.model}[{self.index}]: {quote(self.cause)}"
+
+
+class SampleTimeoutError(SLMMuxError, TimeoutError):
+    """One call took longer than `timeout`."""
+
+
+class NoAnswerError(SLMMuxError):
+    """Not one reply came: every call failed, or none came back before the deadline.
+
+    Attributes:
+        errors: One `SampleError` for each failed call, in rank and index order.
+    """
+
+    def __init__(self, errors: Iterable[SampleError], why: str = "every call failed") -> None:
+        self.errors = tuple(errors)
+        self.why = why
+        super().__init__(self.errors, why)
+
+    def __str__(self) -> str:
+        """Each cause once, with the members it struck: ten equal refusals are one line."""
+        struck: dict[str, list[str]] = {}
+        for error in self.errors:
+            models = struck.setdefault(quote(error.cause), [])
+            if error.model not in models:
+                models.append(error.model)
+        causes = "".join(f"\n  {', '.join(models)}: {cause}" for cause, models in struck.items())
+        return f"no member replied: {self.why} ({len(self.errors)} failed){causes}"
+
+
+def quote(error: BaseException) -> str:
+    """Return an error as `Type: text`, the way a traceback ends.
+
+    Example:
+        >>> quote(KeyError("x"))
+        "KeyError: 'x'"
+    """
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,85 @@
+"""Daemon threads, at most `limit` calls at once, that never hold anyone up.
+
+`concurrent.futures.ThreadPoolExecutor` is the road not taken: it joins its threads at interpreter exit, so one hanging
+call would keep the process alive, and a hung call would hold its place for ever.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+__all__ = ["Pool"]
+
+T = TypeVar("T")
+
+
+class Pool:
+    """Runs calls on daemon threads, `limit` at a time, the rest queued in order.
+
+    Args:
+        limit: Calls at once, at least 1.
+
+    Example:
+        >>> Pool(2).submit(lambda: 6 * 7).result()
+        42
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._queue: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._busy: set[Future[Any]] = set()
+
+    def submit(self, call: Callable[[], T]) -> Future[T]:
+        """Queue a call; it runs in a copy of the caller's context, and `cancel()` withdraws it while queued."""
+        future: Future[T] = Future()
+        context = copy_context()
+        with self._lock:
+            self._queue.append((future, lambda: context.run(call)))
+        self._start()
+        return future
+
+    def abandon(self, future: Future[Any]) -> None:
+        """Withdraw a queued call, or give a running one's place to the next: a thread cannot be stopped."""
+        if not future.cancel():
+            self._leave(future)
+
+    def _start(self) -> None:
+        job = self._next()
+        if job is not None:
+            threading.Thread(target=self._work, args=job, name="slmmux-sample", daemon=True).start()
+
+    def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
+        with self._lock:
+            while self._queue and len(self._busy) < self._limit:
+                future, call = self._queue.popleft()
+                if future.set_running_or_notify_cancel():
+                    self._busy.add(future)
+                    return future, call
+            return None
+
+    def _leave(self, future: Future[Any]) -> None:
+        with self._lock:
+            held = future in self._busy
+            self._busy.discard(future)
+        if held:
+            self._start()
+
+    def _work(self, future: Future[Any], call: Callable[[], Any]) -> None:
+        job: tuple[Future[Any], Callable[[], Any]] | None = (future, call)
+        while job is not None:
+            future, call = job
+            try:
+                result = call()
+            except BaseException as error:  # noqa: BLE001 - whatever a member raises belongs to who waits for it
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+            with self._lock:
+                if future not in self._busy:
+                    return  # abandoned: another thread has the place
+                self._busy.remove(future)
+            job = self._next()

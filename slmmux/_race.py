@@ -1,0 +1,200 @@
+"""The decision as a sans-IO state machine: ask for draws, be told what came back, decide.
+
+`Race` never calls a model, sleeps, awaits, locks or reads a clock. A driver asks it what to draw, draws that
+however it likes, and tells it what came back; see `_drive` for threads and tasks, `recording` for files.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, Literal, TypeVar, get_args
+
+from slmmux._errors import ArgumentError, NoAnswerError, SampleError
+from slmmux._settled import settled
+from slmmux._types import Answer, Decision, Draw, Reason, Sample
+from slmmux._vote import Tally, choose
+
+__all__ = ["Plan", "Race", "Wait", "check_samples"]
+
+R = TypeVar("R")
+
+Plan = Literal["parallel", "cascade"]
+Wait = Literal["settled", "exhausted"]
+
+# A plan is the order of asking, as stages: the next stage is asked when the last is in and nothing is settled.
+# It knows no rule. Within a stage the members take turns, so that servers side by side all have work.
+_STAGES: dict[Plan, Callable[[Mapping[str, int]], list[list[str]]]] = {
+    "parallel": lambda samples: [list(samples)],
+    "cascade": lambda samples: [[model] for model in samples],
+}
+
+
+class Race(Generic[R]):
+    """One question's race between members.
+
+    Args:
+        samples: k by member label, in rank order, best first.
+        read: Reads the answer of a reply; `None` when there is none. A reply it raises on counts as failed.
+        plan: "parallel" asks everything at once; "cascade" the best-ranked member first and the next only while
+            the outcome is open. Neither changes (model, answer).
+        wait: "settled" decides once no outstanding sample can change (model, answer); "exhausted" when every
+            planned sample has come back, which gives the exact confidence.
+
+    Raises:
+        ArgumentError: No members, a k below 1, or an unknown plan or wait.
+
+    Example:
+        >>> race = Race({"qwen": 2, "phi": 2}, read=lambda text: Answer(text, "text", text))
+        >>> race.ask()[:2]
+        [Draw(model='qwen', index=0), Draw(model='phi', index=0)]
+        >>> race.tell(Draw("qwen", 0), "4")
+        >>> race.decision is None
+        True
+        >>> race.tell(Draw("qwen", 1), "4")  # unanimous and ranked first: nothing can overturn it
+        >>> race.decision.winner.answer, race.decision.reason, len(race.decision.unused)
+        ('4', 'settled', 2)
+    """
+
+    def __init__(
+        self,
+        samples: Mapping[str, int],
+        read: Callable[[R], Answer | None],
+        *,
+        plan: Plan = "parallel",
+        wait: Wait = "settled",
+    ) -> None:
+        check_samples(samples)
+        _check("plan", plan, get_args(Plan))
+        _check("wait", wait, get_args(Wait))
+        self._read = read
+        self._wait = wait
+        self._tallies = {model: Tally(model, k) for model, k in samples.items()}
+        self._stages = [_in_turns(stage, samples) for stage in _STAGES[plan](samples)]
+        self._asked: set[Draw] = set()  # asked and not back
+        self._samples: dict[Draw, Sample[R]] = {}
+        self._stopped: Reason | None = None
+        self._decision: Decision[R] | None = None
+
+    def ask(self) -> list[Draw]:
+        """Return the draws to start now; each is returned once, none once the race is decided."""
+        if self._asked or not self._stages or self._over() is not None:
+            return []
+        stage = self._stages.pop(0)
+        self._asked.update(stage)
+        return stage
+
+    def tell(self, draw: Draw, reply: R) -> None:
+        """Take the reply for a draw that was asked.
+
+        Raises:
+            ArgumentError: The draw was not asked, or is already in.
+        """
+        try:
+            answer = self._read(reply)
+        except Exception as error:  # noqa: BLE001 - an extractor's fault costs the vote, never the answer
+            self.fail(draw, error)
+        else:
+            self._take(Sample(draw, reply=reply, answer=answer))
+
+    def fail(self, draw: Draw, error: BaseException) -> None:
+        """Take the failure of a draw that was asked: it costs this vote and nothing else.
+
+        Raises:
+            ArgumentError: The draw was not asked, or is already in.
+        """
+        self._take(Sample(draw, error=error))
+
+    def stop(self, reason: Reason) -> None:
+        """End the race with what is in: a deadline or a budget is one more reason to stop."""
+        if self._stopped is None and self._decision is None:
+            self._stopped = reason
+
+    @property
+    def errors(self) -> tuple[SampleError, ...]:
+        """The failed calls so far, in rank and index order."""
+        return tuple(SampleError(s.draw.model, s.draw.index, s.error) for s in self._ordered() if s.error is not None)
+
+    @property
+    def decision(self) -> Decision[R] | None:
+        """The decision, or `None` while more samples are needed; once made it never changes.
+
+        Raises:
+            NoAnswerError: The race is over and not one reply came.
+        """
+        if self._decision is None and (reason := self._over()) is not None:
+            self._decision = self._decide(reason)
+        return self._decision
+
+    def _take(self, sample: Sample[R]) -> None:
+        if sample.draw not in self._asked:
+            what = "is already in" if sample.draw in self._samples else "was never asked"
+            raise ArgumentError(f"{sample.draw} {what}; tell a race only what its ask() returned, once")
+        if self._over() is not None:
+            return  # late: the race is over, and a decision never changes
+        self._asked.remove(sample.draw)
+        self._samples[sample.draw] = sample
+        self._tallies[sample.draw.model].add(sample)
+
+    def _over(self) -> Reason | None:
+        if self._stopped is not None:
+            return self._stopped
+        tallies = list(self._tallies.values())
+        if not any(t.outstanding for t in tallies):
+            return "exhausted"
+        return "settled" if self._wait == "settled" and settled(tallies) else None
+
+    def _decide(self, reason: Reason) -> Decision[R]:
+        votes = tuple(t.vote() for t in self._tallies.values())
+        ordered = self._ordered()
+        winner, decided_by = choose(votes)
+        best = self._tallies[winner.model].best
+        spoken = next(
+            (
+                s
+                for s in ordered
+                if s.error is None and s.draw.model == winner.model and (best is None or s.answer == best.answer)
+            ),
+            None,
+        )
+        if spoken is None:
+            raise NoAnswerError(self.errors, "every call failed" if reason == "exhausted" else f"{reason} reached")
+        return Decision(
+            winner=winner,
+            votes=votes,
+            reply=spoken.reply,  # type: ignore[arg-type]  # a sample without an error has a reply
+            sample=spoken.draw,
+            decided_by=decided_by,
+            reason=reason,
+            samples=ordered,
+            unused=tuple(
+                draw
+                for t in self._tallies.values()
+                for i in range(t.of)
+                if (draw := Draw(t.model, i)) not in self._samples
+            ),
+        )
+
+    def _ordered(self) -> tuple[Sample[R], ...]:
+        rank = {model: i for i, model in enumerate(self._tallies)}
+        return tuple(sorted(self._samples.values(), key=lambda s: (rank[s.draw.model], s.draw.index)))
+
+
+def check_samples(samples: Mapping[str, int]) -> None:
+    """Refuse a race that could not be run.
+
+    Raises:
+        ArgumentError: No members, or a k that is not a whole number of at least 1.
+    """
+    if not samples:
+        raise ArgumentError("no members: a race needs at least one model, found none; pass models={label: model}")
+    for model, k in samples.items():
+        if not isinstance(k, int) or isinstance(k, bool) or k < 1:
+            raise ArgumentError(f"samples for {model!r} must be a whole number of at least 1, found {k!r}")
+
+
+def _in_turns(models: list[str], samples: Mapping[str, int]) -> list[Draw]:
+    longest = max(samples[model] for model in models)
+    return [Draw(model, i) for i in range(longest) for model in models if i < samples[model]]
+
+
+def _check(name: str, value: Any, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ArgumentError(f"{name}={value!r} does not exist; choose one of {', '.join(map(repr, known))}")

@@ -1,0 +1,34 @@
+"""What every test stands on: no test reaches beyond loopback."""
+
+import ipaddress
+import socket
+
+import pytest
+
+_connect = socket.socket.connect
+_resolve = socket.getaddrinfo
+
+
+def _loopback(host: object) -> bool:
+    if host in {"localhost", "", None}:
+        return True
+    try:
+        return ipaddress.ip_address(str(host)).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(self: socket.socket, address: object) -> None:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not _loopback(address[0]):
+            raise AssertionError(f"a test tried to reach {address!r}; tests stay on loopback")
+        return _connect(self, address)
+
+    def getaddrinfo(host: object, *args: object, **kwargs: object) -> object:
+        if not _loopback(host):
+            raise socket.gaierror(f"a test tried to look up {host!r}; tests stay on loopback")
+        return _resolve(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
