@@ -89,11 +89,11 @@ def drive(
             if draws in running and running[draws].done():
                 for draw in _deliver(race, draws, running.pop(draws)):
                     start((draw,))
-            for draws in watch.strike(race, running):
-                pool.abandon(running.pop(draws))
+            overdue = watch.strike(race, running)
+            if race.decision is None:  # else all go together below, and no place given up starts a queued one
+                pool.abandon(*map(running.pop, overdue))
     finally:
-        for future in running.values():
-            pool.abandon(future)
+        pool.abandon(*running.values())
 
 
 async def adrive(

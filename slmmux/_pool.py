@@ -42,15 +42,22 @@ class Pool:
         self._start()
         return future
 
-    def abandon(self, future: Future[Any]) -> None:
-        """Withdraw a queued call, or give a running one's place to the next: a thread cannot be stopped."""
-        if not future.cancel():
+    def abandon(self, *futures: Future[Any]) -> None:
+        """Withdraw queued calls, and give the places of running ones to the next: a thread cannot be stopped."""
+        # All that are queued are withdrawn before a place is given up, which would start one of them.
+        for future in [future for future in futures if not future.cancel()]:
             self._leave(future)
 
     def _start(self) -> None:
-        job = self._next()
-        if job is not None:
-            threading.Thread(target=self._work, args=job, name="slmmux-sample", daemon=True).start()
+        while (job := self._next()) is not None:
+            try:
+                threading.Thread(target=self._work, args=job, name="slmmux-sample", daemon=True).start()
+            except RuntimeError as error:  # the system has no thread left: that costs this call, not its place
+                job[0].set_exception(error)
+                with self._lock:
+                    self._busy.discard(job[0])
+            else:
+                return
 
     def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
         with self._lock:

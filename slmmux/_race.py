@@ -104,8 +104,12 @@ class Race(Generic[R]):
 
     def stop(self, reason: Reason) -> None:
         """End the race with what is in: a deadline or a budget is one more reason to stop."""
-        if self._stopped is None and self._decision is None:
+        if self._over() is None:  # what is settled stays settled
             self._stopped = reason
+
+    def sample(self, draw: Draw) -> Sample[R] | None:
+        """Return what came back for a draw, or `None` while nothing has."""
+        return self._samples.get(draw)
 
     @property
     def errors(self) -> tuple[SampleError, ...]:

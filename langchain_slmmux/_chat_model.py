@@ -1,0 +1,564 @@
+"""SLMMuxChatModel: a LangChain chat model whose members are chat models."""
+
+import asyncio
+import difflib
+import json
+import threading
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Literal, Self, cast
+from weakref import WeakKeyDictionary
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.language_models.model_profile import ModelProfile
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, SystemMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
+from typing_extensions import override
+
+from langchain_slmmux._handover import Handover
+from langchain_slmmux._members import Member, code_identity, label_models, make_members, unwrap
+from langchain_slmmux._messages import as_chunk, final_message, with_usage
+from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools
+from langchain_slmmux._sampling import Reply, Sampling
+from langchain_slmmux._secrets import secrets_of, strike
+from langchain_slmmux._structured import Structured, kept
+from langchain_slmmux._tracing import Traces
+from slmmux import ArgumentError, Decision, Pool, Race, adrive, answers, drive
+from slmmux._race import Plan, Wait, check_samples
+from slmmux._record import record
+from slmmux.config import Config
+
+__all__ = ["SLMMuxChatModel"]
+
+# Set while stream() or astream() waits for its one chunk: then every handler is owed a token, not only those that
+# declare themselves streaming.
+_streamed: ContextVar[bool] = ContextVar("slmmux_streamed", default=False)
+
+# Where astream() takes the message over while the run is still open: an event stream drops what comes after its end.
+_handover: ContextVar["Handover | None"] = ContextVar("slmmux_handover", default=None)
+
+
+class SLMMuxChatModel(BaseChatModel):
+    """A chat model that is really several small ones: the one that agrees most with itself answers.
+
+    Each member is sampled k times in parallel, an answer is read out of every sample, and the reply of the member whose
+    most frequent answer has the highest share of its k samples is returned (SLM-MUX, arXiv 2510.05077, Algorithm 1).
+
+    Args:
+        models: Chat models, or bindings of them, by label; or a list, labelled by the models' own names.
+        samples: k, the samples a member; one number or {label: k}.
+        temperature: `None` leaves the members' own; a number or {label: number} is set on copies of them.
+        extract: An extractor's name ("auto", "boxed", "number", "choice", "json", "text"), or a callable:
+            text -> answer, or `None` where there is none.
+        accuracies: Validation accuracy by label, 0 to 1: the tie-break. Without it the given order is the rank.
+        plan: "parallel" asks everything at once; "cascade" the best-ranked member first and the next only while the
+            outcome is open. Neither changes (model, answer).
+        wait: "settled" answers once no outstanding sample can change (model, answer); "exhausted" waits for all, which
+            gives the exact confidence.
+        max_concurrency: Calls at once over the whole mux, batches included.
+        timeout: Seconds a call may take before its votes are lost.
+        deadline: Seconds until the best answer from what is in.
+        trace_samples: Whether each sample is a run of its own below the mux's.
+        system_prompt: Put in front of every request that has no system message.
+        max_tokens: Set on copies of the members that have it.
+        max_retries: Set on copies of the members that have it.
+        stop: Stop sequences where the call gives none.
+
+    Raises:
+        ArgumentError: No members, k < 1, an unknown label, an accuracy outside 0..1, an unknown option.
+        MemberError: A member that is not a chat model, or a temperature it does not take.
+        NoAnswerError: At call time, when no member replied; carries every cause.
+
+    The message's `response_metadata["slmmux"]` is the record of the decision, its `usage_metadata` the whole cost.
+
+    Example:
+        >>> from langchain_core.language_models import FakeListChatModel
+        >>> mux = SLMMuxChatModel(
+        ...     models={"sure": FakeListChatModel(responses=["4"]), "unsure": FakeListChatModel(responses=["4", "5"])},
+        ...     samples=2,
+        ... )
+        >>> message = mux.invoke("2 + 2?")
+        >>> message.text, message.response_metadata["slmmux"]["model"]
+        ('4', 'sure')
+    """
+
+    models: dict[str, Any] = Field(exclude=True, repr=False)
+    samples: int | dict[str, int] = 3
+    temperature: float | dict[str, float] | None = None
+    extract: str | Callable[[str], Any] = Field(default="auto", exclude=True, repr=False)
+    accuracies: dict[str, float] | None = None
+    plan: Plan = "parallel"
+    wait: Wait = "settled"
+    max_concurrency: int = 64
+    timeout: float | None = None
+    deadline: float | None = None
+    trace_samples: bool = True
+    system_prompt: str | None = None
+    max_tokens: int | None = None
+    max_retries: int | None = None
+    stop: list[str] | None = None
+    streaming: bool | None = None
+    api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
+
+    _members: dict[str, Member] = PrivateAttr(default_factory=dict)
+    _structured: Structured | None = PrivateAttr(default=None)
+    _pool: Pool = PrivateAttr()
+    _slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = PrivateAttr(
+        default_factory=WeakKeyDictionary
+    )
+    _slots_lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+
+    # --- construction -------------------------------------------------------------------------------------------
+
+    @model_validator(mode="before")
+    @classmethod
+    def _warn_unknown(cls, values: Any) -> Any:
+        """Say what would be dropped without a word: `Serializable` ignores keywords it does not know."""
+        if not isinstance(values, dict):
+            return values
+        known = {*cls.model_fields, *(f.alias for f in cls.model_fields.values() if f.alias)}
+        for name in values:
+            if name not in known and not name.startswith("_"):
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}"
+                warnings.warn(f"SLMMuxChatModel does not know {name!r} and ignores it{hint}", stacklevel=3)
+        if values.get("api_key") is not None:
+            warnings.warn("SLMMuxChatModel uses no api_key: each member carries its own", stacklevel=3)
+        return values
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _label(cls, models: Any) -> dict[str, Any]:
+        labelled = label_models(models)
+        for label, model in labelled.items():
+            unwrap(label, model)
+        return labelled
+
+    @field_validator("extract")
+    @classmethod
+    def _check_extract(cls, extract: str | Callable[[str], Any]) -> str | Callable[[str], Any]:
+        answers.reader(extract)
+        return extract
+
+    @model_validator(mode="after")
+    def _prepare(self) -> Self:
+        self._make_members()
+        return self
+
+    def _make_members(self) -> None:
+        samples = self._by_label("samples", self.samples)
+        check_samples(samples)
+        if self.accuracies is not None:
+            self._check_accuracies(self.accuracies)
+        for name in ("max_concurrency", "timeout", "deadline"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ArgumentError(f"{name} must be above 0, found {value!r}; leave it out for the default")
+        settings = {"max_tokens": self.max_tokens, "max_retries": self.max_retries}
+        members = make_members(
+            self.models,
+            samples=samples,
+            temperature={}
+            if self.temperature is None
+            else self._by_label("temperature", self.temperature, partly=True),
+            settings={name: value for name, value in settings.items() if value is not None},
+        )
+        accuracies = self.accuracies or {}
+        rank = sorted(members, key=lambda label: -accuracies.get(label, 0.0))
+        self._members = {label: members[label] for label in rank}
+        self._pool = Pool(self.max_concurrency)
+
+    def _by_label(self, name: str, value: Any, *, partly: bool = False) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            return dict.fromkeys(self.models, value)
+        self._check_labels(name, value)
+        if not partly and (missing := [label for label in self.models if label not in value]):
+            raise ArgumentError(f"{name} does not name {', '.join(map(repr, missing))}; give every member a value")
+        return dict(value)
+
+    def _check_labels(self, name: str, labels: Mapping[str, Any]) -> None:
+        for label in labels:
+            if label not in self.models:
+                near = difflib.get_close_matches(str(label), self.models, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"the members are {', '.join(map(repr, self.models))}"
+                raise ArgumentError(f"{name} names {label!r}, which is no member; {hint}")
+
+    def _check_accuracies(self, accuracies: Mapping[str, float]) -> None:
+        for label, accuracy in self._by_label("accuracies", accuracies).items():
+            if not 0 <= accuracy <= 1:
+                raise ArgumentError(
+                    f"accuracies[{label!r}] must be between 0 and 1, found {accuracy!r}; 75 % is written 0.75"
+                )
+
+    @override
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        copied = super().model_copy(update=dict(update or {}), deep=deep)
+        if update and not set(update) <= {"cache", "disable_streaming", "callbacks", "tags", "metadata", "verbose"}:
+            copied._make_members()
+        return copied
+
+    # --- what LangChain asks a model about itself -----------------------------------------------------------------
+
+    @property
+    @override
+    def _llm_type(self) -> str:
+        return "slmmux"
+
+    @property
+    @override
+    def _identifying_params(self) -> dict[str, Any]:
+        extract = self.extract if isinstance(self.extract, str) else code_identity(self.extract)
+        return {
+            "members": {label: member.identity for label, member in self._members.items()},
+            "samples": self.k,
+            "extract": extract,
+            "plan": self.plan,
+            "wait": self.wait,
+            "deadline": self.deadline,
+            "system_prompt": self.system_prompt,
+        }
+
+    @override
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        schema = self._structured.identity if self._structured else None
+        key = {"slmmux": self._identifying_params, "stop": stop or self.stop, "schema": schema}
+        key["kwargs"] = strike(kwargs, secrets_of(kwargs))
+        return json.dumps(key, sort_keys=True, ensure_ascii=False, default=code_identity)
+
+    @override
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        params = super()._get_invocation_params(stop=stop, **kwargs)
+        return cast("dict[str, Any]", strike(params, secrets_of(kwargs)))
+
+    @override
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = LangSmithParams(ls_provider="slmmux", ls_model_type="chat", ls_model_name="+".join(self.models))
+        if stop:
+            params["ls_stop"] = stop
+        return params
+
+    @override
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        """Return what every member can do: flags that all have, the least of the limits."""
+        profiles = [unwrap(label, model)[0].profile for label, model in self.models.items()]
+        if not all(profiles):
+            return None
+        first, *others = cast("list[dict[str, Any]]", profiles)
+        shared: dict[str, Any] = {}
+        for name, value in first.items():
+            values = [value, *(other.get(name) for other in others)]
+            if all(isinstance(v, bool) for v in values):
+                shared[name] = all(values)
+            elif all(isinstance(v, int) for v in values):
+                shared[name] = min(values)
+            elif all(v == value for v in values):
+                shared[name] = value
+        return cast("ModelProfile", shared)
+
+    @override
+    def get_num_tokens(self, text: str) -> int:
+        """Return the most tokens any member counts in a text: what fits for all."""
+        return self._most(lambda model: model.get_num_tokens(text))
+
+    @override
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        """Return the most tokens any member counts in messages."""
+        return self._most(lambda model: model.get_num_tokens_from_messages(messages, tools))
+
+    def _most(self, count: Callable[[BaseChatModel], int]) -> int:
+        counts: list[int] = []
+        faults: list[Exception] = []
+        for member in self._members.values():
+            try:
+                counts.append(count(member.model))
+            except Exception as error:  # noqa: BLE001 - a member without a tokenizer does not silence the others
+                faults.append(error)
+        if not counts:
+            raise faults[0]
+        return max(counts)
+
+    def __repr__(self) -> str:
+        k = self.k
+        return f"SLMMuxChatModel({', '.join(f'{label} x {k[label]}' for label in self._members)})"
+
+    __str__ = __repr__
+
+    # --- asking ---------------------------------------------------------------------------------------------------
+
+    @override
+    def invoke(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        return with_usage(super().invoke(input, config, stop=stop, **kwargs))
+
+    @override
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        return with_usage(await super().ainvoke(input, config, stop=stop, **kwargs))
+
+    @override
+    def stream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> Iterator[AIMessageChunk]:
+        """Stream the winner as one chunk: who speaks is known only when it is decided.
+
+        `_stream` is not implemented on purpose: it gets no run manager, so its samples could not be traced.
+        """
+        with _streaming():
+            message = self.invoke(input, config, stop=stop, **kwargs)
+        yield as_chunk(message)
+
+    @override
+    async def astream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        handover = Handover()
+        with _streaming():
+            token = _handover.set(handover)
+            whole = asyncio.ensure_future(self.ainvoke(input, config, stop=stop, **kwargs))
+            _handover.reset(token)
+        try:
+            message = await handover.message(whole)
+            if message is not None:
+                yield as_chunk(with_usage(message))
+                handover.taken.set()
+                await whole
+            else:  # out of a cache: no sample was drawn
+                yield as_chunk(await whole)
+        finally:
+            whole.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await whole
+
+    @override
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        request, sampling, race = self._begin(messages, stop, run_manager, kwargs)
+        try:
+            decision = drive(
+                race, sampling.call, pool=self._pool, group=sampling.group, timeout=self.timeout, deadline=self.deadline
+            )
+        finally:
+            sampling.close(race)
+        message = self._message(decision, request, sampling.traces.usage, run_manager)
+        if run_manager is not None and _wants_tokens(run_manager):
+            run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    @override
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        request, sampling, race = self._begin(messages, stop, run_manager, kwargs)
+        try:
+            decision = await adrive(
+                race,
+                lambda draws: sampling.acall(draws, race),
+                slots=self._loop_slots(),
+                group=sampling.group,
+                timeout=self.timeout,
+                deadline=self.deadline,
+            )
+        except asyncio.CancelledError as error:
+            if run_manager is not None:
+                await run_manager.on_llm_error(error)  # agenerate() leaves a cancelled run open
+            raise
+        finally:
+            await sampling.aclose(race)
+        message = self._message(decision, request, sampling.traces.usage, run_manager)
+        if run_manager is not None and _wants_tokens(run_manager):
+            await run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
+        if (handover := _handover.get()) is not None:
+            await handover.give(message)
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _stream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[Any]:
+        """Give the v3 event stream its source: the decided message as one lifecycle."""
+        message = self._generate(messages, stop, run_manager, **kwargs).generations[0].message
+        yield from _to_events(message)
+
+    async def _astream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[Any]:
+        result = await self._agenerate(messages, stop, run_manager, **kwargs)
+        for event in _to_events(result.generations[0].message):
+            yield event
+
+    def _begin(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
+        kwargs: dict[str, Any],
+    ) -> tuple[Request, Sampling, Race[Reply]]:
+        request = Request.build(self._members, kwargs, self.extract, self._structured)
+        if self.system_prompt and not any(isinstance(m, SystemMessage) for m in messages):
+            messages = [SystemMessage(self.system_prompt), *messages]
+        traces = Traces(run_manager if self.trace_samples else None)
+        sampling = Sampling(request.asked, messages, stop or self.stop, traces, self._pool)
+        return request, sampling, Race(self.k, request.read, plan=self.plan, wait=self.wait)
+
+    def _message(
+        self,
+        decision: Decision[Reply],
+        request: Request,
+        usage: Mapping[str, int],
+        run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
+    ) -> AIMessage:
+        winner = decision.reply.message
+        name = winner.response_metadata.get("model_name") or winner.response_metadata.get("model")
+        message = final_message(
+            winner,
+            record(decision, plan=self.plan, extractor=request.extractor, usage=usage),
+            model_name=name if isinstance(name, str) and name else decision.winner.model,
+            message_id=f"lc_run--{run_manager.run_id}" if run_manager else None,
+            additional=kept(winner) if self._structured else {},
+        )
+        # Traced samples carry their own usage: on the mux's run as well it would be counted twice.
+        return message if self.trace_samples and run_manager else with_usage(message)
+
+    @property
+    def k(self) -> dict[str, int]:
+        """The samples of each member, by label in rank order."""
+        samples = self.samples
+        return {label: samples[label] if isinstance(samples, Mapping) else samples for label in self._members}
+
+    def _loop_slots(self) -> asyncio.Semaphore:
+        with self._slots_lock:
+            return self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self.max_concurrency))
+
+    # --- tools and schemas ----------------------------------------------------------------------------------------
+
+    @override
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: dict[str, Any] | str | bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Bind tools to every member, each in its own way; the calls are voted on by name and arguments.
+
+        Raises:
+            MemberError: A member cannot bind them; names it.
+        """
+        dicts = [convert_to_openai_tool(tool) for tool in tools]
+        options: dict[str, Any] = {k: kwargs[k] for k in TOOL_OPTIONS if k in kwargs}
+        bind_tools(self._members, dicts, tool_choice, options)  # refuse now, not at the first call
+        choice = {} if tool_choice is None else {"tool_choice": tool_choice}
+        return self.bind(tools=dicts, **choice, **kwargs)
+
+    @override
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        method: Literal["function_calling", "json_mode", "json_schema"] | None = None,
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Return a runnable that gives the schema's value, voted on as canonical JSON.
+
+        Each member asks in its own way (`method=None`: its own default) and parses its own reply; a sample whose reply
+        does not parse abstains.
+
+        Raises:
+            MemberError: A member cannot do it; names it and gives its reason.
+        """
+        given = {"method": method, "strict": strict}
+        options = {**{k: v for k, v in given.items() if v is not None}, **kwargs}
+        derived = self.model_copy()
+        derived._structured = structured = Structured.bind(self._members, schema, options)
+        shown = {"kwargs": {"method": method or "function_calling", "strict": strict}, "schema": schema}
+
+        def parse(message: AIMessage) -> Any:
+            result = structured.parse(message.response_metadata["slmmux"]["model"], message)
+            if include_raw:
+                return {**result, "raw": message}
+            if result["parsing_error"] is not None:
+                raise result["parsing_error"]
+            return result["parsed"]
+
+        return derived.bind(ls_structured_output_format=shown) | RunnableLambda(parse)
+
+    @classmethod
+    def from_config(cls, source: str | Path | Config, **options: Any) -> Self:
+        """Return the mux a `mux.toml` describes; `options` are this class's own arguments and come first.
+
+        Raises:
+            ConfigError: The file cannot be read; names the line.
+        """
+        from langchain_slmmux._from_config import arguments  # noqa: PLC0415 - brings the provider's package with it
+
+        return cls(**{**arguments(source), **options})
+
+
+@contextmanager
+def _streaming() -> Iterator[None]:
+    token = _streamed.set(True)
+    try:
+        yield
+    finally:
+        _streamed.reset(token)
+
+
+def _wants_tokens(run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun) -> bool:
+    # LangChain's own mark of a streaming handler is a private protocol with this method.
+    return _streamed.get() or any(hasattr(h, "tap_output_iter") for h in run_manager.handlers)
+
+
+def _to_events(message: BaseMessage) -> Iterator[Any]:
+    # Private in langchain-core, and the only way to give the v3 protocol a message that was never streamed.
+    from langchain_core.language_models._compat_bridge import message_to_events  # noqa: PLC0415
+
+    yield from message_to_events(message, message_id=message.id)

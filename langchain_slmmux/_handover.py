@@ -1,0 +1,26 @@
+"""A message on its way from the call that decided it to the stream that yields it, while the call's run is open."""
+
+import asyncio
+
+from langchain_core.messages import AIMessage
+
+__all__ = ["Handover"]
+
+
+class Handover:
+    """One message, given once and waited for until it is taken."""
+
+    def __init__(self) -> None:
+        self._given: asyncio.Future[AIMessage] = asyncio.get_running_loop().create_future()
+        self.taken = asyncio.Event()
+
+    async def give(self, message: AIMessage) -> None:
+        """Hand the message over and wait until the consumer of the stream has it."""
+        if not self._given.done():
+            self._given.set_result(message)
+            await self.taken.wait()
+
+    async def message(self, whole: "asyncio.Future[AIMessage]") -> AIMessage | None:
+        """Return the message, or `None` when the call ended without giving one."""
+        await asyncio.wait([self._given, whole], return_when=asyncio.FIRST_COMPLETED)
+        return self._given.result() if self._given.done() else None

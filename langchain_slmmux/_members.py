@@ -1,0 +1,293 @@
+"""What may be a member, and the copy of it that is sampled: the user's own model is never changed.
+
+Knows nothing of races or messages.
+"""
+
+import hashlib
+import inspect
+import json
+import uuid
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any, TypeAlias
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models.chat_models import SimpleChatModel
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
+from pydantic import SecretBytes, SecretStr
+
+from langchain_slmmux._secrets import secrets_of, strike
+from slmmux import ArgumentError, MemberError
+
+__all__ = ["Asked", "Bound", "Member", "code_identity", "label_models", "make_members", "unwrap"]
+
+Bound: TypeAlias = tuple[BaseChatModel, dict[str, Any], RunnableConfig]
+Json: TypeAlias = Any
+
+
+@dataclass(eq=False)
+class Member:
+    """One wrapped model, ready to be sampled.
+
+    Attributes:
+        label: Its name in votes, records and traces.
+        model: Our copy: uncached (k samples must be k draws, not one cached reply), streaming off, settings applied.
+        kwargs: Call arguments of a binding the user passed.
+        config: Tags, metadata and callbacks of that binding.
+        secrets: Texts to strike out of errors and traces.
+        takes_n: Whether one request can bring several completions; a server that ignores it is remembered here.
+        identity: What makes its samples what they are, as JSON without secrets: its part of the cache key.
+    """
+
+    label: str
+    model: BaseChatModel
+    kwargs: dict[str, Any]
+    config: RunnableConfig
+    secrets: tuple[str, ...]
+    takes_n: bool
+    identity: Json = field(repr=False)
+
+    @property
+    def sync_only(self) -> bool:
+        """Whether its async call would only be its sync call on the loop's few default threads."""
+        own = type(self.model)._agenerate  # noqa: SLF001
+        return own in {BaseChatModel._agenerate, SimpleChatModel._agenerate}  # noqa: SLF001
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one member is asked for this request: its model and call arguments, tools or schema included."""
+
+    member: Member
+    model: BaseChatModel
+    kwargs: dict[str, Any]
+
+
+def label_models(models: Any) -> dict[str, Any]:
+    """Return models by label; a list is labelled by the models' own names.
+
+    Raises:
+        ArgumentError: No members, or two of a list with one name.
+    """
+    if isinstance(models, Mapping):
+        labelled = dict(models)
+    elif isinstance(models, Sequence) and not isinstance(models, str):
+        labelled = {}
+        for model in models:
+            label = _own_name(unwrap("?", model)[0])
+            if label in labelled:
+                raise ArgumentError(
+                    f"two members are both named {label!r}; pass a dict that names them: "
+                    f'models={{"{label}-1": ..., "{label}-2": ...}}'
+                )
+            labelled[label] = model
+    else:
+        raise ArgumentError(
+            f"models must be a dict of label to chat model, or a list of chat models, found {type(models).__name__}; "
+            'pass models={"name": ChatOpenAI(...)}'
+        )
+    if not labelled:
+        raise ArgumentError("no members: models is empty; pass at least one chat model, models={label: model}")
+    for label in labelled:
+        if not isinstance(label, str) or not label:
+            raise ArgumentError(f"a member's label must be a text that is not empty, found {label!r}")
+    return labelled
+
+
+def unwrap(label: str, model: Any) -> Bound:
+    """Return the chat model under any bindings, with their call arguments and config merged.
+
+    Raises:
+        MemberError: It is not a chat model or a binding of one; says what to pass instead.
+    """
+    kwargs: dict[str, Any] = {}
+    config: RunnableConfig = {}
+    while isinstance(model, RunnableBinding):
+        if model.config_factories:
+            raise MemberError(
+                f"member {label!r} carries listeners, which a member cannot keep; "
+                "pass the chat model itself and put with_listeners around the mux"
+            )
+        kwargs = {**model.kwargs, **kwargs}
+        config = _merge(model.config, config)
+        model = model.bound
+    if isinstance(model, BaseChatModel):
+        return model, kwargs, config
+    raise MemberError(f"member {label!r} is {_what(model)}, not a chat model; {_instead(model)}")
+
+
+def _merge(outer: RunnableConfig, inner: RunnableConfig) -> RunnableConfig:
+    merged: RunnableConfig = {}
+    if tags := [*(outer.get("tags") or []), *(inner.get("tags") or [])]:
+        merged["tags"] = tags
+    if metadata := {**(outer.get("metadata") or {}), **(inner.get("metadata") or {})}:
+        merged["metadata"] = metadata
+    if (callbacks := inner.get("callbacks") or outer.get("callbacks")) is not None:
+        merged["callbacks"] = callbacks
+    return merged
+
+
+def _what(model: Any) -> str:
+    return f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+
+
+def _instead(model: Any) -> str:
+    name = type(model).__name__
+    if isinstance(model, type):
+        return "pass an instance of it"
+    if isinstance(model, str):
+        return f"pass the model it names, for example init_chat_model({model!r})"
+    if name == "RunnableRetry":
+        return "pass the chat model itself with its own max_retries, or put with_retry around the mux"
+    if name == "RunnableWithFallbacks":
+        return "pass the chat models as members of their own, or put with_fallbacks around the mux"
+    if name == "RunnableSequence":
+        return "pass the chat model alone, with the prompt before and the parser after the mux"
+    if isinstance(model, Runnable):
+        return "pass the chat model inside it"
+    return "pass a LangChain chat model such as ChatOpenAI(...), or a binding of one"
+
+
+def make_members(
+    models: Mapping[str, Any],
+    *,
+    samples: Mapping[str, int],
+    temperature: Mapping[str, float],
+    settings: Mapping[str, Any],
+) -> dict[str, Member]:
+    """Return a member for each model, in the given order.
+
+    Args:
+        models: Chat models or bindings of them, by label.
+        samples: k by label, for the warning about equal samples.
+        temperature: Explicit temperatures by label.
+        settings: Standard settings (max_tokens, max_retries) for the members that have the field.
+
+    Raises:
+        MemberError: Not a chat model, or a temperature the model does not take.
+    """
+    members = {label: _member(label, model, temperature.get(label), settings) for label, model in models.items()}
+    for name in settings:
+        if not any(name in type(m.model).model_fields for m in members.values()):
+            warnings.warn(f"{name}: no member has this setting, so it changes nothing", stacklevel=2)
+    for label, member in members.items():
+        _warn_if_equal(member, samples[label])
+    return members
+
+
+def _member(label: str, given: Any, temperature: float | None, settings: Mapping[str, Any]) -> Member:
+    model, kwargs, config = unwrap(label, given)
+    fields = type(model).model_fields
+    update: dict[str, Any] = {"cache": False, "disable_streaming": True}
+    if temperature is not None:
+        if "temperature" not in fields or (model.profile or {}).get("temperature") is False:
+            raise MemberError(
+                f"member {label!r} ({type(model).__name__}) takes no temperature, found temperature={temperature:g}; "
+                "leave it out, or name only members that take one: temperature={label: value}"
+            )
+        update["temperature"] = temperature
+        kwargs = {k: v for k, v in kwargs.items() if k != "temperature"}
+    update |= {name: value for name, value in settings.items() if name in fields}
+    copy = model.model_copy(update=update)
+    copy.__dict__.pop("_serialized", None)  # a cached property, stale in a copy with other settings
+    if "max_retries" in settings:
+        _retry(copy, settings["max_retries"])
+    secrets = (*secrets_of(model), *secrets_of(kwargs))
+    return Member(
+        label=label,
+        model=copy,
+        kwargs=kwargs,
+        config=config,
+        secrets=secrets,
+        takes_n="n" in fields and not getattr(model, "use_responses_api", None) and "n" not in kwargs,
+        identity=strike(_identity(copy, kwargs), secrets),
+    )
+
+
+def _retry(copy: BaseChatModel, max_retries: int) -> None:
+    """Tell the clients of the OpenAI SDK: they take max_retries when they are built, and ours are shared."""
+    for root, client in (("root_client", "client"), ("root_async_client", "async_client")):
+        sdk = getattr(copy, root, None)
+        if sdk is not None and hasattr(sdk, "with_options"):
+            sdk = sdk.with_options(max_retries=max_retries)
+            setattr(copy, root, sdk)
+            setattr(copy, client, sdk.chat.completions)
+
+
+def _warn_if_equal(member: Member, k: int) -> None:
+    temperature = member.kwargs.get("temperature", getattr(member.model, "temperature", None))
+    seed = member.kwargs.get("seed", getattr(member.model, "seed", None))
+    why = "temperature 0" if temperature == 0 else f"the fixed seed {seed}" if seed is not None else None
+    if why and k > 1:
+        warnings.warn(
+            f"{member.label}: {why} makes its {k} samples equal, so its confidence says nothing; "
+            f"give it a temperature above 0 and no seed, or samples={{{member.label!r}: 1}}",
+            stacklevel=2,
+        )
+
+
+def _own_name(model: BaseChatModel) -> str:
+    for attribute in ("model_name", "model", "model_id", "deployment_name"):
+        if isinstance(name := getattr(model, attribute, None), str) and name:
+            return name
+    return type(model).__name__
+
+
+def _identity(model: BaseChatModel, kwargs: Mapping[str, Any]) -> Json:
+    """Return what tells this member from another in a cache key: class, parameters and settings, as JSON.
+
+    Values that cannot be compared across processes get a token of their own: two different muxes never share a
+    key, at the price that such a mux is not found again by the next process.
+    """
+    fields = {
+        name: _comparable(getattr(model, name, None))
+        for name, info in type(model).model_fields.items()
+        if not info.exclude and name not in {"cache", "disable_streaming", "verbose", "tags", "metadata"}
+    }
+    return {
+        "class": f"{type(model).__module__}.{type(model).__qualname__}",
+        "params": _comparable(model._identifying_params),  # noqa: SLF001
+        "fields": fields,
+        "kwargs": _comparable(kwargs),
+    }
+
+
+def _comparable(value: Any) -> Json:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, SecretStr | SecretBytes):
+        return None
+    if isinstance(value, Mapping):
+        return {str(k): _comparable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_comparable(v) for v in value]
+    if isinstance(value, set | frozenset):
+        return sorted((_comparable(v) for v in value), key=lambda v: json.dumps(v, sort_keys=True))
+    if hasattr(value, "model_dump"):
+        return _comparable(value.model_dump())
+    if callable(value):
+        return code_identity(value)
+    return _token(value)
+
+
+def code_identity(function: Callable[..., Any]) -> str:
+    """Return a name for a function that another process finds again only if it is the same function."""
+    target = inspect.unwrap(function)
+    name = f"{getattr(target, '__module__', '?')}.{getattr(target, '__qualname__', type(target).__qualname__)}"
+    code = getattr(target, "__code__", None)
+    if isinstance(target, type) or inspect.isbuiltin(target):
+        return name
+    if code is None or getattr(target, "__closure__", None) or "<" in name or getattr(target, "__self__", None):
+        return _token(target)
+    return f"{name}:{hashlib.sha256(repr(_body(code)).encode()).hexdigest()[:16]}"
+
+
+def _body(code: CodeType) -> list[Any]:
+    constants = [_body(c) if isinstance(c, CodeType) else c for c in code.co_consts]
+    return [code.co_code, code.co_names, constants]
+
+
+def _token(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}:{uuid.uuid4().hex}"

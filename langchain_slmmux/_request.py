@@ -1,0 +1,113 @@
+"""What one call of the mux asks of each member, and how the replies are to be read.
+
+The reading is fixed by the request where it can be: tools bound, a schema, a response format, an extractor named.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import AIMessage
+
+from langchain_slmmux._members import Asked, Member, unwrap
+from langchain_slmmux._sampling import Reply
+from langchain_slmmux._structured import Structured
+from slmmux import Answer, ArgumentError, MemberError, answers
+
+__all__ = ["TOOL_OPTIONS", "Request", "bind_tools"]
+
+TOOL_OPTIONS = ("strict", "parallel_tool_calls")
+
+_NOT_AT_CALL_TIME = {
+    "model": "it would turn every member into that model; build a mux with other models={label: model}",
+    "n": "a mux returns one message and draws its own samples; set samples=",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What each member is asked, by label, and the answer of a reply."""
+
+    asked: Mapping[str, Asked]
+    read: Callable[[Reply], Answer | None]
+    extractor: str
+
+    @classmethod
+    def build(
+        cls,
+        members: Mapping[str, Member],
+        kwargs: dict[str, Any],
+        extract: str | Callable[[str], Any],
+        structured: Structured | None,
+    ) -> "Request":
+        """Build the request of one call.
+
+        Args:
+            members: The members, by label.
+            kwargs: Call arguments, as bound or passed to `invoke`; what is not the mux's own goes to the members.
+            extract: The extractor the mux was given.
+            structured: The schema bound to this mux, if any.
+
+        Raises:
+            ArgumentError: `model=` or `n=` at call time.
+            MemberError: A member cannot bind tools.
+        """
+        for name, why in _NOT_AT_CALL_TIME.items():
+            if kwargs.get(name) is not None:
+                raise ArgumentError(f"{name}={kwargs[name]!r} cannot be given at call time: {why}")
+        passed = {k: v for k, v in kwargs.items() if k not in {"tools", "tool_choice", "n", "model"}}
+        tools = kwargs.get("tools")
+        if structured is not None:
+            bound = structured.asked
+        elif tools:
+            options: dict[str, Any] = {k: passed.pop(k) for k in TOOL_OPTIONS if k in passed}
+            bound = bind_tools(members, tools, kwargs.get("tool_choice"), options)
+        else:
+            bound = {label: Asked(m, m.model, m.kwargs) for label, m in members.items()}
+        asked = {label: Asked(a.member, a.model, {**a.kwargs, **passed}) for label, a in bound.items()}
+
+        if structured is not None:
+            return cls(asked, lambda reply: structured.read(reply.model, reply.message), "structured")
+        if tools:
+            return cls(asked, _tools_or(answers.reader("text")), "tool_calls")
+        if passed.get("response_format") is not None:
+            return cls(asked, _text(answers.reader("json")), "json")
+        reader = answers.reader(extract)
+        name = extract if isinstance(extract, str) else "callable"
+        return cls(asked, _tools_or(reader) if extract == "auto" else _text(reader), name)
+
+
+def _text(reader: Callable[[str], Answer | None]) -> Callable[[Reply], Answer | None]:
+    return lambda reply: reader(str(reply.message.text))
+
+
+def _tools_or(reader: Callable[[str], Answer | None]) -> Callable[[Reply], Answer | None]:
+    return lambda reply: _tool_calls(reply.message) or reader(str(reply.message.text))
+
+
+def _tool_calls(message: AIMessage) -> Answer | None:
+    calls = answers.tool_calls([{"name": c["name"], "args": c["args"]} for c in message.tool_calls])
+    return None if calls is None else Answer(calls, "tool_calls", calls)
+
+
+def bind_tools(
+    members: Mapping[str, Member], tools: Any, tool_choice: Any, options: Mapping[str, Any]
+) -> dict[str, Asked]:
+    """Bind tools to every member, each in its own way.
+
+    Raises:
+        MemberError: A member cannot, with its label and the reason it gave.
+    """
+    choice = {} if tool_choice is None else {"tool_choice": tool_choice}
+    asked: dict[str, Asked] = {}
+    for label, member in members.items():
+        try:
+            bound = member.model.bind_tools(tools, **choice, **options)
+        except (NotImplementedError, ValueError, TypeError) as error:
+            raise MemberError(
+                f"member {label!r} ({type(member.model).__name__}) cannot bind these tools: "
+                f"{error or 'it has no tool calling'}; leave it out where tools are used"
+            ) from error
+        model, kwargs, _ = unwrap(label, bound)
+        asked[label] = Asked(member, model, {**member.kwargs, **kwargs})
+    return asked

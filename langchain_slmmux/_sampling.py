@@ -1,0 +1,196 @@
+"""One question put to the members: each request made, its replies counted, its faults cleaned of secrets.
+
+Knows nothing of races: a driver calls `call` or `acall` with the draws of one request.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
+
+from langchain_slmmux._members import Asked
+from langchain_slmmux._secrets import clean_error
+from langchain_slmmux._tracing import Traces, inner_config
+from slmmux import Draw, Pool, Race
+from slmmux._record import USAGE
+
+__all__ = ["Reply", "Sampling", "usage_of"]
+
+_log = logging.getLogger("slmmux")
+_REFUSED = {400, 422}  # what a server answers that does not know `n`
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One completion of a member.
+
+    Attributes:
+        model: The member's label.
+        message: Its message.
+        usage: Tokens; those of a request with several completions stand on the first.
+    """
+
+    model: str
+    message: AIMessage
+    usage: Mapping[str, int]
+
+
+class Sampling:
+    """The requests of one question.
+
+    Args:
+        asked: What each member is asked, by label.
+        messages: The question.
+        stop: Stop sequences.
+        traces: The samples' runs.
+        pool: Threads for members that only have a sync call.
+    """
+
+    def __init__(
+        self,
+        asked: Mapping[str, Asked],
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        traces: Traces,
+        pool: Pool,
+    ) -> None:
+        self._asked = asked
+        self._messages = messages
+        self._stop = stop
+        self.traces = traces
+        self._pool = pool
+
+    def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
+        """Put the draws of a member that takes `n` in one request; all others are requests of their own."""
+        groups: dict[object, list[Draw]] = {}
+        for draw in draws:
+            key = draw.model if self._asked[draw.model].member.takes_n else draw
+            groups.setdefault(key, []).append(draw)
+        return [tuple(group) for group in groups.values()]
+
+    def call(self, draws: tuple[Draw, ...]) -> list[Reply]:
+        """Make one request in this thread."""
+        asked = self._asked[draws[0].model]
+        try:
+            runs = [self.traces.open(draw, asked, self._messages, self._stop) for draw in draws]
+            inner_config(runs[0])
+            result = asked.model._generate_with_cache(  # noqa: SLF001 - generate() would open a run of its own
+                list(self._messages), stop=self._stop, run_manager=runs[0], **asked.kwargs, **_several(draws)
+            )
+            replies, results = _read(asked, draws, result)
+        except BaseException as error:  # noqa: BLE001 - raised again, cleaned
+            if self._gave_up_n(asked, draws, error):
+                return []
+            clean = clean_error(error, asked.member.secrets)
+            for draw in draws:
+                self.traces.fail(draw, clean)
+            raise clean from (None if clean is not error else error.__cause__)
+        for draw, reply, ended in zip(draws, replies, results, strict=False):
+            self.traces.end(draw, ended, reply.usage)
+        return replies
+
+    async def acall(self, draws: tuple[Draw, ...], race: Race[Reply]) -> list[Reply]:
+        """Make one request in this task."""
+        asked = self._asked[draws[0].model]
+        try:
+            runs = [await self.traces.aopen(draw, asked, self._messages, self._stop) for draw in draws]
+            inner_config(runs[0])
+            kwargs = {"stop": self._stop, **asked.kwargs, **_several(draws)}
+            if asked.member.sync_only:
+                run = runs[0].get_sync() if runs[0] else None
+                result = await self._in_thread(asked, {"run_manager": run, **kwargs})
+            else:
+                result = await asked.model._agenerate_with_cache(  # noqa: SLF001
+                    list(self._messages), run_manager=runs[0], **kwargs
+                )
+            replies, results = _read(asked, draws, result)
+        except BaseException as error:  # noqa: BLE001 - raised again, cleaned
+            if self._gave_up_n(asked, draws, error):
+                return []
+            clean = clean_error(error, asked.member.secrets)
+            for draw in draws:
+                await self.traces.afail(draw, why(race, draw) or clean)
+            raise clean from (None if clean is not error else error.__cause__)
+        for draw, reply, ended in zip(draws, replies, results, strict=False):
+            await self.traces.aend(draw, ended, reply.usage)
+        return replies
+
+    def close(self, race: Race[Reply]) -> None:
+        """Close the runs of the calls that nobody waits for any more."""
+        for draw in self.traces.close():
+            self.traces.fail(draw, why(race, draw) or _unneeded())
+
+    async def aclose(self, race: Race[Reply]) -> None:
+        """Close the runs of the tasks that would not end when they were cancelled."""
+        for draw in self.traces.close():
+            await self.traces.afail(draw, why(race, draw) or _unneeded())
+
+    async def _in_thread(self, asked: Asked, kwargs: dict[str, Any]) -> ChatResult:
+        future = self._pool.submit(
+            lambda: asked.model._generate_with_cache(list(self._messages), **kwargs)  # noqa: SLF001
+        )
+        try:
+            return await asyncio.wrap_future(future)
+        finally:
+            self._pool.abandon(future)
+
+    def _gave_up_n(self, asked: Asked, draws: tuple[Draw, ...], error: BaseException) -> bool:
+        """Remember a server or class that refuses `n`; its draws are asked again one by one."""
+        if len(draws) == 1 or not (
+            isinstance(error, TypeError | NotImplementedError) or getattr(error, "status_code", None) in _REFUSED
+        ):
+            return False
+        _remember(asked, "refuses n")
+        return True
+
+
+def why(race: Race[Reply], draw: Draw) -> BaseException | None:
+    """Return the error the race knows for a draw: its time-out, say, rather than the cancellation it led to."""
+    sample = race.sample(draw)
+    return sample.error if sample else None
+
+
+def _unneeded() -> asyncio.CancelledError:
+    return asyncio.CancelledError("decided without this sample")
+
+
+def _several(draws: tuple[Draw, ...]) -> dict[str, int]:
+    return {"n": len(draws)} if len(draws) > 1 else {}
+
+
+def _remember(asked: Asked, what: str) -> None:
+    asked.member.takes_n = False
+    _log.info("%s %s: its samples are asked for one by one from now on", asked.member.label, what)
+
+
+def _read(asked: Asked, draws: tuple[Draw, ...], result: Any) -> tuple[list[Reply], list[LLMResult]]:
+    """Return a reply and a run's result for each completion that came back; the request's usage is the first one's."""
+    if not isinstance(result, ChatResult):
+        raise TypeError(f"the model returned {type(result).__name__}, not a ChatResult")
+    if len(result.generations) < len(draws) and len(draws) > 1:
+        _remember(asked, f"brought {len(result.generations)} of {len(draws)} completions")
+    replies: list[Reply] = []
+    results: list[LLMResult] = []
+    for i, generation in enumerate(result.generations[: len(draws)]):
+        message = generation.message
+        if not isinstance(message, AIMessage):
+            raise TypeError(f"the model returned a {type(message).__name__}, not an AIMessage")
+        if i:
+            kept = {k: v for k, v in message.response_metadata.items() if k != "token_usage"}
+            message = message.model_copy(update={"usage_metadata": None, "response_metadata": kept})
+            generation = ChatGeneration(message=message, generation_info=generation.generation_info)  # noqa: PLW2901
+        replies.append(Reply(asked.member.label, message, usage_of(message)))
+        results.append(LLMResult(generations=[[generation]], llm_output=None if i else result.llm_output))
+    return replies, results
+
+
+def usage_of(message: AIMessage) -> dict[str, int]:
+    """Return a message's tokens; those of a mux inside a mux stand in its record."""
+    usage: Mapping[str, Any] = (
+        message.usage_metadata or (message.response_metadata.get("slmmux") or {}).get("usage") or {}
+    )
+    return {name: int(usage.get(name) or 0) for name in USAGE}

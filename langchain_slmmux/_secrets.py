@@ -1,0 +1,75 @@
+"""Secrets of members, so that they can be struck out of whatever leaves the process.
+
+A secret is the value of a `SecretStr` field, or of a plain field whose name says so.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, SecretBytes, SecretStr
+
+__all__ = ["STRUCK", "clean_error", "secrets_of", "strike"]
+
+STRUCK = "**********"
+
+_NAMED = re.compile(r"(?:^|_)(?:api_?key|key|token|secret|password|passwd|authorization|credentials?)$", re.IGNORECASE)
+_SHORTEST = 4  # striking shorter values would blank out ordinary words and hide nothing
+
+
+def secrets_of(values: BaseModel | Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the secret values in a model's fields or in call arguments, longest first."""
+    named = values.__dict__ if isinstance(values, BaseModel) else values
+    return tuple(sorted(set(_find(named)), key=len, reverse=True))
+
+
+def _find(values: Mapping[Any, Any], depth: int = 3) -> Iterable[str]:
+    for name, value in values.items():
+        if isinstance(value, SecretStr | SecretBytes):
+            secret = value.get_secret_value()
+            text = secret if isinstance(secret, str) else secret.decode(errors="ignore")
+        elif isinstance(value, str) and isinstance(name, str) and _NAMED.search(name.replace("-", "_")):
+            text = value.removeprefix("Bearer ")
+        elif isinstance(value, Mapping) and depth:
+            yield from _find(value, depth - 1)
+            continue
+        else:
+            continue
+        if len(text) >= _SHORTEST:
+            yield text
+
+
+def strike(value: Any, secrets: tuple[str, ...]) -> Any:
+    """Return a JSON-like value with every known secret struck out of its texts; others come back as they are."""
+    if isinstance(value, SecretStr | SecretBytes):
+        return STRUCK
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, STRUCK)
+        return value
+    if isinstance(value, Mapping):
+        return {strike(k, secrets): strike(v, secrets) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [strike(v, secrets) for v in value]
+    return value
+
+
+def clean_error(error: BaseException, secrets: tuple[str, ...]) -> BaseException:
+    """Return the error itself, or where it quotes a secret a stand-in of the same name that does not.
+
+    A stand-in carries no cause and no traceback: their frames and texts would quote the secret again.
+    """
+    if not any(secret in text for secret in secrets for text in _texts(error)):
+        return error
+    stand_in = type(type(error).__name__, (RuntimeError,), {"__module__": type(error).__module__})
+    clean: BaseException = stand_in(strike(str(error), secrets))
+    return clean
+
+
+def _texts(error: BaseException | None) -> Iterable[str]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield str(error)
+        yield repr(error)
+        error = error.__cause__ or error.__context__

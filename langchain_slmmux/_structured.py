@@ -1,0 +1,115 @@
+"""Structured output: each member's own way of asking for a schema, and its own way of reading the reply.
+
+LangChain's `with_structured_output(include_raw=True)` is a model binding followed by a parser. Taken apart, the binding
+is what a sample asks and the parser is the extractor, so that structured samples are sampled, traced and cancelled
+like all others.
+"""
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableParallel, RunnableSequence
+from langchain_core.utils.function_calling import convert_to_json_schema
+from langsmith import tracing_context
+from pydantic import BaseModel
+
+from langchain_slmmux._members import Asked, Member, unwrap
+from slmmux import Answer, MemberError
+from slmmux.answers import canonical
+
+__all__ = ["Structured"]
+
+
+@dataclass(frozen=True)
+class Structured:
+    """A schema bound to every member.
+
+    Attributes:
+        schema: What the user asked for: a pydantic class, a TypedDict or a JSON schema.
+        options: `method`, `strict` and whatever else was given, as the members got it.
+        asked: What each member is asked, by label.
+        parsers: How each member's reply is read, by label: {"raw": message} to {"raw", "parsed", "parsing_error"}.
+    """
+
+    schema: Any
+    options: Mapping[str, Any]
+    asked: Mapping[str, Asked]
+    parsers: Mapping[str, Runnable[Any, Any]]
+
+    @classmethod
+    def bind(cls, members: Mapping[str, Member], schema: Any, options: Mapping[str, Any]) -> "Structured":
+        """Bind a schema to every member.
+
+        Raises:
+            MemberError: A member cannot do it, with the reason it gave.
+        """
+        asked: dict[str, Asked] = {}
+        parsers: dict[str, Runnable[Any, Any]] = {}
+        for label, member in members.items():
+            try:
+                chain = member.model.with_structured_output(schema, include_raw=True, **options)
+            except (NotImplementedError, ValueError, TypeError) as error:
+                raise MemberError(
+                    f"member {label!r} ({type(member.model).__name__}) refuses this structured output: {error}; "
+                    "choose another method=, or leave the member out"
+                ) from error
+            model, kwargs, parser = _take_apart(label, chain)
+            asked[label] = Asked(member, model, {**member.kwargs, **kwargs})
+            parsers[label] = parser
+        return cls(schema, options, asked, parsers)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return what tells this schema from another in a cache key, as JSON."""
+        return {
+            "name": getattr(self.schema, "__qualname__", None),
+            "schema": convert_to_json_schema(self.schema),
+            "options": dict(self.options),
+        }
+
+    def parse(self, label: str, message: AIMessage) -> dict[str, Any]:
+        """Read a member's message: {"raw", "parsed", "parsing_error"}; it never raises what the parser raised."""
+        with tracing_context(enabled=False) if _tracing() else nullcontext():
+            result: dict[str, Any] = self.parsers[label].invoke({"raw": message}, config={"callbacks": []})
+        return result
+
+    def read(self, label: str, message: AIMessage) -> Answer | None:
+        """Return the parsed value as a canonical answer; `None` where the parser found fault."""
+        parsed = self.parse(label, message)["parsed"]
+        if parsed is None:
+            return None
+        value = _plain(parsed)
+        return Answer(value, "structured", canonical(value))
+
+
+def kept(message: AIMessage) -> dict[str, Any]:
+    """Return what a provider's own parser needs of `additional_kwargs`, as plain JSON values."""
+    return {k: _plain(v) for k, v in message.additional_kwargs.items() if k in {"parsed", "refusal"}}
+
+
+def _plain(parsed: Any) -> Any:
+    return parsed.model_dump(mode="json") if isinstance(parsed, BaseModel) else parsed
+
+
+def _tracing() -> bool:
+    from langchain_core.tracers.context import _tracing_v2_is_enabled  # noqa: PLC0415
+
+    return bool(_tracing_v2_is_enabled())
+
+
+def _take_apart(label: str, chain: Any) -> tuple[Any, dict[str, Any], Runnable[Any, Any]]:
+    if isinstance(chain, RunnableBinding) and isinstance(chain.bound, RunnableSequence):
+        chain = chain.bound
+    if isinstance(chain, RunnableSequence) and isinstance(first := chain.first, RunnableParallel):
+        steps: Mapping[str, Any] = first.steps__
+        if set(steps) == {"raw"}:
+            model, kwargs, _ = unwrap(label, steps["raw"])
+            rest = [*chain.middle, chain.last]
+            return model, kwargs, rest[0] if len(rest) == 1 else RunnableSequence(*rest)
+    raise MemberError(
+        f"member {label!r} builds its structured output as a {type(chain).__name__}, which cannot be sampled; "
+        "bind the schema as a tool instead, with bind_tools([schema]), or leave the member out"
+    )

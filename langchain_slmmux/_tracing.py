@@ -1,0 +1,212 @@
+"""The runs of one question's samples: each opened once, closed exactly once, whoever comes first, and their cost.
+
+A sample's run is ours, not the member's: a thread cannot be stopped, so a member that traced itself would report the
+end of a run that early stop, time-out or cancellation had closed long before.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeAlias, TypeVar, cast
+
+from langchain_core.callbacks import (
+    AsyncCallbackManager,
+    AsyncCallbackManagerForLLMRun,
+    BaseCallbackManager,
+    CallbackManager,
+    CallbackManagerForLLMRun,
+)
+from langchain_core.callbacks.manager import BaseRunManager
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import LLMResult
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
+
+from langchain_slmmux._members import Asked
+from langchain_slmmux._secrets import strike
+from slmmux import Draw
+from slmmux._record import USAGE
+
+__all__ = ["NOSTREAM", "SAMPLE_TAG", "Run", "Traces", "inner_config"]
+
+Run: TypeAlias = CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun
+
+NOSTREAM = "nostream"  # LangGraph's word for: this model's tokens are not the graph's output
+SAMPLE_TAG = "slmmux:sample"
+
+M = TypeVar("M", CallbackManager, AsyncCallbackManager)
+
+
+class Traces:
+    """One child run a sample, below the mux's own run, and the tokens they cost.
+
+    A sample counts, in a handler and in `usage` alike, when its reply came before `close`.
+
+    Args:
+        parent: The mux's run; `None` leaves the samples untraced.
+
+    Attributes:
+        usage: Tokens of every reply that came in time, needed for the decision or not.
+    """
+
+    def __init__(self, parent: BaseRunManager | None) -> None:
+        self._parent = parent
+        self._state = threading.Condition()
+        self._open: dict[Draw, Run | None] = {}
+        self._busy = 0  # handlers at work; close() waits for them, so that no run ends after the mux's own
+        self._closed = False
+        self.usage: dict[str, int] = dict.fromkeys(USAGE, 0)
+
+    def open(
+        self, draw: Draw, asked: Asked, messages: list[BaseMessage], stop: list[str] | None
+    ) -> CallbackManagerForLLMRun | None:
+        """Open a sample's run, or return the one that is open: a draw can be asked again one by one.
+
+        Raises:
+            CancelledError: The question is decided; the call must not begin.
+        """
+        with self._state:
+            if self._closed:
+                raise asyncio.CancelledError("decided before this call began")
+            if self._parent is None or draw in self._open:
+                return cast("CallbackManagerForLLMRun | None", self._open.setdefault(draw, None))
+            self._busy += 1
+        with self._at_work():
+            manager = self._manager(CallbackManager, draw, asked, stop)
+            (run,) = manager.on_chat_model_start(_serialized(asked), [messages], **_start(draw, asked, stop))
+            self._open[draw] = run
+            return run
+
+    async def aopen(
+        self, draw: Draw, asked: Asked, messages: list[BaseMessage], stop: list[str] | None
+    ) -> AsyncCallbackManagerForLLMRun | None:
+        """Open a sample's run on the event loop."""
+        if self._parent is None or draw in self._open:
+            return cast("AsyncCallbackManagerForLLMRun | None", self._open.setdefault(draw, None))
+        manager = self._manager(AsyncCallbackManager, draw, asked, stop)
+        (run,) = await manager.on_chat_model_start(_serialized(asked), [messages], **_start(draw, asked, stop))
+        self._open[draw] = run
+        return run
+
+    def end(self, draw: Draw, result: LLMResult, usage: Mapping[str, int]) -> None:
+        """Close a sample's run with its reply."""
+        with self._taken(draw, usage) as run:
+            if run is not None:
+                run.on_llm_end(result)
+
+    async def aend(self, draw: Draw, result: LLMResult, usage: Mapping[str, int]) -> None:
+        """Close a sample's run with its reply, on the event loop."""
+        with self._taken(draw, usage) as run:
+            if run is not None:
+                await cast("AsyncCallbackManagerForLLMRun", run).on_llm_end(result)
+
+    def fail(self, draw: Draw, error: BaseException) -> None:
+        """Close a sample's run with an error."""
+        with self._taken(draw) as run:
+            if run is not None:
+                run.on_llm_error(error, response=LLMResult(generations=[[]]))
+
+    async def afail(self, draw: Draw, error: BaseException) -> None:
+        """Close a sample's run with an error, on the event loop; a cancelled task still gets it done."""
+        with self._taken(draw) as run:
+            if run is not None:
+                await cast("AsyncCallbackManagerForLLMRun", run).on_llm_error(
+                    error, response=LLMResult(generations=[[]])
+                )
+
+    def close(self) -> list[Draw]:
+        """Open and count nothing more; return the draws whose runs are still open."""
+        with self._state:
+            self._closed = True
+            self._state.wait_for(lambda: not self._busy)
+            return list(self._open)
+
+    @contextmanager
+    def _taken(self, draw: Draw, usage: Mapping[str, int] | None = None) -> Iterator[Run | None]:
+        """Yield an open run to whoever asks first; `None` to all others."""
+        with self._state:
+            mine = draw in self._open
+            run = self._open.pop(draw, None)
+            if mine and usage is not None:
+                for name, tokens in usage.items():
+                    self.usage[name] += tokens
+            self._busy += 1
+        with self._at_work():
+            yield run
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            with self._state:
+                self._busy -= 1
+                self._state.notify_all()
+
+    def _manager(self, cls: type[M], draw: Draw, asked: Asked, stop: list[str] | None) -> M:
+        # An LLM run's manager has no get_child(): a child is made of what it would inherit. The outer ls_* metadata
+        # describe the mux, not the member.
+        parent = self._parent
+        assert parent is not None  # noqa: S101 - open() asked
+        child = cls(handlers=[], parent_run_id=parent.run_id)
+        for handler in parent.inheritable_handlers:
+            child.add_handler(handler)
+        child.add_tags(parent.inheritable_tags)
+        child.add_metadata({k: v for k, v in parent.inheritable_metadata.items() if not k.startswith("ls_")})
+        model: BaseChatModel = asked.model
+        bound: RunnableConfig = asked.member.config
+        local = model.callbacks if isinstance(model.callbacks, BaseCallbackManager) else list(model.callbacks or [])
+        extra = bound.get("callbacks")
+        configured = cls.configure(
+            child,
+            local,
+            model.verbose,
+            [NOSTREAM, SAMPLE_TAG, *(bound.get("tags") or [])],
+            model.tags,
+            {
+                **(bound.get("metadata") or {}),
+                **model._get_ls_params_with_defaults(stop=stop, **asked.kwargs),  # noqa: SLF001
+                "slmmux_member": draw.model,
+                "slmmux_sample": draw.index,
+            },
+            model.metadata,
+        )
+        for handler in extra if isinstance(extra, list) else extra.handlers if extra else []:
+            configured.add_handler(handler, inherit=True)
+        return configured
+
+
+def inner_config(run: Run | None) -> None:
+    """Make what a member runs inside itself a child of its sample, and no part of the caller's stream."""
+    config: dict[str, Any] = {"tags": [NOSTREAM, SAMPLE_TAG], "callbacks": None}
+    if run is not None:
+        cls = CallbackManager if isinstance(run, CallbackManagerForLLMRun) else AsyncCallbackManager
+        config["callbacks"] = cls(
+            handlers=list(run.inheritable_handlers),
+            inheritable_handlers=list(run.inheritable_handlers),
+            parent_run_id=run.run_id,
+            tags=list(run.inheritable_tags),
+            inheritable_tags=list(run.inheritable_tags),
+            metadata=dict(run.inheritable_metadata),
+            inheritable_metadata=dict(run.inheritable_metadata),
+        )
+    var_child_runnable_config.set(cast("Any", config))
+
+
+def _serialized(asked: Asked) -> dict[str, Any]:
+    return cast("dict[str, Any]", strike(asked.model._serialized, asked.member.secrets))  # noqa: SLF001
+
+
+def _start(draw: Draw, asked: Asked, stop: list[str] | None) -> dict[str, Any]:
+    params: Mapping[str, Any] = strike(
+        asked.model._get_invocation_params(stop=stop, **asked.kwargs),  # noqa: SLF001
+        asked.member.secrets,
+    )
+    return {
+        "invocation_params": params,
+        "options": {"stop": stop},
+        "name": f"{draw.model}[{draw.index}]",
+        "batch_size": 1,
+    }

@@ -1,0 +1,180 @@
+"""The commands: the one place that puts core, adapters and local models together.
+
+Heavy parts are imported where they are used: `slmmux models` does not wait for a framework.
+"""
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from slmmux._errors import ConfigError, SLMMuxError
+from slmmux._terminal import shown
+
+if TYPE_CHECKING:
+    from langchain_slmmux import SLMMuxChatModel
+    from slmmux.config import Config
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="A chat model that is really several small ones.", no_args_is_help=True, pretty_exceptions_show_locals=False
+)
+models_app = typer.Typer(help="List the small models, or fetch one.", invoke_without_command=True)
+app.add_typer(models_app, name="models")
+
+_stderr = Console(stderr=True)
+
+
+def _refuse(error: SLMMuxError) -> NoReturn:
+    _stderr.print("error:", style="bold red", end=" ")
+    for line in str(error).splitlines():
+        _stderr.print(shown(line), soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer's way of a flag
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        typer.echo(version("slmmux"))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """A chat model that is really several small ones."""
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="What to ask.")],
+    config: Annotated[Path | None, typer.Option(help="A mux.toml; without it two small local models answer.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="k, the samples of each member.")] = None,
+    plan: Annotated[str | None, typer.Option(help='"parallel" or "cascade".')] = None,
+    system: Annotated[str | None, typer.Option(help='The instruction put in front; "" for none.')] = None,
+    framework: Annotated[str, typer.Option(help='"langchain".')] = "langchain",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record and nothing else.")] = False,
+) -> None:
+    """Ask every member k times; the one that agrees most with itself answers."""
+    try:
+        settings = _settings(config, samples, plan, system)
+        if framework != "langchain":
+            raise ConfigError(f"framework {framework!r} does not exist; choose 'langchain'")
+        _ask(question, settings, as_json=as_json)
+    except SLMMuxError as error:
+        _refuse(error)
+
+
+def _settings(path: Path | None, samples: int | None, plan: str | None, system: str | None) -> "Config":
+    from slmmux.config import Config, default_config, load_config  # noqa: PLC0415
+
+    settings = default_config() if path is None else load_config(path)
+    changed: dict[str, Any] = settings.model_dump()
+    if samples is not None:
+        changed["samples"] = samples
+        for member in changed["models"].values():
+            member["samples"] = None
+    if plan is not None:
+        if plan not in {"parallel", "cascade"}:
+            raise ConfigError(f"plan {plan!r} does not exist; choose 'parallel' or 'cascade'")
+        changed["plan"] = plan
+    if system is not None:
+        changed["system_prompt"] = system or None
+    return Config.model_validate(changed)
+
+
+def _ask(question: str, settings: "Config", *, as_json: bool) -> None:
+    local = {m.local: settings.samples_of(label) for label, m in settings.models.items() if m.local is not None}
+    for spec in local:
+        _fetch(spec)
+    # The servers load while the framework is imported: together they are most of the time to a first answer.
+    for spec, k in local.items():
+        Thread(target=_warm, args=(spec, k), daemon=True).start()
+    try:
+        from langchain_slmmux import SLMMuxChatModel  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigError(f'ask needs LangChain; pip install "slmmux[langchain,local]" ({error})') from error
+
+    mux = SLMMuxChatModel.from_config(settings)
+    if as_json:
+        sys.stdout.write(json.dumps(mux.invoke(question).response_metadata["slmmux"], ensure_ascii=False) + "\n")
+    else:
+        _watched(mux, question, settings)
+
+
+def _watched(mux: "SLMMuxChatModel", question: str, settings: "Config") -> None:
+    from asyncio import CancelledError  # noqa: PLC0415
+
+    from rich.live import Live  # noqa: PLC0415
+
+    from langchain_slmmux._watch import Watch  # noqa: PLC0415
+    from slmmux import answers  # noqa: PLC0415
+    from slmmux._live import Board  # noqa: PLC0415
+
+    console = Console()
+    if settings.system_prompt:
+        console.print("instruction:", shown(settings.system_prompt), style="dim")
+    board = Board(mux.k)
+    watch = Watch(
+        answers.reader(settings.extract),
+        board.answered,
+        lambda label, index, error: board.failed(label, index, unneeded=isinstance(error, CancelledError)),
+    )
+    with Live(board, console=console, refresh_per_second=8):
+        message = mux.invoke(question, {"callbacks": [watch]})
+        board.decided(message.response_metadata["slmmux"])
+    console.print()
+    console.print(shown(message.text, "bold"))
+
+
+def _warm(spec: str, k: int) -> None:
+    from slmmux.local import serve  # noqa: PLC0415
+
+    with contextlib.suppress(SLMMuxError):  # asked for again, and told, where the member is made
+        serve(spec, parallel=k)
+
+
+def _fetch(spec: str) -> None:
+    from slmmux.local import bar, fetch  # noqa: PLC0415
+
+    with bar(_stderr) as progress:
+        fetch(spec, progress=progress, notice=lambda text: _stderr.print(shown(text, "dim"), soft_wrap=True))
+
+
+@models_app.callback()
+def models(context: typer.Context) -> None:
+    """List the small models: name, size, licence, and whether they are here."""
+    if context.invoked_subcommand is not None:
+        return
+    from slmmux.local import listing  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "size", "licence", "here", "source"):
+        table.add_column(column, justify="right" if column == "size" else "left")
+    for entry in listing():
+        table.add_row(
+            entry.name, f"{entry.size / 1e6:,.0f} MB", entry.licence, "yes" if entry.path else "no", entry.source
+        )
+    Console().print(table)
+
+
+@models_app.command()
+def pull(name: Annotated[str, typer.Argument(help="A name of the list, or hf:owner/repo/file.gguf.")]) -> None:
+    """Fetch a model's weights into the cache folder, checked."""
+    try:
+        _fetch(name)
+    except SLMMuxError as error:
+        _refuse(error)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,191 @@
+"""`mux.toml`: members by name, where each runs, and the options of the mux.
+
+    samples = 5
+    temperature = 0.7
+    system_prompt = "Answer in a few words."
+
+    [models.gemma]                      # a small model in this process: a catalogue name, hf:owner/repo/file.gguf, a path
+    local = "gemma-3-270m"
+
+    [models.qwen]                       # any OpenAI-compatible address: Ollama, vLLM, llama-server, hosted
+    url = "http://localhost:11434/v1"
+    model = "qwen2.5:0.5b"
+    api_key_env = "QWEN_KEY"            # the variable's name; a key itself is refused
+    samples = 3
+    timeout = 30                        # seconds a call
+    concurrency = 2                     # calls at once
+    requests_per_minute = 60
+
+It knows no framework: an adapter makes its members of what is read here.
+"""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from slmmux._errors import ConfigError
+from slmmux._race import Plan, Wait
+
+__all__ = ["FEW_WORDS", "Config", "MemberConfig", "default_config", "load_config"]
+
+# Prose of very small models never agrees with itself; a few words do.
+FEW_WORDS = "Answer in a few words, with the answer only."
+
+
+class MemberConfig(BaseModel):
+    """One member: where it runs and how it is asked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    local: str | None = None
+    url: str | None = None
+    model: str | None = None
+    api_key_env: str | None = None
+    samples: int | None = Field(default=None, ge=1)
+    temperature: float | None = Field(default=None, ge=0)
+    timeout: float | None = Field(default=None, gt=0)
+    max_tokens: int | None = Field(default=None, ge=1)
+    concurrency: int | None = Field(default=None, ge=1)
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    accuracy: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_key(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "api_key" in values:
+            raise ValueError('api_key holds a key itself; write api_key_env = "NAME", the variable that holds it')
+        return values
+
+    @field_validator("url")
+    @classmethod
+    def _is_address(cls, url: str | None) -> str | None:
+        if url is not None:
+            parts = urlsplit(url)
+            if parts.username or parts.password:
+                raise ValueError('url holds a password; write api_key_env = "NAME", the variable that holds it')
+            if parts.scheme not in {"http", "https"} or not parts.hostname:
+                raise ValueError('url must be an address such as "http://localhost:11434/v1"')
+        return url
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "MemberConfig":
+        if (self.local is None) == (self.url is None):
+            raise ValueError('write either local = "a small model" or url = "http://..."')
+        if self.url is not None and self.model is None:
+            raise ValueError('url needs model = "the name the server knows"')
+        return self
+
+    def api_key(self) -> str | None:
+        """Return the key from the environment.
+
+        Raises:
+            ConfigError: The variable is not set.
+        """
+        if self.api_key_env is None:
+            return None
+        if key := os.environ.get(self.api_key_env):
+            return key
+        raise ConfigError(f"the environment variable {self.api_key_env} is not set; export it with the key")
+
+
+class Config(BaseModel):
+    """A whole `mux.toml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: dict[str, MemberConfig] = Field(min_length=1)
+    samples: int = Field(default=5, ge=1)
+    temperature: float | None = Field(default=0.7, ge=0)
+    system_prompt: str | None = None
+    extract: str = "auto"
+    plan: Plan = "parallel"
+    wait: Wait = "settled"
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_concurrency: int = Field(default=64, ge=1)
+    timeout: float | None = Field(default=None, gt=0)
+    deadline: float | None = Field(default=None, gt=0)
+
+    def samples_of(self, label: str) -> int:
+        """Return a member's k."""
+        return self.models[label].samples or self.samples
+
+    def temperature_of(self, label: str) -> float | None:
+        """Return a member's temperature; `None` leaves the server's own."""
+        own = self.models[label].temperature
+        return self.temperature if own is None else own
+
+    def accuracies(self) -> dict[str, float] | None:
+        """Return the validation accuracies, where every member has one."""
+        found = {label: m.accuracy for label, m in self.models.items() if m.accuracy is not None}
+        if found and len(found) < len(self.models):
+            missing = ", ".join(repr(label) for label in self.models if label not in found)
+            raise ConfigError(f"accuracy is missing for {missing}; give it for every member or for none")
+        return found or None
+
+
+def load_config(path: str | Path) -> Config:
+    """Read a `mux.toml`.
+
+    Raises:
+        ConfigError: No such file, not TOML, or a setting that cannot be used; names the line and what to write.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "mux.toml"
+        >>> _ = file.write_text('[models.gemma]' + chr(10) + 'local = "gemma-3-270m"' + chr(10))
+        >>> load_config(file).models["gemma"].local
+        'gemma-3-270m'
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}; pass the path of a mux.toml") from error
+    try:
+        return Config.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    except ValidationError as error:
+        # `from None`: pydantic quotes the input, and the input may be a key someone wrote where it does not belong.
+        raise ConfigError("\n".join(_sentence(path, text, fault) for fault in error.errors())) from None
+
+
+def _sentence(path: str | Path, text: str, fault: Any) -> str:
+    where = [str(part) for part in fault["loc"]]
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        known = MemberConfig if where[:1] == ["models"] else Config
+        message = f"{where[-1]!r} is not a setting; known are {', '.join(known.model_fields)}"
+    elif fault["type"] == "missing":
+        message = "no [models.NAME] table; write one for each member"
+    return f"{path}, line {_line(text, where)}: {'.'.join(where)}: {message}"
+
+
+def _line(text: str, where: list[str]) -> int:
+    """Return the line a setting stands in, or its table's, or 1: TOML's reader keeps no positions."""
+    found, at = 1, 0
+    lines = text.splitlines()
+    if where[:1] == ["models"] and len(where) > 1:
+        header = re.compile(rf"\s*\[\s*models\s*\.\s*[\"']?{re.escape(where[1])}[\"']?\s*\]")
+        at = next((i for i, line in enumerate(lines) if header.match(line)), 0)
+        found, where = at + 1, where[2:]
+    for name in where[:1]:
+        key = re.compile(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=")
+        found = next((i + 1 for i, line in enumerate(lines) if i >= at and key.match(line)), found)
+    return found
+
+
+def default_config() -> Config:
+    """Return the pair `slmmux ask` uses without a file: one knows facts, the other computes."""
+    return Config(
+        models={
+            "gemma-3-270m": MemberConfig(local="gemma-3-270m"),
+            "qwen2.5-coder-0.5b": MemberConfig(local="qwen2.5-coder-0.5b-instruct"),
+        },
+        system_prompt=FEW_WORDS,
+        max_tokens=24,
+    )
