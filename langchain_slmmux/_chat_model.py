@@ -218,6 +218,7 @@ class SLMMuxChatModel(BaseChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         extract = self.extract if isinstance(self.extract, str) else code_identity(self.extract)
         return {
+            "rank": list(self._members),
             "members": {label: member.identity for label, member in self._members.items()},
             "samples": self.k,
             "extract": extract,

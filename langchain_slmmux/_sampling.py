@@ -79,7 +79,7 @@ class Sampling:
             runs = [self.traces.open(draw, asked, self._messages, self._stop) for draw in draws]
             inner_config(runs[0])
             result = asked.model._generate_with_cache(  # noqa: SLF001 - generate() would open a run of its own
-                list(self._messages), stop=self._stop, run_manager=runs[0], **asked.kwargs, **_several(draws)
+                list(self._messages), run_manager=runs[0], **self._kwargs(draws)
             )
             replies, results = _read(asked, draws, result)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
@@ -99,7 +99,7 @@ class Sampling:
         try:
             runs = [await self.traces.aopen(draw, asked, self._messages, self._stop) for draw in draws]
             inner_config(runs[0])
-            kwargs = {"stop": self._stop, **asked.kwargs, **_several(draws)}
+            kwargs = self._kwargs(draws)
             if asked.member.sync_only:
                 run = runs[0].get_sync() if runs[0] else None
                 result = await self._in_thread(asked, {"run_manager": run, **kwargs})
@@ -129,6 +129,12 @@ class Sampling:
         for draw in self.traces.close():
             await self.traces.afail(draw, why(race, draw) or _unneeded())
 
+    def _kwargs(self, draws: Sequence[Draw]) -> dict[str, Any]:
+        asked = self._asked[draws[0].model]
+        several = {"n": len(draws)} if len(draws) > 1 else {}
+        stop = asked.kwargs.get("stop") if self._stop is None else self._stop  # a binding's own, where nobody says
+        return {**asked.kwargs, **several, "stop": stop}
+
     async def _in_thread(self, asked: Asked, kwargs: dict[str, Any]) -> ChatResult:
         future = self._pool.submit(
             lambda: asked.model._generate_with_cache(list(self._messages), **kwargs)  # noqa: SLF001
@@ -156,10 +162,6 @@ def why(race: Race[Reply], draw: Draw) -> BaseException | None:
 
 def _unneeded() -> asyncio.CancelledError:
     return asyncio.CancelledError("decided without this sample")
-
-
-def _several(draws: tuple[Draw, ...]) -> dict[str, int]:
-    return {"n": len(draws)} if len(draws) > 1 else {}
 
 
 def _remember(asked: Asked, what: str) -> None:

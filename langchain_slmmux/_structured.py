@@ -5,6 +5,7 @@ is what a sample asks and the parser is the extractor, so that structured sample
 like all others.
 """
 
+import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -15,12 +16,15 @@ from langchain_core.runnables import Runnable, RunnableBinding, RunnableParallel
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langsmith import tracing_context
 from pydantic import BaseModel
+from pydantic.v1 import BaseModel as BaseModelV1
 
 from langchain_slmmux._members import Asked, Member, unwrap
 from slmmux import Answer, MemberError
 from slmmux.answers import canonical
 
 __all__ = ["Structured"]
+
+_FOR_TRACES = ("ls_structured_output_format", "structured_output_format")  # generate() strips them; servers refuse them
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,11 @@ def kept(message: AIMessage) -> dict[str, Any]:
 
 
 def _plain(parsed: Any) -> Any:
-    return parsed.model_dump(mode="json") if isinstance(parsed, BaseModel) else parsed
+    if isinstance(parsed, BaseModel):
+        return parsed.model_dump(mode="json")
+    if isinstance(parsed, BaseModelV1):
+        return json.loads(parsed.json())
+    return parsed
 
 
 def _tracing() -> bool:
@@ -107,6 +115,8 @@ def _take_apart(label: str, chain: Any) -> tuple[Any, dict[str, Any], Runnable[A
         steps: Mapping[str, Any] = first.steps__
         if set(steps) == {"raw"}:
             model, kwargs, _ = unwrap(label, steps["raw"])
+            for name in _FOR_TRACES:
+                kwargs.pop(name, None)
             rest = [*chain.middle, chain.last]
             return model, kwargs, rest[0] if len(rest) == 1 else RunnableSequence(*rest)
     raise MemberError(

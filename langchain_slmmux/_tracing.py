@@ -6,7 +6,7 @@ end of a run that early stop, time-out or cancellation had closed long before.
 
 import asyncio
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -36,6 +36,9 @@ Run: TypeAlias = CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun
 NOSTREAM = "nostream"  # LangGraph's word for: this model's tokens are not the graph's output
 SAMPLE_TAG = "slmmux:sample"
 
+_NOTHING = LLMResult(generations=[[]])
+
+T = TypeVar("T")
 M = TypeVar("M", CallbackManager, AsyncCallbackManager)
 
 
@@ -86,9 +89,13 @@ class Traces:
         if self._parent is None or draw in self._open:
             return cast("AsyncCallbackManagerForLLMRun | None", self._open.setdefault(draw, None))
         manager = self._manager(AsyncCallbackManager, draw, asked, stop)
-        (run,) = await manager.on_chat_model_start(_serialized(asked), [messages], **_start(draw, asked, stop))
-        self._open[draw] = run
-        return run
+
+        async def begin() -> AsyncCallbackManagerForLLMRun:
+            (run,) = await manager.on_chat_model_start(_serialized(asked), [messages], **_start(draw, asked, stop))
+            self._open[draw] = run
+            return run
+
+        return await _whole(begin())
 
     def end(self, draw: Draw, result: LLMResult, usage: Mapping[str, int]) -> None:
         """Close a sample's run with its reply."""
@@ -100,20 +107,20 @@ class Traces:
         """Close a sample's run with its reply, on the event loop."""
         with self._taken(draw, usage) as run:
             if run is not None:
-                await cast("AsyncCallbackManagerForLLMRun", run).on_llm_end(result)
+                await _whole(cast("AsyncCallbackManagerForLLMRun", run).on_llm_end(result))
 
     def fail(self, draw: Draw, error: BaseException) -> None:
         """Close a sample's run with an error."""
         with self._taken(draw) as run:
             if run is not None:
-                run.on_llm_error(error, response=LLMResult(generations=[[]]))
+                run.on_llm_error(error, response=_NOTHING)
 
     async def afail(self, draw: Draw, error: BaseException) -> None:
         """Close a sample's run with an error, on the event loop; a cancelled task still gets it done."""
         with self._taken(draw) as run:
             if run is not None:
                 await cast("AsyncCallbackManagerForLLMRun", run).on_llm_error(
-                    error, response=LLMResult(generations=[[]])
+                    error, response=_NOTHING
                 )
 
     def close(self) -> list[Draw]:
@@ -176,6 +183,16 @@ class Traces:
         for handler in extra if isinstance(extra, list) else extra.handlers if extra else []:
             configured.add_handler(handler, inherit=True)
         return configured
+
+
+async def _whole(handlers: Coroutine[Any, Any, T]) -> T:
+    """Let handlers at work finish even when this task is cancelled: a run half opened could not be closed."""
+    task = asyncio.ensure_future(handlers)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def inner_config(run: Run | None) -> None:
