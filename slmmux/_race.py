@@ -5,7 +5,7 @@ however it likes, and tells it what came back; see `_drive` for threads and task
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Literal, TypeVar, get_args
+from typing import Any, Generic, Literal, TypeVar, cast, get_args
 
 from slmmux._errors import ArgumentError, NoAnswerError, SampleError
 from slmmux._settled import settled
@@ -163,7 +163,7 @@ class Race(Generic[R]):
         return Decision(
             winner=winner,
             votes=votes,
-            reply=spoken.reply,  # type: ignore[arg-type]  # a sample without an error has a reply
+            reply=cast(R, spoken.reply),  # a sample without an error has a reply
             sample=spoken.draw,
             decided_by=decided_by,
             reason=reason,

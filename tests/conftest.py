@@ -1,10 +1,12 @@
 """What every test stands on: no test reaches beyond loopback."""
 
 import ipaddress
+import os
 import socket
 
 import pytest
 
+_skipped: list[str] = []
 _connect = socket.socket.connect
 _resolve = socket.getaddrinfo
 
@@ -32,3 +34,15 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Where the models must be there, a skipped real-model test is a failed run."""
+    if report.skipped and "real_model" in report.keywords and os.environ.get("SLMMUX_REQUIRE_MODELS"):
+        _skipped.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _skipped:
+        print(f"\nSLMMUX_REQUIRE_MODELS is set, but these were skipped: {', '.join(_skipped)}")  # noqa: T201
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,164 @@
+"""How often the mux is right, beside its members alone and one vote of all: questions in, a table out.
+
+    python bench/accuracy.py record --out samples.jsonl --temperature 0.7
+    python bench/accuracy.py report samples.jsonl
+
+The questions (`bench/questions.jsonl`, capitals and sums, written for this) are split: validation gives the rank, test
+gives every figure. An answer is right when it equals the gold answer, or names the gold capital in a few words.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from slmmux import Recording, answers, replay
+from slmmux.config import FEW_WORDS
+
+QUESTIONS = Path(__file__).with_name("questions.jsonl")
+PAIR = ("gemma-3-270m", "qwen2.5-coder-0.5b-instruct")
+
+
+def questions() -> list[dict[str, Any]]:
+    """Return the questions, each with its gold answer, kind and split."""
+    return [json.loads(line) for line in QUESTIONS.read_text(encoding="utf-8").splitlines()]
+
+
+def record(models: Iterable[str], out: Path, samples: int, temperature: float) -> None:
+    """Sample every model on every question and write one row a sample."""
+    from langchain_core.messages import HumanMessage, SystemMessage
+    from langchain_openai import ChatOpenAI
+
+    from slmmux.local import serve
+
+    read = answers.reader("auto")
+    with out.open("w", encoding="utf-8") as file:
+        settings = {"temperature": temperature, "system_prompt": FEW_WORDS, "max_tokens": 24, "extract": "auto"}
+        file.write(json.dumps({"slmmux_recording": 1, "settings": settings}) + "\n")
+        for name in models:
+            server = serve(name, parallel=1)
+            chat = ChatOpenAI(
+                base_url=server.base_url, api_key=server.api_key, model=server.model,  # type: ignore[arg-type]
+                temperature=temperature, max_tokens=24,
+            )  # fmt: skip
+            for question in track(questions(), description=name):
+                messages = [SystemMessage(FEW_WORDS), HumanMessage(question["question"])]
+                for index in range(samples):
+                    begun = time.monotonic()
+                    message = chat.invoke(messages)
+                    usage: Any = message.usage_metadata or {}
+                    answer = read(str(message.text))
+                    row = {
+                        "dataset": f"slmmux-{question['kind']}s",
+                        "question_id": question["question_id"],
+                        "question": question["question"],
+                        "gold": question["gold"],
+                        "model": name,
+                        "sample_index": index,
+                        "answer": None if answer is None else f"{answer.kind}:{answer.key}",
+                        "text": str(message.text),
+                        "temperature": temperature,
+                        "input_tokens": usage.get("input_tokens"),
+                        "output_tokens": usage.get("output_tokens"),
+                        "latency_s": round(time.monotonic() - begun, 4),
+                        "error": None,
+                    }
+                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def right(answer: str | None, gold: str) -> bool:
+    """Return whether an answer, as recorded, is the gold one."""
+    if answer is None:
+        return False
+    said = answer.partition(":")[2]
+    if gold.lstrip("-").isdigit():
+        return answers.same(answers.number(said) or "", gold)
+    reader = answers.reader("text")
+    want = reader(gold)
+    return want is not None and f" {want.key} " in f" {said} "
+
+
+def plurality(rows: list[Any]) -> str | None:
+    """Return one vote of all samples together (Agent Forest); equal counts fall to the first seen."""
+    counts = Counter(row.answer for row in rows if row.answer is not None)
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def share(decide: Callable[[str], str | None], ids: list[str], gold: dict[str, str]) -> float:
+    """Return the percentage of questions decided rightly."""
+    return 100 * sum(right(decide(q), gold[q]) for q in ids) / len(ids)
+
+
+def report(path: Path, k: int) -> None:
+    """Print the table of one recording."""
+    recording = Recording.load(path)
+    by_split: dict[str, list[str]] = {}
+    for question in questions():
+        by_split.setdefault(question["split"], []).append(question["question_id"])
+    gold = {question["question_id"]: question["gold"] for question in questions()}
+    test = by_split["test"]
+
+    def mux(models: list[str], samples: int) -> Callable[[str], str | None]:
+        decided = replay(recording, models=models, samples=samples)
+        return lambda q: decided[q].winner.answer
+
+    names = list(recording.models)
+    validation = {name: share(mux([name], k), by_split["validation"], gold) for name in names}
+    rank = sorted(names, key=lambda name: -validation[name])
+    kinds = sorted({q.split("-")[0] for q in test})
+    table = Table(title=f"{path.name}: temperature {recording.settings['temperature']}, {len(test)} test questions, %")
+    for column in ("who answers", "samples", "all", *kinds):
+        table.add_column(column, justify="left" if column == "who answers" else "right")
+
+    def row(who: str, samples: int, decide: Callable[[str], str | None]) -> float:
+        shares = [share(decide, ids, gold) for ids in (test, *([q for q in test if q.startswith(k)] for k in kinds))]
+        table.add_row(who, str(samples), *(f"{value:.1f}" for value in shares))
+        return shares[0]
+
+    single = [row(f"{name}, self-consistency", k, mux([name], k)) for name in rank]
+    twice = [row(f"{name}, self-consistency", 2 * k, mux([name], 2 * k)) for name in rank] if len(rank) > 1 else []
+    if len(rank) > 1:
+        muxed = row("mux", k * len(rank), mux(rank, k))
+        pooled = {q: [r for name in rank for r in recording.by_question[q][name][:k]] for q in test}
+        row("one vote of all samples", k * len(rank), lambda q: plurality(pooled[q]))
+    console = Console()
+    console.print(table)
+    if len(rank) > 1:
+        best = max(*single, *twice)
+        half = 196 * math.sqrt(max(muxed, 1e-9) / 100 * (1 - muxed / 100) / len(test))
+        verdict = "gains" if muxed > best else "loses" if muxed < best else "gains nothing"
+        console.print(
+            f"rank by {len(by_split['validation'])} validation questions: {', '.join(rank)}; the mux {verdict}: "
+            f"{muxed - best:+.1f} points against the best single model; +/- {half:.0f} (95 %) on each figure"
+        )
+
+
+def main() -> None:
+    """Record samples, or report on a recording."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, dest="command")
+    recorder = commands.add_parser("record")
+    recorder.add_argument("--models", nargs="+", default=list(PAIR))
+    recorder.add_argument("--out", type=Path, required=True)
+    recorder.add_argument("--samples", type=int, default=10)
+    recorder.add_argument("--temperature", type=float, default=0.7)
+    reporter = commands.add_parser("report")
+    reporter.add_argument("recording", type=Path)
+    reporter.add_argument("--samples", type=int, default=5)
+    given = parser.parse_args()
+    if given.command == "record":
+        record(given.models, given.out, given.samples, given.temperature)
+    else:
+        report(given.recording, given.samples)
+
+
+if __name__ == "__main__":
+    main()

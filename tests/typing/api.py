@@ -1,0 +1,70 @@
+"""The public API as a type checker sees it: checked, never run."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, assert_type
+
+from slmmux import (
+    Answer,
+    Decision,
+    Draw,
+    NoAnswerError,
+    Pool,
+    Race,
+    Recording,
+    SampleError,
+    Vote,
+    adrive,
+    choose,
+    drive,
+    replay,
+    vote,
+)
+from slmmux.recording import Row
+
+
+def the_race(read: Callable[[str], Answer | None]) -> None:
+    race = Race({"qwen": 3, "phi": 5}, read, plan="cascade", wait="exhausted")
+    assert_type(race, Race[str])
+    assert_type(race.ask(), list[Draw])
+    race.tell(Draw("qwen", 0), "4")
+    race.fail(Draw("qwen", 1), TimeoutError())
+    race.stop("deadline")
+    assert_type(race.errors, tuple[SampleError, ...])
+    assert_type(race.decision, Decision[str] | None)
+
+
+def the_drivers(race: Race[str], call: Callable[[tuple[Draw, ...]], list[str]]) -> None:
+    decision = drive(race, call, pool=Pool(8), timeout=30, deadline=60.0)
+    assert_type(decision, Decision[str])
+    assert_type(decision.winner, Vote)
+    assert_type(decision.reply, str)
+    assert_type(decision.winner.confidence, float)
+
+
+async def on_tasks(race: Race[str], call: Callable[[tuple[Draw, ...]], Awaitable[Sequence[str]]]) -> None:
+    assert_type(await adrive(race, call, slots=asyncio.Semaphore(8)), Decision[str])
+
+
+def the_rule(votes: list[Vote]) -> None:
+    winner, decided_by = choose(votes)
+    assert_type(winner, Vote)
+    assert decided_by in {"confidence", "tie-break", "rank"}
+    assert_type(vote("qwen", [], k=3), Vote)
+
+
+def recordings() -> None:
+    recording = Recording.load("samples.jsonl.gz")
+    assert_type(recording.models, tuple[str, ...])
+    assert_type(recording.questions, tuple[str, ...])
+    assert_type(recording.rows, tuple[Row, ...])
+    assert_type(recording.by_question["q1"]["qwen"], Sequence[Row])
+    decisions = replay(recording, models=["qwen", "phi"], samples={"qwen": 3, "phi": 5}, plan="parallel")
+    assert_type(decisions, dict[str, Decision[Row | None]])
+    assert_type(decisions["q1"].winner.answer, Any)
+    replay(recording, ["qwen"], 3, same=lambda a, b: a == b)
+
+
+def errors(error: NoAnswerError) -> None:
+    assert_type(error.errors, tuple[SampleError, ...])
+    assert_type(error.errors[0].cause, BaseException)
