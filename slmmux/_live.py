@@ -72,6 +72,7 @@ class Board:
         samples, usage = self._record["samples"], self._record["usage"]
         return (
             f"{self._record['model']} speaks: confidence {self._record['confidence']:.2f}, decided by "
-            f"{self._record['decided_by']} ({self._record['reason']}); {samples['used']} of {samples['planned']} samples, "
+            f"{self._record['decided_by']} ({self._record['reason']}); "
+            f"{samples['used']} of {samples['planned']} samples, "
             f"{usage['input_tokens']} + {usage['output_tokens']} tokens, {seconds:.1f} s"
         )

@@ -39,7 +39,7 @@ def _refuse(error: SLMMuxError) -> NoReturn:
     raise typer.Exit(1)
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 - typer's way of a flag
+def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version  # noqa: PLC0415
 

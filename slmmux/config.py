@@ -4,7 +4,7 @@
     temperature = 0.7
     system_prompt = "Answer in a few words."
 
-    [models.gemma]                      # a small model in this process: a catalogue name, hf:owner/repo/file.gguf, a path
+    [models.gemma]                      # a small model in this process: a name, hf:owner/repo/file.gguf, a path
     local = "gemma-3-270m"
 
     [models.qwen]                       # any OpenAI-compatible address: Ollama, vLLM, llama-server, hosted

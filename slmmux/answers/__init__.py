@@ -1,0 +1,27 @@
+"""What a reply says, and when two answers are the same: pure functions of a text, one extractor a file."""
+
+from slmmux.answers._auto import auto
+from slmmux.answers._boxed import boxed
+from slmmux.answers._canonical import canonical
+from slmmux.answers._choice import choice
+from slmmux.answers._json import json
+from slmmux.answers._number import number
+from slmmux.answers._reader import reader
+from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._same import same
+from slmmux.answers._text import text
+from slmmux.answers._tool_calls import tool_calls
+
+__all__ = [
+    "auto",
+    "boxed",
+    "canonical",
+    "choice",
+    "json",
+    "number",
+    "reader",
+    "same",
+    "strip_reasoning",
+    "text",
+    "tool_calls",
+]

@@ -1,0 +1,65 @@
+"""One text for one JSON value, however it was written."""
+
+import math
+from json import dumps
+from typing import Any
+
+from slmmux._errors import ExtractorError
+
+__all__ = ["MAX_DEPTH", "canonical"]
+
+# Far deeper than any answer, far shallower than Python's stack: the outcome never depends on who calls.
+MAX_DEPTH = 100
+_MAX_BITS = 4096  # of an int; beyond some 4,300 digits Python refuses to print one
+
+
+def canonical(value: Any) -> str:
+    """Return the canonical JSON text of a value: keys sorted, no spaces, 1.0 written 1, non-ASCII kept.
+
+    Args:
+        value: str, int, float, bool, None, or lists and dicts of these; dict keys are str.
+
+    Returns:
+        A text that two values share exactly when they are the same JSON value. `True` is not 1; 1.0 is.
+
+    Raises:
+        TypeError: Something that is not JSON: bytes, a set, a tuple, an object.
+        ExtractorError: NaN, infinity, an int of more than 1,200 digits, half a surrogate pair, or nesting deeper
+            than 100: nothing that can be compared and written down.
+
+    Example:
+        >>> canonical({"b": 1.0, "a": [True, None]})
+        '{"a":[true,null],"b":1}'
+    """
+    text = dumps(_plain(value, 0), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ExtractorError("an answer holds half a surrogate pair, which no file can store") from None
+    return text
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """Return the value with integral floats as ints, or say why it is none that can be compared."""
+    if depth > MAX_DEPTH:
+        raise ExtractorError(f"an answer is nested deeper than {MAX_DEPTH} levels")
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        if value.bit_length() > _MAX_BITS:
+            raise ExtractorError(f"an answer holds an int of {value.bit_length()} bits; {_MAX_BITS} are the most")
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ExtractorError(f"an answer is {value}, which equals nothing, not even itself in JSON")
+        return int(value) if value.is_integer() else value
+    if isinstance(value, list):
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"an answer's dict has the {type(key).__name__} key {key!r}; JSON keys are str")
+        return {key: _plain(item, depth + 1) for key, item in value.items()}
+    raise TypeError(
+        f"an answer is a {type(value).__name__}; an extractor may return str, int, float, bool, list, dict or None"
+    )

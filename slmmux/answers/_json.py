@@ -1,0 +1,93 @@
+r"""The last complete JSON object or array of a reply, strictly read."""
+
+import re
+from collections.abc import Iterator
+from json import loads
+from typing import Any
+
+from slmmux._errors import ExtractorError
+from slmmux.answers._canonical import canonical
+from slmmux.answers._json_extent import extents
+from slmmux.answers._reasoning import strip_reasoning
+
+__all__ = ["json", "plain_json"]
+
+_FENCE = re.compile(r"^[ \t]*+```[^\n`]*+$", re.MULTILINE)
+_MOST_DIGITS = 1000
+
+
+def json(text: str) -> str | None:
+    r"""Return the last complete JSON object or array of a reply as canonical JSON text.
+
+    A fenced block that is JSON goes before anything embedded: what follows it explains it. Bare scalars are no
+    answer. Strict: trailing commas, comments, single quotes, NaN, numbers that overflow, duplicate keys and
+    nesting deeper than 100 are refused, and no part of what was refused or cut off is taken for the answer.
+
+    | reply | answer |
+    |---|---|
+    | `{"b": 1.0, "a": "é"}` | `{"a":"é","b":1}` |
+    | `First [1], then {"a": [2]}.` | `{"a":[2]}` |
+    | `{"a": [1, 2],}` | None |
+    | `{"a": 1, "a": 2}` | None |
+    | `{"items": [1, 2], "no` (cut off) | None |
+    | `42` | None |
+
+    Returns:
+        Keys sorted, no spaces, 1.0 written 1, non-ASCII kept; None when there is none.
+
+    Example:
+        >>> json('Here it is:\n```json\n{"n": 2.0}\n```\nI hope it helps [1].')
+        '{"n":2}'
+    """
+    text = strip_reasoning(text)
+    return _fenced(text) or _last(text[start:end] for start, end in reversed(list(extents(text))))
+
+
+def plain_json(text: str) -> str | None:
+    """Return the JSON that a reply plainly gives: the whole of it, a fenced block, or an object at its end.
+
+    For replies that nobody said would be JSON: a citation like [1] is none, nor is a dict in a program.
+
+    Example:
+        >>> plain_json("Canberra [1]"), plain_json('Sure: {"city": "Canberra"}')
+        (None, '{"city":"Canberra"}')
+    """
+    text = strip_reasoning(text)
+    if _FENCE.search(text):
+        return _fenced(text)
+    for start, end in list(extents(text))[-1:]:
+        if not text[end:].strip(" .") and (start == 0 or text[start] == "{"):
+            return _strict(text[start:end])
+    return None
+
+
+def _fenced(text: str) -> str | None:
+    """Return the last fenced block that is nothing but JSON."""
+    fences = list(_FENCE.finditer(text))
+    blocks = [text[a.end() : b.start()].strip() for a, b in zip(fences[::2], fences[1::2], strict=False)]
+    return _last(block for block in reversed(blocks) if list(extents(block)) == [(0, len(block))])
+
+
+def _last(candidates: Iterator[str]) -> str | None:
+    return next(filter(None, map(_strict, candidates)), None)
+
+
+def _strict(source: str) -> str | None:
+    """Return complete JSON in canonical form, None where two readers could read it differently."""
+    try:
+        return canonical(loads(source, object_pairs_hook=_unique, parse_int=_int))
+    except ExtractorError:
+        return None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ExtractorError("duplicate keys")
+    return found
+
+
+def _int(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ExtractorError("an int that Python itself refuses to read")
+    return int(digits)

@@ -1,0 +1,67 @@
+r"""LaTeX as models write it, tidied until two spellings of one thing are the same text."""
+
+import re
+
+from slmmux.answers._numeral import decimal, numeral_at
+
+__all__ = ["math_key", "undress", "untext"]
+
+_TIDY = [
+    (re.compile(r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])|\\[,;:!>()\[\]]"), ""),  # sizes, thin spaces, delimiters
+    (re.compile(r"\\(?=[$%&#])"), ""),
+    (re.compile(r"\{,\}"), ","),
+    (re.compile(r"\\ |~|\\q?quad(?![A-Za-z])"), " "),
+    (re.compile(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
+    (re.compile(r"\\frac ?([0-9]) ?([0-9])"), r"\\frac{\1}{\2}"),
+    (re.compile(r"\^ ?\{? ?\\circ ?\}?|\\degree(?![A-Za-z])"), "°"),
+]
+_TEXT = r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|math(?:rm|bf|it|sf|tt)|mbox|operatorname)\*? ?\{"
+_WORDS = re.compile(_TEXT + r"([^{}]*+)\}")
+_UNIT = re.compile(r"\s*+°?\s*+(?:" + _TEXT + r"(?!\s*[ap]\.?m\b)[^{}]*+\}(?:\^\{?[0-9]\}?)?)?[\s.]*+", re.IGNORECASE)
+_LETTER = re.compile(r"\(([A-Za-z])\)")
+
+
+def undress(text: str) -> str:
+    r"""Return LaTeX without what only spaces or sizes it; fractions as `\frac{}{}`.
+
+    Example:
+        >>> undress(r"\left(1{,}234,\, \dfrac12\right)")
+        '(1,234, \\frac{1}{2})'
+    """
+    for pattern, instead in _TIDY:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def untext(text: str) -> str:
+    r"""Return LaTeX with its words bare; one inside another, `\textbf{\text{B}}`, is as deep as it looks.
+
+    Example:
+        >>> untext(r"\textbf{(B)}\ \text{ten}")
+        '(B)\\ ten'
+    """
+    return _WORDS.sub(r"\1", _WORDS.sub(r"\1", text))
+
+
+def math_key(written: str) -> str:
+    r"""Return what a piece of mathematics is compared by.
+
+    Its canonical number where it is one: a unit in `\text{}`, `$` and a degree sign do not count, percent does, and
+    12,5 is a list. Else its tidied text: words bare, no blanks but between words, no final full stop, `(B)` as `B`.
+
+    Example:
+        >>> math_key(r"\dfrac{1}{2}"), math_key(r"1{,}200\text{ dollars}"), math_key(r"\textbf{(B)}")
+        ('0.5', '1200', 'B')
+        >>> math_key(r"\left( 3, \frac{\pi}{2} \right)")
+        '(3,\\frac{\\pi}{2})'
+    """
+    tidy = undress(written).replace("$", "").strip()
+    bare = untext(tidy).strip()
+    for candidate in (tidy, bare):
+        number = numeral_at(candidate, 0)
+        if number and number.value is not None and not number.doubtful and _UNIT.fullmatch(candidate, number.end):
+            return decimal(number.value)
+    words = " ".join(bare.split())
+    key = re.sub(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])", "", words).rstrip(".")
+    letter = _LETTER.fullmatch(key)
+    return letter[1] if letter else key or words

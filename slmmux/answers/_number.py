@@ -1,0 +1,129 @@
+r"""The number a reply ends in."""
+
+import re
+
+from slmmux.answers._announced import announced
+from slmmux.answers._latex import undress, untext
+from slmmux.answers._numeral import Numeral, decimal, last_numeral, numeral_at, numerals
+from slmmux.answers._reasoning import strip_reasoning
+
+__all__ = ["announced_number", "number", "plain_number"]
+
+# What may stand between an announcement and its number; after anything else ("Answer: first we ...") it is not read.
+_LEAD = re.compile(
+    r"(?:[\s*_`\"'“(\[{:=≈>]|\\approx(?![A-Za-z])"
+    r"|(?:that|therefore|thus|then|simply|just|about|around|approximately|roughly|exactly|equal to|equals|now|the"
+    r"|number|option)\b)*+",
+    re.IGNORECASE,
+)
+_CLAUSE_ENDS = re.compile(
+    r"[.?;](?=[\s*_]|$)|!(?!\s*+=)|\n|\("
+    r"|\b(?:because|since|as|so|which|where|for|per|with|when|if|given|after|every|each)\b",
+    re.IGNORECASE,
+)
+# An expression goes on, or a variable is attached: 2 + x, 5x, 3\sqrt{2}. A unit of two letters and more may be: 20kg.
+_GOES_ON = re.compile(
+    r"\s*+(?:(?:[-+−*/×÷^=<>≤≥]|\*\*)\s*+(?:[0-9\\(√]|[A-Za-z]\b)|\\(?!\\))|[A-Za-zπ](?![A-Za-z])|\"\s*+[,}\]]"  # noqa: RUF001
+)
+_SEVERAL = re.compile(r"(?:,|\band\b)\s*+[A-Za-z]{1,20}\s?=")
+_EQUALS = re.compile(r"(?<![=<>!+\-*/:])=(?!=)")
+_UNIT = re.compile(r"[\s*_`$)\]°]*+(?:[A-Za-z]{2,30}\s*+){0,2}[\s*_`$)\].!]*+")
+_ITEM = re.compile(r"^[ \t*_#>-]{0,8}([0-9]{1,3})[.)](?=[*_]{0,3}[ \t]++\S)", re.MULTILINE)
+_AROUND = " \t\r\n*_`\"'“”().!"  # not [42], which is JSON
+
+
+def number(text: str) -> str | None:
+    r"""Return the number a reply ends in, in canonical form.
+
+    The last announced one (`####`, "the answer is", "Answer:", a box), else the last one of the text. Numbers that
+    number a list, names (x2, GPT-4, m^2), dates, times and ranges are none.
+
+    | written | read | because |
+    |---|---|---|
+    | `#### 1,234` | 1234 | commas between groups of three |
+    | `42`, `42.0`, `042` | 42 | one number |
+    | `$1,200.50` | 1200.5 | currency and final zeros say nothing |
+    | `18 dollars`, `20kg` | 18, 20 | units are dropped |
+    | `3/4`, `\frac{3}{4}` | 0.75 | exact; `1/3` stays 1/3, as no decimal is |
+    | `2 1/4` | 2.25 | a mixed number |
+    | `50%`, `50 percent` | 0.5 | percent is part of the value, 50 is another number |
+    | `1.5e3`, `1.5 \times 10^3`, `2^{10}` | 1500, 1500, 1024 | |
+    | `5 million` | 5000000 | so are hundred to trillion |
+    | `-0` | 0 | |
+    | `1.234,56`, `1 234,56` | 1234.56 | can be nothing else |
+    | `1 234`, `1'234`, `12,34,567` | 1234, 1234, 1234567 | groups as written in France, Switzerland, India |
+    | `1,234`, `1.234` | 1234, 1.234 | English reading: both could be the other |
+    | `12,5`, `0,125` | 12.5, 0.125 | no group of three: a decimal comma (`auto`, `boxed` and `same` see a list) |
+    | `2\sqrt{3}`, `4\pi`, `x^2`, `±3`, `1,2,3`, `3/0` | None | no single rational number |
+    | more than 300 digits, `1e999999999` | None | a runaway reply, not an answer |
+
+    Returns:
+        "1234", "0.5", "-3" or "1/3": no separators, no trailing zeros, no unit, no signed zero; None without one.
+
+    Example:
+        >>> number("She has 16 - 3 - 4 = 9 eggs, at $2 each.\n#### 1,234")
+        '1234'
+        >>> number("The answer is 50%, since 2 of 4 are red.")
+        '0.5'
+    """
+    text = strip_reasoning(text)
+    for stretch in announced(text):
+        found = announced_number(stretch)
+        if found:
+            return _shown(found)
+    body = untext(undress(text))
+    if {"1", "2"} <= set(_ITEM.findall(body)):
+        body = _ITEM.sub("", body)
+    return _shown(last_numeral(body))
+
+
+def announced_number(stretch: str) -> Numeral | None:
+    """Return the number right after an announcement, or right of the last equals sign in its clause.
+
+    None where the clause says more than one number: `3 apples and 4 pears`, `2 + x`, `5x`.
+
+    Example:
+        >>> announced_number("16 - 7 = 9 eggs, as 3 + 4 = 7").value
+        Fraction(9, 1)
+    """
+    clause = untext(undress(stretch))
+    start = _skip_lead(clause, 0)
+    ends = _CLAUSE_ENDS.search(clause, start)
+    if ends:
+        clause = clause[: ends.start()]
+    if _SEVERAL.search(clause):
+        return None
+    found = numeral_at(clause, _skip_lead(clause, max(start, clause.rfind("=") + 1)))
+    if found is None or _GOES_ON.match(clause, found.end) or any(numerals(clause, found.end)):
+        return None
+    return found
+
+
+def plain_number(text: str) -> Numeral | None:
+    """Return the number that a reply is, or that its last line ends in after an equals sign.
+
+    Example:
+        >>> plain_number("**$42.**").value, plain_number("17 + 25 = 42 apples.").value, plain_number("42 apples")
+        (Fraction(42, 1), Fraction(42, 1), None)
+    """
+    bare = untext(undress(text)).strip(_AROUND)
+    found = numeral_at(bare, 0)
+    if found and not bare[found.end :].strip("°$" + _AROUND):
+        return found
+    line = bare.rsplit("\n", 1)[-1]
+    equals = None
+    for equals in _EQUALS.finditer(line):  # noqa: B007  # the last one
+        pass
+    if equals is None or _SEVERAL.search(line):
+        return None
+    found = numeral_at(line, _skip_lead(line, equals.end()))
+    return found if found and _UNIT.fullmatch(line, found.end) else None
+
+
+def _skip_lead(text: str, start: int) -> int:
+    lead = _LEAD.match(text, start)
+    return lead.end() if lead else start
+
+
+def _shown(found: Numeral | None) -> str | None:
+    return decimal(found.value) if found and found.value is not None else None

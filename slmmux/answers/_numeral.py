@@ -1,0 +1,183 @@
+r"""How numbers are written in a text, and the one way we write them.
+
+Knows digits, signs, separators, fractions, powers, percent and the words hundred to trillion; knows nothing of
+replies. Every pattern is possessive or bounded, so a text takes time linear in its length, and nothing is computed
+that has more than some hundred digits.
+"""
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+__all__ = ["Numeral", "decimal", "last_numeral", "numeral_at", "numerals"]
+
+_MOST_DIGITS = 300
+_MOST_BITS = 1024  # of a power
+_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+
+# Digits with whatever may stand between digits. What it means is judged afterwards, by `_chain`: a pattern that
+# judged would fail half-way through long junk, start again one character on, and so take quadratic time.
+_CHAIN = r"[0-9]++(?:[.,'’_][0-9]++|[ \u00a0\u2009\u202f][0-9]{3}(?![0-9]))*+"  # noqa: RUF001
+_NUMERAL = re.compile(
+    rf"""
+    (?P<name> (?: [A-Za-z]-? | [_^]\{{?[-−]? | \\sqrt\ ?\{{? | sqrt\( | √ | (?<=[0-9)}}])/\ ? )
+        (?=[0-9]) )?+                                                                         # x2, GPT-4, m^2: none
+    (?: (?<![A-Za-z0-9_)\]}}%.]) (?P<sign> [-−–+] | ±\ ? | \\pm\ ? ) )?+                      # 10-5 has no sign
+    (?: [$€£¥₹]\ ? (?P<inner> [-−–] )?+ )?+
+    (?:
+        (?P<mixed> [0-9]{{1,15}}+ (?:\ |(?=\\)) )?+
+        (?: \\frac\ ? \{{\ ?(?P<above> [-−]?{_CHAIN} )\ ?\}}\ ?\{{\ ?(?P<below> {_CHAIN} )\ ?\}}
+          | (?P<over> [0-9]{{1,15}}+ )/(?P<under> [0-9]{{1,15}}+ )(?![/.,:-]?[0-9]) )
+      | (?P<chain> {_CHAIN} | (?<![A-Za-z0-9.])\.[0-9]++ )
+        (?P<joined> (?: [-–:]{_CHAIN} )*+ )                                                   # 10:30, 2024-03-15
+        (?P<slashed> (?: \ ?/\ ?{_CHAIN} )*+ )
+        (?: [eE](?P<exponent> [-−+]?[0-9]++ )(?![A-Za-z0-9]) )?
+        (?: \ ?(?: \\times | \\cdot | [×·x*] )\ ?10\ ?(?: \^ | \*\* )\ ?\{{?(?P<tens> [-−+]?[0-9]++ )\}}? )?
+        (?: (?: \^ | \*\* )\{{?(?P<power> [-−+]?[0-9]++ )\}}? )?
+    )
+    (?P<percent> \ ?[%％] | \ per\ ?cent\b )?
+    (?: [\ -](?P<scale> (?i: hundred | thousand | million | billion | trillion ) )\b )?
+    (?P<more> (?= \ ?(?: \^ | \\sqrt | √ | \\pi\b | π | /\ ?[0-9\\(] ) ) )?                     # 2^n, 4π: none
+    """,  # noqa: RUF001
+    re.VERBOSE,
+)
+_PLAIN = re.compile(r"[0-9]*\.?[0-9]+")
+_GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:([,'’_ ])[0-9]{3})(?:\1[0-9]{3})*(?:\.[0-9]+)?")  # noqa: RUF001
+_INDIAN = re.compile(r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?")
+_CONTINENTAL = re.compile(r"[1-9][0-9]{0,2}(?:([. ])[0-9]{3}(?:\1[0-9]{3})*,[0-9]+|(?:\.[0-9]{3}){2,})")
+_COMMA = re.compile(r"[0-9]+,[0-9]+")
+
+
+class Numeral(NamedTuple):
+    """A number as it stands in a text.
+
+    Attributes:
+        start: Where it starts.
+        end: Where it ends, percent sign and scale included.
+        value: Its exact value; None where that takes too many digits to be an answer.
+        doubtful: It is read with a decimal comma (12,5), but could be a list.
+    """
+
+    start: int
+    end: int
+    value: Fraction | None
+    doubtful: bool
+
+
+def numerals(text: str, start: int = 0) -> Iterator[Numeral]:
+    """Yield every number of a text from `start` on, in order; names (x2, GPT-4), dates, times and ranges are none.
+
+    Example:
+        >>> [decimal(n.value) for n in numerals("3/4 of $1,200.50, at 10:30 on 2024-03-15, in 20 m^2")]
+        ['0.75', '1200.5', '20']
+    """
+    for match in _NUMERAL.finditer(text, start):
+        if numeral := _read(match):
+            yield numeral
+
+
+def last_numeral(text: str) -> Numeral | None:
+    """Return the last number of a text, reading no more of them than that takes."""
+    starts = [match.start() for match in _NUMERAL.finditer(text)]
+    return next(filter(None, (numeral_at(text, start) for start in reversed(starts))), None)
+
+
+def numeral_at(text: str, start: int) -> Numeral | None:
+    """Return the number that starts at `start`, None where there is none."""
+    match = _NUMERAL.match(text, start)
+    return _read(match) if match else None
+
+
+def decimal(value: Fraction) -> str:
+    """Return the canonical text of a number: a decimal where it ends, else a fraction in lowest terms.
+
+    Example:
+        >>> decimal(Fraction(-3, 4)), decimal(Fraction(42)), decimal(Fraction(1, 3))
+        ('-0.75', '42', '1/3')
+    """
+    rest = value.denominator
+    twos = fives = 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    places = max(twos, fives)
+    if rest > 1 or not places:
+        return str(value)
+    digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
+    return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
+
+
+def _read(match: re.Match[str]) -> Numeral | None:
+    """Judge what was matched: a number, or something that only has digits."""
+    if match["name"] or match["joined"] or match["more"] is not None or (match["sign"] or "+")[0] in "±\\":
+        return None
+    try:
+        value: Fraction | None = _value(match)
+    except OverflowError:
+        value = None
+    except (ValueError, ZeroDivisionError):
+        return None
+    chain = match["chain"] or ""
+    return Numeral(match.start(), match.end(), value, bool(_COMMA.fullmatch(chain) and not _GROUPED.fullmatch(chain)))
+
+
+def _value(match: re.Match[str]) -> Fraction:
+    """Return the exact value.
+
+    Raises:
+        OverflowError: It takes too many digits.
+        ValueError: It is no number: 1.2.3, 3/4/2024.
+        ZeroDivisionError: It divides by zero.
+    """
+    if match["chain"]:
+        value = _chain(match["chain"])
+        powers = [match["exponent"], match["tens"], match["power"]]
+        if match["slashed"]:
+            _, below = match["slashed"].split("/")  # ValueError where there are more
+            if any(powers):
+                raise ValueError
+            value /= _chain(below.strip())
+        value *= Fraction(10) ** (_power(powers[0]) + _power(powers[1]))
+        if powers[2]:
+            value = _raise(value, _power(powers[2]))
+    else:
+        above, below = match["above"] or match["over"], match["below"] or match["under"]
+        value = _chain(above.lstrip("-−")) / _chain(below)  # noqa: RUF001
+        value = Fraction(match["mixed"] or 0) + (value if above[0].isdigit() else -value)
+    if match["percent"]:
+        value /= 100
+    if match["scale"]:
+        value *= _SCALES[match["scale"].lower()]
+    minuses = ((match["sign"] or "+") + (match["inner"] or "+")).replace("+", "")
+    if len(decimal(value)) > _MOST_DIGITS:
+        raise OverflowError
+    return -value if len(minuses) == 1 else value
+
+
+def _chain(written: str) -> Fraction:
+    """Return the value of digits and separators: 1,234.5 and 1 234,5 and 1.234,5 are the same."""
+    if len(written) > _MOST_DIGITS:
+        raise OverflowError
+    written = re.sub(r"\s", " ", written)
+    if _PLAIN.fullmatch(written):
+        return Fraction(written)
+    if _GROUPED.fullmatch(written) or _INDIAN.fullmatch(written):
+        return Fraction(re.sub(r"[^0-9.]", "", written))
+    if _CONTINENTAL.fullmatch(written) or _COMMA.fullmatch(written):
+        return Fraction(re.sub(r"[. ]", "", written).replace(",", "."))
+    return _chain(written[written.rindex(" ") + 1 :])  # 2024 150 are two; ValueError where there is no blank
+
+
+def _power(written: str | None) -> int:
+    power = int((written or "0")[:6].replace("−", "-"))  # noqa: RUF001
+    if abs(power) > _MOST_DIGITS:
+        raise OverflowError
+    return power
+
+
+def _raise(base: Fraction, power: int) -> Fraction:
+    if max(base.numerator, base.denominator).bit_length() * abs(power) > _MOST_BITS:
+        raise OverflowError
+    return base**power

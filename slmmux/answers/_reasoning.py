@@ -1,0 +1,40 @@
+r"""A reply without the blocks in which the model thought aloud."""
+
+import re
+
+__all__ = ["strip_reasoning"]
+
+# No white space but blanks inside a tag: the parts kept are joined by a newline, so that cutting makes no new tag.
+_TAG = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)[ \t]{0,8}>|\[(/?)THINK\]", re.IGNORECASE)
+
+
+def strip_reasoning(text: str) -> str:
+    r"""Return a reply without its reasoning blocks, trimmed.
+
+    | in the reply | what is left |
+    |---|---|
+    | `<think>a</think> b` | b |
+    | `a <think>b` (cut off while thinking) | a |
+    | `a</think> b` (the chat template ate the opening tag) | b |
+    | `<think>a <think>b</think> c</think> d` | d |
+
+    `<thinking>`, `<thought>`, `<reasoning>` and `[THINK]` count as well.
+
+    Example:
+        >>> strip_reasoning("<think>4? no, 5</think>\nThe answer is 5.")
+        'The answer is 5.'
+    """
+    kept: list[str] = []
+    thinking = False
+    end = 0
+    for tag in _TAG.finditer(text):
+        closes = "/" in (tag[1], tag[2])
+        if closes and not thinking:
+            kept.clear()  # no opener, or a nested one: all before was reasoning
+        elif not closes and not thinking:
+            kept.append(text[end : tag.start()])
+        thinking = not closes
+        end = tag.end()
+    if not thinking:
+        kept.append(text[end:])
+    return "\n".join(kept).strip()
