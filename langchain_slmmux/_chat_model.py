@@ -4,12 +4,11 @@ import asyncio
 import difflib
 import json
 import threading
-import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 from weakref import WeakKeyDictionary
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -21,7 +20,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from typing_extensions import override
 
 from langchain_slmmux._handover import Handover
@@ -32,7 +31,8 @@ from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._secrets import secrets_of, strike
 from langchain_slmmux._structured import Structured, kept
 from langchain_slmmux._tracing import Traces
-from slmmux import ArgumentError, Decision, Pool, Race, adrive, answers, drive
+from langchain_slmmux._warn import warn
+from slmmux import ArgumentError, Decision, Pool, Race, SLMMuxError, adrive, answers, drive
 from slmmux._race import Plan, Wait, check_samples
 from slmmux._record import record
 from slmmux.config import Config
@@ -91,7 +91,7 @@ class SLMMuxChatModel(BaseChatModel):
         ('4', 'sure')
     """
 
-    models: dict[str, Any] = Field(exclude=True, repr=False)
+    models: dict[str, Any] | list[Any] = Field(exclude=True, repr=False)
     samples: int | dict[str, int] = 3
     temperature: float | dict[str, float] | None = None
     extract: str | Callable[[str], Any] = Field(default="auto", exclude=True, repr=False)
@@ -119,21 +119,17 @@ class SLMMuxChatModel(BaseChatModel):
 
     # --- construction -------------------------------------------------------------------------------------------
 
-    @model_validator(mode="before")
-    @classmethod
-    def _warn_unknown(cls, values: Any) -> Any:
-        """Say what would be dropped without a word: `Serializable` ignores keywords it does not know."""
-        if not isinstance(values, dict):
-            return values
-        known = {*cls.model_fields, *(f.alias for f in cls.model_fields.values() if f.alias)}
-        for name in values:
-            if name not in known and not name.startswith("_"):
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}"
-                warnings.warn(f"SLMMuxChatModel does not know {name!r} and ignores it{hint}", stacklevel=3)
-        if values.get("api_key") is not None:
-            warnings.warn("SLMMuxChatModel uses no api_key: each member carries its own", stacklevel=3)
-        return values
+    if not TYPE_CHECKING:  # type checkers make the signature of the fields
+
+        def __init__(self, **given: Any) -> None:
+            _warn_unknown(given, type(self))
+            fault = None
+            try:
+                super().__init__(**{"models": {}, **given})
+            except ValidationError as error:
+                fault = _argument_error(error)
+            if fault is not None:  # raised out here, or it would carry the error that quotes what was passed
+                raise fault
 
     @field_validator("models", mode="before")
     @classmethod
@@ -165,7 +161,7 @@ class SLMMuxChatModel(BaseChatModel):
                 raise ArgumentError(f"{name} must be above 0, found {value!r}; leave it out for the default")
         settings = {"max_tokens": self.max_tokens, "max_retries": self.max_retries}
         members = make_members(
-            self.models,
+            self._given,
             samples=samples,
             temperature={}
             if self.temperature is None
@@ -177,19 +173,23 @@ class SLMMuxChatModel(BaseChatModel):
         self._members = {label: members[label] for label in rank}
         self._pool = Pool(self.max_concurrency)
 
+    @property
+    def _given(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", self.models)  # labelled when it was validated
+
     def _by_label(self, name: str, value: Any, *, partly: bool = False) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            return dict.fromkeys(self.models, value)
+            return dict.fromkeys(self._given, value)
         self._check_labels(name, value)
-        if not partly and (missing := [label for label in self.models if label not in value]):
+        if not partly and (missing := [label for label in self._given if label not in value]):
             raise ArgumentError(f"{name} does not name {', '.join(map(repr, missing))}; give every member a value")
         return dict(value)
 
     def _check_labels(self, name: str, labels: Mapping[str, Any]) -> None:
         for label in labels:
-            if label not in self.models:
-                near = difflib.get_close_matches(str(label), self.models, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"the members are {', '.join(map(repr, self.models))}"
+            if label not in self._given:
+                near = difflib.get_close_matches(str(label), self._given, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"the members are {', '.join(map(repr, self._given))}"
                 raise ArgumentError(f"{name} names {label!r}, which is no member; {hint}")
 
     def _check_accuracies(self, accuracies: Mapping[str, float]) -> None:
@@ -242,7 +242,8 @@ class SLMMuxChatModel(BaseChatModel):
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = LangSmithParams(ls_provider="slmmux", ls_model_type="chat", ls_model_name="+".join(self.models))
+        name = kwargs.get("model") or "+".join(self._given)  # a call that names a model is refused under that name
+        params = LangSmithParams(ls_provider="slmmux", ls_model_type="chat", ls_model_name=name)
         if stop:
             params["ls_stop"] = stop
         return params
@@ -250,7 +251,7 @@ class SLMMuxChatModel(BaseChatModel):
     @override
     def _resolve_model_profile(self) -> ModelProfile | None:
         """Return what every member can do: flags that all have, the least of the limits."""
-        profiles = [unwrap(label, model)[0].profile for label, model in self.models.items()]
+        profiles = [unwrap(label, model)[0].profile for label, model in self._given.items()]
         if not all(profiles):
             return None
         first, *others = cast("list[dict[str, Any]]", profiles)
@@ -542,6 +543,28 @@ class SLMMuxChatModel(BaseChatModel):
         from langchain_slmmux._from_config import arguments  # noqa: PLC0415 - brings the provider's package with it
 
         return cls(**{**arguments(source), **options})
+
+
+def _warn_unknown(given: Mapping[str, Any], cls: type[BaseChatModel]) -> None:
+    """Say what would be dropped without a word: `Serializable` ignores keywords it does not know."""
+    known = {*cls.model_fields, *(f.alias for f in cls.model_fields.values() if f.alias)}
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}"
+            warn(f"SLMMuxChatModel does not know {name!r} and ignores it{hint}")
+    if given.get("api_key") is not None:
+        warn("SLMMuxChatModel uses no api_key: each member carries its own")
+
+
+def _argument_error(error: ValidationError) -> Exception:
+    """Return the error of ours that pydantic wrapped, or its findings as one sentence without the values passed."""
+    found: dict[str, list[str]] = {}
+    for fault in error.errors(include_input=False, include_url=False):
+        if isinstance(cause := fault.get("ctx", {}).get("error"), SLMMuxError):
+            return cause
+        found.setdefault(str(fault["loc"][0]) if fault["loc"] else "arguments", []).append(fault["msg"])
+    return ArgumentError("; ".join(f"{name}: {' or '.join(dict.fromkeys(texts))}" for name, texts in found.items()))
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from langchain_core.rate_limiters import InMemoryRateLimiter
 
 from slmmux import ConfigError
 from slmmux.config import Config, MemberConfig, load_config
-from slmmux.local import Server, serve
 
 __all__ = ["arguments"]
 
@@ -23,8 +22,10 @@ def arguments(source: str | Path | Config) -> dict[str, Any]:
     """
     config = source if isinstance(source, Config) else load_config(source)
     local = {label: m for label, m in config.models.items() if m.local is not None}
-    servers: dict[str, Server] = {}
+    servers: dict[str, Any] = {}
     if local:
+        from slmmux.local import serve  # noqa: PLC0415 - members by address need no llama.cpp
+
         with ThreadPoolExecutor(len(local)) as pool:
             started = pool.map(lambda label: serve(str(local[label].local), parallel=config.samples_of(label)), local)
             servers = dict(zip(local, started, strict=True))
@@ -42,7 +43,7 @@ def arguments(source: str | Path | Config) -> dict[str, Any]:
     }
 
 
-def _member(config: Config, label: str, member: MemberConfig, server: Server | None) -> BaseChatModel:
+def _member(config: Config, label: str, member: MemberConfig, server: Any | None) -> BaseChatModel:
     try:
         import openai  # noqa: PLC0415
         from langchain_openai import ChatOpenAI  # noqa: PLC0415
@@ -62,6 +63,10 @@ def _member(config: Config, label: str, member: MemberConfig, server: Server | N
             requests_per_second=member.requests_per_minute / 60,
             max_bucket_size=max(1.0, member.requests_per_minute / 60),
         )
+    if server is not None:
+        more["n"] = 1  # llama.cpp counts the tokens of one completion only, so each is asked for by itself
+        if server.stop:
+            more["stop_sequences"] = list(server.stop)
     if (temperature := config.temperature_of(label)) is not None:
         more["temperature"] = temperature
     if (max_tokens := member.max_tokens or config.max_tokens) is not None:

@@ -7,7 +7,6 @@ import hashlib
 import inspect
 import json
 import uuid
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
@@ -19,6 +18,7 @@ from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from pydantic import SecretBytes, SecretStr
 
 from langchain_slmmux._secrets import secrets_of, strike
+from langchain_slmmux._warn import warn
 from slmmux import ArgumentError, MemberError
 
 __all__ = ["Asked", "Bound", "Member", "code_identity", "label_models", "make_members", "unwrap"]
@@ -75,8 +75,8 @@ def label_models(models: Any) -> dict[str, Any]:
         labelled = dict(models)
     elif isinstance(models, Sequence) and not isinstance(models, str):
         labelled = {}
-        for model in models:
-            label = _own_name(unwrap("?", model)[0])
+        for i, model in enumerate(models):
+            label = _own_name(unwrap(f"models[{i}]", model)[0])
             if label in labelled:
                 raise ArgumentError(
                     f"two members are both named {label!r}; pass a dict that names them: "
@@ -171,7 +171,7 @@ def make_members(
     members = {label: _member(label, model, temperature.get(label), settings) for label, model in models.items()}
     for name in settings:
         if not any(name in type(m.model).model_fields for m in members.values()):
-            warnings.warn(f"{name}: no member has this setting, so it changes nothing", stacklevel=2)
+            warn(f"{name}: no member has this setting, so it changes nothing")
     for label, member in members.items():
         _warn_if_equal(member, samples[label])
     return members
@@ -181,6 +181,9 @@ def _member(label: str, given: Any, temperature: float | None, settings: Mapping
     model, kwargs, config = unwrap(label, given)
     fields = type(model).model_fields
     update: dict[str, Any] = {"cache": False, "disable_streaming": True}
+    if "streaming" in fields:
+        update["streaming"] = False  # ChatOpenAI would still send stream=True, and get what it cannot read
+    kwargs.pop("stream", None)
     if temperature is not None:
         if "temperature" not in fields or (model.profile or {}).get("temperature") is False:
             raise MemberError(
@@ -191,7 +194,7 @@ def _member(label: str, given: Any, temperature: float | None, settings: Mapping
         kwargs = {k: v for k, v in kwargs.items() if k != "temperature"}
     update |= {name: value for name, value in settings.items() if name in fields}
     copy = model.model_copy(update=update)
-    copy.__dict__.pop("_serialized", None)  # a cached property, stale in a copy with other settings
+    vars(copy).pop("_serialized", None)  # a cached property, stale in a copy with other settings
     if "max_retries" in settings:
         _retry(copy, settings["max_retries"])
     secrets = (*secrets_of(model), *secrets_of(kwargs))
@@ -201,9 +204,16 @@ def _member(label: str, given: Any, temperature: float | None, settings: Mapping
         kwargs=kwargs,
         config=config,
         secrets=secrets,
-        takes_n="n" in fields and not getattr(model, "use_responses_api", None) and "n" not in kwargs,
+        takes_n=_takes_n(model, kwargs),
         identity=strike(_identity(copy, kwargs), secrets),
     )
+
+
+def _takes_n(model: BaseChatModel, kwargs: Mapping[str, Any]) -> bool:
+    """Return whether one request may ask for several completions; an `n` of the user's own says no."""
+    if "n" not in type(model).model_fields or getattr(model, "use_responses_api", None):
+        return False
+    return getattr(model, "n", None) is None and "n" not in kwargs
 
 
 def _retry(copy: BaseChatModel, max_retries: int) -> None:
@@ -221,10 +231,9 @@ def _warn_if_equal(member: Member, k: int) -> None:
     seed = member.kwargs.get("seed", getattr(member.model, "seed", None))
     why = "temperature 0" if temperature == 0 else f"the fixed seed {seed}" if seed is not None else None
     if why and k > 1:
-        warnings.warn(
+        warn(
             f"{member.label}: {why} makes its {k} samples equal, so its confidence says nothing; "
-            f"give it a temperature above 0 and no seed, or samples={{{member.label!r}: 1}}",
-            stacklevel=2,
+            f"give it a temperature above 0 and no seed, or samples={{{member.label!r}: 1}}"
         )
 
 

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage
 
 from langchain_slmmux._members import Asked, Member, unwrap
 from langchain_slmmux._sampling import Reply
+from langchain_slmmux._secrets import clean_error
 from langchain_slmmux._structured import Structured
 from slmmux import Answer, ArgumentError, MemberError, answers
 
@@ -55,7 +56,7 @@ class Request:
         for name, why in _NOT_AT_CALL_TIME.items():
             if kwargs.get(name) is not None:
                 raise ArgumentError(f"{name}={kwargs[name]!r} cannot be given at call time: {why}")
-        passed = {k: v for k, v in kwargs.items() if k not in {"tools", "tool_choice", "n", "model"}}
+        passed = {k: v for k, v in kwargs.items() if k not in {"tools", "tool_choice", "n", "model", "stream"}}
         tools = kwargs.get("tools")
         if structured is not None:
             bound = structured.asked
@@ -68,9 +69,10 @@ class Request:
 
         if structured is not None:
             return cls(asked, lambda reply: structured.read(reply.model, reply.message), "structured")
+        formatted = passed.get("response_format") is not None
         if tools:
-            return cls(asked, _tools_or(answers.reader("text")), "tool_calls")
-        if passed.get("response_format") is not None:
+            return cls(asked, _tools_or(answers.reader("json" if formatted else "text")), "tool_calls")
+        if formatted:
             return cls(asked, _text(answers.reader("json")), "json")
         reader = answers.reader(extract)
         name = extract if isinstance(extract, str) else "callable"
@@ -103,10 +105,11 @@ def bind_tools(
     for label, member in members.items():
         try:
             bound = member.model.bind_tools(tools, **choice, **options)
-        except (NotImplementedError, ValueError, TypeError) as error:
+        except (NotImplementedError, ValueError, TypeError) as fault:
+            error = clean_error(fault, member.secrets)
             raise MemberError(
                 f"member {label!r} ({type(member.model).__name__}) cannot bind these tools: "
-                f"{error or 'it has no tool calling'}; leave it out where tools are used"
+                f"{str(error) or 'it has no tool calling'}; leave it out where tools are used"
             ) from error
         model, kwargs, _ = unwrap(label, bound)
         asked[label] = Asked(member, model, {**member.kwargs, **kwargs})

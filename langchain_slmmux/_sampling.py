@@ -5,10 +5,11 @@ Knows nothing of races: a driver calls `call` or `acall` with the draws of one r
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 
@@ -45,7 +46,7 @@ class Sampling:
     Args:
         asked: What each member is asked, by label.
         messages: The question.
-        stop: Stop sequences.
+        stop: Stop sequences; without them a binding keeps its own.
         traces: The samples' runs.
         pool: Threads for members that only have a sync call.
     """
@@ -58,9 +59,11 @@ class Sampling:
         traces: Traces,
         pool: Pool,
     ) -> None:
-        self._asked = asked
+        self._asked = {
+            label: replace(a, kwargs={**a.kwargs, "stop": a.kwargs.get("stop") if stop is None else stop})
+            for label, a in asked.items()
+        }
         self._messages = messages
-        self._stop = stop
         self.traces = traces
         self._pool = pool
 
@@ -76,11 +79,9 @@ class Sampling:
         """Make one request in this thread."""
         asked = self._asked[draws[0].model]
         try:
-            runs = [self.traces.open(draw, asked, self._messages, self._stop) for draw in draws]
+            runs = [self.traces.open(draw, asked, self._messages) for draw in draws]
             inner_config(runs[0])
-            result = asked.model._generate_with_cache(  # noqa: SLF001 - generate() would open a run of its own
-                list(self._messages), run_manager=runs[0], **self._kwargs(draws)
-            )
+            result = _generate(asked, list(self._messages), runs[0], self._kwargs(draws))
             replies, results = _read(asked, draws, result)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             if self._gave_up_n(asked, draws, error):
@@ -97,16 +98,14 @@ class Sampling:
         """Make one request in this task."""
         asked = self._asked[draws[0].model]
         try:
-            runs = [await self.traces.aopen(draw, asked, self._messages, self._stop) for draw in draws]
+            runs = [await self.traces.aopen(draw, asked, self._messages) for draw in draws]
             inner_config(runs[0])
             kwargs = self._kwargs(draws)
             if asked.member.sync_only:
                 run = runs[0].get_sync() if runs[0] else None
-                result = await self._in_thread(asked, {"run_manager": run, **kwargs})
+                result = await self._in_thread(lambda: _generate(asked, list(self._messages), run, kwargs))
             else:
-                result = await asked.model._agenerate_with_cache(  # noqa: SLF001
-                    list(self._messages), run_manager=runs[0], **kwargs
-                )
+                result = await _agenerate(asked, list(self._messages), runs[0], kwargs)
             replies, results = _read(asked, draws, result)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             if self._gave_up_n(asked, draws, error):
@@ -130,15 +129,11 @@ class Sampling:
             await self.traces.afail(draw, why(race, draw) or _unneeded())
 
     def _kwargs(self, draws: Sequence[Draw]) -> dict[str, Any]:
-        asked = self._asked[draws[0].model]
         several = {"n": len(draws)} if len(draws) > 1 else {}
-        stop = asked.kwargs.get("stop") if self._stop is None else self._stop  # a binding's own, where nobody says
-        return {**asked.kwargs, **several, "stop": stop}
+        return {**self._asked[draws[0].model].kwargs, **several}
 
-    async def _in_thread(self, asked: Asked, kwargs: dict[str, Any]) -> ChatResult:
-        future = self._pool.submit(
-            lambda: asked.model._generate_with_cache(list(self._messages), **kwargs)  # noqa: SLF001
-        )
+    async def _in_thread(self, call: Callable[[], ChatResult]) -> ChatResult:
+        future = self._pool.submit(call)
         try:
             return await asyncio.wrap_future(future)
         finally:
@@ -152,6 +147,40 @@ class Sampling:
             return False
         _remember(asked, "refuses n")
         return True
+
+
+def _generate(
+    asked: Asked, messages: list[BaseMessage], run: CallbackManagerForLLMRun | None, kwargs: dict[str, Any]
+) -> ChatResult:
+    # generate() would open a run of its own
+    try:
+        return asked.model._generate_with_cache(messages, run_manager=run, **kwargs)  # noqa: SLF001
+    except Exception as error:
+        if (carried := _carried(asked, error)) is None:
+            raise
+        return carried
+
+
+async def _agenerate(
+    asked: Asked, messages: list[BaseMessage], run: AsyncCallbackManagerForLLMRun | None, kwargs: dict[str, Any]
+) -> ChatResult:
+    try:
+        return await asked.model._agenerate_with_cache(messages, run_manager=run, **kwargs)  # noqa: SLF001
+    except Exception as error:
+        if (carried := _carried(asked, error)) is None:
+            raise
+        return carried
+
+
+def _carried(asked: Asked, error: Exception) -> ChatResult | None:
+    """Return the reply an error carries.
+
+    OpenAI's SDK raises where a schema is asked for and a completion was cut short, with the whole reply in hand: the
+    other completions of the request are good, and all of them were paid for.
+    """
+    completion = getattr(error, "completion", None)
+    read = getattr(asked.model, "_create_chat_result", None)
+    return None if completion is None or read is None else cast("ChatResult", read(completion))
 
 
 def why(race: Race[Reply], draw: Draw) -> BaseException | None:
@@ -181,9 +210,13 @@ def _read(asked: Asked, draws: tuple[Draw, ...], result: Any) -> tuple[list[Repl
         message = generation.message
         if not isinstance(message, AIMessage):
             raise TypeError(f"the model returned a {type(message).__name__}, not an AIMessage")
-        if i:
-            kept = {k: v for k, v in message.response_metadata.items() if k != "token_usage"}
-            message = message.model_copy(update={"usage_metadata": None, "response_metadata": kept})
+        if len(draws) > 1:
+            # LangChain says the model's name on a lone generation only, and handlers count usage under that name.
+            known = {**(result.llm_output or {}), **message.response_metadata}
+            usage = None if i else message.usage_metadata
+            if i:
+                known.pop("token_usage", None)
+            message = message.model_copy(update={"usage_metadata": usage, "response_metadata": known})
             generation = ChatGeneration(message=message, generation_info=generation.generation_info)  # noqa: PLW2901
         replies.append(Reply(asked.member.label, message, usage_of(message)))
         results.append(LLMResult(generations=[[generation]], llm_output=None if i else result.llm_output))

@@ -9,16 +9,17 @@ import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable, RunnableBinding, RunnableParallel, RunnableSequence
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableLambda, RunnableParallel, RunnableSequence
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langsmith import tracing_context
-from pydantic import BaseModel
-from pydantic.v1 import BaseModel as BaseModelV1
+from pydantic import BaseModel, ValidationError
 
 from langchain_slmmux._members import Asked, Member, unwrap
+from langchain_slmmux._secrets import clean_error
 from slmmux import Answer, MemberError
 from slmmux.answers import canonical
 
@@ -55,10 +56,11 @@ class Structured:
         for label, member in members.items():
             try:
                 chain = member.model.with_structured_output(schema, include_raw=True, **options)
-            except (NotImplementedError, ValueError, TypeError) as error:
+            except (NotImplementedError, ValueError, TypeError) as fault:
+                error = clean_error(fault, member.secrets)
                 raise MemberError(
-                    f"member {label!r} ({type(member.model).__name__}) refuses this structured output: {error}; "
-                    "choose another method=, or leave the member out"
+                    f"member {label!r} ({type(member.model).__name__}) refuses this structured output: "
+                    f"{str(error) or 'it has none'}; choose another method=, or leave the member out"
                 ) from error
             model, kwargs, parser = _take_apart(label, chain)
             asked[label] = Asked(member, model, {**member.kwargs, **kwargs})
@@ -97,7 +99,7 @@ def kept(message: AIMessage) -> dict[str, Any]:
 def _plain(parsed: Any) -> Any:
     if isinstance(parsed, BaseModel):
         return parsed.model_dump(mode="json")
-    if isinstance(parsed, BaseModelV1):
+    if hasattr(parsed, "__fields__") and hasattr(parsed, "json"):  # pydantic.v1, which newer Pythons cannot import
         return json.loads(parsed.json())
     return parsed
 
@@ -115,11 +117,41 @@ def _take_apart(label: str, chain: Any) -> tuple[Any, dict[str, Any], Runnable[A
         steps: Mapping[str, Any] = first.steps__
         if set(steps) == {"raw"}:
             model, kwargs, _ = unwrap(label, steps["raw"])
+            rest = [*chain.middle, chain.last]
+            parser = rest[0] if len(rest) == 1 else RunnableSequence(*rest)
             for name in _FOR_TRACES:
                 kwargs.pop(name, None)
-            rest = [*chain.middle, chain.last]
-            return model, kwargs, rest[0] if len(rest) == 1 else RunnableSequence(*rest)
+            if isinstance(schema := kwargs.get("response_format"), type) and issubclass(schema, BaseModel):
+                kwargs["response_format"] = _sent_for(schema)
+                parser = RunnableLambda(partial(_parse, schema, parser))
+            return model, kwargs, parser
     raise MemberError(
         f"member {label!r} builds its structured output as a {type(chain).__name__}, which cannot be sampled; "
         "bind the schema as a tool instead, with bind_tools([schema]), or leave the member out"
     )
+
+
+def _sent_for(schema: type[BaseModel]) -> dict[str, Any]:
+    """Return what OpenAI's SDK sends for a class.
+
+    Given the class itself, the SDK also parses the replies and raises on the first that does not fit: one bad
+    completion would cost the whole request, and a reply that does not parse is to abstain, not to fail.
+    """
+    from openai import pydantic_function_tool  # noqa: PLC0415 - a member that takes a class brings it
+
+    parameters = cast("Mapping[str, Any]", pydantic_function_tool(schema)["function"])["parameters"]
+    return {"type": "json_schema", "json_schema": {"name": schema.__name__, "schema": parameters, "strict": True}}
+
+
+def _parse(schema: type[BaseModel], parser: Runnable[Any, Any], both: dict[str, Any]) -> dict[str, Any]:
+    """Do to a reply what the SDK would have done, then let the member's own parser read it."""
+    message: AIMessage = both["raw"]
+    given = message.additional_kwargs
+    if message.text and not given.get("refusal"):
+        try:
+            parsed = schema.model_validate_json(str(message.text))
+        except ValidationError as error:
+            return {**both, "parsed": None, "parsing_error": error}
+        message = message.model_copy(update={"additional_kwargs": {**given, "parsed": parsed}})
+    result: dict[str, Any] = parser.invoke({"raw": message})
+    return result

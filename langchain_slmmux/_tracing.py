@@ -62,9 +62,7 @@ class Traces:
         self._closed = False
         self.usage: dict[str, int] = dict.fromkeys(USAGE, 0)
 
-    def open(
-        self, draw: Draw, asked: Asked, messages: list[BaseMessage], stop: list[str] | None
-    ) -> CallbackManagerForLLMRun | None:
+    def open(self, draw: Draw, asked: Asked, messages: list[BaseMessage]) -> CallbackManagerForLLMRun | None:
         """Open a sample's run, or return the one that is open: a draw can be asked again one by one.
 
         Raises:
@@ -77,21 +75,21 @@ class Traces:
                 return cast("CallbackManagerForLLMRun | None", self._open.setdefault(draw, None))
             self._busy += 1
         with self._at_work():
-            manager = self._manager(CallbackManager, draw, asked, stop)
-            (run,) = manager.on_chat_model_start(_serialized(asked), [messages], **_start(draw, asked, stop))
+            manager = self._manager(CallbackManager, draw, asked)
+            (run,) = manager.on_chat_model_start(_serialized(asked), [messages], **_start(draw, asked))
             self._open[draw] = run
             return run
 
     async def aopen(
-        self, draw: Draw, asked: Asked, messages: list[BaseMessage], stop: list[str] | None
+        self, draw: Draw, asked: Asked, messages: list[BaseMessage]
     ) -> AsyncCallbackManagerForLLMRun | None:
         """Open a sample's run on the event loop."""
         if self._parent is None or draw in self._open:
             return cast("AsyncCallbackManagerForLLMRun | None", self._open.setdefault(draw, None))
-        manager = self._manager(AsyncCallbackManager, draw, asked, stop)
+        manager = self._manager(AsyncCallbackManager, draw, asked)
 
         async def begin() -> AsyncCallbackManagerForLLMRun:
-            (run,) = await manager.on_chat_model_start(_serialized(asked), [messages], **_start(draw, asked, stop))
+            (run,) = await manager.on_chat_model_start(_serialized(asked), [messages], **_start(draw, asked))
             self._open[draw] = run
             return run
 
@@ -119,9 +117,7 @@ class Traces:
         """Close a sample's run with an error, on the event loop; a cancelled task still gets it done."""
         with self._taken(draw) as run:
             if run is not None:
-                await cast("AsyncCallbackManagerForLLMRun", run).on_llm_error(
-                    error, response=_NOTHING
-                )
+                await cast("AsyncCallbackManagerForLLMRun", run).on_llm_error(error, response=_NOTHING)
 
     def close(self) -> list[Draw]:
         """Open and count nothing more; return the draws whose runs are still open."""
@@ -152,7 +148,7 @@ class Traces:
                 self._busy -= 1
                 self._state.notify_all()
 
-    def _manager(self, cls: type[M], draw: Draw, asked: Asked, stop: list[str] | None) -> M:
+    def _manager(self, cls: type[M], draw: Draw, asked: Asked) -> M:
         # An LLM run's manager has no get_child(): a child is made of what it would inherit. The outer ls_* metadata
         # describe the mux, not the member.
         parent = self._parent
@@ -174,7 +170,7 @@ class Traces:
             model.tags,
             {
                 **(bound.get("metadata") or {}),
-                **model._get_ls_params_with_defaults(stop=stop, **asked.kwargs),  # noqa: SLF001
+                **model._get_ls_params_with_defaults(**asked.kwargs),  # noqa: SLF001
                 "slmmux_member": draw.model,
                 "slmmux_sample": draw.index,
             },
@@ -216,14 +212,14 @@ def _serialized(asked: Asked) -> dict[str, Any]:
     return cast("dict[str, Any]", strike(asked.model._serialized, asked.member.secrets))  # noqa: SLF001
 
 
-def _start(draw: Draw, asked: Asked, stop: list[str] | None) -> dict[str, Any]:
+def _start(draw: Draw, asked: Asked) -> dict[str, Any]:
     params: Mapping[str, Any] = strike(
-        asked.model._get_invocation_params(stop=stop, **asked.kwargs),  # noqa: SLF001
+        asked.model._get_invocation_params(**asked.kwargs),  # noqa: SLF001
         asked.member.secrets,
     )
     return {
         "invocation_params": params,
-        "options": {"stop": stop},
+        "options": {"stop": asked.kwargs["stop"]},
         "name": f"{draw.model}[{draw.index}]",
         "batch_size": 1,
     }

@@ -76,7 +76,7 @@ class ScriptedChatModel(BaseChatModel):
             reply = self.script[min(turn, len(self.script) - 1)]
         if isinstance(reply, BaseException):
             raise reply
-        message = AIMessage(reply) if isinstance(reply, str) else reply.model_copy()
+        message = reply.model_copy() if isinstance(reply, AIMessage) else AIMessage(str(reply))
         if self.tokens is not None and message.usage_metadata is None:
             sent, received = self.tokens
             message.usage_metadata = {

@@ -150,10 +150,10 @@ def _value(match: re.Match[str]) -> Fraction:
         value /= 100
     if match["scale"]:
         value *= _SCALES[match["scale"].lower()]
-    minuses = ((match["sign"] or "+") + (match["inner"] or "+")).replace("+", "")
     if len(decimal(value)) > _MOST_DIGITS:
         raise OverflowError
-    return -value if len(minuses) == 1 else value
+    signs = (match["sign"] or "") + (match["inner"] or "")
+    return -value if signs.strip("+") else value
 
 
 def _chain(written: str) -> Fraction:

@@ -130,6 +130,7 @@ def test_text_keeps_what_means_something(one, other):
         ("a <think>b", "a"),
         ("a</think> b", "b"),
         ("<think>a <think>b</think> c</think> d", "d"),
+        ("a <think>b</think> c</think> d", "d"),
         ("<THINK>a</Think >b", "b"),
         ("<thinking>a</thinking>b", "b"),
         ("[THINK]a[/THINK]b", "b"),

@@ -4,6 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, assert_type
 
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable
+
+from langchain_slmmux import SLMMuxChatModel
 from slmmux import (
     Answer,
     Decision,
@@ -68,3 +73,26 @@ def recordings() -> None:
 def errors(error: NoAnswerError) -> None:
     assert_type(error.errors, tuple[SampleError, ...])
     assert_type(error.errors[0].cause, BaseException)
+
+
+async def the_chat_model(qwen: BaseChatModel, phi: Runnable[Any, Any]) -> None:
+    mux = SLMMuxChatModel(
+        models={"qwen": qwen, "phi": phi},
+        samples={"qwen": 5, "phi": 3},
+        temperature=0.7,
+        extract=lambda text: text[:1] or None,
+        accuracies={"qwen": 0.75, "phi": 0.7},
+        plan="cascade",
+        wait="exhausted",
+        max_concurrency=8,
+        timeout=30,
+        deadline=60,
+        trace_samples=False,
+    )
+    SLMMuxChatModel(models=[qwen])
+    assert_type(mux.invoke("q"), AIMessage)
+    assert_type(await mux.ainvoke("q"), AIMessage)
+    assert_type(mux.k, dict[str, int])
+    tools: Runnable[Any, AIMessage] = mux.bind_tools([])
+    assert_type(await tools.ainvoke("q"), AIMessage)
+    assert_type(SLMMuxChatModel.from_config("mux.toml"), SLMMuxChatModel)

@@ -1,0 +1,43 @@
+"""How a download is shown: a bar on standard error, and nothing anywhere else."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Progress", "bar"]
+
+Progress = Callable[[int, int], None]
+"""Told (bytes done, bytes in all) as they come; the same numbers may come twice."""
+
+
+@contextmanager
+def bar(console: "Console | None" = None) -> Iterator[Progress]:
+    """Show a bar while bytes come, and none where nothing is fetched.
+
+    Args:
+        console: Where; standard error if `None`.
+
+    Example:
+        >>> with bar() as progress:                            # doctest: +SKIP
+        ...     fetch("smollm2-135m-instruct", progress=progress)
+    """
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
+    console = console if console is not None else Console(stderr=True)
+    bars = Bars(BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), console=console)
+    try:
+
+        def progress(done: int, total: int) -> None:
+            if not bars.tasks:
+                bars.add_task("", total=total)
+                bars.start()  # not earlier: a model that is here needs no bar
+            bars.update(bars.task_ids[0], completed=done, total=total)
+
+        yield progress
+    finally:
+        bars.stop()

@@ -1,0 +1,118 @@
+"""The commands as a person uses them, over a real OpenAI-compatible server on loopback."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from slmmux.cli import app
+
+from ..langchain.openai_server import Refused, serving  # noqa: TID252 - tests share their server
+
+run = CliRunner().invoke
+
+
+@pytest.fixture
+def mux_toml(tmp_path, monkeypatch):
+    """A mux.toml of two members on one server each."""
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def write(*servers):
+        text = 'samples = 3\nwait = "exhausted"\nsystem_prompt = "Few words."\n'
+        for name, server in zip("ab", servers, strict=False):
+            text += f'[models.{name}]\nurl = "{server.url}"\nmodel = "{name}-model"\n'
+        file = tmp_path / "mux.toml"
+        file.write_text(text, encoding="utf-8")
+        return str(file)
+
+    return write
+
+
+def test_json_prints_the_record_and_nothing_else(mux_toml):
+    """With --json stdout is one JSON object, the record."""
+    with serving(["Canberra"]) as a, serving(["Sydney", "Canberra"]) as b:
+        result = run(app, ["ask", "Capital of Australia?", "--config", mux_toml(a, b), "--json"])
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert (record["model"], record["answer"], record["confidence"]) == ("a", "Canberra", 1.0)
+    assert [vote["of"] for vote in record["votes"]] == [3, 3]
+
+
+def test_the_table_shows_who_said_what_and_the_answer(mux_toml):
+    """Members, their samples, their votes, the winner, tokens and the answer are on the screen."""
+    with serving(["Canberra."]) as a, serving(["Sydney", "Melbourne", "Sydney"]) as b:
+        result = run(app, ["ask", "Capital of Australia?", "--config", mux_toml(a, b)])
+    assert result.exit_code == 0, result.output
+    for words in ("instruction: Few words.", "➜ a", "3/3", "2/3", "Sydney", "Melbourne", "a speaks: confidence 1.00", "tokens"):
+        assert words in result.stdout
+    assert result.stdout.rstrip().endswith("Canberra.")
+
+
+def test_samples_plan_and_instruction_come_from_the_command_line(mux_toml):
+    """--samples, --plan and --system come before the file's; an empty instruction sends none."""
+    with serving(["4"]) as a, serving(["5"]) as b:
+        args = ["ask", "2 + 2?", "--config", mux_toml(a, b), "--json", "--samples", "2", "--plan", "cascade", "--system", ""]
+        record = json.loads(run(app, args).stdout)
+    assert (record["plan"], record["votes"][0]["of"], record["votes"][1]["unused"]) == ("cascade", 2, 0)
+    assert [m["role"] for m in a.requests[0]["messages"]] == ["user"]
+
+
+def test_what_models_write_cannot_touch_the_terminal(mux_toml):
+    """Escape codes and markup in a reply are shown as text, in the table and in the answer."""
+    evil = "\x1b[31m[bold]red[/bold]\x07\u202e"
+    with serving([evil]) as a:
+        result = run(app, ["ask", "q", "--config", mux_toml(a)])
+    assert result.exit_code == 0, result.output
+    assert "[bold]red[/bold]" in result.stdout
+    for code in ("\x1b", "\x07", "\u202e"):
+        assert code not in result.stdout
+
+
+def test_no_reply_is_a_sentence_on_stderr(mux_toml):
+    """All members failing ends with status 1 and each cause, and nothing on stdout with --json."""
+    with serving([Refused(401, "wrong key")]) as a, serving([Refused(404, "no such model")]) as b:
+        result = run(app, ["ask", "q", "--config", mux_toml(a, b), "--json"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no member replied" in result.stderr
+    assert "wrong key" in result.stderr
+    assert "no such model" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--config", "nowhere.toml"], "nowhere.toml cannot be read"),
+        (["--plan", "fastest"], "plan 'fastest' does not exist"),
+        (["--framework", "other"], "framework 'other' does not exist"),
+    ],
+)
+def test_bad_options_get_a_sentence(args, words):
+    """What the command cannot do is said in a sentence, without a traceback."""
+    result = run(app, ["ask", "q", *args])
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_models_lists_name_size_licence_and_whether_it_is_here(monkeypatch, tmp_path):
+    """The list tells what each model is before anything is fetched."""
+    monkeypatch.setenv("SLMMUX_CACHE", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    result = run(app, ["models"])
+    assert result.exit_code == 0, result.output
+    for words in ("smollm2-135m-instruct", "98 MB", "Apache-2.0", "gemma-3-270m", "Gemma", "no"):
+        assert words in result.stdout
+
+
+def test_pulling_an_unknown_model_names_the_nearest():
+    """A name that is not in the list is refused with the one that was probably meant."""
+    result = run(app, ["models", "pull", "gemma-3-270"])
+    assert result.exit_code == 1
+    assert "gemma-3-270m" in result.stderr
+
+
+def test_version():
+    """--version prints the installed version."""
+    from importlib.metadata import version
+
+    assert run(app, ["--version"]).stdout.strip() == version("slmmux")

@@ -1,0 +1,101 @@
+"""`mux.toml`: what is read, and the sentence for everything that cannot be."""
+
+import pytest
+
+from slmmux import ConfigError
+from slmmux.config import default_config, load_config
+
+GOOD = """\
+samples = 5
+temperature = 0.7
+system_prompt = "Answer in a few words."
+
+[models.gemma]
+local = "gemma-3-270m"
+
+[models.qwen]
+url = "http://localhost:11434/v1"
+model = "qwen2.5:0.5b"
+api_key_env = "QWEN_KEY"
+samples = 3
+temperature = 0.2
+timeout = 30
+concurrency = 2
+requests_per_minute = 60
+"""
+
+
+def write(tmp_path, text):
+    file = tmp_path / "mux.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_members_take_the_files_settings_or_their_own(tmp_path):
+    """A member's own k and temperature come before those of the file."""
+    config = load_config(write(tmp_path, GOOD))
+    assert [config.samples_of(label) for label in ("gemma", "qwen")] == [5, 3]
+    assert [config.temperature_of(label) for label in ("gemma", "qwen")] == [0.7, 0.2]
+    assert config.system_prompt == "Answer in a few words."
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("samples = 5", "samples = 0"), "line 1: samples: .*greater than or equal to 1"),
+        (("samples = 5", "smaples = 5"), "line 1: smaples: 'smaples' is not a setting; known are models, samples"),
+        (("samples = 3", "k = 3"), "line 12: models.qwen.k: 'k' is not a setting; known are local, url"),
+        (('local = "gemma-3-270m"', ""), 'line 5: models.gemma: write either local = "a small model" or url'),
+        (('model = "qwen2.5:0.5b"', ""), "line 8: models.qwen: url needs model ="),
+        (("http://localhost:11434/v1", "localhost:11434"), 'line 9: models.qwen.url: url must be an address such as "http:'),
+        (("timeout = 30", "timeout = -1"), "line 14: models.qwen.timeout: .*greater than 0"),
+        (("[models.gemma]", "[models.gemma"), "is not TOML: .*line 5"),
+        ((GOOD, "samples = 5"), "no \\[models.NAME\\] table; write one for each member"),
+    ],
+)
+def test_bad_files_get_a_sentence_with_the_line(tmp_path, change, words):
+    """What cannot be used is named with its line and what to write instead."""
+    with pytest.raises(ConfigError, match=words):
+        load_config(write(tmp_path, GOOD.replace(*change)))
+
+
+@pytest.mark.parametrize(
+    "line", ['api_key = "sk-hidden-0123456789"', 'url = "http://me:sk-hidden-0123456789@localhost/v1"']
+)
+def test_a_literal_key_is_refused_and_not_quoted(tmp_path, line):
+    """A key written into the file is refused with what to write, and the error does not repeat it."""
+    text = '[models.a]\nmodel = "m"\n' + line
+    with pytest.raises(ConfigError, match="api_key_env") as caught:
+        load_config(write(tmp_path, text))
+    assert "sk-hidden" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_key_comes_from_the_environment_only(tmp_path, monkeypatch):
+    """The key is what the named variable holds; where that is not set, its name is said."""
+    member = load_config(write(tmp_path, GOOD)).models["qwen"]
+    monkeypatch.delenv("QWEN_KEY", raising=False)
+    with pytest.raises(ConfigError, match="QWEN_KEY is not set"):
+        member.api_key()
+    monkeypatch.setenv("QWEN_KEY", "sk-x")
+    assert member.api_key() == "sk-x"
+
+
+def test_accuracies_are_given_for_all_or_none(tmp_path):
+    """A rank from some members' accuracies would be a guess about the others: the missing are named."""
+    config = load_config(write(tmp_path, GOOD.replace("samples = 3", "accuracy = 0.5")))
+    with pytest.raises(ConfigError, match="accuracy is missing for 'gemma'"):
+        config.accuracies()
+
+
+def test_a_missing_file_says_which():
+    """No file: its path, and what to pass."""
+    with pytest.raises(ConfigError, match="nowhere.toml cannot be read"):
+        load_config("nowhere.toml")
+
+
+def test_the_default_pair_asks_for_few_words():
+    """Without a file two local models answer, asked for a few words: prose of such models never agrees."""
+    config = default_config()
+    assert list(config.models) == ["gemma-3-270m", "qwen2.5-coder-0.5b"]
+    assert "few words" in str(config.system_prompt)
