@@ -16,7 +16,7 @@ _MARK = re.compile(
     (?: ,?\ (?: therefore | then | thus | hence | here | must | should | would | simply | clearly ) ,? ){0,3}
     (?: \ (?: to | for | of | choice | option | letter ) \b [^.:=\n]{0,80}? )?  # the answer to this question is
     [*_`)\ \t]{0,6}
-    (?: [:=：] | \b(?:is|are|was|be)\b (?!\ not\b) | [-–—]\ )
+    (?: [:=：] | \b(?:is|are|was|be)\b | [-–—]\ )
     """,  # noqa: RUF001
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )

@@ -80,21 +80,25 @@ class Model:
     stop: tuple[str, ...] = ()
 
 
-# A base model continues text, so it is shown the start of a list of questions and answers. It ends an answer with a
-# line break, or it goes on and asks itself the next question: both stop it.
+# A base model continues text, so it is shown the start of a list of questions and answers, two of them answered: that
+# is how it learns what an answer looks like. (With an instruction alone it was right about five of the twelve
+# validation capitals of bench/questions.jsonl, with these examples about ten; k = 5, temperature 0.7, once.) It ends
+# an answer with a line break, or it goes on and asks itself the next question: both stop it.
 _QUESTION_AND_ANSWER = (
-    "{%- for message in messages -%}"
-    "{%- if message.role == 'system' -%}{{ message.content }}\n\n"
-    "{%- elif message.role == 'user' -%}Question: {{ message.content }}\nAnswer:"
-    "{%- else %} {{ message.content }}\n\n{%- endif -%}"
-    "{%- endfor -%}"
+    "{% if messages[0].role == 'system' %}{{ messages[0].content }}\n\n{% endif %}"
+    "Question: What colour is the sky?\nAnswer: Blue\n\n"
+    "Question: How many days are in a week?\nAnswer: 7\n\n"
+    "{% for message in messages %}"
+    "{% if message.role == 'user' %}Question: {{ message.content }}\nAnswer:"
+    "{% elif message.role != 'system' %} {{ message.content }}\n\n{% endif %}"
+    "{% endfor %}"
 )
 
 _OFFICIAL = "the hash is that of the official file, recorded independently of these packages"
 
-# The two revisions were not checked against the hub from here: it could not be reached. Several public repositories
-# pin them, independently of each other, together with exactly these hashes and sizes. A revision that is wrong all
-# the same costs one "not found" and the packages are used.
+# The two revisions were not checked against the hub itself, which could not be reached where this was
+# written. Several public repositories pin them, independently of each other, together with exactly these hashes and
+# sizes. A revision that is wrong all the same costs one "not found" and the packages are used.
 _MODELS = (
     Model(
         name="smollm2-135m-instruct",

@@ -51,6 +51,7 @@ CASES = [
     ("(A) is too small, so (B).", "B"),
     ("So I would go with (B)", "B"),
     ("I choose B.", "B"),
+    ("I choose A. No, I choose B instead.", "B"),
     ("Option B is correct.", "B"),
     ("B is the correct answer.", "B"),
     ("Option A is wrong. So it must be C.", "C"),

@@ -90,6 +90,7 @@ CASES = [
     ("The answer is 42, since 40 + 2 = 42 and 3 are odd.", "42"),
     ("The answer is 5. Because 2+1 = 3.", "5"),
     ("Answer: 2 + 2 = 4", "4"),
+    ("Answer: 40 + 2 = 42. Step 7 is done.", "42"),
     ("Answer: Let's think step by step. She has 5 apples and eats 2.\nSo 3 remain.", "3"),
     ("The answer is not 5 but 6", "6"),
     ("So the answer is $18 per day for 2 days.", "18"),

@@ -81,7 +81,7 @@ HOSTILE = {
     "boxed": [r"\boxed{", r"\boxed ", "{", r"\boxed{\boxed{ } "],
     "choice": ["(", "(A) ", "A. x\n", "answer is ", "**"],
     "json": ["[", "[[],", '["[', "[see [1,] ", '{"a":[1],', "{'a':["],
-    "number": ["9", "1 ", "123 ", "1,", r"\frac{1", "1-", "answer of ", "$", r"\left"],
+    "number": ["#", "9", "1 ", "123 ", "1,", r"\frac{1", "1-", "answer of ", "$", r"\left"],
     "text": ["*", "* ", "<think>", "</think>", " ", "_a"],
     "same": [" ", r"\text{", "1 ", "**"],
 }
@@ -93,7 +93,7 @@ def test_time_grows_with_length(name, unit):
     extract = (lambda text: answers.same(text, text)) if name == "same" else getattr(answers, name)
 
     def seconds(length, turns):
-        text = unit * (length // len(unit))
+        text = unit * (length // len(unit)) + " Step"
         times = []
         for _ in range(turns):
             start = time.process_time()

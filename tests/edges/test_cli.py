@@ -43,7 +43,16 @@ def test_the_table_shows_who_said_what_and_the_answer(mux_toml):
     with serving(["Canberra."]) as a, serving(["Sydney", "Melbourne", "Sydney"]) as b:
         result = run(app, ["ask", "Capital of Australia?", "--config", mux_toml(a, b)])
     assert result.exit_code == 0, result.output
-    for words in ("instruction: Few words.", "➜ a", "3/3", "2/3", "Sydney", "Melbourne", "a speaks: confidence 1.00", "tokens"):
+    for words in (
+        "instruction: Few words.",
+        "➜ a",
+        "3/3",
+        "2/3",
+        "Sydney",
+        "Melbourne",
+        "a speaks: confidence 1.00",
+        "tokens",
+    ):
         assert words in result.stdout
     assert result.stdout.rstrip().endswith("Canberra.")
 
@@ -51,7 +60,19 @@ def test_the_table_shows_who_said_what_and_the_answer(mux_toml):
 def test_samples_plan_and_instruction_come_from_the_command_line(mux_toml):
     """--samples, --plan and --system come before the file's; an empty instruction sends none."""
     with serving(["4"]) as a, serving(["5"]) as b:
-        args = ["ask", "2 + 2?", "--config", mux_toml(a, b), "--json", "--samples", "2", "--plan", "cascade", "--system", ""]
+        args = [
+            "ask",
+            "2 + 2?",
+            "--config",
+            mux_toml(a, b),
+            "--json",
+            "--samples",
+            "2",
+            "--plan",
+            "cascade",
+            "--system",
+            "",
+        ]
         record = json.loads(run(app, args).stdout)
     assert (record["plan"], record["votes"][0]["of"], record["votes"][1]["unused"]) == ("cascade", 2, 0)
     assert [m["role"] for m in a.requests[0]["messages"]] == ["user"]

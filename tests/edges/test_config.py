@@ -47,7 +47,10 @@ def test_members_take_the_files_settings_or_their_own(tmp_path):
         (("samples = 3", "k = 3"), "line 12: models.qwen.k: 'k' is not a setting; known are local, url"),
         (('local = "gemma-3-270m"', ""), 'line 5: models.gemma: write either local = "a small model" or url'),
         (('model = "qwen2.5:0.5b"', ""), "line 8: models.qwen: url needs model ="),
-        (("http://localhost:11434/v1", "localhost:11434"), 'line 9: models.qwen.url: url must be an address such as "http:'),
+        (
+            ("http://localhost:11434/v1", "localhost:11434"),
+            'line 9: models.qwen.url: url must be an address such as "http:',
+        ),
         (("timeout = 30", "timeout = -1"), "line 14: models.qwen.timeout: .*greater than 0"),
         (("[models.gemma]", "[models.gemma"), "is not TOML: .*line 5"),
         ((GOOD, "samples = 5"), "no \\[models.NAME\\] table; write one for each member"),
@@ -90,7 +93,7 @@ def test_accuracies_are_given_for_all_or_none(tmp_path):
 
 def test_a_missing_file_says_which():
     """No file: its path, and what to pass."""
-    with pytest.raises(ConfigError, match="nowhere.toml cannot be read"):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml cannot be read"):
         load_config("nowhere.toml")
 
 
