@@ -47,6 +47,8 @@ def _member(config: Config, label: str, member: MemberConfig, server: Any | None
     try:
         import openai  # noqa: PLC0415
         from langchain_openai import ChatOpenAI  # noqa: PLC0415
+
+        from langchain_slmmux._llama import ChatLlama  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(
             f'members by address need langchain-openai; pip install "slmmux[langchain]" ({error})'
@@ -63,17 +65,16 @@ def _member(config: Config, label: str, member: MemberConfig, server: Any | None
             requests_per_second=member.requests_per_minute / 60,
             max_bucket_size=max(1.0, member.requests_per_minute / 60),
         )
-    if server is not None:
-        more["n"] = 1  # llama.cpp counts the tokens of one completion only, so each is asked for by itself
-        if server.stop:
-            more["stop_sequences"] = list(server.stop)
+    if server is not None and server.stop:
+        more["stop_sequences"] = list(server.stop)
     if (temperature := config.temperature_of(label)) is not None:
         more["temperature"] = temperature
     if (max_tokens := member.max_tokens or config.max_tokens) is not None:
         more["max_tokens"] = max_tokens
     if member.timeout is not None:
         more["timeout"] = openai.Timeout(member.timeout, pool=None)
-    return ChatOpenAI(
+    chat = ChatLlama if server else ChatOpenAI
+    return chat(
         base_url=server.base_url if server else member.url,
         api_key=server.api_key if server else member.api_key() or "none",  # type: ignore[arg-type]
         model=server.model if server else str(member.model),

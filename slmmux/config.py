@@ -188,4 +188,5 @@ def default_config() -> Config:
         },
         system_prompt=FEW_WORDS,
         max_tokens=24,
+        wait="exhausted",  # a first look shows what every member says, and the exact confidence
     )

@@ -27,7 +27,7 @@ _VERDICT = re.compile(
         (?:\ (?:the|most|clearly|therefore|thus|indeed|likely|only|also|option|our|my)){0,4}+
         \ (?:correct|right|best|true|answer|choice)\b )
   | \b(?i: choose|chose|pick|select|go\ with|going\ with|opt\ for ) (?:\ (?i:the|option|choice|answer|letter)){0,3}+
-        \ [(\[*_"]*+ (?P<object> [A-Z] ) \b(?!['’]\w|\ [a-z])
+        \ [(\[*_"]*+ (?P<object> [A-Z] ) \b (?! ['’]\w | (?<=[AI])\ [a-z] )
   | \b(?i: is|be|it's|option|choice|letter|thus|therefore|so),?\ (?P<last> [A-HJ-Z] ) [.!*_`]*+ \Z
     """,  # noqa: RUF001
     re.VERBOSE,

@@ -29,7 +29,8 @@ _SEVERAL = re.compile(r"(?:,|\band\b)\s*+[A-Za-z]{1,20}\s?=")
 _EQUALS = re.compile(r"(?<![=<>!+\-*/:])=(?!=)")
 _UNIT = re.compile(r"[\s*_`$)\]°]*+(?:[A-Za-z]{2,30}\s*+){0,2}[\s*_`$)\].!]*+")
 _ITEM = re.compile(r"^[ \t*_#>-]{0,8}([0-9]{1,3})[.)](?=[*_]{0,3}[ \t]++\S)", re.MULTILINE)
-_AROUND = " \t\r\n*_`\"'“”().!"  # not [42], which is JSON
+_BEFORE = " \t\r\n*_`\"'“($"  # not [42], which is JSON, and not .5
+_AFTER = " \t\r\n*_`\"'”)°$.!"
 
 
 def number(text: str) -> str | None:
@@ -106,10 +107,12 @@ def plain_number(text: str) -> Numeral | None:
         >>> plain_number("**$42.**").value, plain_number("17 + 25 = 42 apples.").value, plain_number("42 apples")
         (Fraction(42, 1), Fraction(42, 1), None)
     """
-    bare = untext(undress(text)).strip(_AROUND)
+    bare = untext(undress(text)).lstrip(_BEFORE).rstrip(_AFTER)
     found = numeral_at(bare, 0)
-    if found and not bare[found.end :].strip("°$" + _AROUND):
+    if found and found.end == len(bare):
         return found
+    if "```" in text:  # x = 5 in a program is not what the program says
+        return None
     line = bare.rsplit("\n", 1)[-1]
     equals = None
     for equals in _EQUALS.finditer(line):  # noqa: B007  # the last one

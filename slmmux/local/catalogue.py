@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from slmmux.local._templates import CHATML_WITH_TOOLS, QUESTION_AND_ANSWER
+
 __all__ = ["CATALOGUE", "HubFile", "Model", "Part"]
 
 
@@ -59,7 +61,7 @@ class Model:
         hub: Its official home, or `None`.
         parts: The wheels that mirror it, in the order in which they are joined.
         context: The longest context it was made for, in tokens.
-        chat_template: For a model that brings none.
+        chat_template: For a model that brings none, or one that does not fit what it writes.
         stop: The stop sequences that go with this template.
 
     Example:
@@ -79,20 +81,6 @@ class Model:
     chat_template: str | None = None
     stop: tuple[str, ...] = ()
 
-
-# A base model continues text, so it is shown the start of a list of questions and answers, two of them answered: that
-# is how it learns what an answer looks like. (With an instruction alone it was right about five of the twelve
-# validation capitals of bench/questions.jsonl, with these examples about ten; k = 5, temperature 0.7, once.) It ends
-# an answer with a line break, or it goes on and asks itself the next question: both stop it.
-_QUESTION_AND_ANSWER = (
-    "{% if messages[0].role == 'system' %}{{ messages[0].content }}\n\n{% endif %}"
-    "Question: What colour is the sky?\nAnswer: Blue\n\n"
-    "Question: How many days are in a week?\nAnswer: 7\n\n"
-    "{% for message in messages %}"
-    "{% if message.role == 'user' %}Question: {{ message.content }}\nAnswer:"
-    "{% elif message.role != 'system' %} {{ message.content }}\n\n{% endif %}"
-    "{% endfor %}"
-)
 
 _OFFICIAL = "the hash is that of the official file, recorded independently of these packages"
 
@@ -158,7 +146,7 @@ _MODELS = (
             ),
         ),
         context=32_768,
-        chat_template=_QUESTION_AND_ANSWER,
+        chat_template=QUESTION_AND_ANSWER,
         stop=("\n", "Question:"),
     ),
     Model(
@@ -218,6 +206,7 @@ _MODELS = (
             ),
         ),
         context=32_768,
+        chat_template=CHATML_WITH_TOOLS,
     ),
     Model(
         name="qwen2.5-coder-1.5b-instruct",

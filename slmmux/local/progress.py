@@ -40,4 +40,5 @@ def bar(console: "Console | None" = None) -> Iterator[Progress]:
 
         yield progress
     finally:
-        bars.stop()
+        if bars.tasks:  # stopping what was never started still prints an empty line
+            bars.stop()

@@ -7,6 +7,7 @@ import atexit
 import importlib.util
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from threading import Lock, Timer
 from typing import IO, Any
 
+from slmmux._errors import ArgumentError
 from slmmux.local._errors import ServerError
 from slmmux.local.catalogue import CATALOGUE
 from slmmux.local.weights import fetch
@@ -28,6 +30,7 @@ _LIBGOMP = (
     "llama.cpp needs the system library libgomp, which is not installed here: "
     "`apt-get install libgomp1` on Debian and Ubuntu, `dnf install libgomp` on Fedora"
 )
+_LOG_PREFIX = re.compile(r"^[\d.]+ [A-Z] (\w+ +)?(\w+: )?")
 _MISSING = 'local models need llama.cpp: pip install "slmmux[local]"'
 
 
@@ -128,6 +131,7 @@ def serve(
         notice: Where `fetch` says what it fetches; standard error if `None`.
 
     Raises:
+        ArgumentError: `parallel` or `context` is below 1.
         ServerError: It could not be started; the sentence says why and what to do.
 
     Example:
@@ -135,7 +139,7 @@ def serve(
         >>> ChatOpenAI(base_url=server.base_url, api_key=server.api_key, model=server.model)   # doctest: +SKIP
     """
     if parallel < 1 or context < 1:
-        raise ServerError(f"parallel and context must be at least 1, not {parallel} and {context}")
+        raise ArgumentError(f"parallel and context must be at least 1, not {parallel} and {context}")
     path = fetch(spec, notice=notice)
     name = spec if isinstance(spec, str) and spec in CATALOGUE else path.stem
     key = (path.resolve(), context, threads)
@@ -217,7 +221,9 @@ def _sentence(path: Path, reply: dict[str, str], code: int, log: IO[bytes]) -> s
         return f"llama.cpp cannot be loaded ({text}); {_MISSING}"
     log.seek(0)
     lines = [line.strip() for line in log.read(1 << 20).decode(errors="replace").splitlines() if line.strip()]
-    cause = next((line for line in reversed(lines) if "error" in line.lower()), lines[-1] if lines else text)
+    # The first complaint is the cause; those after it are what followed from it.
+    cause = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else text)
+    cause = _LOG_PREFIX.sub("", cause)
     shown = "".join(c if c.isprintable() else "\ufffd" for c in cause)[:500]
     return f"llama.cpp did not start with {path}: {shown or f'its process ended with code {code}'}"
 

@@ -155,7 +155,8 @@ def test_known_failures_of_the_papers_code(reply, paper, right):
 
 
 @pytest.mark.parametrize(
-    "text", ["9" * 301, "1e300", "1e-299", "1e999999999", "2^1025", "99^299", "10^-999", "2^{999999999999}", "9" * 10**5]
+    "text",
+    ["9" * 301, "1e300", "1e-299", "1e999999999", "2^1025", "99^299", "10^-999", "2^{999999999999}", "9" * 10**5],
 )
 def test_absurd_numbers_are_no_answer(text):
     """A number that takes more than some hundred digits is None, also when announced, and an earlier one is not taken."""

@@ -225,7 +225,8 @@ def test_tool_strategy():
     assert result["structured_response"] == Weather(city="Bern", degrees=7)
 
 
-def test_provider_strategy():
+@pytest.mark.parametrize("tools", [[], [weather_tool()[0]]])
+def test_provider_strategy(tools):
     """`response_format=ProviderStrategy(...)`: members get the schema as response format, and are voted on by value."""
     formats = []
 
@@ -241,7 +242,7 @@ def test_provider_strategy():
     mux = SLMMuxChatModel(
         models={"wavers": MethodsChatModel(script=wavers), "sure": MethodsChatModel(script=sure)}, samples=2
     )
-    result = create_agent(mux, [], response_format=ProviderStrategy(Weather)).invoke(QUESTION)
+    result = create_agent(mux, tools, response_format=ProviderStrategy(Weather)).invoke(QUESTION)
     assert result["structured_response"] == Weather(city="Bern", degrees=7)
     assert set(formats) == {"json_schema"}
 

@@ -146,6 +146,28 @@ async def test_event_stream_of_the_mux(trace_samples):
     assert (whole.usage_metadata is None) == trace_samples
 
 
+class Streams(ScriptedChatModel):
+    """A member that can stream, and must not be."""
+
+    def _stream(self, *args, **kwargs):
+        raise AssertionError("a sample was streamed")
+
+    async def _astream(self, *args, **kwargs):
+        raise AssertionError("a sample was streamed")
+        yield
+
+
+@pytest.mark.parametrize("trace_samples", [True, False])
+async def test_samples_are_never_streamed(trace_samples):
+    """A member that LangChain would stream wherever a handler listens for tokens is asked for whole replies."""
+    mux = pair(
+        models={"wavers": Streams(script=["4", "6"]), "sure": Streams(script=["5"])}, trace_samples=trace_samples
+    )
+    events = await all_of(mux.astream_events("q", version="v2"))
+    assert [event["data"]["chunk"].text for event in from_root(events, "on_chat_model_stream")] == ["5"]
+    assert [vote["failed"] for vote in events[-1]["data"]["output"].response_metadata["slmmux"]["votes"]] == [0, 0]
+
+
 async def test_event_stream_of_a_chain():
     """Inside a chain the one chunk of the mux is streamed once, and so is what the parser makes of it."""
     chain = ChatPromptTemplate.from_messages([("human", "{x}")]) | pair() | StrOutputParser()

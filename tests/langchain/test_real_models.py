@@ -4,6 +4,7 @@ import json
 
 import pytest
 from langchain_core.callbacks import UsageMetadataCallbackHandler
+from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
@@ -38,17 +39,26 @@ def config():
 def smollm():
     server = serve("smollm2-135m-instruct", parallel=3)
     return ChatOpenAI(
-        base_url=server.base_url, api_key=server.api_key, model=server.model, temperature=0.7, max_tokens=40, max_retries=0
+        base_url=server.base_url,
+        api_key=server.api_key,
+        model=server.model,
+        temperature=0.7,
+        max_tokens=40,
+        max_retries=0,
     )
 
 
 def test_two_real_models_answer_a_question(config):
     """Two models in this process are sampled three times each; the record says who answered, and the cost is theirs."""
     seen, handler = Seen(), UsageMetadataCallbackHandler()
-    message = SLMMuxChatModel.from_config(config).invoke("What is the capital of France?", {"callbacks": [seen, handler]})
+    message = SLMMuxChatModel.from_config(config).invoke(
+        "What is the capital of France?", {"callbacks": [seen, handler]}
+    )
     record = message.response_metadata["slmmux"]
     assert message.text.strip()
-    assert [(vote["model"], vote["of"], vote["failed"]) for vote in record["votes"]] == [(name, 3, 0) for name in SMALLEST]
+    assert [(vote["model"], vote["of"], vote["failed"]) for vote in record["votes"]] == [
+        (name, 3, 0) for name in SMALLEST
+    ]
     assert len(seen.samples) == 6
     assert seen.unclosed == []
     assert message.usage_metadata["total_tokens"] == sum(u["total_tokens"] for u in handler.usage_metadata.values())
@@ -102,10 +112,30 @@ def test_tools(smollm):
 def test_n_is_one_request_for_k_samples(smollm):
     """A member whose class has `n` is asked once for all its samples, each of them a run and a vote."""
     seen = Seen()
-    message = SLMMuxChatModel(models={"s": smollm}, samples=3, wait="exhausted").invoke("Say a word.", {"callbacks": [seen]})
+    message = SLMMuxChatModel(models={"s": smollm}, samples=3, wait="exhausted").invoke(
+        "Say a word.", {"callbacks": [seen]}
+    )
     assert message.response_metadata["slmmux"]["samples"] == {"planned": 3, "used": 3}
     assert len(seen.samples) == 3
-    assert sum("token_usage" in (run.outputs["generations"][0][0]["message"]["kwargs"]["response_metadata"]) for run in seen.samples) == 1
+    assert (
+        sum(
+            "token_usage" in (run.outputs["generations"][0][0]["message"]["kwargs"]["response_metadata"])
+            for run in seen.samples
+        )
+        == 1
+    )
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_the_tokens_of_every_completion_are_counted(config, name):
+    """llama.cpp reports one completion's tokens for a request of three; the member reports all three's."""
+    member = SLMMuxChatModel.from_config(config).models[name]
+    question = [HumanMessage("What is the capital of Norway?")]
+    one = member.generate([question], temperature=0).generations[0]
+    three = member.generate([question], temperature=0, n=3).generations[0]
+    assert [g.text for g in three] == [one[0].text] * 3
+    assert three[0].message.usage_metadata["output_tokens"] == 3 * one[0].message.usage_metadata["output_tokens"]
+    assert three[0].message.usage_metadata["input_tokens"] == one[0].message.usage_metadata["input_tokens"]
 
 
 def test_the_wrong_key_is_refused_and_not_quoted(smollm):
