@@ -35,27 +35,29 @@ def questions() -> list[dict[str, Any]]:
 def record(models: Iterable[str], out: Path, samples: int, temperature: float) -> None:
     """Sample every model on every question and write one row a sample."""
     from langchain_core.messages import HumanMessage, SystemMessage
-    from langchain_openai import ChatOpenAI
 
-    from slmmux.local import serve
+    from langchain_slmmux._from_config import arguments
+    from slmmux.config import Config, MemberConfig
 
+    config = Config(
+        models={name: MemberConfig(local=name) for name in models},
+        samples=samples,
+        temperature=temperature,
+        max_tokens=24,
+    )
     read = answers.reader("auto")
     with out.open("w", encoding="utf-8") as file:
         settings = {"temperature": temperature, "system_prompt": FEW_WORDS, "max_tokens": 24, "extract": "auto"}
         file.write(json.dumps({"slmmux_recording": 1, "settings": settings}) + "\n")
-        for name in models:
-            server = serve(name, parallel=1)
-            chat = ChatOpenAI(
-                base_url=server.base_url, api_key=server.api_key, model=server.model,  # type: ignore[arg-type]
-                temperature=temperature, max_tokens=24,
-            )  # fmt: skip
+        for name, chat in arguments(config)["models"].items():
             for question in track(questions(), description=name):
                 messages = [SystemMessage(FEW_WORDS), HumanMessage(question["question"])]
-                for index in range(samples):
-                    begun = time.monotonic()
-                    message = chat.invoke(messages)
-                    usage: Any = message.usage_metadata or {}
-                    answer = read(str(message.text))
+                begun = time.monotonic()
+                replies = chat.generate([messages], n=samples).generations[0]
+                latency = round(time.monotonic() - begun, 4)
+                for index, reply in enumerate(replies):
+                    usage: Any = (reply.message.usage_metadata or {}) if index == 0 else {}
+                    answer = read(reply.text)
                     row = {
                         "dataset": f"slmmux-{question['kind']}s",
                         "question_id": question["question_id"],
@@ -64,11 +66,11 @@ def record(models: Iterable[str], out: Path, samples: int, temperature: float) -
                         "model": name,
                         "sample_index": index,
                         "answer": None if answer is None else f"{answer.kind}:{answer.key}",
-                        "text": str(message.text),
+                        "text": reply.text,
                         "temperature": temperature,
-                        "input_tokens": usage.get("input_tokens"),
+                        "input_tokens": usage.get("input_tokens"),  # one request for all samples: on its first row
                         "output_tokens": usage.get("output_tokens"),
-                        "latency_s": round(time.monotonic() - begun, 4),
+                        "latency_s": latency,
                         "error": None,
                     }
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")

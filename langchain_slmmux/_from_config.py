@@ -85,4 +85,5 @@ def _member(config: Config, label: str, member: MemberConfig, server: Any | None
 
 def _http(sdk: Any) -> Any:
     """Return the HTTP library the SDK was built on, httpx or its successor: the two do not take each other's types."""
-    return import_module(sdk.Timeout.__module__.partition(".")[0])
+    library = next(c.__module__ for c in sdk.DefaultHttpxClient.__mro__ if c.__module__.startswith("httpx"))
+    return import_module(library.partition(".")[0])

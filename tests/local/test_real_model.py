@@ -283,3 +283,27 @@ def test_a_handle_of_another_process_refuses(smol, monkeypatch):
     with pytest.raises(ServerError, match="call serve"):
         _ = smol.api_key
     assert not smol.running
+
+
+_INTERRUPTED = f"""
+import sys
+import httpx
+from slmmux.local import serve
+server = serve('{NAME}', parallel=1, context=256)
+try:
+    print("ready", flush=True)
+    sys.stdin.read()
+except KeyboardInterrupt:
+    key = {{"Authorization": "Bearer " + server.api_key}}
+    print(httpx.get(server.base_url + "/models", headers=key, timeout=60).status_code)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="there are no process groups on this platform")
+def test_an_interruption_at_the_terminal_is_for_this_process_alone():
+    """Ctrl-C reaches every process of a terminal's group; the server is not among them, so a program may go on."""
+    child = _python(_INTERRUPTED, stdin=subprocess.PIPE, start_new_session=True)
+    assert child.stdout.readline() == "ready\n"
+    os.killpg(child.pid, signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out, err) == (0, "200\n", "")
