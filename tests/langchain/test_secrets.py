@@ -48,7 +48,7 @@ def test_no_secret_in_repr_str_dump_or_key():
     """The mux shows, dumps and keys itself without any of its members' secrets."""
     one = mux()
     for text in (
-        repr(one), str(one), json.dumps(dumpd(one)), dumps(one), one.model_dump(), one.model_dump_json(), (one.asdict if hasattr(one, 'asdict') else one.dict)(),
+        repr(one), str(one), json.dumps(dumpd(one)), dumps(one), one.model_dump(), one.model_dump_json(), (one.asdict if hasattr(one, "asdict") else one.dict)(),
         one._get_llm_string(api_key="sk-other"), one._identifying_params, one.with_structured_output({"title": "x", "type": "object", "properties": {}}),
         one.bind_tools([]), one | one,
     ):  # fmt: skip
