@@ -96,7 +96,7 @@ def test_a_rate_limit_and_a_time_out_are_the_members_own(tmp_path):
 def test_an_address_that_does_not_answer_is_named(tmp_path):
     """A closed port costs the member's votes; alone it is the error, under its label."""
     text = 'samples = 1\n[models.gone]\nurl = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
-    with pytest.raises(NoAnswerError, match="gone: .*ConnectionError"):
+    with pytest.raises(NoAnswerError, match=r"gone: .*ConnectionError"):
         load(tmp_path, text, max_retries=0).invoke("q")
 
 
