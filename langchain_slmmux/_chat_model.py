@@ -351,16 +351,17 @@ class SLMMuxChatModel(BaseChatModel):
             _handover.reset(token)
         try:
             message = await handover.message(whole)
-            if message is not None:
-                yield as_chunk(with_usage(message))
-                handover.taken.set()
-                await whole
-            else:  # out of a cache: no sample was drawn
-                yield as_chunk(await whole)
+            # Nothing was handed over where a cache had it: no sample was drawn.
+            yield as_chunk(with_usage(message) if message is not None else await whole)
+            handover.taken.set()
+            await whole
         finally:
-            whole.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await whole
+            if not handover.taken.is_set():  # broken off: what is decided ends as decided, the rest is cancelled
+                handover.taken.set()
+                if not handover.given:
+                    whole.cancel()
+                with suppress(asyncio.CancelledError, Exception):
+                    await whole
 
     @override
     def _generate(

@@ -14,13 +14,18 @@ class Handover:
         self._given: asyncio.Future[AIMessage] = asyncio.get_running_loop().create_future()
         self.taken = asyncio.Event()
 
+    @property
+    def given(self) -> bool:
+        """Whether there is a message to take."""
+        return self._given.done()
+
     async def give(self, message: AIMessage) -> None:
         """Hand the message over and wait until the consumer of the stream has it."""
-        if not self._given.done():
+        if not self.given:
             self._given.set_result(message)
             await self.taken.wait()
 
     async def message(self, whole: "asyncio.Future[AIMessage]") -> AIMessage | None:
         """Return the message, or `None` when the call ended without giving one."""
         await asyncio.wait([self._given, whole], return_when=asyncio.FIRST_COMPLETED)
-        return self._given.result() if self._given.done() else None
+        return self._given.result() if self.given else None

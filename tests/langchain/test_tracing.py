@@ -167,6 +167,33 @@ async def test_async_cancellation_closes_every_run_and_leaves_no_task(tracer):
     assert asyncio.all_tasks() == before
 
 
+async def test_a_stream_broken_off_after_its_chunk_ends_as_decided():
+    """Who stops reading once the chunk is there leaves no run open, and none in error: the answer was given."""
+    seen = Seen()
+    stream = SLMMuxChatModel(models={"a": ScriptedChatModel(script=["4"])}, samples=2).astream(
+        "q", {"callbacks": [seen]}
+    )
+    assert (await anext(stream)).text == "4"
+    await stream.aclose()
+    assert seen.unclosed == []
+    assert seen.roots[0].error is None
+
+
+async def test_a_stream_cancelled_before_its_chunk_closes_every_run():
+    """Cancelling a stream that still waits closes the mux's run and every sample's."""
+    seen = Seen()
+    before = asyncio.all_tasks()
+    stream = SLMMuxChatModel(models={"a": Endless(script=["4"])}, samples=2).astream("q", {"callbacks": [seen]})
+    task = asyncio.create_task(anext(stream))
+    while len(seen.begun) < 3:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert seen.unclosed == []
+    assert asyncio.all_tasks() == before
+
+
 async def test_async_early_stop_and_time_out_close_every_run():
     """Settled and timed-out samples are closed on the event loop too."""
     seen = Seen()
