@@ -24,6 +24,9 @@ from slmmux import Recording, answers, replay
 from slmmux.config import FEW_WORDS
 
 QUESTIONS = Path(__file__).with_name("questions.jsonl")
+KINDS = ("capital", "sum")
+MUX = "mux of both"
+POOLED = "one vote of all samples"
 PAIR = ("gemma-3-270m", "qwen2.5-coder-0.5b-instruct")
 
 
@@ -99,47 +102,53 @@ def share(decide: Callable[[str], str | None], ids: list[str], gold: dict[str, s
     return 100 * sum(right(decide(q), gold[q]) for q in ids) / len(ids)
 
 
-def report(path: Path, k: int) -> None:
-    """Print the table of one recording."""
-    recording = Recording.load(path)
-    by_split: dict[str, list[str]] = {}
-    for question in questions():
-        by_split.setdefault(question["split"], []).append(question["question_id"])
+def figures(recording: Recording, k: int) -> list[tuple[str, int, list[float]]]:
+    """Return who answers, with how many samples, and the percentages right: all test questions, then each kind."""
     gold = {question["question_id"]: question["gold"] for question in questions()}
-    test = by_split["test"]
+    validation = [question["question_id"] for question in questions() if question["split"] == "validation"]
+    test = [question["question_id"] for question in questions() if question["split"] == "test"]
+    kinds = [[q for q in test if q.startswith(kind)] for kind in KINDS]
 
     def mux(models: list[str], samples: int) -> Callable[[str], str | None]:
         decided = replay(recording, models=models, samples=samples)
         return lambda q: decided[q].winner.answer
 
-    names = list(recording.models)
-    validation = {name: share(mux([name], k), by_split["validation"], gold) for name in names}
-    rank = sorted(names, key=lambda name: -validation[name])
-    kinds = sorted({q.split("-")[0] for q in test})
-    table = Table(title=f"{path.name}: temperature {recording.settings['temperature']}, {len(test)} test questions, %")
-    for column in ("who answers", "samples", "all", *kinds):
+    def row(who: str, samples: int, decide: Callable[[str], str | None]) -> tuple[str, int, list[float]]:
+        return who, samples, [share(decide, ids, gold) for ids in (test, *kinds)]
+
+    rank = sorted(recording.models, key=lambda name: -share(mux([name], k), validation, gold))
+    alone = [row(f"{name}, self-consistency", k, mux([name], k)) for name in rank]
+    if len(rank) == 1:
+        return alone
+    pooled = {q: [r for name in rank for r in recording.by_question[q][name][:k]] for q in test}
+    return [
+        *alone,
+        *(row(f"{name}, self-consistency", 2 * k, mux([name], 2 * k)) for name in rank),
+        row(MUX, k * len(rank), mux(rank, k)),
+        row(POOLED, k * len(rank), lambda q: plurality(pooled[q])),
+    ]
+
+
+def report(path: Path, k: int) -> None:
+    """Print the table of one recording, and whether the mux gained."""
+    recording = Recording.load(path)
+    rows = figures(recording, k)
+    tested = sum(question["split"] == "test" for question in questions())
+    table = Table(title=f"{path.name}: temperature {recording.settings['temperature']}, {tested} test questions, %")
+    for column in ("who answers", "samples", "all", *KINDS):
         table.add_column(column, justify="left" if column == "who answers" else "right")
-
-    def row(who: str, samples: int, decide: Callable[[str], str | None]) -> float:
-        shares = [share(decide, ids, gold) for ids in (test, *([q for q in test if q.startswith(k)] for k in kinds))]
+    for who, samples, shares in rows:
         table.add_row(who, str(samples), *(f"{value:.1f}" for value in shares))
-        return shares[0]
-
-    single = [row(f"{name}, self-consistency", k, mux([name], k)) for name in rank]
-    twice = [row(f"{name}, self-consistency", 2 * k, mux([name], 2 * k)) for name in rank] if len(rank) > 1 else []
-    if len(rank) > 1:
-        muxed = row("mux", k * len(rank), mux(rank, k))
-        pooled = {q: [r for name in rank for r in recording.by_question[q][name][:k]] for q in test}
-        row("one vote of all samples", k * len(rank), lambda q: plurality(pooled[q]))
     console = Console()
     console.print(table)
-    if len(rank) > 1:
-        best = max(*single, *twice)
-        half = 196 * math.sqrt(max(muxed, 1e-9) / 100 * (1 - muxed / 100) / len(test))
-        verdict = "gains" if muxed > best else "loses" if muxed < best else "gains nothing"
+    muxed = next((shares[0] for who, _, shares in rows if who == MUX), None)
+    if muxed is not None:
+        best = max(shares[0] for who, _, shares in rows if who not in {MUX, POOLED})
+        half = 196 * math.sqrt(muxed / 100 * (1 - muxed / 100) / tested)
+        verdict = "gains" if muxed > best else "loses"
         console.print(
-            f"rank by {len(by_split['validation'])} validation questions: {', '.join(rank)}; the mux {verdict}: "
-            f"{muxed - best:+.1f} points against the best single model; +/- {half:.0f} (95 %) on each figure"
+            f"The mux {verdict} {abs(muxed - best):.1f} points against the best single model, twice the samples included; "
+            f"+/- {half:.0f} (95 %) on each figure."
         )
 
 
