@@ -28,6 +28,10 @@ def test_the_readme_prints_what_was_recorded():
     rows = [re.split(r"\s*\|\s*", line)[1:-1] for line in readme.splitlines() if re.match(r"\| \S.*\| \d", line)]
     assert {(who, samples): figures for who, samples, *figures in rows} == computed
     assert len(computed) == 6
+    ((_, _, (large, *_)),) = accuracy.figures(
+        Recording.load(ROOT / "bench" / "recordings" / "single-1.5b-t07.jsonl.gz"), 5
+    )
+    assert f"*alone*, five samples at 0.7, had {large:.1f}" in readme
 
 
 def test_every_recorded_sample_is_of_a_question_of_the_bench():
