@@ -89,19 +89,19 @@ HOSTILE = {
 
 @pytest.mark.parametrize(("name", "unit"), [(name, unit) for name, units in HOSTILE.items() for unit in units])
 def test_time_grows_with_length(name, unit):
-    """200,000 hostile characters take about eight times as long as 25,000: quadratic time would be sixty-four."""
+    """200,000 hostile characters take about eight times as long as 25,000: quadratic time would be sixty-four.
+
+    The ratio counts, not the time; a processor that changes its speed in between can spoil one try, never all five.
+    """
     extract = (lambda text: answers.same(text, text)) if name == "same" else getattr(answers, name)
 
-    def seconds(length, turns):
+    def seconds(length):
         text = unit * (length // len(unit)) + " Step"
-        times = []
-        for _ in range(turns):
-            start = time.process_time()
-            extract(text)
-            times.append(time.process_time() - start)
-        return min(times)
+        start = time.process_time()
+        extract(text)
+        return time.process_time() - start
 
-    assert seconds(200_000, 1) < 24 * seconds(25_000, 3) + 0.1
+    assert any(seconds(200_000) < 24 * seconds(25_000) + 0.05 for _ in range(5))
 
 
 def test_public_names():
