@@ -147,8 +147,8 @@ def report(path: Path, k: int) -> None:
         half = 196 * math.sqrt(muxed / 100 * (1 - muxed / 100) / tested)
         verdict = "gains" if muxed > best else "loses"
         console.print(
-            f"The mux {verdict} {abs(muxed - best):.1f} points against the best single model, twice the samples included; "
-            f"+/- {half:.0f} (95 %) on each figure."
+            f"The mux {verdict} {abs(muxed - best):.1f} points against the best single model, "
+            f"twice the samples included; +/- {half:.0f} (95 %) on each figure."
         )
 
 
