@@ -10,21 +10,23 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import SimpleChatModel
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from pydantic import SecretBytes, SecretStr
 
-from langchain_slmmux._secrets import secrets_of, strike
+from langchain_slmmux._secrets import clean_error, secrets_of, strike
 from langchain_slmmux._warn import warn
 from slmmux import ArgumentError, MemberError
 
-__all__ = ["Asked", "Bound", "Member", "code_identity", "label_models", "make_members", "unwrap"]
+__all__ = ["Asked", "Bound", "Member", "ask_member", "code_identity", "label_models", "make_members", "unwrap"]
 
 Bound: TypeAlias = tuple[BaseChatModel, dict[str, Any], RunnableConfig]
 Json: TypeAlias = Any
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -148,6 +150,22 @@ def _instead(model: Any) -> str:
     if isinstance(model, Runnable):
         return "pass the chat model inside it"
     return "pass a LangChain chat model such as ChatOpenAI(...), or a binding of one"
+
+
+def ask_member(member: Member, what: str, instead: str, ask: Callable[[], T]) -> T:
+    """Return what a member's own method returns.
+
+    Raises:
+        MemberError: It refused, with its label, the reason it gave and what to do instead.
+    """
+    try:
+        return ask()
+    except (NotImplementedError, ValueError, TypeError) as error:
+        fault = clean_error(error, member.secrets)
+    # Raised out here, or it would carry the error that may quote a secret.
+    raise MemberError(
+        f"member {member.label!r} ({type(member.model).__name__}) {what}: {str(fault) or 'it cannot'}; {instead}"
+    ) from fault
 
 
 def make_members(

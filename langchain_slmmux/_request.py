@@ -5,15 +5,15 @@ The reading is fixed by the request where it can be: tools bound, a schema, a re
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from langchain_slmmux._members import Asked, Member, unwrap
+from langchain_slmmux._members import Asked, Member, ask_member, unwrap
 from langchain_slmmux._sampling import Reply
-from langchain_slmmux._secrets import clean_error
 from langchain_slmmux._structured import Structured
-from slmmux import Answer, ArgumentError, MemberError, answers
+from slmmux import Answer, ArgumentError, answers
 
 __all__ = ["TOOL_OPTIONS", "Request", "bind_tools"]
 
@@ -103,14 +103,12 @@ def bind_tools(
     choice = {} if tool_choice is None else {"tool_choice": tool_choice}
     asked: dict[str, Asked] = {}
     for label, member in members.items():
-        try:
-            bound = member.model.bind_tools(tools, **choice, **options)
-        except (NotImplementedError, ValueError, TypeError) as fault:
-            error = clean_error(fault, member.secrets)
-            raise MemberError(
-                f"member {label!r} ({type(member.model).__name__}) cannot bind these tools: "
-                f"{str(error) or 'it has no tool calling'}; leave it out where tools are used"
-            ) from error
+        bound = ask_member(
+            member,
+            "cannot bind these tools",
+            "leave it out where tools are used",
+            partial(member.model.bind_tools, tools, **choice, **options),
+        )
         model, kwargs, _ = unwrap(label, bound)
         asked[label] = Asked(member, model, {**member.kwargs, **kwargs})
     return asked

@@ -86,13 +86,14 @@ class Sampling:
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             if self._gave_up_n(asked, draws, error):
                 return []
-            clean = clean_error(error, asked.member.secrets)
+            fault = clean_error(error, asked.member.secrets)
             for draw in draws:
-                self.traces.fail(draw, clean)
-            raise clean from (None if clean is not error else error.__cause__)
-        for draw, reply, ended in zip(draws, replies, results, strict=False):
-            self.traces.end(draw, ended, reply.usage)
-        return replies
+                self.traces.fail(draw, fault)
+        else:
+            for draw, reply, ended in zip(draws, replies, results, strict=False):
+                self.traces.end(draw, ended, reply.usage)
+            return replies
+        raise fault  # out here, or a cleaned one would carry the error that quotes the secret
 
     async def acall(self, draws: tuple[Draw, ...], race: Race[Reply]) -> list[Reply]:
         """Make one request in this task."""
@@ -110,13 +111,14 @@ class Sampling:
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             if self._gave_up_n(asked, draws, error):
                 return []
-            clean = clean_error(error, asked.member.secrets)
+            fault = clean_error(error, asked.member.secrets)
             for draw in draws:
-                await self.traces.afail(draw, why(race, draw) or clean)
-            raise clean from (None if clean is not error else error.__cause__)
-        for draw, reply, ended in zip(draws, replies, results, strict=False):
-            await self.traces.aend(draw, ended, reply.usage)
-        return replies
+                await self.traces.afail(draw, why(race, draw) or fault)
+        else:
+            for draw, reply, ended in zip(draws, replies, results, strict=False):
+                await self.traces.aend(draw, ended, reply.usage)
+            return replies
+        raise fault
 
     def close(self, race: Race[Reply]) -> None:
         """Close the runs of the calls that nobody waits for any more."""

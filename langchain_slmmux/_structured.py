@@ -18,8 +18,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 from langsmith import tracing_context
 from pydantic import BaseModel, ValidationError
 
-from langchain_slmmux._members import Asked, Member, unwrap
-from langchain_slmmux._secrets import clean_error
+from langchain_slmmux._members import Asked, Member, ask_member, unwrap
 from slmmux import Answer, MemberError
 from slmmux.answers import canonical
 
@@ -54,14 +53,12 @@ class Structured:
         asked: dict[str, Asked] = {}
         parsers: dict[str, Runnable[Any, Any]] = {}
         for label, member in members.items():
-            try:
-                chain = member.model.with_structured_output(schema, include_raw=True, **options)
-            except (NotImplementedError, ValueError, TypeError) as fault:
-                error = clean_error(fault, member.secrets)
-                raise MemberError(
-                    f"member {label!r} ({type(member.model).__name__}) refuses this structured output: "
-                    f"{str(error) or 'it has none'}; choose another method=, or leave the member out"
-                ) from error
+            chain = ask_member(
+                member,
+                "refuses this structured output",
+                "choose another method=, or leave the member out",
+                partial(member.model.with_structured_output, schema, include_raw=True, **options),
+            )
             model, kwargs, parser = _take_apart(label, chain)
             asked[label] = Asked(member, model, {**member.kwargs, **kwargs})
             parsers[label] = parser

@@ -8,14 +8,15 @@ import json
 import sys
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from slmmux._errors import ConfigError, SLMMuxError
-from slmmux._terminal import shown
+from slmmux._race import Plan
+from slmmux._terminal import shown, whole
 
 if TYPE_CHECKING:
     from langchain_slmmux import SLMMuxChatModel
@@ -84,8 +85,8 @@ def _settings(path: Path | None, samples: int | None, plan: str | None, system: 
         for member in changed["models"].values():
             member["samples"] = None
     if plan is not None:
-        if plan not in {"parallel", "cascade"}:
-            raise ConfigError(f"plan {plan!r} does not exist; choose 'parallel' or 'cascade'")
+        if plan not in get_args(Plan):
+            raise ConfigError(f"plan {plan!r} does not exist; choose one of {', '.join(map(repr, get_args(Plan)))}")
         changed["plan"] = plan
     if system is not None:
         changed["system_prompt"] = system or None
@@ -133,7 +134,7 @@ def _watched(mux: "SLMMuxChatModel", question: str, settings: "Config") -> None:
         message = mux.invoke(question, {"callbacks": [watch]})
         board.decided(message.response_metadata["slmmux"])
     console.print()
-    console.print(shown(message.text, "bold"))
+    console.print(whole(str(message.text), "bold"))
 
 
 def _warm(spec: str, k: int) -> None:

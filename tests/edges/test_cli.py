@@ -89,6 +89,13 @@ def test_what_models_write_cannot_touch_the_terminal(mux_toml):
         assert code not in result.stdout
 
 
+def test_an_answer_of_several_lines_keeps_them(mux_toml):
+    """Lines and indentation of the answer are shown as they were written."""
+    with serving(["def f():\n    return 1"]) as a:
+        result = run(app, ["ask", "q", "--config", mux_toml(a)])
+    assert result.stdout.rstrip().endswith("def f():\n    return 1")
+
+
 def test_no_reply_is_a_sentence_on_stderr(mux_toml):
     """All members failing ends with status 1 and each cause, and nothing on stdout with --json."""
     with serving([Refused(401, "wrong key")]) as a, serving([Refused(404, "no such model")]) as b:

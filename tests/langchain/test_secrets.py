@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from langchain_slmmux import SLMMuxChatModel
 from langchain_slmmux.testing import ScriptedChatModel
-from slmmux import NoAnswerError
+from slmmux import MemberError, NoAnswerError
 
 from .support import AsyncSeen, Seen
 
@@ -82,8 +82,27 @@ async def test_known_secrets_are_struck_out_of_errors(way, caplog):
     whole = "".join(traceback.format_exception(error))
     for text in (str(error), repr(error), whole, error.errors, *(repr(e.cause) for e in error.errors), caplog.text):
         assert clean(text)
+    for failed in error.errors:
+        assert failed.cause.__cause__ is failed.cause.__context__ is None  # the original hangs on nothing
     assert "ConnectionError: 401 for key **********" in str(error)
     assert all(clean(run.error) and clean(run.outputs) for run in seen.begun)
+
+
+def test_no_secret_in_what_a_refusal_carries():
+    """A member that quotes its key while it refuses tools is named without it, down the whole chain of causes."""
+
+    class Refusing(Keyed):
+        def bind_tools(self, tools, **kwargs):
+            raise ValueError(f"no tools with key {SECRET}")
+
+    one = SLMMuxChatModel(models={"a": Refusing(script=["4"])})
+    for refuse in (lambda: one.bind_tools([]), lambda: one.with_structured_output({"title": "x", "type": "object"})):
+        with pytest.raises(MemberError, match=r"key \*{10}") as caught:
+            refuse()
+        error = caught.value
+        while error is not None:
+            assert clean(error)
+            error = error.__cause__ or error.__context__
 
 
 def test_an_error_without_a_secret_is_left_as_it_is():
