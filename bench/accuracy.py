@@ -39,7 +39,8 @@ def record(models: Iterable[str], out: Path, samples: int, temperature: float) -
     """Sample every model on every question and write one row a sample."""
     from langchain_core.messages import HumanMessage, SystemMessage
 
-    from langchain_slmmux._from_config import arguments
+    from langchain_slmmux._from_config import member
+    from slmmux._assembly import arguments
     from slmmux.config import Config, MemberConfig
 
     config = Config(
@@ -52,7 +53,7 @@ def record(models: Iterable[str], out: Path, samples: int, temperature: float) -
     with out.open("w", encoding="utf-8") as file:
         settings = {"temperature": temperature, "system_prompt": FEW_WORDS, "max_tokens": 24, "extract": "auto"}
         file.write(json.dumps({"slmmux_recording": 1, "settings": settings}) + "\n")
-        for name, chat in arguments(config)["models"].items():
+        for name, chat in arguments(config, member)["models"].items():
             for question in track(questions(), description=name):
                 messages = [SystemMessage(FEW_WORDS), HumanMessage(question["question"])]
                 begun = time.monotonic()

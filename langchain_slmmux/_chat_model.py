@@ -1,15 +1,12 @@
 """SLMMuxChatModel: a LangChain chat model whose members are chat models."""
 
 import asyncio
-import difflib
 import json
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
-from weakref import WeakKeyDictionary
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -24,17 +21,19 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_valid
 from typing_extensions import override
 
 from langchain_slmmux._handover import Handover
-from langchain_slmmux._members import Member, code_identity, label_models, make_members, unwrap
+from langchain_slmmux._members import Member, code_identity, make_members, own_name, unwrap
 from langchain_slmmux._messages import as_chunk, final_message, with_usage
 from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools
 from langchain_slmmux._sampling import Reply, Sampling
-from langchain_slmmux._secrets import secrets_of, strike
 from langchain_slmmux._structured import Structured, kept
 from langchain_slmmux._tracing import Traces
-from langchain_slmmux._warn import warn
-from slmmux import ArgumentError, Decision, Pool, Race, SLMMuxError, adrive, answers, drive
+from slmmux import Decision, Pool, Race, adrive, answers, drive
+from slmmux._keywords import argument_error, warn_unknown
+from slmmux._options import by_label, check_accuracies, check_positive, in_rank_order, label_models
 from slmmux._race import Plan, Wait, check_samples
 from slmmux._record import record
+from slmmux._secrets import secrets_of, strike
+from slmmux._slots import Slots
 from slmmux.config import Config
 
 __all__ = ["SLMMuxChatModel"]
@@ -112,29 +111,29 @@ class SLMMuxChatModel(BaseChatModel):
     _members: dict[str, Member] = PrivateAttr(default_factory=dict)
     _structured: Structured | None = PrivateAttr(default=None)
     _pool: Pool = PrivateAttr()
-    _slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = PrivateAttr(
-        default_factory=WeakKeyDictionary
-    )
-    _slots_lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+    _slots: Slots = PrivateAttr()
 
     # --- construction -------------------------------------------------------------------------------------------
 
     if not TYPE_CHECKING:  # type checkers make the signature of the fields
 
         def __init__(self, **given: Any) -> None:
-            _warn_unknown(given, type(self))
+            fields = type(self).model_fields
+            warn_unknown(
+                "SLMMuxChatModel", given, {*fields, *(field.alias for field in fields.values() if field.alias)}
+            )
             fault = None
             try:
                 super().__init__(**{"models": {}, **given})
             except ValidationError as error:
-                fault = _argument_error(error)
+                fault = argument_error(error)
             if fault is not None:  # raised out here, or it would carry the error that quotes what was passed
                 raise fault
 
     @field_validator("models", mode="before")
     @classmethod
     def _label(cls, models: Any) -> dict[str, Any]:
-        labelled = label_models(models)
+        labelled = label_models(models, own_name, what="chat model", example="ChatOpenAI(...)")
         for label, model in labelled.items():
             unwrap(label, model)
         return labelled
@@ -151,53 +150,26 @@ class SLMMuxChatModel(BaseChatModel):
         return self
 
     def _make_members(self) -> None:
-        samples = self._by_label("samples", self.samples)
+        samples = by_label("samples", self.samples, self._given)
         check_samples(samples)
-        if self.accuracies is not None:
-            self._check_accuracies(self.accuracies)
-        for name in ("max_concurrency", "timeout", "deadline"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ArgumentError(f"{name} must be above 0, found {value!r}; leave it out for the default")
+        check_accuracies(self.accuracies, self._given)
+        check_positive(max_concurrency=self.max_concurrency, timeout=self.timeout, deadline=self.deadline)
         settings = {"max_tokens": self.max_tokens, "max_retries": self.max_retries}
         members = make_members(
             self._given,
             samples=samples,
             temperature={}
             if self.temperature is None
-            else self._by_label("temperature", self.temperature, partly=True),
+            else by_label("temperature", self.temperature, self._given, partly=True),
             settings={name: value for name, value in settings.items() if value is not None},
         )
-        accuracies = self.accuracies or {}
-        rank = sorted(members, key=lambda label: -accuracies.get(label, 0.0))
-        self._members = {label: members[label] for label in rank}
+        self._members = {label: members[label] for label in in_rank_order(members, self.accuracies)}
         self._pool = Pool(self.max_concurrency)
+        self._slots = Slots(self.max_concurrency)
 
     @property
     def _given(self) -> dict[str, Any]:
         return cast("dict[str, Any]", self.models)  # labelled when it was validated
-
-    def _by_label(self, name: str, value: Any, *, partly: bool = False) -> dict[str, Any]:
-        if not isinstance(value, Mapping):
-            return dict.fromkeys(self._given, value)
-        self._check_labels(name, value)
-        if not partly and (missing := [label for label in self._given if label not in value]):
-            raise ArgumentError(f"{name} does not name {', '.join(map(repr, missing))}; give every member a value")
-        return dict(value)
-
-    def _check_labels(self, name: str, labels: Mapping[str, Any]) -> None:
-        for label in labels:
-            if label not in self._given:
-                near = difflib.get_close_matches(str(label), self._given, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"the members are {', '.join(map(repr, self._given))}"
-                raise ArgumentError(f"{name} names {label!r}, which is no member; {hint}")
-
-    def _check_accuracies(self, accuracies: Mapping[str, float]) -> None:
-        for label, accuracy in self._by_label("accuracies", accuracies).items():
-            if not 0 <= accuracy <= 1:
-                raise ArgumentError(
-                    f"accuracies[{label!r}] must be between 0 and 1, found {accuracy!r}; 75 % is written 0.75"
-                )
 
     @override
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
@@ -396,7 +368,7 @@ class SLMMuxChatModel(BaseChatModel):
             decision = await adrive(
                 race,
                 lambda draws: sampling.acall(draws, race),
-                slots=self._loop_slots(),
+                slots=self._slots.here(),
                 group=sampling.group,
                 timeout=self.timeout,
                 deadline=self.deadline,
@@ -475,10 +447,6 @@ class SLMMuxChatModel(BaseChatModel):
         samples = self.samples
         return {label: samples[label] if isinstance(samples, Mapping) else samples for label in self._members}
 
-    def _loop_slots(self) -> asyncio.Semaphore:
-        with self._slots_lock:
-            return self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self.max_concurrency))
-
     # --- tools and schemas ----------------------------------------------------------------------------------------
 
     @override
@@ -541,31 +509,11 @@ class SLMMuxChatModel(BaseChatModel):
         Raises:
             ConfigError: The file cannot be read; names the line.
         """
-        from langchain_slmmux._from_config import arguments  # noqa: PLC0415 - brings the provider's package with it
+        # Imported here: they bring the provider's package and the local models with them.
+        from langchain_slmmux._from_config import member  # noqa: PLC0415
+        from slmmux._assembly import arguments  # noqa: PLC0415
 
-        return cls(**{**arguments(source), **options})
-
-
-def _warn_unknown(given: Mapping[str, Any], cls: type[BaseChatModel]) -> None:
-    """Say what would be dropped without a word: `Serializable` ignores keywords it does not know."""
-    known = {*cls.model_fields, *(f.alias for f in cls.model_fields.values() if f.alias)}
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}"
-            warn(f"SLMMuxChatModel does not know {name!r} and ignores it{hint}")
-    if given.get("api_key") is not None:
-        warn("SLMMuxChatModel uses no api_key: each member carries its own")
-
-
-def _argument_error(error: ValidationError) -> Exception:
-    """Return the error of ours that pydantic wrapped, or its findings as one sentence without the values passed."""
-    found: dict[str, list[str]] = {}
-    for fault in error.errors(include_input=False, include_url=False):
-        if isinstance(cause := fault.get("ctx", {}).get("error"), SLMMuxError):
-            return cause
-        found.setdefault(str(fault["loc"][0]) if fault["loc"] else "arguments", []).append(fault["msg"])
-    return ArgumentError("; ".join(f"{name}: {' or '.join(dict.fromkeys(texts))}" for name, texts in found.items()))
+        return cls(**{**arguments(source, member), **options})
 
 
 @contextmanager

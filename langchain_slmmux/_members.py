@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, TypeAlias, TypeVar
@@ -17,11 +17,11 @@ from langchain_core.language_models.chat_models import SimpleChatModel
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from pydantic import SecretBytes, SecretStr
 
-from langchain_slmmux._secrets import clean_error, secrets_of, strike
-from langchain_slmmux._warn import warn
-from slmmux import ArgumentError, MemberError
+from slmmux import MemberError
+from slmmux._options import no_temperature, warn_if_equal, warn_if_unused
+from slmmux._secrets import clean_error, secrets_of, strike
 
-__all__ = ["Asked", "Bound", "Member", "ask_member", "code_identity", "label_models", "make_members", "unwrap"]
+__all__ = ["Asked", "Bound", "Member", "ask_member", "code_identity", "make_members", "own_name", "unwrap"]
 
 Bound: TypeAlias = tuple[BaseChatModel, dict[str, Any], RunnableConfig]
 Json: TypeAlias = Any
@@ -67,35 +67,17 @@ class Asked:
     kwargs: dict[str, Any]
 
 
-def label_models(models: Any) -> dict[str, Any]:
-    """Return models by label; a list is labelled by the models' own names.
+def own_name(label: str, given: Any) -> str:
+    """Return the name a model of a list goes by.
 
     Raises:
-        ArgumentError: No members, or two of a list with one name.
+        MemberError: It is not a chat model.
     """
-    if isinstance(models, Mapping):
-        labelled = dict(models)
-    elif isinstance(models, Sequence) and not isinstance(models, str):
-        labelled = {}
-        for i, model in enumerate(models):
-            label = _own_name(unwrap(f"models[{i}]", model)[0])
-            if label in labelled:
-                raise ArgumentError(
-                    f"two members are both named {label!r}; pass a dict that names them: "
-                    f'models={{"{label}-1": ..., "{label}-2": ...}}'
-                )
-            labelled[label] = model
-    else:
-        raise ArgumentError(
-            f"models must be a dict of label to chat model, or a list of chat models, found {type(models).__name__}; "
-            'pass models={"name": ChatOpenAI(...)}'
-        )
-    if not labelled:
-        raise ArgumentError("no members: models is empty; pass at least one chat model, models={label: model}")
-    for label in labelled:
-        if not isinstance(label, str) or not label:
-            raise ArgumentError(f"a member's label must be a text that is not empty, found {label!r}")
-    return labelled
+    model = unwrap(label, given)[0]
+    for attribute in ("model_name", "model", "model_id", "deployment_name"):
+        if isinstance(name := getattr(model, attribute, None), str) and name:
+            return name
+    return type(model).__name__
 
 
 def unwrap(label: str, model: Any) -> Bound:
@@ -149,6 +131,8 @@ def _instead(model: Any) -> str:
         return "pass the chat model alone, with the prompt before and the parser after the mux"
     if isinstance(model, Runnable):
         return "pass the chat model inside it"
+    if any(cls.__module__.startswith("llama_index.") for cls in type(model).__mro__):
+        return "it is LlamaIndex's: use llamaindex_slmmux.SLMMuxLLM, or pass a LangChain chat model of the same name"
     return "pass a LangChain chat model such as ChatOpenAI(...), or a binding of one"
 
 
@@ -187,11 +171,14 @@ def make_members(
         MemberError: Not a chat model, or a temperature the model does not take.
     """
     members = {label: _member(label, model, temperature.get(label), settings) for label, model in models.items()}
-    for name in settings:
-        if not any(name in type(m.model).model_fields for m in members.values()):
-            warn(f"{name}: no member has this setting, so it changes nothing")
+    warn_if_unused(settings, [type(member.model) for member in members.values()])
     for label, member in members.items():
-        _warn_if_equal(member, samples[label])
+        warn_if_equal(
+            label,
+            samples[label],
+            temperature=member.kwargs.get("temperature", getattr(member.model, "temperature", None)),
+            seed=member.kwargs.get("seed", getattr(member.model, "seed", None)),
+        )
     return members
 
 
@@ -204,10 +191,7 @@ def _member(label: str, given: Any, temperature: float | None, settings: Mapping
     kwargs.pop("stream", None)
     if temperature is not None:
         if "temperature" not in fields or (model.profile or {}).get("temperature") is False:
-            raise MemberError(
-                f"member {label!r} ({type(model).__name__}) takes no temperature, found temperature={temperature:g}; "
-                "leave it out, or name only members that take one: temperature={label: value}"
-            )
+            raise no_temperature(label, model, temperature)
         update["temperature"] = temperature
         kwargs = {k: v for k, v in kwargs.items() if k != "temperature"}
     update |= {name: value for name, value in settings.items() if name in fields}
@@ -242,24 +226,6 @@ def _retry(copy: BaseChatModel, max_retries: int) -> None:
             sdk = sdk.with_options(max_retries=max_retries)
             setattr(copy, root, sdk)
             setattr(copy, client, sdk.chat.completions)
-
-
-def _warn_if_equal(member: Member, k: int) -> None:
-    temperature = member.kwargs.get("temperature", getattr(member.model, "temperature", None))
-    seed = member.kwargs.get("seed", getattr(member.model, "seed", None))
-    why = "temperature 0" if temperature == 0 else f"the fixed seed {seed}" if seed is not None else None
-    if why and k > 1:
-        warn(
-            f"{member.label}: {why} makes its {k} samples equal, so its confidence says nothing; "
-            f"give it a temperature above 0 and no seed, or samples={{{member.label!r}: 1}}"
-        )
-
-
-def _own_name(model: BaseChatModel) -> str:
-    for attribute in ("model_name", "model", "model_id", "deployment_name"):
-        if isinstance(name := getattr(model, attribute, None), str) and name:
-            return name
-    return type(model).__name__
 
 
 def _identity(model: BaseChatModel, kwargs: Mapping[str, Any]) -> Json:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from langchain_core.messages import AIMessage
-
 from langchain_slmmux._members import Asked, Member, ask_member, unwrap
 from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured
-from slmmux import Answer, ArgumentError, answers
+from slmmux import Answer, ArgumentError
+from slmmux._reading import reading
 
 __all__ = ["TOOL_OPTIONS", "Request", "bind_tools"]
 
@@ -69,27 +68,8 @@ class Request:
 
         if structured is not None:
             return cls(asked, lambda reply: structured.read(reply.model, reply.message), "structured")
-        formatted = passed.get("response_format") is not None
-        if tools:
-            return cls(asked, _tools_or(answers.reader("json" if formatted else "text")), "tool_calls")
-        if formatted:
-            return cls(asked, _text(answers.reader("json")), "json")
-        reader = answers.reader(extract)
-        name = extract if isinstance(extract, str) else "callable"
-        return cls(asked, _tools_or(reader) if extract == "auto" else _text(reader), name)
-
-
-def _text(reader: Callable[[str], Answer | None]) -> Callable[[Reply], Answer | None]:
-    return lambda reply: reader(str(reply.message.text))
-
-
-def _tools_or(reader: Callable[[str], Answer | None]) -> Callable[[Reply], Answer | None]:
-    return lambda reply: _tool_calls(reply.message) or reader(str(reply.message.text))
-
-
-def _tool_calls(message: AIMessage) -> Answer | None:
-    calls = answers.tool_calls([{"name": c["name"], "args": c["args"]} for c in message.tool_calls])
-    return None if calls is None else Answer(calls, "tool_calls", calls)
+        read, name = reading(extract, tools=bool(tools), formatted=passed.get("response_format") is not None)
+        return cls(asked, lambda reply: read(str(reply.message.text), reply.message.tool_calls), name)
 
 
 def bind_tools(

@@ -5,7 +5,7 @@ Knows nothing of races: a driver calls `call` or `acall` with the draws of one r
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -14,10 +14,10 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 
 from langchain_slmmux._members import Asked
-from langchain_slmmux._secrets import clean_error
 from langchain_slmmux._tracing import Traces, inner_config
 from slmmux import Draw, Pool, Race
 from slmmux._record import USAGE
+from slmmux._secrets import clean_error
 
 __all__ = ["Reply", "Sampling", "usage_of"]
 
@@ -104,7 +104,7 @@ class Sampling:
             kwargs = self._kwargs(draws)
             if asked.member.sync_only:
                 run = runs[0].get_sync() if runs[0] else None
-                result = await self._in_thread(lambda: _generate(asked, list(self._messages), run, kwargs))
+                result = await self._pool.run(lambda: _generate(asked, list(self._messages), run, kwargs))
             else:
                 result = await _agenerate(asked, list(self._messages), runs[0], kwargs)
             replies, results = _read(asked, draws, result)
@@ -133,13 +133,6 @@ class Sampling:
     def _kwargs(self, draws: Sequence[Draw]) -> dict[str, Any]:
         several = {"n": len(draws)} if len(draws) > 1 else {}
         return {**self._asked[draws[0].model].kwargs, **several}
-
-    async def _in_thread(self, call: Callable[[], ChatResult]) -> ChatResult:
-        future = self._pool.submit(call)
-        try:
-            return await asyncio.wrap_future(future)
-        finally:
-            self._pool.abandon(future)
 
     def _gave_up_n(self, asked: Asked, draws: tuple[Draw, ...], error: BaseException) -> bool:
         """Remember a server or class that refuses `n`; its draws are asked again one by one."""

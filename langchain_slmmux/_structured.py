@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from langchain_slmmux._members import Asked, Member, ask_member, unwrap
 from slmmux import Answer, MemberError
-from slmmux.answers import canonical
+from slmmux._reading import structured_answer
 
 __all__ = ["Structured"]
 
@@ -84,8 +84,7 @@ class Structured:
         parsed = self.parse(label, message)["parsed"]
         if parsed is None:
             return None
-        value = _plain(parsed)
-        return Answer(value, "structured", canonical(value))
+        return structured_answer(_plain(parsed))
 
 
 def kept(message: AIMessage) -> dict[str, Any]:

@@ -25,9 +25,9 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
 from langchain_slmmux._members import Asked
-from langchain_slmmux._secrets import strike
 from slmmux import Draw
 from slmmux._record import USAGE
+from slmmux._secrets import strike
 
 __all__ = ["NOSTREAM", "SAMPLE_TAG", "Run", "Traces", "inner_config"]
 

@@ -4,6 +4,7 @@
 call would keep the process alive, and a hung call would hold its place for ever.
 """
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -41,6 +42,14 @@ class Pool:
             self._queue.append((future, lambda: context.run(call)))
         self._start()
         return future
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Return what a call returns, waited for on the event loop; who stops waiting gives its place to the next."""
+        future = self.submit(call)
+        try:
+            return await asyncio.wrap_future(future)
+        finally:
+            self.abandon(future)
 
     def abandon(self, *futures: Future[Any]) -> None:
         """Withdraw queued calls, and give the places of running ones to the next: a thread cannot be stopped."""

@@ -5,7 +5,7 @@ import warnings
 
 __all__ = ["warn"]
 
-_INSIDE = ("langchain_slmmux", "langchain_core", "pydantic")
+_INSIDE = ("slmmux", "langchain_slmmux", "llamaindex_slmmux", "langchain_core", "llama_index", "pydantic", "wrapt")
 
 
 def warn(text: str) -> None:

@@ -1,0 +1,149 @@
+"""The options every mux takes, by member label: checked, spread over the members, put in rank order.
+
+It knows labels and numbers only; what a member is, is the adapter's business.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from slmmux._errors import ArgumentError, MemberError
+from slmmux._warn import warn
+
+__all__ = [
+    "by_label",
+    "check_accuracies",
+    "check_positive",
+    "in_rank_order",
+    "label_models",
+    "no_temperature",
+    "warn_if_equal",
+    "warn_if_unused",
+]
+
+
+def label_models(models: Any, own_name: Callable[[str, Any], str], *, what: str, example: str) -> dict[str, Any]:
+    """Return models by label; a list is labelled by the models' own names.
+
+    Args:
+        models: A mapping of label to model, or a sequence of models.
+        own_name: (how to call it in an error, model) -> the name it goes by; refuses what is no model.
+        what: What a model is called in the sentences, "chat model".
+        example: How one is made, "ChatOpenAI(...)".
+
+    Raises:
+        ArgumentError: No members, two of a list with one name, a label that is no text.
+    """
+    if isinstance(models, Mapping):
+        labelled = dict(models)
+    elif isinstance(models, Sequence) and not isinstance(models, str):
+        labelled = {}
+        for i, model in enumerate(models):
+            label = own_name(f"models[{i}]", model)
+            if label in labelled:
+                raise ArgumentError(
+                    f"two members are both named {label!r}; pass a dict that names them: "
+                    f'models={{"{label}-1": ..., "{label}-2": ...}}'
+                )
+            labelled[label] = model
+    else:
+        raise ArgumentError(
+            f"models must be a dict of label to {what}, or a list of {what}s, found {type(models).__name__}; "
+            f'pass models={{"name": {example}}}'
+        )
+    if not labelled:
+        raise ArgumentError(f"no members: models is empty; pass at least one {what}, models={{label: model}}")
+    for label in labelled:
+        if not isinstance(label, str) or not label:
+            raise ArgumentError(f"a member's label must be a text that is not empty, found {label!r}")
+    return labelled
+
+
+def by_label(name: str, value: Any, labels: Iterable[str], *, partly: bool = False) -> dict[str, Any]:
+    """Return one option's value for each label: a mapping as it is, anything else for all.
+
+    Args:
+        name: The option, for the sentences.
+        value: One value, or {label: value}.
+        labels: The members.
+        partly: Whether a mapping may leave members out.
+
+    Raises:
+        ArgumentError: A mapping names no member of ours, or leaves one out that it must name.
+
+    Example:
+        >>> by_label("samples", 3, ["qwen", "phi"])
+        {'qwen': 3, 'phi': 3}
+    """
+    labels = list(labels)
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(labels, value)
+    for label in value:
+        if label not in labels:
+            near = difflib.get_close_matches(str(label), labels, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the members are {', '.join(map(repr, labels))}"
+            raise ArgumentError(f"{name} names {label!r}, which is no member; {hint}")
+    if not partly and (missing := [label for label in labels if label not in value]):
+        raise ArgumentError(f"{name} does not name {', '.join(map(repr, missing))}; give every member a value")
+    return dict(value)
+
+
+def check_accuracies(accuracies: Mapping[str, float] | None, labels: Iterable[str]) -> None:
+    """Refuse accuracies that are no share of 1.
+
+    Raises:
+        ArgumentError: One is outside 0..1, or they do not fit the members.
+    """
+    if accuracies is None:
+        return
+    for label, accuracy in by_label("accuracies", accuracies, labels).items():
+        if not 0 <= accuracy <= 1:
+            raise ArgumentError(
+                f"accuracies[{label!r}] must be between 0 and 1, found {accuracy!r}; 75 % is written 0.75"
+            )
+
+
+def in_rank_order(labels: Iterable[str], accuracies: Mapping[str, float] | None) -> list[str]:
+    """Return the labels by validation accuracy, best first; in the given order among equals and without any.
+
+    Example:
+        >>> in_rank_order(["qwen", "phi"], {"qwen": 0.6, "phi": 0.7})
+        ['phi', 'qwen']
+    """
+    return sorted(labels, key=lambda label: -(accuracies or {}).get(label, 0.0))
+
+
+def check_positive(**values: float | None) -> None:
+    """Refuse limits that would let nothing through.
+
+    Raises:
+        ArgumentError: A value that is given and not above 0.
+    """
+    for name, value in values.items():
+        if value is not None and not value > 0:
+            raise ArgumentError(f"{name} must be above 0, found {value!r}; leave it out for the default")
+
+
+def no_temperature(label: str, model: Any, temperature: float) -> MemberError:
+    """Return the error for a temperature that a member does not take."""
+    return MemberError(
+        f"member {label!r} ({type(model).__name__}) takes no temperature, found temperature={temperature:g}; "
+        "leave it out, or name only members that take one: temperature={label: value}"
+    )
+
+
+def warn_if_equal(label: str, k: int, *, temperature: float | None, seed: int | None) -> None:
+    """Warn where a member's k samples will all be the same."""
+    why = "temperature 0" if temperature == 0 else f"the fixed seed {seed}" if seed is not None else None
+    if why and k > 1:
+        warn(
+            f"{label}: {why} makes its {k} samples equal, so its confidence says nothing; "
+            f"give it a temperature above 0 and no seed, or samples={{{label!r}: 1}}"
+        )
+
+
+def warn_if_unused(settings: Mapping[str, Any], classes: Sequence[type[Any]]) -> None:
+    """Warn of settings that no member's class has a field for."""
+    for name in settings:
+        if not any(name in cls.model_fields for cls in classes):
+            warn(f"{name}: no member has this setting, so it changes nothing")
