@@ -1,0 +1,563 @@
+"""SLMMuxLLM: a LlamaIndex LLM whose members are LLMs."""
+
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+    LLMMetadata,
+    MessageRole,
+)
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.instrumentation.events.llm import (
+    LLMStructuredPredictEndEvent,
+    LLMStructuredPredictInProgressEvent,
+    LLMStructuredPredictStartEvent,
+)
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.tools.types import BaseTool
+from llama_index_instrumentation import get_dispatcher
+from pydantic import (
+    BaseModel,
+    Field,
+    PrivateAttr,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from typing_extensions import override
+
+from llamaindex_slmmux._members import Member, check_llm, make_members, own_name
+from llamaindex_slmmux._messages import as_completion, chat_response
+from llamaindex_slmmux._metadata import metadata_of, refuse_tools
+from llamaindex_slmmux._request import Chat, Completion, Reply, Request
+from llamaindex_slmmux._sampling import Sampling
+from llamaindex_slmmux._structured import Structured
+from llamaindex_slmmux._tools import Tools, selections
+from slmmux import ArgumentError, Decision, Pool, Race, adrive, answers, drive
+from slmmux._keywords import argument_error, warn_unknown
+from slmmux._options import by_label, check_accuracies, check_positive, in_rank_order, label_models
+from slmmux._race import Plan, Wait, check_samples
+from slmmux._record import record
+from slmmux._slots import Slots
+from slmmux.config import Config
+
+__all__ = ["SLMMuxLLM"]
+
+S = TypeVar("S", bound=BaseModel)
+T = TypeVar("T")
+
+dispatcher = get_dispatcher(__name__)
+
+# What the members are made of: setting one of them makes them anew.
+_OF_MEMBERS = {"models", "samples", "temperature", "accuracies", "max_tokens", "max_retries"}
+_OF_LIMITS = {"max_concurrency", "timeout", "deadline"}
+
+
+class SLMMuxLLM(FunctionCallingLLM):
+    """A LlamaIndex LLM that is really several small ones: the one that agrees most with itself answers.
+
+    Each member is sampled k times in parallel, an answer is read out of every sample, and the reply of the member whose
+    most frequent answer has the highest share of its k samples is returned (SLM-MUX, arXiv 2510.05077, Algorithm 1).
+
+    Args:
+        models: LLMs by label; or a list, labelled by the models' own names.
+        samples: k, the samples a member; one number or {label: k}.
+        temperature: `None` leaves the members' own; a number or {label: number} is set on copies of them.
+        extract: An extractor's name ("auto", "boxed", "number", "choice", "json", "text"), or a callable:
+            text -> answer, or `None` where there is none.
+        accuracies: Validation accuracy by label, 0 to 1: the tie-break. Without it the given order is the rank.
+        plan: "parallel" asks everything at once; "cascade" the best-ranked member first and the next only while the
+            outcome is open. Neither changes (model, answer).
+        wait: "settled" answers once no outstanding sample can change (model, answer); "exhausted" waits for all, which
+            gives the exact confidence.
+        max_concurrency: Calls at once over the whole mux.
+        timeout: Seconds a call may take before its votes are lost.
+        deadline: Seconds until the best answer from what is in.
+        trace_samples: Always true: a LlamaIndex LLM reports its own calls. Their events carry the tags `slmmux_member`
+            and `slmmux_sample`, by which a handler can leave them out.
+        system_prompt: Put in front of every request that has no system message.
+        max_tokens: Set on copies of the members that have it.
+        max_retries: Set on copies of the members that have it.
+        stop: Stop sequences where the call gives none.
+
+    Raises:
+        ArgumentError: No members, k < 1, an unknown label, an accuracy outside 0..1, an unknown option.
+        MemberError: A member that is not an LLM, or a temperature it does not take.
+        NoAnswerError: At call time, when no member replied; carries every cause.
+
+    A response's `raw` is a dict: `raw["slmmux"]` the record of the decision, `raw["usage"]` the whole cost.
+
+    Example:
+        >>> from llamaindex_slmmux.testing import ScriptedLLM
+        >>> mux = SLMMuxLLM(
+        ...     models={"sure": ScriptedLLM(script=["4"]), "unsure": ScriptedLLM(script=["4", "5"])}, samples=2
+        ... )
+        >>> response = mux.complete("2 + 2?")
+        >>> response.text, response.raw["slmmux"]["model"]
+        ('4', 'sure')
+    """
+
+    models: dict[str, Any] | list[Any] = Field(exclude=True, repr=False)
+    samples: int | dict[str, int] = 3
+    temperature: float | dict[str, float] | None = None
+    extract: str | Callable[[str], Any] = Field(default="auto", exclude=True, repr=False)
+    accuracies: dict[str, float] | None = None
+    plan: Plan = "parallel"
+    wait: Wait = "settled"
+    max_concurrency: int = 64
+    timeout: float | None = None
+    deadline: float | None = None
+    trace_samples: bool = True
+    max_tokens: int | None = None
+    max_retries: int | None = None
+    stop: list[str] | None = None
+
+    _members: dict[str, Member] = PrivateAttr(default_factory=dict)
+    _pool: Pool = PrivateAttr()
+    _slots: Slots = PrivateAttr()
+
+    # --- construction -------------------------------------------------------------------------------------------
+
+    if not TYPE_CHECKING:  # type checkers make the signature of the fields
+
+        def __init__(self, **given: Any) -> None:
+            warn_unknown("SLMMuxLLM", given, type(self).model_fields)
+            fault = None
+            try:
+                super().__init__(**{"models": {}, **given})
+            except ValidationError as error:
+                fault = argument_error(error)
+            if fault is not None:  # raised out here, or it would carry the error that quotes what was passed
+                raise fault
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _label(cls, models: Any) -> dict[str, Any]:
+        labelled = label_models(models, own_name, what="LLM", example="OpenAILike(...)")
+        for label, model in labelled.items():
+            check_llm(label, model)
+        return labelled
+
+    @field_validator("extract")
+    @classmethod
+    def _check_extract(cls, extract: str | Callable[[str], Any]) -> str | Callable[[str], Any]:
+        answers.reader(extract)
+        return extract
+
+    @field_validator("trace_samples")
+    @classmethod
+    def _check_trace_samples(cls, trace_samples: bool) -> bool:
+        if not trace_samples:
+            raise ArgumentError(
+                "trace_samples=False cannot be had here: a LlamaIndex LLM reports its own calls; leave it out, and let "
+                "your handler pass over events whose tags have 'slmmux_member'"
+            )
+        return trace_samples
+
+    @model_validator(mode="after")
+    def _prepare(self) -> Self:
+        self._make_members()
+        self._make_limits()
+        return self
+
+    def _make_members(self) -> None:
+        samples = by_label("samples", self.samples, self._given)
+        check_samples(samples)
+        check_accuracies(self.accuracies, self._given)
+        settings = {"max_tokens": self.max_tokens, "max_retries": self.max_retries}
+        members = make_members(
+            self._given,
+            samples=samples,
+            temperature={}
+            if self.temperature is None
+            else by_label("temperature", self.temperature, self._given, partly=True),
+            settings={name: value for name, value in settings.items() if value is not None},
+        )
+        self._members = {label: members[label] for label in in_rank_order(members, self.accuracies)}
+
+    def _make_limits(self) -> None:
+        check_positive(max_concurrency=self.max_concurrency, timeout=self.timeout, deadline=self.deadline)
+        self._pool = Pool(self.max_concurrency)
+        self._slots = Slots(self.max_concurrency)
+
+    @property
+    def _given(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", self.models)  # labelled when it was validated
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an option, as LlamaIndex's users do; what depends on it follows, and what cannot be is refused."""
+        if name not in _OF_MEMBERS | _OF_LIMITS:
+            super().__setattr__(name, value)
+            return
+        before = getattr(self, name)
+        super().__setattr__(name, self._label(value) if name == "models" else value)
+        try:
+            self._make_members() if name in _OF_MEMBERS else self._make_limits()
+        except Exception:
+            super().__setattr__(name, before)
+            raise
+
+    @override
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        copied = super().model_copy(update=dict(update or {}), deep=deep)
+        if _OF_MEMBERS & set(update or {}):
+            copied._make_members()
+        if _OF_LIMITS & set(update or {}):
+            copied._make_limits()
+        return copied
+
+    @classmethod
+    def from_config(cls, source: str | Path | Config, **options: Any) -> Self:
+        """Return the mux a `mux.toml` describes; `options` are this class's own arguments and come first.
+
+        Raises:
+            ConfigError: The file cannot be read; names the line.
+        """
+        # Imported here: they bring the provider's package and the local models with them.
+        from llamaindex_slmmux._from_config import member  # noqa: PLC0415
+        from slmmux._assembly import arguments  # noqa: PLC0415
+
+        return cls(**{**arguments(source, member), **options})
+
+    # --- what leaves: never a member, since its key would leave with it -------------------------------------------
+
+    @model_serializer(mode="wrap")
+    @override
+    def custom_model_dump(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """Return the options and the members' labels; `from_dict(data, llms=...)` makes a mux of them again."""
+        data: dict[str, Any] = handler(self)
+        return {
+            **data,
+            "extract": self.extract if isinstance(self.extract, str) else None,
+            "members": list(self._given),
+            "class_name": self.class_name(),
+        }
+
+    @classmethod
+    @override
+    def from_dict(cls, data: dict[str, Any], llms: Any = None, **kwargs: Any) -> Self:
+        """Return the mux of a dump, with its LLMs given anew.
+
+        Args:
+            data: What `to_dict` returned.
+            llms: The LLMs, by the labels they had; or a list, labelled by their own names.
+            kwargs: Options that come before the dump's.
+
+        Raises:
+            ArgumentError: The LLMs do not fit the dump, or it had a callable extractor and none is given.
+        """
+        options = {**data, **kwargs}
+        options.pop("class_name", None)
+        labels = options.pop("members", [])
+        if llms is None:
+            raise ArgumentError(f"a dump holds no LLMs, nor their keys; pass llms={{label: LLM}} for {_listed(labels)}")
+        models = label_models(llms, own_name, what="LLM", example="OpenAILike(...)")
+        if set(models) != set(labels):
+            raise ArgumentError(f"the dump is of a mux of {_listed(labels)}, found llms for {_listed(models)}")
+        if options.get("extract") is None:
+            raise ArgumentError("the dump is of a mux with a callable extractor, which it cannot hold; pass extract=")
+        return cls(**{**options, "models": {label: models[label] for label in labels}})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the dump: a pickle holds no members either, nor anything bound to this process."""
+        return {"options": self.to_dict(), "extract": self.extract}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        options = {name: value for name, value in state["options"].items() if name in type(self).model_fields}
+        options |= {"extract": state["extract"], "models": dict.fromkeys(state["options"]["members"])}
+        blank = type(self).model_construct(**options)
+        for name in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
+            object.__setattr__(self, name, getattr(blank, name))
+        self._make_limits()
+
+    def __repr__(self) -> str:
+        k = self.k
+        return f"SLMMuxLLM({', '.join(f'{label} x {k[label]}' for label in self._members or self._given)})"
+
+    __str__ = __repr__
+
+    # --- what LlamaIndex asks an LLM about itself -----------------------------------------------------------------
+
+    @classmethod
+    @override
+    def class_name(cls) -> str:
+        return "SLMMuxLLM"
+
+    @property
+    @override
+    def metadata(self) -> LLMMetadata:
+        return metadata_of(self._ready())
+
+    @property
+    def k(self) -> dict[str, int]:
+        """The samples of each member, by label in rank order."""
+        return by_label("samples", self.samples, self._members or self._given)
+
+    # --- asking ---------------------------------------------------------------------------------------------------
+    # Streams are decided before they begin: who speaks is known only then, and the samples' spans belong to the call.
+    # Completions go the way of chats below the callbacks: a decorated chat would report a second event.
+
+    @llm_chat_callback()
+    @override
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        return self._responded(self._chat(messages, kwargs))
+
+    @llm_chat_callback()
+    @override
+    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        return await self._aresponded(self._chat(messages, kwargs))
+
+    @llm_chat_callback()
+    @override
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        return _one(self._responded(self._chat(messages, kwargs)))
+
+    @llm_chat_callback()
+    @override
+    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
+        return _aone(await self._aresponded(self._chat(messages, kwargs)))
+
+    @llm_completion_callback()
+    @override
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        return as_completion(self._responded(self._completion(prompt, formatted, kwargs)))
+
+    @llm_completion_callback()
+    @override
+    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        return as_completion(await self._aresponded(self._completion(prompt, formatted, kwargs)))
+
+    @llm_completion_callback()
+    @override
+    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
+        return _one(as_completion(self._responded(self._completion(prompt, formatted, kwargs))))
+
+    @llm_completion_callback()
+    @override
+    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
+        return _aone(as_completion(await self._aresponded(self._completion(prompt, formatted, kwargs))))
+
+    def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> Chat:
+        return Chat(messages, self._passed(kwargs), self.extract, self.system_prompt)
+
+    def _completion(self, prompt: str, formatted: bool, kwargs: dict[str, Any]) -> Completion:
+        text = prompt if formatted or self.completion_to_prompt is None else self.completion_to_prompt(prompt)
+        return Completion.of(text, self._passed(kwargs), self.extract, self.system_prompt, formatted=formatted)
+
+    def _passed(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        return {"stop": self.stop, **kwargs} if self.stop else kwargs
+
+    def _responded(self, request: Request) -> ChatResponse:
+        return self._response(*self._decide(request))
+
+    async def _aresponded(self, request: Request) -> ChatResponse:
+        return self._response(*await self._adecide(request))
+
+    def _decide(self, request: Request) -> tuple[Decision[Reply], dict[str, Any]]:
+        sampling, race = self._begin(request)
+        try:
+            decision = drive(race, sampling.call, pool=self._pool, timeout=self.timeout, deadline=self.deadline)
+        finally:
+            sampling.close()
+        return decision, self._record(decision, request, sampling)
+
+    async def _adecide(self, request: Request) -> tuple[Decision[Reply], dict[str, Any]]:
+        sampling, race = self._begin(request)
+        try:
+            decision = await adrive(
+                race, sampling.acall, slots=self._slots.here(), timeout=self.timeout, deadline=self.deadline
+            )
+        finally:
+            sampling.close()
+        return decision, self._record(decision, request, sampling)
+
+    def _begin(self, request: Request) -> tuple[Sampling, Race[Reply]]:
+        manager = self.callback_manager if isinstance(self.callback_manager, CallbackManager) else CallbackManager([])
+        sampling = Sampling(self._ready(), request, manager, self._pool)
+        return sampling, Race(self.k, request.read, plan=self.plan, wait=self.wait)
+
+    def _record(self, decision: Decision[Reply], request: Request, sampling: Sampling) -> dict[str, Any]:
+        return record(decision, plan=self.plan, extractor=request.extractor, usage=sampling.usage)
+
+    @staticmethod
+    def _response(decision: Decision[Reply], made: dict[str, Any]) -> ChatResponse:
+        return chat_response(decision.reply.response, decision.reply.calls, made)
+
+    def _ready(self) -> dict[str, Member]:
+        if not self._members:
+            self._refuse_without_members()
+        return self._members
+
+    def _refuse_without_members(self) -> NoReturn:
+        raise ArgumentError(
+            "this mux comes out of a pickle, which holds no LLMs, nor their keys; make it whole with "
+            f"mux.models = {{label: LLM}} for {_listed(self._given)}"
+        )
+
+    # --- tools ----------------------------------------------------------------------------------------------------
+
+    @override
+    def _prepare_chat_with_tools(
+        self,
+        tools: Sequence[BaseTool],
+        user_msg: str | ChatMessage | None = None,
+        chat_history: list[ChatMessage] | None = None,
+        verbose: bool = False,
+        allow_parallel_tool_calls: bool = False,
+        tool_required: bool = False,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Return the arguments of a chat whose members bind the tools each in its own way.
+
+        Raises:
+            MemberError: A member calls no functions; names it.
+        """
+        refuse_tools(self._ready(), "tools cannot be bound to this mux")
+        messages = list(chat_history or [])
+        if user_msg:
+            messages.append(
+                ChatMessage(role=MessageRole.USER, content=user_msg) if isinstance(user_msg, str) else user_msg
+            )
+        return {
+            "messages": messages,
+            "tools": Tools(tools),
+            "allow_parallel_tool_calls": allow_parallel_tool_calls,
+            "tool_required": tool_required,
+            "verbose": verbose,
+            **kwargs,
+        }
+
+    @override
+    def get_tool_calls_from_response(
+        self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
+    ) -> list[ToolSelection]:
+        """Return the winner's tool calls.
+
+        Raises:
+            ValueError: There are none, unless `error_on_no_tool_call` is false.
+        """
+        calls = selections(response)
+        if not calls and error_on_no_tool_call:
+            raise ValueError("expected at least one tool call, but the winner made none")
+        return calls
+
+    # --- schemas --------------------------------------------------------------------------------------------------
+
+    @override
+    def structured_predict(
+        self,
+        output_cls: type[S],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> S:
+        """Return the schema's value, voted on as canonical JSON.
+
+        Each member asks in its own way and parses its own reply; a sample whose reply does not parse abstains.
+
+        Raises:
+            NoAnswerError: No member replied.
+            Exception: Replies came and none could be parsed: what the best-ranked member's own parser raised.
+        """
+        request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
+        decided: list[Decision[Reply]] = []
+
+        @llm_chat_callback()
+        def chat(_self: Self, messages: Sequence[ChatMessage], **_: Any) -> ChatResponse:  # noqa: ARG001
+            decision, made = self._decide(request)
+            decided.append(decision)
+            return self._response(decision, made)
+
+        chat(self, request.messages)
+        return _value(decided[0], output_cls)
+
+    @override
+    async def astructured_predict(
+        self,
+        output_cls: type[S],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> S:
+        request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
+        decided: list[Decision[Reply]] = []
+
+        @llm_chat_callback()
+        async def achat(_self: Self, messages: Sequence[ChatMessage], **_: Any) -> ChatResponse:  # noqa: ARG001
+            decision, made = await self._adecide(request)
+            decided.append(decision)
+            return self._response(decision, made)
+
+        await achat(self, request.messages)
+        return _value(decided[0], output_cls)
+
+    @override
+    def stream_structured_predict(
+        self,
+        output_cls: type[S],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Any:
+        """Stream the schema's value: whole, since it is known only when it is decided."""
+        value = self.structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+        dispatcher.event(LLMStructuredPredictInProgressEvent(output=value))
+        return _one(value)
+
+    @override
+    async def astream_structured_predict(
+        self,
+        output_cls: type[S],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Any:
+        value = await self.astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+        dispatcher.event(LLMStructuredPredictInProgressEvent(output=value))
+        return _aone(value)
+
+    def _structured(
+        self,
+        output_cls: type[BaseModel],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None,
+        prompt_args: dict[str, Any],
+    ) -> Structured:
+        dispatcher.event(
+            LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)
+        )
+        return Structured(output_cls, prompt, self._passed(llm_kwargs or {}), prompt_args, self.system_prompt)
+
+
+def _value(decision: Decision[Reply], output_cls: type[S]) -> S:
+    reply = decision.reply
+    if reply.value is None:
+        raise reply.fault or ValueError(f"no reply could be read as a {output_cls.__name__}")
+    dispatcher.event(LLMStructuredPredictEndEvent(output=reply.value))
+    return cast("S", reply.value)
+
+
+def _one(item: T) -> Generator[T, None, None]:
+    yield item
+
+
+async def _aone(item: T) -> AsyncGenerator[T, None]:
+    yield item
+
+
+def _listed(labels: Any) -> str:
+    return ", ".join(map(repr, labels))

@@ -1,0 +1,164 @@
+"""What may be a member, and what of it is sampled: the user's own LLM is never changed.
+
+Knows nothing of races or messages.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from llama_index.core.callbacks.base_handler import BaseCallbackHandler
+from llama_index.core.llms import LLM, CustomLLM
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+
+from slmmux import MemberError
+from slmmux._options import no_temperature, warn_if_equal, warn_if_unused
+from slmmux._secrets import secrets_of
+
+__all__ = ["Member", "check_llm", "make_members", "own_name", "reporting_to"]
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One wrapped LLM, ready to be sampled.
+
+    Attributes:
+        label: Its name in votes, records and tags.
+        llm: The user's own, or a copy of it where settings differ.
+        secrets: Texts to strike out of errors.
+    """
+
+    label: str
+    llm: LLM
+    secrets: tuple[str, ...]
+
+    @property
+    def calls_functions(self) -> bool:
+        """Whether tools can be bound to it."""
+        return isinstance(self.llm, FunctionCallingLLM) and self.llm.metadata.is_function_calling_model
+
+    @property
+    def sync_only(self) -> bool:
+        """Whether its async calls are only its sync calls, made on the event loop."""
+        return isinstance(self.llm, CustomLLM) and all(
+            getattr(type(self.llm), name) is getattr(CustomLLM, name) for name in ("achat", "acomplete")
+        )
+
+
+def own_name(label: str, given: Any) -> str:
+    """Return the name an LLM of a list goes by.
+
+    Raises:
+        MemberError: It is not an LLM.
+    """
+    check_llm(label, given)
+    for name in (getattr(given, "model", None), getattr(given, "model_name", None), given.metadata.model_name):
+        if isinstance(name, str) and name and name != "unknown":
+            return name
+    return type(given).__name__
+
+
+def check_llm(label: str, given: Any) -> None:
+    """Refuse what cannot be a member.
+
+    Raises:
+        MemberError: It is not a LlamaIndex LLM; says what to pass instead.
+    """
+    if not isinstance(given, LLM):
+        what = f"the class {given.__name__}" if isinstance(given, type) else f"a {type(given).__name__}"
+        raise MemberError(f"member {label!r} is {what}, not a LlamaIndex LLM; {_instead(given)}")
+
+
+def _instead(given: Any) -> str:
+    if isinstance(given, type):
+        return "pass an instance of it"
+    if isinstance(given, str):
+        return f"pass the LLM it names, for example OpenAILike(model={given!r}, api_base=...)"
+    # By name: this package must not import LangChain to know one of its models.
+    if any(cls.__module__.startswith("langchain_core.") for cls in type(given).__mro__):
+        return "it is LangChain's: use langchain_slmmux.SLMMuxChatModel, or pass a LlamaIndex LLM of the same model"
+    return "pass one such as OpenAILike(...) or Ollama(...)"
+
+
+def make_members(
+    models: Mapping[str, LLM],
+    *,
+    samples: Mapping[str, int],
+    temperature: Mapping[str, float],
+    settings: Mapping[str, Any],
+) -> dict[str, Member]:
+    """Return a member for each LLM, in the given order.
+
+    Args:
+        models: LLMs by label.
+        samples: k by label, for the warning about equal samples.
+        temperature: Explicit temperatures by label.
+        settings: Standard settings (max_tokens, max_retries) for the members that have the field.
+
+    Raises:
+        MemberError: Not an LLM, or a temperature it does not take.
+    """
+    members = {label: _member(label, llm, temperature.get(label), settings) for label, llm in models.items()}
+    warn_if_unused(settings, [type(member.llm) for member in members.values()])
+    for label, member in members.items():
+        own = _more_arguments(member.llm)
+        warn_if_equal(
+            label,
+            samples[label],
+            temperature=own.get("temperature", getattr(member.llm, "temperature", None)),
+            seed=own.get("seed", getattr(member.llm, "seed", None)),
+        )
+    return members
+
+
+def _member(label: str, given: LLM, temperature: float | None, settings: Mapping[str, Any]) -> Member:
+    check_llm(label, given)
+    fields = type(given).model_fields
+    update: dict[str, Any] = {name: value for name, value in settings.items() if name in fields}
+    if temperature is not None:
+        if "temperature" not in fields:
+            raise no_temperature(label, given, temperature)
+        update["temperature"] = temperature
+        if "temperature" in (more := _more_arguments(given)):  # it would come before the field
+            update["additional_kwargs"] = {k: v for k, v in more.items() if k != "temperature"}
+    # Only where there is something to set: a copy of a model that keeps state of its own would keep it apart.
+    llm = given.model_copy(update=update) if update else given
+    if "max_retries" in update:
+        _retry(llm, update["max_retries"])
+    return Member(label, llm, secrets_of(given))
+
+
+def _more_arguments(llm: LLM) -> Mapping[str, Any]:
+    more = getattr(llm, "additional_kwargs", None)
+    return more if isinstance(more, Mapping) else {}
+
+
+def _retry(llm: LLM, max_retries: int) -> None:
+    """Tell the clients of the OpenAI SDK: they take max_retries when they are built, and the copy shares them."""
+    for name in ("_client", "_aclient"):
+        sdk = getattr(llm, name, None)
+        if sdk is not None and hasattr(sdk, "with_options"):
+            setattr(llm, name, sdk.with_options(max_retries=max_retries))
+
+
+def reporting_to(llm: LLM, wrapper: CallbackManager, *more: BaseCallbackHandler) -> LLM:
+    """Return the LLM, or a copy of it where its handlers must differ: never told twice, and to `more` as well.
+
+    A token counter that is told of the mux and of its members counts every token twice, and `Settings` hands the same
+    one to both. The mux reports the whole cost, so a counter they share is not told by the member.
+
+    Args:
+        llm: A member.
+        wrapper: The mux's own callbacks.
+        more: Further handlers.
+    """
+    manager = llm.callback_manager
+    own = list(manager.handlers) if isinstance(manager, CallbackManager) else []
+    counted = [h for h in own if isinstance(h, TokenCountingHandler) and any(h is w for w in wrapper.handlers)]
+    if not counted and not more:
+        return llm
+    told = copy.copy(manager) if isinstance(manager, CallbackManager) else CallbackManager([])
+    told.handlers = [*(h for h in own if not any(h is c for c in counted)), *more]
+    return llm.model_copy(update={"callback_manager": told})

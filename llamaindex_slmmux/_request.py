@@ -1,0 +1,197 @@
+"""What one call of the mux asks of each member, as the member's own method and arguments, and how replies are read.
+
+LlamaIndex names an async method like its sync one with an "a" in front, so that one description serves both.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, MessageRole
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.llms import LLM
+from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.tools.types import BaseTool
+from pydantic import BaseModel
+
+from llamaindex_slmmux._members import Member, reporting_to
+from llamaindex_slmmux._messages import copies, under_instruction
+from llamaindex_slmmux._tools import Tools, calls_of
+from llamaindex_slmmux._usage import usage_of
+from slmmux import Answer
+from slmmux._reading import Read, reading
+
+__all__ = ["Call", "Chat", "Completion", "Reply", "Request"]
+
+_BINDING = ("allow_parallel_tool_calls", "tool_required", "verbose")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back for one sample.
+
+    Attributes:
+        model: The member's label.
+        response: Its response.
+        usage: Tokens, of all calls it took.
+        calls: Its tool calls.
+        value: The parsed value, where a schema was asked for.
+        fault: Why there is no value.
+    """
+
+    model: str
+    response: ChatResponse
+    usage: Mapping[str, int]
+    calls: Sequence[ToolSelection] = ()
+    value: BaseModel | None = None
+    fault: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a member.
+
+    Attributes:
+        llm: Whom to ask.
+        method: The sync method's name.
+        args: Its arguments.
+        kwargs: Its keyword arguments.
+        replied: Makes a reply of what the method returned.
+        failed: Makes a reply of what it raised, where the LLM did reply; None where it did not.
+    """
+
+    llm: LLM
+    method: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    replied: Callable[[Any], Reply]
+    failed: Callable[[Exception], Reply | None] = lambda _: None
+
+
+class Request(Protocol):
+    """One question, whatever way it is put."""
+
+    @property
+    def extractor(self) -> str:
+        """The reading's name in the record."""
+        ...
+
+    def call(self, member: Member, wrapper: CallbackManager) -> Call:
+        """Return a member's call; each has arguments of its own, which the member may change."""
+        ...
+
+    def read(self, reply: Reply) -> Answer | None:
+        """Return a reply's answer."""
+        ...
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A chat, with tools or without.
+
+    Args:
+        messages: The question.
+        kwargs: Call arguments, for the members.
+        extract: The extractor the mux was given.
+        instruction: Put in front where there is no system message.
+    """
+
+    messages: Sequence[ChatMessage]
+    kwargs: Mapping[str, Any]
+    extract: str | Callable[[str], Any]
+    instruction: str | None
+    _reading: tuple[Read, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        formatted = self.kwargs.get("response_format") is not None
+        made = reading(self.extract, tools=bool(self.kwargs.get("tools")), formatted=formatted)
+        object.__setattr__(self, "_reading", made)
+
+    @property
+    def extractor(self) -> str:
+        """The reading's name in the record."""
+        return self._reading[1]
+
+    def call(self, member: Member, wrapper: CallbackManager) -> Call:
+        """Return a member's call."""
+        messages = copies(under_instruction(self.messages, self.instruction))
+        llm = reporting_to(member.llm, wrapper)
+        kwargs = dict(self.kwargs)
+
+        def replied(result: Any) -> Reply:
+            response = _checked(result, ChatResponse)
+            return Reply(member.label, response, usage_of(response), calls_of(llm, response))
+
+        if (tools := _live(kwargs.get("tools"))) is None:
+            return Call(llm, "chat", (messages,), kwargs, replied)
+        del kwargs["tools"]
+        for name in _BINDING:
+            if not kwargs.get(name):
+                kwargs.pop(name, None)
+        return Call(llm, "chat_with_tools", (tools,), {"chat_history": messages, **kwargs}, replied)
+
+    def read(self, reply: Reply) -> Answer | None:
+        """Return a reply's answer."""
+        calls = [{"name": call.tool_name, "args": call.tool_kwargs} for call in reply.calls]
+        return self._reading[0](reply.response.message.content or "", calls)
+
+
+@dataclass(frozen=True)
+class Completion(Chat):
+    """A text to complete: to members that chat it is the user's message.
+
+    Args:
+        prompt: The text.
+        formatted: Whether it already is in the form the model was trained on.
+    """
+
+    prompt: str = ""
+    formatted: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        prompt: str,
+        kwargs: Mapping[str, Any],
+        extract: str | Callable[[str], Any],
+        instruction: str | None,
+        *,
+        formatted: bool,
+    ) -> "Completion":
+        """Return the request for one prompt."""
+        message = ChatMessage(role=MessageRole.USER, content=prompt)
+        return cls([message], kwargs, extract, instruction, prompt=prompt, formatted=formatted)
+
+    def call(self, member: Member, wrapper: CallbackManager) -> Call:
+        """Return a member's call."""
+        if member.llm.metadata.is_chat_model:
+            return super().call(member, wrapper)
+
+        def replied(result: Any) -> Reply:
+            completion = _checked(result, CompletionResponse)
+            response = ChatResponse(
+                message=ChatMessage(role=MessageRole.ASSISTANT, content=completion.text),
+                raw=completion.raw,
+                logprobs=completion.logprobs,
+                additional_kwargs=completion.additional_kwargs,
+            )
+            return Reply(member.label, response, usage_of(response))
+
+        prompt = f"{self.instruction}\n\n{self.prompt}" if self.instruction else self.prompt
+        kwargs = {"formatted": self.formatted, **self.kwargs}
+        return Call(reporting_to(member.llm, wrapper), "complete", (prompt,), kwargs, replied)
+
+
+def _live(tools: Any) -> list[BaseTool] | None:
+    """Return tools for a member to bind; None where there are none, or where they are bound already."""
+    if isinstance(tools, Tools):
+        return list(tools.live)
+    if isinstance(tools, list | tuple) and tools and all(isinstance(tool, BaseTool) for tool in tools):
+        return list(tools)
+    return None
+
+
+def _checked(result: Any, cls: type[Any]) -> Any:
+    if not isinstance(result, cls):
+        raise TypeError(f"the member returned {type(result).__name__}, not a {cls.__name__}")
+    return result

@@ -1,0 +1,92 @@
+"""Structured prediction: each member's own way of asking for a schema, voted on as canonical JSON.
+
+A member gives a parsed value and keeps its responses to itself, so a handler on a copy of it keeps them: they hold the
+cost, and they tell a reply that could not be parsed (it abstains) from a call that failed.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
+from pydantic import BaseModel
+
+from llamaindex_slmmux._members import Member, reporting_to
+from llamaindex_slmmux._messages import under_instruction
+from llamaindex_slmmux._request import Call, Reply
+from llamaindex_slmmux._usage import Recorder, usage_of
+from slmmux import Answer
+from slmmux._reading import structured_answer
+from slmmux._record import USAGE
+
+__all__ = ["Structured"]
+
+
+@dataclass(frozen=True)
+class Structured:
+    """A schema to fill.
+
+    Args:
+        output_cls: The schema, a pydantic class.
+        prompt: The question.
+        llm_kwargs: Call arguments, for the members.
+        prompt_args: What the prompt is filled with.
+        instruction: Put in front where there is no system message.
+    """
+
+    output_cls: type[BaseModel]
+    prompt: BasePromptTemplate
+    llm_kwargs: Mapping[str, Any]
+    prompt_args: Mapping[str, Any]
+    instruction: str | None
+    extractor: str = "structured"
+
+    @property
+    def messages(self) -> list[ChatMessage]:
+        """The prompt as messages."""
+        return under_instruction(self.prompt.format_messages(**self.prompt_args), self.instruction)
+
+    def call(self, member: Member, wrapper: CallbackManager) -> Call:
+        """Return a member's call."""
+        recorder = Recorder()
+        prompt, arguments = self._prompt()
+        return Call(
+            reporting_to(member.llm, wrapper, recorder),
+            "structured_predict",
+            (self.output_cls, prompt),
+            {"llm_kwargs": copy.deepcopy(dict(self.llm_kwargs)), **arguments},
+            replied=lambda value: _reply(member.label, value, recorder),
+            failed=lambda error: _unread(member.label, error, recorder) if recorder.responses else None,
+        )
+
+    def read(self, reply: Reply) -> Answer | None:
+        """Return a reply's value as an answer."""
+        return None if reply.value is None else structured_answer(reply.value.model_dump(mode="json"))
+
+    def _prompt(self) -> tuple[BasePromptTemplate, Mapping[str, Any]]:
+        """Return a prompt of the member's own: some programs write their parser into the one they are given."""
+        if self.instruction:
+            return ChatPromptTemplate(message_templates=self.messages), {}
+        return copy.deepcopy(self.prompt), self.prompt_args
+
+
+def _reply(label: str, value: Any, recorder: Recorder) -> Reply:
+    if not isinstance(value, BaseModel):
+        return _unread(label, TypeError(f"the member returned {type(value).__name__}, not the schema"), recorder)
+    message = ChatMessage(role=MessageRole.ASSISTANT, content=value.model_dump_json())
+    return Reply(label, ChatResponse(message=message), _cost(recorder), value=value)
+
+
+def _unread(label: str, error: Exception, recorder: Recorder) -> Reply:
+    last = recorder.responses[-1] if recorder.responses else None
+    text = last.message.content if isinstance(last, ChatResponse) else last.text if last else ""
+    message = ChatMessage(role=MessageRole.ASSISTANT, content=text or "")
+    return Reply(label, ChatResponse(message=message), _cost(recorder), fault=error)
+
+
+def _cost(recorder: Recorder) -> dict[str, int]:
+    spent = [usage_of(response) for response in recorder.responses]
+    return {name: sum(usage[name] for usage in spent) for name in USAGE}

@@ -1,0 +1,82 @@
+"""What a reply cost, wherever an integration puts that, and what calls nobody sees replied."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
+from llama_index.core.callbacks import CBEventType, EventPayload
+from llama_index.core.callbacks.base_handler import BaseCallbackHandler
+
+from slmmux._record import USAGE
+
+__all__ = ["Recorder", "usage_of"]
+
+_INPUT = ("prompt_tokens", "input_tokens", "prompt_token_count", "prompt_eval_count")
+_OUTPUT = ("completion_tokens", "output_tokens", "candidates_token_count", "eval_count")
+
+
+class Recorder(BaseCallbackHandler):
+    """Keeps the responses of an LLM whose caller gets something else: a parsed value, say.
+
+    Attributes:
+        responses: Every chat or completion response, in order.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(event_starts_to_ignore=[], event_ends_to_ignore=[])
+        self.responses: list[ChatResponse | CompletionResponse] = []
+
+    def on_event_end(
+        self,
+        event_type: CBEventType,
+        payload: dict[str, Any] | None = None,
+        event_id: str = "",  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002
+    ) -> None:
+        """Keep an LLM's response."""
+        if event_type is CBEventType.LLM and payload:
+            response = payload.get(EventPayload.RESPONSE) or payload.get(EventPayload.COMPLETION)
+            if isinstance(response, ChatResponse | CompletionResponse):
+                self.responses.append(response)
+
+    def on_event_start(
+        self,
+        event_type: CBEventType,  # noqa: ARG002
+        payload: dict[str, Any] | None = None,  # noqa: ARG002
+        event_id: str = "",
+        parent_id: str = "",  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002
+    ) -> str:
+        """Keep nothing: a call counts when it replies."""
+        return event_id
+
+    def start_trace(self, trace_id: str | None = None) -> None:
+        """Keep nothing."""
+
+    def end_trace(self, trace_id: str | None = None, trace_map: dict[str, list[str]] | None = None) -> None:
+        """Keep nothing."""
+
+
+def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, int]:
+    """Return a response's tokens: those of its raw reply, else those of its `additional_kwargs`, else zeros.
+
+    Example:
+        >>> from llama_index.core.llms import CompletionResponse
+        >>> usage_of(CompletionResponse(text="", raw={"usage": {"prompt_tokens": 9, "completion_tokens": 2}}))
+        {'input_tokens': 9, 'output_tokens': 2, 'total_tokens': 11}
+    """
+    raw = response.raw
+    for holder in (_get(raw, "usage"), _get(raw, "usage_metadata"), raw, response.additional_kwargs):
+        sent, received = _first(holder, _INPUT), _first(holder, _OUTPUT)
+        if sent or received:
+            return dict(zip(USAGE, (sent, received, sent + received), strict=True))
+    return dict.fromkeys(USAGE, 0)
+
+
+def _get(holder: Any, name: str) -> Any:
+    return holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
+
+
+def _first(holder: Any, names: tuple[str, ...]) -> int:
+    found = (_get(holder, name) for name in names)
+    return next((tokens for tokens in found if isinstance(tokens, int) and tokens), 0)
