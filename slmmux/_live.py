@@ -53,8 +53,9 @@ class Board:
         table.add_column("member", no_wrap=True)
         table.add_column("samples", overflow="fold")
         table.add_column("vote", justify="right", no_wrap=True)
+        missing = Text("not needed" if self._record else "·", style="dim")
         for label, k in self._samples.items():
-            chips = [self._chips[label].get(i, Text("·", style="dim")) for i in range(k)]
+            chips = [self._chips[label].get(i, missing) for i in range(k)]
             vote = votes.get(label)
             says = (
                 Text.assemble(f"{vote['count']}/{vote['of']}  ", shown(vote["answer"], limit=_WIDEST)) if vote else ""

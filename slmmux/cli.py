@@ -6,9 +6,10 @@ Heavy parts are imported where they are used: `slmmux models` does not wait for 
 import contextlib
 import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeAlias, get_args
 
 import typer
 from rich.console import Console
@@ -19,10 +20,12 @@ from slmmux._race import Plan
 from slmmux._terminal import shown, whole
 
 if TYPE_CHECKING:
-    from langchain_slmmux import SLMMuxChatModel
     from slmmux.config import Config
 
 __all__ = ["app"]
+
+# Puts a question, and reports the samples to (read, answered, failed) as they arrive: the text and the record.
+Put: TypeAlias = Callable[[str, tuple[Any, ...] | None], tuple[str, dict[str, Any]]]
 
 app = typer.Typer(
     help="A chat model that is really several small ones.", no_args_is_help=True, pretty_exceptions_show_locals=False
@@ -62,15 +65,16 @@ def ask(
     samples: Annotated[int | None, typer.Option(min=1, help="k, the samples of each member.")] = None,
     plan: Annotated[str | None, typer.Option(help='"parallel" or "cascade".')] = None,
     system: Annotated[str | None, typer.Option(help='The instruction put in front; "" for none.')] = None,
-    framework: Annotated[str, typer.Option(help='"langchain".')] = "langchain",
+    framework: Annotated[str, typer.Option(help='"langchain" or "llamaindex".')] = "langchain",
     as_json: Annotated[bool, typer.Option("--json", help="Print the record and nothing else.")] = False,
 ) -> None:
     """Ask every member k times; the one that agrees most with itself answers."""
     try:
         settings = _settings(config, samples, plan, system)
-        if framework != "langchain":
-            raise ConfigError(f"framework {framework!r} does not exist; choose 'langchain'")
-        _ask(question, settings, as_json=as_json)
+        if framework not in _FRAMEWORKS:
+            known = ", ".join(map(repr, _FRAMEWORKS))
+            raise ConfigError(f"framework {framework!r} does not exist; choose one of {known}")
+        _ask(question, settings, framework, as_json=as_json)
     except SLMMuxError as error:
         _refuse(error)
 
@@ -93,7 +97,7 @@ def _settings(path: Path | None, samples: int | None, plan: str | None, system: 
     return Config.model_validate(changed)
 
 
-def _ask(question: str, settings: "Config", *, as_json: bool) -> None:
+def _ask(question: str, settings: "Config", framework: str, *, as_json: bool) -> None:
     local = {m.local: settings.samples_of(label) for label, m in settings.models.items() if m.local is not None}
     for spec in local:
         _fetch(spec)
@@ -101,40 +105,69 @@ def _ask(question: str, settings: "Config", *, as_json: bool) -> None:
     for spec, k in local.items():
         Thread(target=_warm, args=(spec, k), daemon=True).start()
     try:
-        from langchain_slmmux import SLMMuxChatModel  # noqa: PLC0415
+        samples, put = _FRAMEWORKS[framework](settings)
     except ImportError as error:
-        raise ConfigError(f'ask needs LangChain; pip install "slmmux[langchain,local]" ({error})') from error
+        raise ConfigError(f'this needs the extra: pip install "slmmux[{framework},local]" ({error})') from error
+    if as_json:
+        _, record = put(question, None)
+        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+    else:
+        _watched(question, settings, samples, put)
+
+
+def _langchain(settings: "Config") -> tuple[Mapping[str, int], Put]:
+    from langchain_slmmux import SLMMuxChatModel  # noqa: PLC0415
+    from langchain_slmmux._watch import Watch  # noqa: PLC0415
 
     mux = SLMMuxChatModel.from_config(settings)
-    if as_json:
-        sys.stdout.write(json.dumps(mux.invoke(question).response_metadata["slmmux"], ensure_ascii=False) + "\n")
-    else:
-        _watched(mux, question, settings)
+
+    def put(question: str, watch: tuple[Any, ...] | None) -> tuple[str, dict[str, Any]]:
+        message = mux.invoke(question, {"callbacks": [Watch(*watch)]} if watch else None)
+        return str(message.text), message.response_metadata["slmmux"]
+
+    return mux.k, put
 
 
-def _watched(mux: "SLMMuxChatModel", question: str, settings: "Config") -> None:
+def _llamaindex(settings: "Config") -> tuple[Mapping[str, int], Put]:
+    from llamaindex_slmmux import SLMMuxLLM  # noqa: PLC0415
+    from llamaindex_slmmux._watch import watching  # noqa: PLC0415
+
+    mux = SLMMuxLLM.from_config(settings)
+
+    def put(question: str, watch: tuple[Any, ...] | None) -> tuple[str, dict[str, Any]]:
+        with watching(*watch) if watch else contextlib.nullcontext():
+            response = mux.complete(question)
+        assert isinstance(response.raw, dict)  # noqa: S101 - ours always is
+        return response.text, response.raw["slmmux"]
+
+    return mux.k, put
+
+
+_FRAMEWORKS = {"langchain": _langchain, "llamaindex": _llamaindex}
+
+
+def _watched(question: str, settings: "Config", samples: Mapping[str, int], put: Put) -> None:
     from asyncio import CancelledError  # noqa: PLC0415
 
     from rich.live import Live  # noqa: PLC0415
 
-    from langchain_slmmux._watch import Watch  # noqa: PLC0415
     from slmmux import answers  # noqa: PLC0415
     from slmmux._live import Board  # noqa: PLC0415
 
     console = Console()
     if settings.system_prompt:
         console.print("instruction:", shown(settings.system_prompt), style="dim")
-    board = Board(mux.k)
-    watch = Watch(
+    board = Board(samples)
+    watch = (
         answers.reader(settings.extract),
         board.answered,
         lambda label, index, error: board.failed(label, index, unneeded=isinstance(error, CancelledError)),
     )
     with Live(board, console=console, refresh_per_second=8):
-        message = mux.invoke(question, {"callbacks": [watch]})
-        board.decided(message.response_metadata["slmmux"])
+        text, record = put(question, watch)
+        board.decided(record)
     console.print()
-    console.print(whole(str(message.text), "bold"))
+    console.print(whole(text, "bold"))
 
 
 def _warm(spec: str, k: int) -> None:

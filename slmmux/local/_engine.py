@@ -23,7 +23,7 @@ def parameters(xllamacpp: Any, spec: dict[str, Any]) -> Any:
 
     Args:
         xllamacpp: The module.
-        spec: model, alias, key, parallel, context, threads and chat_template.
+        spec: model, alias, key, parallel, context, threads, embeddings and chat_template.
     """
     params = xllamacpp.CommonParams()
     params.model.path = spec["model"]
@@ -43,6 +43,10 @@ def parameters(xllamacpp: Any, spec: dict[str, Any]) -> Any:
     if spec["threads"] is not None:
         params.cpuparams.n_threads = spec["threads"]
         params.cpuparams_batch.n_threads = spec["threads"]
+    if spec["embeddings"]:
+        params.embedding = True
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+        params.n_ubatch = params.n_batch  # a text is pooled in one piece, and may be as long as a batch
     params.fit_params = False  # it loads the model once more to see whether it fits: half of the time to load
     params.warmup = False
     params.verbosity = 1  # errors only, for the message of a failed start

@@ -45,7 +45,9 @@ class Server:
         path: The file it serves.
     """
 
-    def __init__(self, path: Path, *, model: str, parallel: int, context: int, threads: int | None) -> None:
+    def __init__(
+        self, path: Path, *, model: str, parallel: int, context: int, threads: int | None, embeddings: bool
+    ) -> None:
         known = next((m for m in CATALOGUE.values() if m.name == model), None)
         self.model = model
         self.parallel = parallel
@@ -62,6 +64,7 @@ class Server:
                 "parallel": parallel,
                 "context": context,
                 "threads": threads,
+                "embeddings": embeddings,
                 "chat_template": known.chat_template if known else None,
             },
         )
@@ -116,6 +119,7 @@ def serve(
     parallel: int = 4,
     context: int = 4096,
     threads: int | None = None,
+    embeddings: bool = False,
     notice: Callable[[str], None] | None = None,
 ) -> Server:
     """Return the server of a model, started now if no one in this process asked for it before.
@@ -128,6 +132,7 @@ def serve(
         parallel: Requests answered at once. A running server with at least as many slots is shared.
         context: Tokens of prompt and answer together, for each of them.
         threads: Threads that compute; `None` leaves it to llama.cpp (one for each core).
+        embeddings: Whether it answers `/v1/embeddings` as well: a text's vector is the mean of its tokens'.
         notice: Where `fetch` says what it fetches; standard error if `None`.
 
     Raises:
@@ -142,7 +147,7 @@ def serve(
         raise ArgumentError(f"parallel and context must be at least 1, not {parallel} and {context}")
     path = fetch(spec, notice=notice)
     name = spec if isinstance(spec, str) and spec in CATALOGUE else path.stem
-    key = (path.resolve(), context, threads)
+    key = (path.resolve(), context, threads, embeddings)
     with _guard:
         future = _running.get(key)
         if future is not None and future.done() and not _serves(future, parallel):
@@ -152,7 +157,9 @@ def serve(
             future = _running[key] = Future()
     if ours:
         try:
-            server = Server(path, model=name, parallel=parallel, context=context, threads=threads)
+            server = Server(
+                path, model=name, parallel=parallel, context=context, threads=threads, embeddings=embeddings
+            )
             _all.append(server)
             future.set_result(server)
         except BaseException as error:
@@ -160,7 +167,9 @@ def serve(
             raise
     server = future.result()
     # Two threads that ask at once with different numbers: the smaller one was being started.
-    return server if server.parallel >= parallel else serve(spec, parallel=parallel, context=context, threads=threads)
+    if server.parallel >= parallel:
+        return server
+    return serve(spec, parallel=parallel, context=context, threads=threads, embeddings=embeddings)
 
 
 def _serves(future: Future[Server], parallel: int) -> bool:

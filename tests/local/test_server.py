@@ -154,8 +154,9 @@ def test_an_embedded_python_is_a_sentence(own, monkeypatch):
         serve(own)
 
 
-def test_what_llama_cpp_is_told():
-    """A key, no other origin, this machine only, and for each slot the whole context."""
+@pytest.mark.parametrize("embeddings", [False, True])
+def test_what_llama_cpp_is_told(embeddings):
+    """A key, no other origin, this machine only, for each slot the whole context, and embeddings where asked for."""
     xllamacpp = pytest.importorskip("xllamacpp")
     spec = {
         "model": "m.gguf",
@@ -164,6 +165,7 @@ def test_what_llama_cpp_is_told():
         "parallel": 3,
         "context": 100,
         "threads": 2,
+        "embeddings": embeddings,
         "chat_template": "t",
     }
     params = _engine.parameters(xllamacpp, spec)
@@ -171,6 +173,8 @@ def test_what_llama_cpp_is_told():
     assert (params.hostnames, params.port, params.ui) == (["127.0.0.1"], 0, False)
     assert (params.n_parallel, params.n_ctx, params.cpuparams.n_threads) == (3, 300, 2)
     assert (params.model.path, params.model_alias, params.chat_template) == ("m.gguf", {"m"}, "t")
+    assert params.embedding is embeddings
+    assert (params.n_ubatch == params.n_batch) is embeddings
 
 
 def test_the_engine_imports_nothing_of_ours():

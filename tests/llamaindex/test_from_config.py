@@ -1,0 +1,126 @@
+"""A `mux.toml` becomes a mux whose members ask as it says, over a real server on loopback: the file LangChain reads."""
+
+import threading
+
+import pytest
+
+from llamaindex_slmmux import SLMMuxLLM
+from slmmux import ConfigError, NoAnswerError
+
+from ..langchain.openai_server import serving  # noqa: TID252 - tests share their server
+from .support import user
+
+
+def load(tmp_path, text, **options):
+    file = tmp_path / "mux.toml"
+    file.write_text(text, encoding="utf-8")
+    return SLMMuxLLM.from_config(file, **options)
+
+
+def test_what_a_member_sends_is_what_the_file_says(tmp_path, monkeypatch):
+    """Model, key, temperature, max_tokens and the system prompt reach the server; the key comes from the environment."""
+    monkeypatch.setenv("MY_KEY", "sk-from-the-environment")
+    with serving(["4"]) as server:
+        text = f"""
+        samples = 2
+        temperature = 0.7
+        system_prompt = "Be brief."
+        max_tokens = 9
+        [models.a]
+        url = "{server.url}"
+        model = "m"
+        api_key_env = "MY_KEY"
+        temperature = 0.3
+        """
+        assert load(tmp_path, text).complete("2 + 2?").text == "4"
+    body = server.requests[0]
+    assert (body["model"], body["temperature"], body["max_tokens"]) == ("m", 0.3, 9)
+    assert [message["role"] for message in body["messages"]] == ["system", "user"]
+    headers = {name.lower(): value for name, value in server.headers[0].items()}
+    assert headers["authorization"] == "Bearer sk-from-the-environment"
+
+
+def test_accuracies_give_the_rank_and_options_come_first(tmp_path):
+    """The file's accuracies order the members; arguments of from_config come before the file's."""
+    with serving(["4"]) as server:
+        members = "".join(
+            f'[models.{name}]\nurl = "{server.url}"\nmodel = "m"\naccuracy = {value}\n'
+            for name, value in (("a", 0.5), ("b", 0.9))
+        )
+        mux = load(tmp_path, "samples = 3\n" + members, samples=1, wait="exhausted")
+        record = mux.complete("q").raw["slmmux"]
+    assert [(vote["model"], vote["of"]) for vote in record["votes"]] == [("b", 1), ("a", 1)]
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+async def test_concurrency_bounds_the_calls_of_a_member(tmp_path, way):
+    """With concurrency = 2 a member's server never has three requests at once, and none is lost."""
+    lock, now, most = threading.Lock(), [0], [0]
+    with serving(["4"]) as server:
+        original = server.reply
+
+        def reply(body, headers):
+            with lock:
+                now[0] += 1
+                most[0] = max(most[0], now[0])
+            threading.Event().wait(0.01)  # long enough for others to overlap, were they let in
+            try:
+                return original(body, headers)
+            finally:
+                with lock:
+                    now[0] -= 1
+
+        server.reply = reply
+        text = f'samples = 8\nwait = "exhausted"\n[models.a]\nurl = "{server.url}"\nmodel = "m"\nconcurrency = 2\ntimeout = 20\n'
+        mux = load(tmp_path, text)
+        response = mux.complete("q") if way == "sync" else await mux.acomplete("q")
+    assert response.raw["slmmux"]["votes"][0]["count"] == 8
+    assert most[0] == 2
+
+
+def test_a_rate_limit_and_a_time_out_are_the_members_own(tmp_path):
+    """requests_per_minute makes a rate limiter, timeout the client's; neither is the mux's."""
+    text = '[models.a]\nurl = "http://127.0.0.1:9/v1"\nmodel = "m"\nrequests_per_minute = 120\ntimeout = 7\n'
+    mux = load(tmp_path, text)
+    member = mux.models["a"]
+    assert member.rate_limiter.requests_per_minute == 120
+    assert (member._get_client().timeout.read, member._get_client().timeout.pool) == (7, None)
+    assert (mux.timeout, mux.rate_limiter) == (None, None)
+
+
+def test_no_temperature_is_the_servers_own(tmp_path):
+    """Without a temperature in the file none is sent, until the mux sets one on its copy."""
+    with serving(["4"]) as server:
+        config = SLMMuxLLM.from_config
+        from slmmux.config import Config, MemberConfig
+
+        given = Config(models={"a": MemberConfig(url=server.url, model="m")}, temperature=None, samples=1)
+        config(given).complete("q")
+        config(given, temperature=0.4).complete("q")
+    assert [body.get("temperature") for body in server.requests] == [None, 0.4]
+
+
+def test_a_templates_stop_sequences_give_way_to_the_calls(tmp_path):
+    """A served member stops at what belongs to its template, unless the call says where to stop."""
+    from llamaindex_slmmux._served import Served
+
+    with serving(["4"]) as server:
+        member = Served(model="m", api_base=server.url, api_key="k", is_chat_model=True, stop=["\n"])
+        mux = SLMMuxLLM(models={"a": member}, samples=1)
+        mux.chat(user("q"))
+        mux.chat(user("q"), stop=["END"])
+    assert [body["stop"] for body in server.requests] == [["\n"], ["END"]]
+
+
+def test_an_address_that_does_not_answer_is_named(tmp_path):
+    """A closed port costs the member's votes; alone it is the error, under its label."""
+    text = 'samples = 1\n[models.gone]\nurl = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
+    with pytest.raises(NoAnswerError, match=r"gone: .*ConnectionError"):
+        load(tmp_path, text, max_retries=0).complete("q")
+
+
+def test_a_variable_that_is_not_set_is_named(tmp_path, monkeypatch):
+    """The sentence names the variable to export."""
+    monkeypatch.delenv("MY_KEY", raising=False)
+    with pytest.raises(ConfigError, match="MY_KEY is not set"):
+        load(tmp_path, '[models.a]\nurl = "http://127.0.0.1:9/v1"\nmodel = "m"\napi_key_env = "MY_KEY"\n')
