@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from slmmux.cli import app
 
-from ..langchain.openai_server import Refused, serving  # noqa: TID252 - tests share their server
+from ..langchain.openai_server import Refused, serving
 
 run = CliRunner().invoke
 
@@ -28,20 +28,27 @@ def mux_toml(tmp_path, monkeypatch):
     return write
 
 
-def test_json_prints_the_record_and_nothing_else(mux_toml):
-    """With --json stdout is one JSON object, the record."""
+FRAMEWORKS = pytest.mark.parametrize("framework", ["langchain", "llamaindex"])
+
+
+@FRAMEWORKS
+def test_json_prints_the_record_and_nothing_else(mux_toml, framework):
+    """With --json stdout is one JSON object, the record, whichever framework asks."""
     with serving(["Canberra"]) as a, serving(["Sydney", "Canberra"]) as b:
-        result = run(app, ["ask", "Capital of Australia?", "--config", mux_toml(a, b), "--json"])
+        result = run(
+            app, ["ask", "Capital of Australia?", "--config", mux_toml(a, b), "--json", "--framework", framework]
+        )
     assert result.exit_code == 0, result.output
     record = json.loads(result.stdout)
     assert (record["model"], record["answer"], record["confidence"]) == ("a", "Canberra", 1.0)
     assert [vote["of"] for vote in record["votes"]] == [3, 3]
 
 
-def test_the_table_shows_who_said_what_and_the_answer(mux_toml):
+@FRAMEWORKS
+def test_the_table_shows_who_said_what_and_the_answer(mux_toml, framework):
     """Members, their samples, their votes, the winner, tokens and the answer are on the screen."""
     with serving(["Canberra."]) as a, serving(["Sydney", "Melbourne", "Sydney"]) as b:
-        result = run(app, ["ask", "Capital of Australia?", "--config", mux_toml(a, b)])
+        result = run(app, ["ask", "Capital of Australia?", "--config", mux_toml(a, b), "--framework", framework])
     assert result.exit_code == 0, result.output
     for words in (
         "instruction: Few words.",
@@ -96,10 +103,27 @@ def test_an_answer_of_several_lines_keeps_them(mux_toml):
     assert result.stdout.rstrip().endswith("def f():\n    return 1")
 
 
-def test_no_reply_is_a_sentence_on_stderr(mux_toml):
+@FRAMEWORKS
+def test_a_sample_that_failed_and_one_not_needed_are_shown(tmp_path, monkeypatch, framework):
+    """A refused call is shown as failed, a sample nobody asked for as not needed."""
+    monkeypatch.setenv("COLUMNS", "160")
+    with serving([Refused(400, "no")]) as a, serving(["Canberra."]) as b, serving(["Sydney"]) as c:
+        file = tmp_path / "mux.toml"
+        members = {"a": a, "b": b, "c": c}
+        file.write_text("".join(f'[models.{m}]\nurl = "{s.url}"\nmodel = "{m}"\n' for m, s in members.items()))
+        args = ["--config", str(file), "--plan", "cascade", "--samples", "1", "--framework", framework]
+        result = run(app, ["ask", "Capital of Australia?", *args])
+    assert result.exit_code == 0, result.output
+    assert "failed" in result.stdout
+    assert "not needed" in result.stdout
+    assert c.requests == []
+
+
+@FRAMEWORKS
+def test_no_reply_is_a_sentence_on_stderr(mux_toml, framework):
     """All members failing ends with status 1 and each cause, and nothing on stdout with --json."""
     with serving([Refused(401, "wrong key")]) as a, serving([Refused(404, "no such model")]) as b:
-        result = run(app, ["ask", "q", "--config", mux_toml(a, b), "--json"])
+        result = run(app, ["ask", "q", "--config", mux_toml(a, b), "--json", "--framework", framework])
     assert (result.exit_code, result.stdout) == (1, "")
     assert "no member replied" in result.stderr
     assert "wrong key" in result.stderr
@@ -111,7 +135,7 @@ def test_no_reply_is_a_sentence_on_stderr(mux_toml):
     [
         (["--config", "nowhere.toml"], "nowhere.toml cannot be read"),
         (["--plan", "fastest"], "plan 'fastest' does not exist"),
-        (["--framework", "other"], "framework 'other' does not exist"),
+        (["--framework", "other"], "framework 'other' does not exist; choose one of 'langchain', 'llamaindex'"),
     ],
 )
 def test_bad_options_get_a_sentence(args, words):

@@ -4,8 +4,10 @@ import gzip
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 from langchain_slmmux.testing import ScriptedChatModel
+from llamaindex_slmmux.testing import ScriptedLLM
 from slmmux.config import load_config
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -36,11 +38,15 @@ def test_the_python_snippets_run(tmp_path, monkeypatch):
     names = {
         "ChatOpenAI": lambda *_: ScriptedChatModel(script=["4"]),
         "ChatOllama": lambda *_: ScriptedChatModel(script=["5"]),
+        "OpenAILike": lambda *_: ScriptedLLM(script=["4"]),
+        "Ollama": lambda *_: ScriptedLLM(script=["5"]),
+        "Settings": SimpleNamespace(),
         "ask": lambda model: "four" if model == "qwen" else "five",
     }
     for snippet in blocks("python"):
         exec(compile(snippet, "README.md", "exec"), names)
-    assert names["message"].response_metadata["slmmux"]["model"] == "qwen"
+    for record in (names["message"].response_metadata["slmmux"], names["response"].raw["slmmux"]):
+        assert (record["model"], record["answer"]) == ("qwen", "4")
     assert names["decision"].winner.answer == "four"
     assert names["decisions"]["q"].winner.model == "qwen"
 

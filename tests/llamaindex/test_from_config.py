@@ -7,7 +7,7 @@ import pytest
 from llamaindex_slmmux import SLMMuxLLM
 from slmmux import ConfigError, NoAnswerError
 
-from ..langchain.openai_server import serving  # noqa: TID252 - tests share their server
+from ..langchain.openai_server import serving
 from .support import user
 
 

@@ -7,8 +7,12 @@ from typing import Any, assert_type
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
+from llama_index.core.llms import LLM, ChatMessage, ChatResponse, CompletionResponse
+from llama_index.core.prompts import PromptTemplate
+from pydantic import BaseModel
 
 from langchain_slmmux import SLMMuxChatModel
+from llamaindex_slmmux import SLMMuxLLM
 from slmmux import (
     Answer,
     Decision,
@@ -96,3 +100,33 @@ async def the_chat_model(qwen: BaseChatModel, phi: Runnable[Any, Any]) -> None:
     tools: Runnable[Any, AIMessage] = mux.bind_tools([])
     assert_type(await tools.ainvoke("q"), AIMessage)
     assert_type(SLMMuxChatModel.from_config("mux.toml"), SLMMuxChatModel)
+
+
+class City(BaseModel):
+    name: str
+
+
+async def the_llm(qwen: LLM, phi: LLM, messages: list[ChatMessage]) -> None:
+    mux = SLMMuxLLM(
+        models={"qwen": qwen, "phi": phi},
+        samples={"qwen": 5, "phi": 3},
+        temperature={"qwen": 0.7},
+        extract="number",
+        accuracies={"qwen": 0.75, "phi": 0.7},
+        plan="cascade",
+        wait="exhausted",
+        max_concurrency=8,
+        timeout=30,
+        deadline=60,
+        system_prompt="Be brief.",
+    )
+    llm: LLM = SLMMuxLLM(models=[qwen])
+    assert_type(llm.metadata.is_function_calling_model, bool)
+    assert_type(mux.chat(messages), ChatResponse)
+    assert_type(mux.k, dict[str, int])
+    completion: CompletionResponse = await mux.acomplete("q")
+    assert_type(completion.text, str)
+    assert_type(mux.structured_predict(City, PromptTemplate("q")), City)
+    assert_type(await mux.astructured_predict(City, PromptTemplate("q")), City)
+    assert_type(SLMMuxLLM.from_config("mux.toml"), SLMMuxLLM)
+    assert_type(SLMMuxLLM.from_dict(mux.to_dict(), llms=[qwen, phi]), SLMMuxLLM)
