@@ -358,6 +358,11 @@ class SLMMuxLLM(FunctionCallingLLM):
         text = prompt if formatted or self.completion_to_prompt is None else self.completion_to_prompt(prompt)
         return Completion.of(text, self._passed(kwargs), self.extract, self.system_prompt, formatted=formatted)
 
+    @override
+    def _extend_messages(self, messages: list[ChatMessage]) -> list[ChatMessage]:
+        """Leave the messages as they are: a chat puts the system prompt in front, and only where there is none."""
+        return messages
+
     def _passed(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {"stop": self.stop, **kwargs} if self.stop else kwargs
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from llamaindex_slmmux._members import Member, reporting_to
 from llamaindex_slmmux._messages import copies, under_instruction
+from llamaindex_slmmux._react import react_step
 from llamaindex_slmmux._tools import Tools, calls_of
 from llamaindex_slmmux._usage import usage_of
 from slmmux import Answer
@@ -132,8 +133,11 @@ class Chat:
 
     def read(self, reply: Reply) -> Answer | None:
         """Return a reply's answer."""
+        text = reply.response.message.content or ""
         calls = [{"name": call.tool_name, "args": call.tool_kwargs} for call in reply.calls]
-        return self._reading[0](reply.response.message.content or "", calls)
+        if self.extract == "auto" and not calls:
+            text, calls = react_step(text)
+        return self._reading[0](text, calls)
 
 
 @dataclass(frozen=True)
