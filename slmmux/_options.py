@@ -60,7 +60,7 @@ def label_models(models: Any, own_name: Callable[[str, Any], str], *, what: str,
 
 
 def by_label(name: str, value: Any, labels: Iterable[str], *, partly: bool = False) -> dict[str, Any]:
-    """Return one option's value for each label: a mapping as it is, anything else for all.
+    """Return one option's value for each label, in the labels' order, which may be the rank.
 
     Args:
         name: The option, for the sentences.
@@ -72,8 +72,8 @@ def by_label(name: str, value: Any, labels: Iterable[str], *, partly: bool = Fal
         ArgumentError: A mapping names no member of ours, or leaves one out that it must name.
 
     Example:
-        >>> by_label("samples", 3, ["qwen", "phi"])
-        {'qwen': 3, 'phi': 3}
+        >>> by_label("samples", 3, ["qwen", "phi"]), by_label("samples", {"phi": 5, "qwen": 3}, ["qwen", "phi"])
+        ({'qwen': 3, 'phi': 3}, {'qwen': 3, 'phi': 5})
     """
     labels = list(labels)
     if not isinstance(value, Mapping):
@@ -85,7 +85,7 @@ def by_label(name: str, value: Any, labels: Iterable[str], *, partly: bool = Fal
             raise ArgumentError(f"{name} names {label!r}, which is no member; {hint}")
     if not partly and (missing := [label for label in labels if label not in value]):
         raise ArgumentError(f"{name} does not name {', '.join(map(repr, missing))}; give every member a value")
-    return dict(value)
+    return {label: value[label] for label in labels if label in value}
 
 
 def check_accuracies(accuracies: Mapping[str, float] | None, labels: Iterable[str]) -> None:
