@@ -29,7 +29,15 @@ from langchain_slmmux._structured import Structured, kept
 from langchain_slmmux._tracing import Traces
 from slmmux import Decision, Pool, Race, adrive, answers, drive
 from slmmux._keywords import argument_error, warn_unknown
-from slmmux._options import by_label, check_accuracies, check_positive, in_rank_order, label_models
+from slmmux._options import (
+    by_label,
+    check_accuracies,
+    check_positive,
+    check_temperatures,
+    in_rank_order,
+    label_models,
+    no_bool,
+)
 from slmmux._race import Plan, Wait, check_samples
 from slmmux._record import record
 from slmmux._secrets import secrets_of, strike
@@ -138,6 +146,8 @@ class SLMMuxChatModel(BaseChatModel):
             unwrap(label, model)
         return labelled
 
+    _no_bool = field_validator("samples", mode="before")(no_bool)
+
     @field_validator("extract")
     @classmethod
     def _check_extract(cls, extract: str | Callable[[str], Any]) -> str | Callable[[str], Any]:
@@ -155,12 +165,14 @@ class SLMMuxChatModel(BaseChatModel):
         check_accuracies(self.accuracies, self._given)
         check_positive(max_concurrency=self.max_concurrency, timeout=self.timeout, deadline=self.deadline)
         settings = {"max_tokens": self.max_tokens, "max_retries": self.max_retries}
+        temperature = (
+            {} if self.temperature is None else by_label("temperature", self.temperature, self._given, partly=True)
+        )
+        check_temperatures(temperature)
         members = make_members(
             self._given,
             samples=samples,
-            temperature={}
-            if self.temperature is None
-            else by_label("temperature", self.temperature, self._given, partly=True),
+            temperature=temperature,
             settings={name: value for name, value in settings.items() if value is not None},
         )
         self._members = {label: members[label] for label in in_rank_order(members, self.accuracies)}

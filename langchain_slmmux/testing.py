@@ -28,6 +28,9 @@ class _Turns:
         self._lock = threading.Lock()
         self.calls: list[list[BaseMessage]] = []
 
+    def __deepcopy__(self, memo: object) -> "_Turns":
+        return self
+
     def take(self, messages: list[BaseMessage]) -> int:
         with self._lock:
             self.calls.append(list(messages))

@@ -49,7 +49,15 @@ from llamaindex_slmmux._structured import Structured
 from llamaindex_slmmux._tools import Tools, selections
 from slmmux import ArgumentError, Decision, Pool, Race, adrive, answers, drive
 from slmmux._keywords import argument_error, warn_unknown
-from slmmux._options import by_label, check_accuracies, check_positive, in_rank_order, label_models
+from slmmux._options import (
+    by_label,
+    check_accuracies,
+    check_positive,
+    check_temperatures,
+    in_rank_order,
+    label_models,
+    no_bool,
+)
 from slmmux._race import Plan, Wait, check_samples
 from slmmux._record import record
 from slmmux._slots import Slots
@@ -62,9 +70,7 @@ T = TypeVar("T")
 
 dispatcher = get_dispatcher(__name__)
 
-# What the members are made of: setting one of them makes them anew.
-_OF_MEMBERS = {"models", "samples", "temperature", "accuracies", "max_tokens", "max_retries"}
-_OF_LIMITS = {"max_concurrency", "timeout", "deadline"}
+_BOUNDS = {"max_concurrency"}  # calls under way hold places in the pool, which other options leave as it is
 
 
 class SLMMuxLLM(FunctionCallingLLM):
@@ -152,6 +158,8 @@ class SLMMuxLLM(FunctionCallingLLM):
             check_llm(label, model)
         return labelled
 
+    _no_bool = field_validator("samples", mode="before")(no_bool)
+
     @field_validator("extract")
     @classmethod
     def _check_extract(cls, extract: str | Callable[[str], Any]) -> str | Callable[[str], Any]:
@@ -171,7 +179,9 @@ class SLMMuxLLM(FunctionCallingLLM):
     @model_validator(mode="after")
     def _prepare(self) -> Self:
         self._make_members()
-        self._make_limits()
+        check_positive(max_concurrency=self.max_concurrency, timeout=self.timeout, deadline=self.deadline)
+        self._pool = Pool(self.max_concurrency)
+        self._slots = Slots(self.max_concurrency)
         return self
 
     def _make_members(self) -> None:
@@ -179,20 +189,17 @@ class SLMMuxLLM(FunctionCallingLLM):
         check_samples(samples)
         check_accuracies(self.accuracies, self._given)
         settings = {"max_tokens": self.max_tokens, "max_retries": self.max_retries}
+        temperature = (
+            {} if self.temperature is None else by_label("temperature", self.temperature, self._given, partly=True)
+        )
+        check_temperatures(temperature)
         members = make_members(
             self._given,
             samples=samples,
-            temperature={}
-            if self.temperature is None
-            else by_label("temperature", self.temperature, self._given, partly=True),
+            temperature=temperature,
             settings={name: value for name, value in settings.items() if value is not None},
         )
         self._members = {label: members[label] for label in in_rank_order(members, self.accuracies)}
-
-    def _make_limits(self) -> None:
-        check_positive(max_concurrency=self.max_concurrency, timeout=self.timeout, deadline=self.deadline)
-        self._pool = Pool(self.max_concurrency)
-        self._slots = Slots(self.max_concurrency)
 
     @property
     def _given(self) -> dict[str, Any]:
@@ -200,25 +207,32 @@ class SLMMuxLLM(FunctionCallingLLM):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an option, as LlamaIndex's users do; what depends on it follows, and what cannot be is refused."""
-        if name not in _OF_MEMBERS | _OF_LIMITS:
+        if name in _OPTIONS:
+            self._take({name: value})
+        else:
             super().__setattr__(name, value)
-            return
-        before = getattr(self, name)
-        super().__setattr__(name, self._label(value) if name == "models" else value)
-        try:
-            self._make_members() if name in _OF_MEMBERS else self._make_limits()
-        except Exception:
-            super().__setattr__(name, before)
-            raise
 
     @override
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        copied = super().model_copy(update=dict(update or {}), deep=deep)
-        if _OF_MEMBERS & set(update or {}):
-            copied._make_members()
-        if _OF_LIMITS & set(update or {}):
-            copied._make_limits()
+        options = {name: value for name, value in (update or {}).items() if name in _OPTIONS}
+        others = {name: value for name, value in (update or {}).items() if name not in _OPTIONS}
+        copied = super().model_copy(update=others, deep=deep)
+        if options:
+            copied._take(options)
         return copied
+
+    def _take(self, options: dict[str, Any]) -> None:
+        """Take options from a mux made with them, so that they are checked as if they had been given at first."""
+        if "models" not in options:
+            self._ready()
+        elif not self._members and isinstance(given := options["models"], dict) and set(given) == set(self._given):
+            options = {**options, "models": {label: given[label] for label in self._given}}  # the rank it had
+        made = type(self)(**{**{name: getattr(self, name) for name in type(self).model_fields}, **options})
+        for name in options:
+            super().__setattr__(name, getattr(made, name))
+        self._members = made._members
+        if not _BOUNDS.isdisjoint(options):
+            self._pool, self._slots = made._pool, made._slots
 
     @classmethod
     def from_config(cls, source: str | Path | Config, **options: Any) -> Self:
@@ -262,7 +276,9 @@ class SLMMuxLLM(FunctionCallingLLM):
         """
         options = {**data, **kwargs}
         options.pop("class_name", None)
-        labels = options.pop("members", [])
+        if "members" not in options:
+            raise ArgumentError("this is no dump of a SLMMuxLLM: it names no members; pass what to_dict() returned")
+        labels = options.pop("members")
         if llms is None:
             raise ArgumentError(f"a dump holds no LLMs, nor their keys; pass llms={{label: LLM}} for {_listed(labels)}")
         models = label_models(llms, own_name, what="LLM", example="OpenAILike(...)")
@@ -282,7 +298,7 @@ class SLMMuxLLM(FunctionCallingLLM):
         blank = type(self).model_construct(**options)
         for name in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
             object.__setattr__(self, name, getattr(blank, name))
-        self._make_limits()
+        self._pool, self._slots = Pool(self.max_concurrency), Slots(self.max_concurrency)
 
     def __repr__(self) -> str:
         k = self.k
@@ -566,3 +582,6 @@ async def _aone(item: T) -> AsyncGenerator[T, None]:
 
 def _listed(labels: Any) -> str:
     return ", ".join(map(repr, labels))
+
+
+_OPTIONS = set(SLMMuxLLM.model_fields) - set(FunctionCallingLLM.model_fields)

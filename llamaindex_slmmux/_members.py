@@ -4,7 +4,7 @@ Knows nothing of races or messages.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,7 +127,15 @@ def _member(label: str, given: LLM, temperature: float | None, settings: Mapping
     llm = given.model_copy(update=update) if update else given
     if "max_retries" in update:
         _retry(llm, update["max_retries"])
-    return Member(label, llm, secrets_of(given))
+    return Member(label, llm, (*secrets_of(given), *_keys(given)))
+
+
+def _keys(llm: LLM) -> Iterator[str]:
+    """Yield the keys that only the OpenAI SDK's clients hold."""
+    for name in ("_client", "_aclient"):
+        key = getattr(getattr(llm, name, None), "api_key", None)
+        if isinstance(key, str) and key:
+            yield key
 
 
 def _more_arguments(llm: LLM) -> Mapping[str, Any]:

@@ -40,6 +40,9 @@ class _Turns:
         self._lock = threading.Lock()
         self.calls: list[list[ChatMessage]] = []
 
+    def __deepcopy__(self, memo: object) -> "_Turns":
+        return self
+
     def take(self, messages: Sequence[ChatMessage]) -> int:
         with self._lock:
             self.calls.append(list(messages))

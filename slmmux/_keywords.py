@@ -15,7 +15,7 @@ __all__ = ["argument_error", "warn_unknown"]
 def warn_unknown(name: str, given: Mapping[str, Any], known: Collection[str]) -> None:
     """Warn of keywords that the frameworks' base classes would drop without a word."""
     for keyword in given:
-        if keyword not in known:
+        if keyword not in known and keyword != "api_key":
             near = difflib.get_close_matches(keyword, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}"
             warn(f"{name} does not know {keyword!r} and ignores it{hint}")

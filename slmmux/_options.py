@@ -4,6 +4,7 @@ It knows labels and numbers only; what a member is, is the adapter's business.
 """
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,8 +15,10 @@ __all__ = [
     "by_label",
     "check_accuracies",
     "check_positive",
+    "check_temperatures",
     "in_rank_order",
     "label_models",
+    "no_bool",
     "no_temperature",
     "warn_if_equal",
     "warn_if_unused",
@@ -111,6 +114,29 @@ def in_rank_order(labels: Iterable[str], accuracies: Mapping[str, float] | None)
         ['phi', 'qwen']
     """
     return sorted(labels, key=lambda label: -(accuracies or {}).get(label, 0.0))
+
+
+def check_temperatures(temperatures: Mapping[str, float]) -> None:
+    """Refuse temperatures that no model takes.
+
+    Raises:
+        ArgumentError: One is below 0, or no number.
+    """
+    for label, temperature in temperatures.items():
+        if not 0 <= temperature < math.inf:
+            raise ArgumentError(f"temperature for {label!r} must be a number of at least 0, found {temperature!r}")
+
+
+def no_bool(samples: Any) -> Any:
+    """Return samples as they were given: pydantic would take True for 1.
+
+    Raises:
+        ArgumentError: A bool where a number of samples belongs.
+    """
+    for k in samples.values() if isinstance(samples, Mapping) else [samples]:
+        if isinstance(k, bool):
+            raise ArgumentError(f"samples must be a whole number of at least 1, found {k!r}")
+    return samples
 
 
 def check_positive(**values: float | None) -> None:

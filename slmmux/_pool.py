@@ -34,6 +34,9 @@ class Pool:
         self._queue: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._busy: set[Future[Any]] = set()
 
+    def __deepcopy__(self, memo: object) -> "Pool":
+        return Pool(self._limit)  # the copy of a mux has threads of its own
+
     def submit(self, call: Callable[[], T]) -> Future[T]:
         """Queue a call; it runs in a copy of the caller's context, and `cancel()` withdraws it while queued."""
         future: Future[T] = Future()

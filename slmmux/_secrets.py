@@ -30,8 +30,8 @@ def _find(values: Mapping[Any, Any], depth: int = 3) -> Iterable[str]:
             text = secret if isinstance(secret, str) else secret.decode(errors="ignore")
         elif isinstance(value, str) and isinstance(name, str) and _NAMED.search(name.replace("-", "_")):
             text = value.removeprefix("Bearer ")
-        elif isinstance(value, Mapping) and depth:
-            yield from _find(value, depth - 1)
+        elif isinstance(value, Mapping | BaseModel) and depth:
+            yield from _find(value.__dict__ if isinstance(value, BaseModel) else value, depth - 1)
             continue
         else:
             continue

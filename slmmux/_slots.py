@@ -25,6 +25,9 @@ class Slots:
         self._lock = threading.Lock()
         self._of: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
+    def __deepcopy__(self, memo: object) -> "Slots":
+        return Slots(self._limit)
+
     def here(self) -> asyncio.Semaphore:
         """Return the running loop's semaphore."""
         with self._lock:
