@@ -23,7 +23,7 @@ from llama_index.core.instrumentation.events.llm import (
 )
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.llms.llm import ToolSelection, default_completion_to_prompt
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools.types import BaseTool
 from llama_index_instrumentation import get_dispatcher
@@ -371,8 +371,10 @@ class SLMMuxLLM(FunctionCallingLLM):
         return Chat(messages, self._passed(kwargs), self.extract, self.system_prompt)
 
     def _completion(self, prompt: str, formatted: bool, kwargs: dict[str, Any]) -> Completion:
-        text = prompt if formatted or self.completion_to_prompt is None else self.completion_to_prompt(prompt)
-        return Completion.of(text, self._passed(kwargs), self.extract, self.system_prompt, formatted=formatted)
+        put = self.completion_to_prompt
+        if put is not None and put is not default_completion_to_prompt and not formatted:
+            prompt, formatted = put(prompt), True  # in the mux's form, so not in the member's as well
+        return Completion.of(prompt, self._passed(kwargs), self.extract, self.system_prompt, formatted=formatted)
 
     @override
     def _extend_messages(self, messages: list[ChatMessage]) -> list[ChatMessage]:
@@ -391,7 +393,9 @@ class SLMMuxLLM(FunctionCallingLLM):
     def _decide(self, request: Request) -> tuple[Decision[Reply], dict[str, Any]]:
         sampling, race = self._begin(request)
         try:
-            decision = drive(race, sampling.call, pool=self._pool, timeout=self.timeout, deadline=self.deadline)
+            decision = drive(
+                race, sampling.call, pool=self._pool, group=sampling.group, timeout=self.timeout, deadline=self.deadline
+            )
         finally:
             sampling.close()
         return decision, self._record(decision, request, sampling)
@@ -400,7 +404,12 @@ class SLMMuxLLM(FunctionCallingLLM):
         sampling, race = self._begin(request)
         try:
             decision = await adrive(
-                race, sampling.acall, slots=self._slots.here(), timeout=self.timeout, deadline=self.deadline
+                race,
+                sampling.acall,
+                slots=self._slots.here(),
+                group=sampling.group,
+                timeout=self.timeout,
+                deadline=self.deadline,
             )
         finally:
             sampling.close()

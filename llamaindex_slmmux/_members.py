@@ -4,7 +4,9 @@ Knows nothing of races or messages.
 """
 
 import copy
+import inspect
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +15,17 @@ from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 from llama_index.core.llms import LLM, CustomLLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 
+from llamaindex_slmmux._several import takes_several
 from slmmux import MemberError
 from slmmux._options import no_temperature, warn_if_equal, warn_if_unused
 from slmmux._secrets import secrets_of
 
-__all__ = ["Member", "check_llm", "make_members", "own_name", "reporting_to"]
+__all__ = ["Member", "check_llm", "count_once", "make_members", "own_name", "reporting_to"]
+
+_counting: ContextVar[frozenset[BaseCallbackHandler]] = ContextVar("slmmux_counting", default=frozenset())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Member:
     """One wrapped LLM, ready to be sampled.
 
@@ -28,23 +33,26 @@ class Member:
         label: Its name in votes, records and tags.
         llm: The user's own, or a copy of it where settings differ.
         secrets: Texts to strike out of errors.
+        takes_several: Whether one request can bring several completions; a server that will not is remembered here.
     """
 
     label: str
     llm: LLM
     secrets: tuple[str, ...]
+    takes_several: bool
 
     @property
     def calls_functions(self) -> bool:
         """Whether tools can be bound to it."""
         return isinstance(self.llm, FunctionCallingLLM) and self.llm.metadata.is_function_calling_model
 
-    @property
-    def sync_only(self) -> bool:
-        """Whether its async calls are only its sync calls, made on the event loop."""
-        return isinstance(self.llm, CustomLLM) and all(
-            getattr(type(self.llm), name) is getattr(CustomLLM, name) for name in ("achat", "acomplete")
-        )
+    def sync_only(self, method: str) -> bool:
+        """Return whether the async form of a method would only make the sync call, on the event loop."""
+        completes = method == "complete" or (method == "structured_predict" and not self.llm.metadata.is_chat_model)
+        name = "acomplete" if completes else "achat"
+        # Statically: as an attribute, a wrapped method is a new object each time.
+        own, inherited = (inspect.getattr_static(cls, name) for cls in (type(self.llm), CustomLLM))
+        return isinstance(self.llm, CustomLLM) and own is inherited
 
 
 def own_name(label: str, given: Any) -> str:
@@ -127,7 +135,7 @@ def _member(label: str, given: LLM, temperature: float | None, settings: Mapping
     llm = given.model_copy(update=update) if update else given
     if "max_retries" in update:
         _retry(llm, update["max_retries"])
-    return Member(label, llm, (*secrets_of(given), *_keys(given)))
+    return Member(label, llm, (*secrets_of(given), *_keys(given)), takes_several(llm))
 
 
 def _keys(llm: LLM) -> Iterator[str]:
@@ -151,22 +159,23 @@ def _retry(llm: LLM, max_retries: int) -> None:
             setattr(llm, name, sdk.with_options(max_retries=max_retries))
 
 
-def reporting_to(llm: LLM, wrapper: CallbackManager, *more: BaseCallbackHandler) -> LLM:
-    """Return the LLM, or a copy of it where its handlers must differ: never told twice, and to `more` as well.
+def count_once(wrapper: CallbackManager) -> None:
+    """Let the token counters of a mux be told by it alone, for as long as this context lasts.
 
-    A token counter that is told of the mux and of its members counts every token twice, and `Settings` hands the same
-    one to both. The mux reports the whole cost, so a counter they share is not told by the member.
-
-    Args:
-        llm: A member.
-        wrapper: The mux's own callbacks.
-        more: Further handlers.
+    A counter that is told of the mux and of its members counts every token twice, and `Settings` hands the same one to
+    both. The mux reports the whole cost, so what it asks does not report to the counters it has.
     """
+    counters = {handler for handler in wrapper.handlers if isinstance(handler, TokenCountingHandler)}
+    _counting.set(_counting.get() | counters)
+
+
+def reporting_to(llm: LLM, *more: BaseCallbackHandler) -> LLM:
+    """Return the LLM, or a copy of it where its handlers must differ: no counter is told twice, and `more` as well."""
     manager = llm.callback_manager
     own = list(manager.handlers) if isinstance(manager, CallbackManager) else []
-    counted = [h for h in own if isinstance(h, TokenCountingHandler) and any(h is w for w in wrapper.handlers)]
-    if not counted and not more:
+    told = [handler for handler in own if handler not in _counting.get()]
+    if len(told) == len(own) and not more:
         return llm
-    told = copy.copy(manager) if isinstance(manager, CallbackManager) else CallbackManager([])
-    told.handlers = [*(h for h in own if not any(h is c for c in counted)), *more]
-    return llm.model_copy(update={"callback_manager": told})
+    changed = copy.copy(manager) if isinstance(manager, CallbackManager) else CallbackManager([])
+    changed.handlers = [*told, *more]
+    return llm.model_copy(update={"callback_manager": changed})

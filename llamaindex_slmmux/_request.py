@@ -3,12 +3,12 @@
 LlamaIndex names an async method like its sync one with an "a" in front, so that one description serves both.
 """
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, MessageRole
-from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms import LLM
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from llamaindex_slmmux._members import Member, reporting_to
 from llamaindex_slmmux._messages import copies, under_instruction
 from llamaindex_slmmux._react import react_step
+from llamaindex_slmmux._several import split
 from llamaindex_slmmux._tools import Tools, calls_of
 from llamaindex_slmmux._usage import usage_of
 from slmmux import Answer
@@ -57,7 +58,7 @@ class Call:
         method: The sync method's name.
         args: Its arguments.
         kwargs: Its keyword arguments.
-        replied: Makes a reply of what the method returned.
+        replied: Makes the replies of what the method returned: one, or as many as were asked for.
         failed: Makes a reply of what it raised, where the LLM did reply; None where it did not.
     """
 
@@ -65,8 +66,14 @@ class Call:
     method: str
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
-    replied: Callable[[Any], Reply]
+    replied: Callable[[Any], list[Reply]]
     failed: Callable[[Exception], Reply | None] = lambda _: None
+
+    @property
+    def messages(self) -> Sequence[ChatMessage]:
+        """What a chat asks."""
+        asked: Sequence[ChatMessage] = self.kwargs.get("chat_history") or self.args[0]
+        return asked
 
 
 class Request(Protocol):
@@ -77,8 +84,12 @@ class Request(Protocol):
         """The reading's name in the record."""
         ...
 
-    def call(self, member: Member, wrapper: CallbackManager) -> Call:
-        """Return a member's call; each has arguments of its own, which the member may change."""
+    def takes_several(self, member: Member) -> bool:
+        """Return whether one call of a member can bring several samples."""
+        ...
+
+    def call(self, member: Member, n: int) -> Call:
+        """Return a member's call for n samples; each has arguments of its own, which the member may change."""
         ...
 
     def read(self, reply: Reply) -> Answer | None:
@@ -113,15 +124,21 @@ class Chat:
         """The reading's name in the record."""
         return self._reading[1]
 
-    def call(self, member: Member, wrapper: CallbackManager) -> Call:
-        """Return a member's call."""
-        messages = copies(under_instruction(self.messages, self.instruction))
-        llm = reporting_to(member.llm, wrapper)
-        kwargs = dict(self.kwargs)
+    def takes_several(self, member: Member) -> bool:
+        """Return whether one call of a member can bring several samples."""
+        return member.takes_several and "n" not in self.kwargs
 
-        def replied(result: Any) -> Reply:
-            response = _checked(result, ChatResponse)
-            return Reply(member.label, response, usage_of(response), calls_of(llm, response))
+    def call(self, member: Member, n: int) -> Call:
+        """Return a member's call for n samples."""
+        messages = copies(under_instruction(self.messages, self.instruction))
+        llm = reporting_to(member.llm)
+        kwargs = {name: copy.copy(v) if isinstance(v, list | dict) else v for name, v in self.kwargs.items()}
+        if n > 1:
+            kwargs["n"] = n
+
+        def replied(result: Any) -> list[Reply]:
+            responses = split(llm, _checked(result, ChatResponse))
+            return [Reply(member.label, r, usage_of(r), calls_of(llm, r)) for r in responses]
 
         if (tools := _live(kwargs.get("tools"))) is None:
             return Call(llm, "chat", (messages,), kwargs, replied)
@@ -166,12 +183,12 @@ class Completion(Chat):
         message = ChatMessage(role=MessageRole.USER, content=prompt)
         return cls([message], kwargs, extract, instruction, prompt=prompt, formatted=formatted)
 
-    def call(self, member: Member, wrapper: CallbackManager) -> Call:
-        """Return a member's call."""
+    def call(self, member: Member, n: int) -> Call:
+        """Return a member's call for n samples."""
         if member.llm.metadata.is_chat_model:
-            return super().call(member, wrapper)
+            return super().call(member, n)
 
-        def replied(result: Any) -> Reply:
+        def replied(result: Any) -> list[Reply]:
             completion = _checked(result, CompletionResponse)
             response = ChatResponse(
                 message=ChatMessage(role=MessageRole.ASSISTANT, content=completion.text),
@@ -179,11 +196,11 @@ class Completion(Chat):
                 logprobs=completion.logprobs,
                 additional_kwargs=completion.additional_kwargs,
             )
-            return Reply(member.label, response, usage_of(response))
+            return [Reply(member.label, response, usage_of(response))]
 
         prompt = f"{self.instruction}\n\n{self.prompt}" if self.instruction else self.prompt
         kwargs = {"formatted": self.formatted, **self.kwargs}
-        return Call(reporting_to(member.llm, wrapper), "complete", (prompt,), kwargs, replied)
+        return Call(reporting_to(member.llm), "complete", (prompt,), kwargs, replied)
 
 
 def _live(tools: Any) -> list[BaseTool] | None:

@@ -1,23 +1,27 @@
 """One question put to the members: each call made, its tokens counted, its faults cleaned of secrets.
 
-Knows nothing of races: a driver calls `call` or `acall` with one draw at a time. One request for several completions is
-the road not taken: in LlamaIndex a member reports a call, not a completion, and each sample is to have its own event.
+Knows nothing of races: a driver calls `call` or `acall` with the draws of one request.
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from llama_index.core.callbacks import CallbackManager
 from llama_index_instrumentation.dispatcher import active_instrument_tags
 
-from llamaindex_slmmux._members import Member
+from llamaindex_slmmux._members import Member, count_once
 from llamaindex_slmmux._request import Call, Reply, Request
+from llamaindex_slmmux._several import refuses_several, report
 from slmmux import Draw, Pool
 from slmmux._record import USAGE
 from slmmux._secrets import clean_error
 
 __all__ = ["MEMBER_TAG", "SAMPLE_TAG", "Sampling"]
+
+_log = logging.getLogger("slmmux")
 
 # What every event and span below a sample carries, so that a tracer can tell whose it is.
 MEMBER_TAG = "slmmux_member"
@@ -46,60 +50,92 @@ class Sampling:
         self._closed = False
         self.usage: dict[str, int] = dict.fromkeys(USAGE, 0)
 
+    def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
+        """Put the draws of a member in one call where it takes several; all others are calls of their own."""
+        groups: dict[object, list[Draw]] = {}
+        for draw in draws:
+            several = self._request.takes_several(self._members[draw.model])
+            groups.setdefault(draw.model if several else draw, []).append(draw)
+        return [tuple(group) for group in groups.values()]
+
     def call(self, draws: tuple[Draw, ...]) -> Sequence[Reply]:
         """Make one call in this thread."""
-        member, made = self._begin(draws[0])
+        member, made = self._begin(draws)
         try:
-            outcome: Reply | BaseException = _ask(made)
+            outcome: list[Reply] | BaseException = _ask(made)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             outcome = _what_came(member, made, error)
-        return self._count(outcome)
+        return self._came(draws, made, outcome)
 
     async def acall(self, draws: tuple[Draw, ...]) -> Sequence[Reply]:
         """Make one call in this task."""
-        member, made = self._begin(draws[0])
+        member, made = self._begin(draws)
         try:
-            outcome: Reply | BaseException = (
-                await self._pool.run(lambda: _ask(made)) if member.sync_only else await _aask(made)
+            outcome: list[Reply] | BaseException = (
+                await self._pool.run(lambda: _ask(made)) if member.sync_only(made.method) else await _aask(made)
             )
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             outcome = _what_came(member, made, error)
-        return self._count(outcome)
+        return self._came(draws, made, outcome)
 
     def close(self) -> None:
         """Count nothing more, and let no queued call begin."""
         with self._lock:
             self._closed = True
 
-    def _begin(self, draw: Draw) -> tuple[Member, Call]:
+    def _begin(self, draws: tuple[Draw, ...]) -> tuple[Member, Call]:
         if self._closed:
             raise asyncio.CancelledError("decided before this call began")
         # Each call runs in a context of its own, so that nobody has to set this back.
-        tags = {MEMBER_TAG: draw.model, SAMPLE_TAG: draw.index}
-        active_instrument_tags.set({**active_instrument_tags.get(), **tags})
-        member = self._members[draw.model]
-        return member, self._request.call(member, self._wrapper)
+        active_instrument_tags.set(_tags(draws[0]))
+        count_once(self._wrapper)
+        member = self._members[draws[0].model]
+        return member, self._request.call(member, len(draws))
 
-    def _count(self, outcome: Reply | BaseException) -> Sequence[Reply]:
+    def _came(self, draws: tuple[Draw, ...], made: Call, outcome: list[Reply] | BaseException) -> Sequence[Reply]:
+        """Return the replies; those of one call that several draws shared are reported and missed here."""
+        member = self._members[draws[0].model]
+        if len(draws) > 1:
+            if isinstance(outcome, BaseException) and refuses_several(outcome):
+                _remember(member, "refuses n")
+                return []
+            if isinstance(outcome, list) and len(outcome) < len(draws):
+                _remember(member, f"brought {len(outcome)} of {len(draws)} completions")
+            for i, draw in enumerate(draws[1:], 1):
+                if isinstance(outcome, BaseException):
+                    report(made.llm, made.messages, _tags(draw), outcome)
+                elif i < len(outcome):
+                    report(made.llm, made.messages, _tags(draw), outcome[i].response)
         if isinstance(outcome, BaseException):
             raise outcome  # here, or a cleaned one would carry the error that quotes the secret
+        replies = outcome[: len(draws)]
         with self._lock:
             if not self._closed:
-                for name, tokens in outcome.usage.items():
-                    self.usage[name] += tokens
-        return [outcome]
+                for reply in replies:
+                    for name, tokens in reply.usage.items():
+                        self.usage[name] += tokens
+        return replies
 
 
-def _ask(made: Call) -> Reply:
+def _tags(draw: Draw) -> dict[str, Any]:
+    return {**active_instrument_tags.get(), MEMBER_TAG: draw.model, SAMPLE_TAG: draw.index}
+
+
+def _remember(member: Member, what: str) -> None:
+    member.takes_several = False
+    _log.info("%s %s: its samples are asked for one by one from now on", member.label, what)
+
+
+def _ask(made: Call) -> list[Reply]:
     return made.replied(getattr(made.llm, made.method)(*made.args, **made.kwargs))
 
 
-async def _aask(made: Call) -> Reply:
+async def _aask(made: Call) -> list[Reply]:
     return made.replied(await getattr(made.llm, f"a{made.method}")(*made.args, **made.kwargs))
 
 
-def _what_came(member: Member, made: Call, error: BaseException) -> Reply | BaseException:
+def _what_came(member: Member, made: Call, error: BaseException) -> list[Reply] | BaseException:
     """Return the reply that an error hides, or the error; neither quotes a secret."""
     clean = clean_error(error, member.secrets)
     reply = made.failed(clean) if isinstance(clean, Exception) else None
-    return clean if reply is None else reply
+    return clean if reply is None else [reply]

@@ -1,10 +1,17 @@
-"""OpenAILike for a `mux.toml`: it can leave the server its own temperature, and a call's stop sequences come first."""
+"""OpenAILike for a `mux.toml`: it can leave the server its own temperature, and a call's stop sequences come first.
 
+Where the server is llama.cpp it also counts what that leaves out: the tokens of all completions but a request's first.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.llms.openai_like import OpenAILike
 from pydantic import Field
 from typing_extensions import override
+
+from slmmux._completions import COUNTING, count_completions
 
 __all__ = ["Served"]
 
@@ -15,13 +22,35 @@ class Served(OpenAILike):  # type: ignore[misc]  # it comes without types
     Args:
         temperature: `None` sends none.
         stop: Stop sequences that belong to the model's template, unless the call brings its own.
+        counts_first_only: Whether the server counts the first completion of several only.
     """
 
     temperature: float | None = Field(default=None, ge=0.0)  # pyright: ignore[reportIncompatibleVariableOverride]
     stop: list[str] = Field(default_factory=list)
+    counts_first_only: bool = False
 
     @override
     def _get_model_kwargs(self, **kwargs: Any) -> dict[str, Any]:
         stop = {"stop": list(self.stop)} if self.stop else {}
         made: dict[str, Any] = super()._get_model_kwargs(**{**stop, **kwargs})
+        if self.counts_first_only and made.get("n", 1) > 1:
+            made |= COUNTING
         return {name: value for name, value in made.items() if name != "temperature" or value is not None}
+
+    @override
+    def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        return self._counted(super()._chat(messages, **kwargs))
+
+    @override
+    async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        return self._counted(await super()._achat(messages, **kwargs))
+
+    def _counted(self, response: ChatResponse) -> ChatResponse:
+        completion: Any = response.raw
+        if not self.counts_first_only or len(completion.choices) <= 1:
+            return response
+        plain = completion.model_dump()
+        count_completions(plain)
+        raw = type(completion).model_validate(plain)
+        tokens = self._get_response_token_counts(raw)
+        return response.model_copy(update={"raw": raw, "logprobs": None, "additional_kwargs": tokens})

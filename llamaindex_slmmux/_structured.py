@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
-from llama_index.core.callbacks import CallbackManager
 from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
 from pydantic import BaseModel
 
@@ -49,16 +48,20 @@ class Structured:
         """The prompt as messages."""
         return under_instruction(self.prompt.format_messages(**self.prompt_args), self.instruction)
 
-    def call(self, member: Member, wrapper: CallbackManager) -> Call:
+    def takes_several(self, member: Member) -> bool:  # noqa: ARG002
+        """Return whether one call can bring several samples: a member returns one value."""
+        return False
+
+    def call(self, member: Member, n: int) -> Call:  # noqa: ARG002
         """Return a member's call."""
         recorder = Recorder()
         prompt, arguments = self._prompt()
         return Call(
-            reporting_to(member.llm, wrapper, recorder),
+            reporting_to(member.llm, recorder),
             "structured_predict",
             (self.output_cls, prompt),
             {"llm_kwargs": copy.deepcopy(dict(self.llm_kwargs)), **arguments},
-            replied=lambda value: _reply(member.label, value, recorder),
+            replied=lambda value: [_reply(member.label, value, recorder)],
             failed=lambda error: _unread(member.label, error, recorder) if recorder.responses else None,
         )
 

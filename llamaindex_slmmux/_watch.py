@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from llama_index.core.instrumentation.events.exception import ExceptionEvent
 from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMCompletionEndEvent
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.base import BaseEvent
@@ -65,6 +66,8 @@ class _Watch(BaseEventHandler):
         sample: tuple[str, int] = (event.tags[MEMBER_TAG], event.tags[SAMPLE_TAG])
         if isinstance(event, SpanDropEvent):
             self._failed(*sample, RuntimeError(event.err_str))
+        elif isinstance(event, ExceptionEvent):
+            self._failed(*sample, event.exception)
         elif isinstance(event, LLMChatEndEvent) and event.response is not None:
             self._tell(sample, event.response.message.content)
         elif isinstance(event, LLMCompletionEndEvent):

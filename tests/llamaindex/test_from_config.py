@@ -56,7 +56,7 @@ def test_accuracies_give_the_rank_and_options_come_first(tmp_path):
 async def test_concurrency_bounds_the_calls_of_a_member(tmp_path, way):
     """With concurrency = 2 a member's server never has three requests at once, and none is lost."""
     lock, now, most = threading.Lock(), [0], [0]
-    with serving(["4"]) as server:
+    with serving(["4"], n="refused") as server:
         original = server.reply
 
         def reply(body, headers):

@@ -13,6 +13,8 @@ from slmmux import NoAnswerError
 from slmmux.config import Config, MemberConfig
 from slmmux.local import listing, serve
 
+from .support import user
+
 SMALLEST = ("smollm2-135m-instruct", "gemma-3-270m")
 
 pytestmark = pytest.mark.real_model
@@ -132,6 +134,17 @@ def test_a_query_engine_answers_from_local_documents():
     response = engine.query("What colour is the door of the lighthouse?")
     assert response.source_nodes[0].text == DOCUMENTS[0]
     assert "green" in str(response).lower()
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_the_tokens_of_every_completion_are_counted(config, name):
+    """llama.cpp reports one completion's tokens for a request of three; the member reports all three's."""
+    member = SLMMuxLLM.from_config(config).models[name]
+    one = member.chat(user("What is the capital of Norway?"), temperature=0)
+    three = member.chat(user("What is the capital of Norway?"), temperature=0, n=3)
+    assert [c.message.content for c in three.raw.choices] == [one.message.content] * 3
+    assert three.raw.usage.completion_tokens == 3 * one.raw.usage.completion_tokens
+    assert three.raw.usage.prompt_tokens == one.raw.usage.prompt_tokens
 
 
 def test_the_wrong_key_is_refused_and_not_quoted(smollm):

@@ -1,0 +1,70 @@
+"""Several completions of one request, for members of OpenAI's class: the prompt is read, and paid for, once.
+
+The member reports the request as one call, so the other samples' events are reported here: each sample has its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.instrumentation.events.exception import ExceptionEvent
+from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMChatStartEvent
+from llama_index.core.llms import LLM
+from llama_index_instrumentation import get_dispatcher
+from llama_index_instrumentation.dispatcher import instrument_tags
+from llama_index_instrumentation.span import active_span_id
+
+__all__ = ["refuses_several", "report", "split", "takes_several"]
+
+_REFUSED = {400, 422}  # what a server answers that does not know `n`
+
+dispatcher = get_dispatcher(__name__)
+
+
+def takes_several(llm: LLM) -> bool:
+    """Return whether one request may ask for several completions; an `n` of the user's own says no."""
+    # By name: whoever has a member of this class has its package, and nobody else needs it.
+    openai = any((c.__module__, c.__name__) == ("llama_index.llms.openai.base", "OpenAI") for c in type(llm).__mro__)
+    return openai and llm.metadata.is_chat_model and "n" not in (getattr(llm, "additional_kwargs", None) or {})
+
+
+def refuses_several(error: BaseException) -> bool:
+    """Return whether a request failed because it asked for several, or may have."""
+    return isinstance(error, TypeError) or getattr(error, "status_code", None) in _REFUSED
+
+
+def split(llm: LLM, response: ChatResponse) -> list[ChatResponse]:
+    """Return a response for each completion of a request; its usage stays with the first."""
+    choices: Sequence[Any] = getattr(response.raw, "choices", None) or []
+    if len(choices) <= 1:
+        return [response]
+    from llama_index.llms.openai.utils import from_openai_message  # noqa: PLC0415 - it is here: see takes_several
+
+    modalities = getattr(llm, "modalities", None) or ["text"]
+    others = [ChatResponse(message=from_openai_message(choice.message, modalities)) for choice in choices[1:]]
+    return [response, *others]
+
+
+def report(
+    llm: LLM,
+    messages: Sequence[ChatMessage],
+    tags: Mapping[str, Any],
+    outcome: ChatResponse | BaseException,
+) -> None:
+    """Report a sample that came with another's request.
+
+    Args:
+        llm: Who was asked.
+        messages: What was asked.
+        tags: The sample's own.
+        outcome: What came of it.
+    """
+    span = active_span_id.get()
+    with instrument_tags(dict(tags)):
+        dispatcher.event(
+            LLMChatStartEvent(model_dict=llm.to_payload(), messages=list(messages), additional_kwargs={}, span_id=span)
+        )
+        if isinstance(outcome, BaseException):
+            dispatcher.event(ExceptionEvent(exception=outcome, span_id=span))
+        else:
+            dispatcher.event(LLMChatEndEvent(messages=list(messages), response=outcome, span_id=span))
