@@ -29,16 +29,8 @@ from langchain_slmmux._structured import Structured, kept
 from langchain_slmmux._tracing import Traces
 from slmmux import Decision, Pool, Race, adrive, answers, drive
 from slmmux._keywords import argument_error, warn_unknown
-from slmmux._options import (
-    by_label,
-    check_accuracies,
-    check_positive,
-    check_temperatures,
-    in_rank_order,
-    label_models,
-    no_bool,
-)
-from slmmux._race import Plan, Wait, check_samples
+from slmmux._options import label_models, member_options, no_bool
+from slmmux._race import Plan, Wait
 from slmmux._record import record
 from slmmux._secrets import secrets_of, strike
 from slmmux._slots import Slots
@@ -160,22 +152,11 @@ class SLMMuxChatModel(BaseChatModel):
         return self
 
     def _make_members(self) -> None:
-        samples = by_label("samples", self.samples, self._given)
-        check_samples(samples)
-        check_accuracies(self.accuracies, self._given)
-        check_positive(max_concurrency=self.max_concurrency, timeout=self.timeout, deadline=self.deadline)
-        settings = {"max_tokens": self.max_tokens, "max_retries": self.max_retries}
-        temperature = (
-            {} if self.temperature is None else by_label("temperature", self.temperature, self._given, partly=True)
-        )
-        check_temperatures(temperature)
+        options = member_options(self, self._given)
         members = make_members(
-            self._given,
-            samples=samples,
-            temperature=temperature,
-            settings={name: value for name, value in settings.items() if value is not None},
+            self._given, samples=options.samples, temperature=options.temperature, settings=options.settings
         )
-        self._members = {label: members[label] for label in in_rank_order(members, self.accuracies)}
+        self._members = {label: members[label] for label in options.rank}
         self._pool = Pool(self.max_concurrency)
         self._slots = Slots(self.max_concurrency)
 

@@ -5,24 +5,82 @@ It knows labels and numbers only; what a member is, is the adapter's business.
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from slmmux._errors import ArgumentError, MemberError
+from slmmux._race import check_samples
 from slmmux._warn import warn
 
 __all__ = [
+    "MemberOptions",
+    "MuxOptions",
     "by_label",
-    "check_accuracies",
-    "check_positive",
-    "check_temperatures",
-    "in_rank_order",
     "label_models",
+    "member_options",
     "no_bool",
     "no_temperature",
     "warn_if_equal",
     "warn_if_unused",
 ]
+
+
+class MuxOptions(Protocol):
+    """What a mux of any framework was given."""
+
+    samples: int | dict[str, int]
+    temperature: float | dict[str, float] | None
+    accuracies: dict[str, float] | None
+    max_tokens: int | None
+    max_retries: int | None
+    max_concurrency: int
+    timeout: float | None
+    deadline: float | None
+
+
+@dataclass(frozen=True)
+class MemberOptions:
+    """What that comes to for its members.
+
+    Attributes:
+        samples: k by label.
+        temperature: Explicit temperatures by label; who is not named keeps its own.
+        settings: Standard settings for the members that have the field.
+        rank: The labels, best first.
+    """
+
+    samples: dict[str, int]
+    temperature: dict[str, float]
+    settings: dict[str, int]
+    rank: list[str]
+
+
+def member_options(mux: MuxOptions, labels: Collection[str]) -> MemberOptions:
+    """Return a mux's options by member, all of them checked.
+
+    Args:
+        mux: The mux, or what it was given.
+        labels: Its members, in the order given.
+
+    Raises:
+        ArgumentError: k < 1, a label that is no member, an accuracy outside 0..1, a temperature below 0, a limit that
+            is not above 0.
+    """
+    samples = by_label("samples", mux.samples, labels)
+    check_samples(samples)
+    given = {} if mux.temperature is None else mux.temperature
+    temperature = by_label("temperature", given, labels, partly=True)
+    _check_temperatures(temperature)
+    _check_accuracies(mux.accuracies, labels)
+    _check_positive(max_concurrency=mux.max_concurrency, timeout=mux.timeout, deadline=mux.deadline)
+    settings = {"max_tokens": mux.max_tokens, "max_retries": mux.max_retries}
+    return MemberOptions(
+        samples=samples,
+        temperature=temperature,
+        settings={name: value for name, value in settings.items() if value is not None},
+        rank=_in_rank_order(labels, mux.accuracies),
+    )
 
 
 def label_models(models: Any, own_name: Callable[[str, Any], str], *, what: str, example: str) -> dict[str, Any]:
@@ -91,7 +149,7 @@ def by_label(name: str, value: Any, labels: Iterable[str], *, partly: bool = Fal
     return {label: value[label] for label in labels if label in value}
 
 
-def check_accuracies(accuracies: Mapping[str, float] | None, labels: Iterable[str]) -> None:
+def _check_accuracies(accuracies: Mapping[str, float] | None, labels: Iterable[str]) -> None:
     """Refuse accuracies that are no share of 1.
 
     Raises:
@@ -106,17 +164,17 @@ def check_accuracies(accuracies: Mapping[str, float] | None, labels: Iterable[st
             )
 
 
-def in_rank_order(labels: Iterable[str], accuracies: Mapping[str, float] | None) -> list[str]:
+def _in_rank_order(labels: Iterable[str], accuracies: Mapping[str, float] | None) -> list[str]:
     """Return the labels by validation accuracy, best first; in the given order among equals and without any.
 
     Example:
-        >>> in_rank_order(["qwen", "phi"], {"qwen": 0.6, "phi": 0.7})
+        >>> _in_rank_order(["qwen", "phi"], {"qwen": 0.6, "phi": 0.7})
         ['phi', 'qwen']
     """
     return sorted(labels, key=lambda label: -(accuracies or {}).get(label, 0.0))
 
 
-def check_temperatures(temperatures: Mapping[str, float]) -> None:
+def _check_temperatures(temperatures: Mapping[str, float]) -> None:
     """Refuse temperatures that no model takes.
 
     Raises:
@@ -139,7 +197,7 @@ def no_bool(samples: Any) -> Any:
     return samples
 
 
-def check_positive(**values: float | None) -> None:
+def _check_positive(**values: float | None) -> None:
     """Refuse limits that would let nothing through.
 
     Raises:
