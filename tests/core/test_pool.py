@@ -1,5 +1,7 @@
 """The pool: at most `limit` at once, threads that end, and places that are never lost."""
 
+import asyncio
+import copy
 import threading
 from concurrent.futures import wait
 
@@ -120,3 +122,34 @@ def test_a_thread_that_cannot_start_costs_its_call_and_no_place(monkeypatch):
     futures = [pool.submit(lambda: "ran") for _ in range(3)]
     assert [str(future.exception(WAIT_S)) for future in futures[:2]] == ["can't start new thread"] * 2
     assert futures[2].result(WAIT_S) == "ran"
+
+
+async def test_a_call_is_waited_for_on_the_event_loop():
+    """`run` gives what the call returns or raises, and the loop is free meanwhile."""
+    pool, met = Pool(2), threading.Event()
+    waiting = asyncio.ensure_future(pool.run(lambda: met.wait(WAIT_S)))
+    assert await pool.run(lambda: met.set() or "free") == "free"
+    assert await waiting is True
+    with pytest.raises(ZeroDivisionError):
+        await pool.run(lambda: 1 // 0)
+
+
+async def test_who_stops_waiting_gives_the_place_up(release):
+    """A cancelled wait leaves its call to end by itself, and its place to the next."""
+    pool, begun = Pool(1), threading.Event()
+    hanging = asyncio.ensure_future(pool.run(lambda: begun.set() or release.wait(WAIT_S)))
+    while not begun.is_set():
+        await asyncio.sleep(0)
+    hanging.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hanging
+    assert await pool.run(lambda: "next") == "next"
+
+
+def test_a_deep_copy_is_a_pool_of_its_own():
+    """A copied pool has as many places, and shares none."""
+    pool, release_here = Pool(1), threading.Event()
+    held = pool.submit(lambda: release_here.wait(WAIT_S))
+    assert copy.deepcopy(pool).submit(lambda: "free").result(WAIT_S) == "free"
+    release_here.set()
+    assert held.result(WAIT_S)
