@@ -28,6 +28,7 @@ from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._structured import Structured, kept
 from langchain_slmmux._tracing import Traces
 from slmmux import Decision, Pool, Race, adrive, answers, drive
+from slmmux._agreement import Agreement, AgreementName, agreement_of
 from slmmux._keywords import argument_error, warn_unknown
 from slmmux._options import label_models, member_options, no_bool
 from slmmux._race import Plan, Wait
@@ -56,8 +57,13 @@ class SLMMuxChatModel(BaseChatModel):
         models: Chat models, or bindings of them, by label; or a list, labelled by the models' own names.
         samples: k, the samples a member; one number or {label: k}.
         temperature: `None` leaves the members' own; a number or {label: number} is set on copies of them.
-        extract: An extractor's name ("auto", "boxed", "number", "choice", "json", "text"), or a callable:
-            text -> answer, or `None` where there is none.
+        extract: An extractor's name ("auto", "boxed", "number", "choice", "json", "code", "text"),
+            `answers.regex(...)`, `answers.first_of(...)`, or a callable: text -> answer, or `None` where there is none.
+        agreement: When two answers of a member agree: "canonical" by their canonical form; "math" also as mathematics
+            (extra `math`); "embedding" where the replies' vectors are alike, for prose and code.
+        embedding: For agreement="embedding": a LangChain `Embeddings`, a LlamaIndex `BaseEmbedding`, or a function:
+            text -> vector.
+        tau: For agreement="embedding": the least cosine similarity of answers that agree.
         accuracies: Validation accuracy by label, 0 to 1: the tie-break. Without it the given order is the rank.
         plan: "parallel" asks everything at once; "cascade" the best-ranked member first and the next only while the
             outcome is open. Neither changes (model, answer).
@@ -94,6 +100,9 @@ class SLMMuxChatModel(BaseChatModel):
     samples: int | dict[str, int] = 3
     temperature: float | dict[str, float] | None = None
     extract: str | Callable[[str], Any] = Field(default="auto", exclude=True, repr=False)
+    agreement: AgreementName = "canonical"
+    embedding: Any = Field(default=None, exclude=True, repr=False)
+    tau: float = 0.9
     accuracies: dict[str, float] | None = None
     plan: Plan = "parallel"
     wait: Wait = "settled"
@@ -110,6 +119,7 @@ class SLMMuxChatModel(BaseChatModel):
 
     _members: dict[str, Member] = PrivateAttr(default_factory=dict)
     _structured: Structured | None = PrivateAttr(default=None)
+    _agreement: Agreement = PrivateAttr()
     _pool: Pool = PrivateAttr()
     _slots: Slots = PrivateAttr()
 
@@ -157,6 +167,7 @@ class SLMMuxChatModel(BaseChatModel):
             self._given, samples=options.samples, temperature=options.temperature, settings=options.settings
         )
         self._members = {label: members[label] for label in options.rank}
+        self._agreement = agreement_of(self.agreement, self.embedding, self.tau)
         self._pool = Pool(self.max_concurrency)
         self._slots = Slots(self.max_concurrency)
 
@@ -187,6 +198,7 @@ class SLMMuxChatModel(BaseChatModel):
             "members": {label: member.identity for label, member in self._members.items()},
             "samples": self.k,
             "extract": extract,
+            "agreement": [self._agreement.name, self._agreement.identity],
             "plan": self.plan,
             "wait": self.wait,
             "deadline": self.deadline,
@@ -339,7 +351,13 @@ class SLMMuxChatModel(BaseChatModel):
         request, sampling, race = self._begin(messages, stop, run_manager, kwargs)
         try:
             decision = drive(
-                race, sampling.call, pool=self._pool, group=sampling.group, timeout=self.timeout, deadline=self.deadline
+                race,
+                sampling.call,
+                pool=self._pool,
+                group=sampling.group,
+                compare=self._agreement.compare,
+                timeout=self.timeout,
+                deadline=self.deadline,
             )
         finally:
             sampling.close(race)
@@ -363,6 +381,7 @@ class SLMMuxChatModel(BaseChatModel):
                 lambda draws: sampling.acall(draws, race),
                 slots=self._slots.here(),
                 group=sampling.group,
+                compare=self._agreement.compare,
                 timeout=self.timeout,
                 deadline=self.deadline,
             )
@@ -413,7 +432,11 @@ class SLMMuxChatModel(BaseChatModel):
             messages = [SystemMessage(self.system_prompt), *messages]
         traces = Traces(run_manager if self.trace_samples else None)
         sampling = Sampling(request.asked, messages, stop or self.stop, traces, self._pool)
-        return request, sampling, Race(self.k, request.read, plan=self.plan, wait=self.wait)
+        return (
+            request,
+            sampling,
+            Race(self.k, request.read, plan=self.plan, wait=self.wait, group=self._agreement.group),
+        )
 
     def _message(
         self,
@@ -426,7 +449,7 @@ class SLMMuxChatModel(BaseChatModel):
         name = winner.response_metadata.get("model_name") or winner.response_metadata.get("model")
         message = final_message(
             winner,
-            record(decision, plan=self.plan, extractor=request.extractor, usage=usage),
+            record(decision, plan=self.plan, extractor=request.extractor, usage=usage, equality=self._agreement.name),
             model_name=name if isinstance(name, str) and name else decision.winner.model,
             message_id=f"lc_run--{run_manager.run_id}" if run_manager else None,
             additional=kept(winner) if self._structured else {},

@@ -20,6 +20,8 @@ from pydantic import SecretBytes, SecretStr
 from slmmux import MemberError
 from slmmux._options import no_temperature, warn_if_equal, warn_if_unused
 from slmmux._secrets import clean_error, secrets_of, strike
+from slmmux.answers import FirstOf
+from slmmux.answers._extractor import Extractor
 
 __all__ = ["Asked", "Bound", "Member", "ask_member", "code_identity", "make_members", "own_name", "unwrap"]
 
@@ -267,6 +269,11 @@ def _comparable(value: Any) -> Json:
 
 def code_identity(function: Callable[..., Any]) -> str:
     """Return a name for a function that another process finds again only if it is the same function."""
+    if isinstance(function, FirstOf):
+        parts = [part if isinstance(part, str) else code_identity(part) for part in function.extractors]
+        return f"first_of({', '.join(parts)})"
+    if isinstance(function, Extractor):
+        return function.name
     target = inspect.unwrap(function)
     name = f"{getattr(target, '__module__', '?')}.{getattr(target, '__qualname__', type(target).__qualname__)}"
     code = getattr(target, "__code__", None)

@@ -48,6 +48,7 @@ from llamaindex_slmmux._sampling import Sampling
 from llamaindex_slmmux._structured import Structured
 from llamaindex_slmmux._tools import Tools, selections
 from slmmux import ArgumentError, Decision, Pool, Race, adrive, answers, drive
+from slmmux._agreement import Agreement, AgreementName, agreement_of
 from slmmux._keywords import argument_error, warn_unknown
 from slmmux._options import by_label, label_models, member_options, no_bool
 from slmmux._race import Plan, Wait
@@ -75,8 +76,13 @@ class SLMMuxLLM(FunctionCallingLLM):
         models: LLMs by label; or a list, labelled by the models' own names.
         samples: k, the samples a member; one number or {label: k}.
         temperature: `None` leaves the members' own; a number or {label: number} is set on copies of them.
-        extract: An extractor's name ("auto", "boxed", "number", "choice", "json", "text"), or a callable:
-            text -> answer, or `None` where there is none.
+        extract: An extractor's name ("auto", "boxed", "number", "choice", "json", "code", "text"),
+            `answers.regex(...)`, `answers.first_of(...)`, or a callable: text -> answer, or `None` where there is none.
+        agreement: When two answers of a member agree: "canonical" by their canonical form; "math" also as mathematics
+            (extra `math`); "embedding" where the replies' vectors are alike, for prose and code.
+        embedding: For agreement="embedding": a LangChain `Embeddings`, a LlamaIndex `BaseEmbedding`, or a function:
+            text -> vector.
+        tau: For agreement="embedding": the least cosine similarity of answers that agree.
         accuracies: Validation accuracy by label, 0 to 1: the tie-break. Without it the given order is the rank.
         plan: "parallel" asks everything at once; "cascade" the best-ranked member first and the next only while the
             outcome is open. Neither changes (model, answer).
@@ -113,6 +119,9 @@ class SLMMuxLLM(FunctionCallingLLM):
     samples: int | dict[str, int] = 3
     temperature: float | dict[str, float] | None = None
     extract: str | Callable[[str], Any] = Field(default="auto", exclude=True, repr=False)
+    agreement: AgreementName = "canonical"
+    embedding: Any = Field(default=None, exclude=True, repr=False)
+    tau: float = 0.9
     accuracies: dict[str, float] | None = None
     plan: Plan = "parallel"
     wait: Wait = "settled"
@@ -125,6 +134,7 @@ class SLMMuxLLM(FunctionCallingLLM):
     stop: list[str] | None = None
 
     _members: dict[str, Member] = PrivateAttr(default_factory=dict)
+    _agreement: Agreement = PrivateAttr()
     _pool: Pool = PrivateAttr()
     _slots: Slots = PrivateAttr()
 
@@ -171,6 +181,7 @@ class SLMMuxLLM(FunctionCallingLLM):
     @model_validator(mode="after")
     def _prepare(self) -> Self:
         self._make_members()
+        self._agreement = agreement_of(self.agreement, self.embedding, self.tau)
         self._pool = Pool(self.max_concurrency)
         self._slots = Slots(self.max_concurrency)
         return self
@@ -211,7 +222,7 @@ class SLMMuxLLM(FunctionCallingLLM):
         made = type(self)(**{**{name: getattr(self, name) for name in type(self).model_fields}, **options})
         for name in options:
             super().__setattr__(name, getattr(made, name))
-        self._members = made._members
+        self._members, self._agreement = made._members, made._agreement
         if not _BOUNDS.isdisjoint(options):
             self._pool, self._slots = made._pool, made._slots
 
@@ -375,7 +386,13 @@ class SLMMuxLLM(FunctionCallingLLM):
         sampling, race = self._begin(request)
         try:
             decision = drive(
-                race, sampling.call, pool=self._pool, group=sampling.group, timeout=self.timeout, deadline=self.deadline
+                race,
+                sampling.call,
+                pool=self._pool,
+                group=sampling.group,
+                compare=self._agreement.compare,
+                timeout=self.timeout,
+                deadline=self.deadline,
             )
         finally:
             sampling.close()
@@ -389,6 +406,7 @@ class SLMMuxLLM(FunctionCallingLLM):
                 sampling.acall,
                 slots=self._slots.here(),
                 group=sampling.group,
+                compare=self._agreement.compare,
                 timeout=self.timeout,
                 deadline=self.deadline,
             )
@@ -399,10 +417,16 @@ class SLMMuxLLM(FunctionCallingLLM):
     def _begin(self, request: Request) -> tuple[Sampling, Race[Reply]]:
         manager = self.callback_manager if isinstance(self.callback_manager, CallbackManager) else CallbackManager([])
         sampling = Sampling(self._ready(), request, manager, self._pool)
-        return sampling, Race(self.k, request.read, plan=self.plan, wait=self.wait)
+        return sampling, Race(self.k, request.read, plan=self.plan, wait=self.wait, group=self._agreement.group)
 
     def _record(self, decision: Decision[Reply], request: Request, sampling: Sampling) -> dict[str, Any]:
-        return record(decision, plan=self.plan, extractor=request.extractor, usage=sampling.usage)
+        return record(
+            decision,
+            plan=self.plan,
+            extractor=request.extractor,
+            usage=sampling.usage,
+            equality=self._agreement.name,
+        )
 
     @staticmethod
     def _response(decision: Decision[Reply], made: dict[str, Any]) -> ChatResponse:

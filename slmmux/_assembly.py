@@ -69,6 +69,7 @@ def arguments(source: str | Path | Config, member: Callable[[Endpoint], Any]) ->
         "samples": {label: config.samples_of(label) for label in config.models},
         "accuracies": config.accuracies(),
         "extract": config.extract,
+        "agreement": config.agreement,
         "plan": config.plan,
         "wait": config.wait,
         "max_concurrency": config.max_concurrency,

@@ -7,22 +7,24 @@ They know no plan, no rule and no model.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias, TypeVar
 
 from slmmux._errors import SampleTimeoutError
 from slmmux._pool import Pool
-from slmmux._race import Race
-from slmmux._types import Decision, Draw
+from slmmux._race import Race, Verdict
+from slmmux._types import Answer, Decision, Draw
 
-__all__ = ["Draws", "Group", "adrive", "drive", "one_by_one"]
+__all__ = ["Compare", "Draws", "Group", "adrive", "drive", "one_by_one"]
 
 R = TypeVar("R")
 
 Draws: TypeAlias = tuple[Draw, ...]
 Group: TypeAlias = Callable[[Sequence[Draw]], list[Draws]]
+# Equality that is no key: an answer and others of its member, by index -> how alike it is to each that agrees.
+Compare: TypeAlias = Callable[[Answer, Mapping[int, Answer]], Mapping[int, float]]
 
 # A member that swallows its cancellation must not hold the answer back longer than this.
 _GRACE_S = 5.0
@@ -39,6 +41,7 @@ def drive(
     *,
     pool: Pool,
     group: Group = one_by_one,
+    compare: Compare | None = None,
     timeout: float | None = None,
     deadline: float | None = None,
 ) -> Decision[R]:
@@ -52,6 +55,7 @@ def drive(
             nothing for are asked again one by one.
         pool: The threads; sharing one bounds the calls of several races together.
         group: Which draws go in one request.
+        compare: Which answers agree, where equality is no key (see `Race`); what it raises costs the vote.
         timeout: Seconds a call may run; after that its votes are lost.
         deadline: Seconds until the best decision from what is in.
 
@@ -87,7 +91,10 @@ def drive(
             except Empty:
                 draws = ()
             if draws in running and running[draws].done():
-                for draw in _deliver(race, draws, running.pop(draws)):
+                replies, missing = _replies(race, draws, running.pop(draws))
+                for draw, reply in replies:
+                    _tell(race, draw, reply, compare)
+                for draw in missing:
                     start((draw,))
             overdue = watch.strike(race, running)
             if race.decision is None:  # else all go together below, and no place given up starts a queued one
@@ -102,6 +109,7 @@ async def adrive(
     *,
     slots: asyncio.Semaphore,
     group: Group = one_by_one,
+    compare: Compare | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - a call's own limit, not this function's
     deadline: float | None = None,
 ) -> Decision[R]:
@@ -114,6 +122,7 @@ async def adrive(
         call: Makes one request, as for `drive`.
         slots: Calls at once; sharing one bounds the calls of several races together.
         group: Which draws go in one request.
+        compare: As for `drive`; it is called in a thread.
         timeout: Seconds a call may run.
         deadline: Seconds until the best decision from what is in.
     """
@@ -142,7 +151,9 @@ async def adrive(
             except TimeoutError:
                 draws = ()
             if draws in running and running[draws].done():
-                for draw in _deliver(race, draws, running.pop(draws)):
+                replies, missing = _replies(race, draws, running.pop(draws))
+                await _atell(race, replies, compare)
+                for draw in missing:
                     start((draw,))
             for draws in watch.strike(race, running):
                 cancelled.append(running.pop(draws))
@@ -194,20 +205,50 @@ class _Watch:
         return overdue
 
 
-def _deliver(race: Race[R], draws: Draws, outcome: "Future[Sequence[R]] | asyncio.Task[Sequence[R]]") -> Sequence[Draw]:
-    """Tell the race what a call brought; return the draws it brought nothing for, to be asked again one by one."""
+def _replies(
+    race: Race[R], draws: Draws, outcome: "Future[Sequence[R]] | asyncio.Task[Sequence[R]]"
+) -> tuple[list[tuple[Draw, R]], Sequence[Draw]]:
+    """Return the replies a call brought, and the draws it brought nothing for, to be asked again one by one.
+
+    Of a call that failed the race is told here.
+    """
     if outcome.cancelled():
         error: BaseException | None = asyncio.CancelledError("the member cancelled its own call")
     else:
         error = outcome.exception()
     if error is None:
         replies = outcome.result()
-        for draw, reply in zip(draws, replies, strict=False):
-            race.tell(draw, reply)
         missing = draws[len(replies) :]
         if len(draws) > 1 or not missing:
-            return missing
+            return list(zip(draws, replies, strict=False)), missing
         error = LookupError("the call returned no reply")
     for draw in draws:
         race.fail(draw, error)
-    return ()
+    return [], ()
+
+
+def _tell(race: Race[R], draw: Draw, reply: R, compare: Compare | None) -> None:
+    """Tell the race of a reply, with what agrees with it; one that cannot be read or compared costs its vote."""
+    try:
+        verdict = _verdict(race, draw, reply, compare)
+    except Exception as error:  # noqa: BLE001 - an extractor's fault costs the vote, never the answer
+        race.fail(draw, error)
+    else:
+        race.tell(draw, reply, verdict)
+
+
+async def _atell(race: Race[R], replies: Sequence[tuple[Draw, R]], compare: Compare | None) -> None:
+    """Tell the race of replies; what takes time is compared in a thread, one after another."""
+    for draw, reply in replies:
+        if compare is None:
+            _tell(race, draw, reply, None)
+        else:
+            await asyncio.to_thread(_tell, race, draw, reply, compare)
+
+
+def _verdict(race: Race[R], draw: Draw, reply: R, compare: Compare | None) -> Verdict | None:
+    """Return a reply's answer and what agrees with it; None where the race reads and compares by keys."""
+    if compare is None:
+        return None
+    answer = race.read(reply)
+    return answer, {} if answer is None else compare(answer, race.answers(draw.model))

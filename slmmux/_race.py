@@ -5,19 +5,22 @@ however it likes, and tells it what came back; see `_drive` for threads and task
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Literal, TypeVar, cast, get_args
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
 from slmmux._errors import ArgumentError, NoAnswerError, SampleError
+from slmmux._related import Group, RelatedTally
 from slmmux._settled import settled
 from slmmux._types import Answer, Decision, Draw, Reason, Sample
 from slmmux._vote import Tally, choose
 
-__all__ = ["Plan", "Race", "Wait", "check_samples"]
+__all__ = ["Plan", "Race", "Verdict", "Wait", "check_samples"]
 
 R = TypeVar("R")
 
 Plan = Literal["parallel", "cascade"]
 Wait = Literal["settled", "exhausted"]
+# A reply's answer, and how alike it is to those of its member's samples that agree with it, by index.
+Verdict: TypeAlias = tuple[Answer | None, Mapping[int, float]]
 
 # A plan is the order of asking, as stages: the next stage is asked when the last is in and nothing is settled.
 # It knows no rule. Within a stage the members take turns, so that servers side by side all have work.
@@ -37,6 +40,8 @@ class Race(Generic[R]):
             the outcome is open. Neither changes (model, answer).
         wait: "settled" decides once no outstanding sample can change (model, answer); "exhausted" when every
             planned sample has come back, which gives the exact confidence.
+        group: Where equality is no key: how a member's answers that agree are grouped, `classes` or `neighbourhoods`
+            of `_related`. Which agree is told with each reply, by a driver that has `alike`.
 
     Raises:
         ArgumentError: No members, a k below 1, or an unknown plan or wait.
@@ -60,13 +65,16 @@ class Race(Generic[R]):
         *,
         plan: Plan = "parallel",
         wait: Wait = "settled",
+        group: Group | None = None,
     ) -> None:
         check_samples(samples)
         _check("plan", plan, get_args(Plan))
         _check("wait", wait, get_args(Wait))
         self._read = read
         self._wait = wait
-        self._tallies = {model: Tally(model, k) for model, k in samples.items()}
+        self._tallies = {
+            model: Tally(model, k) if group is None else RelatedTally(model, k, group) for model, k in samples.items()
+        }
         self._stages = [_in_turns(stage, samples) for stage in _STAGES[plan](samples)]
         self._asked: set[Draw] = set()  # asked and not back
         self._samples: dict[Draw, Sample[R]] = {}
@@ -81,18 +89,36 @@ class Race(Generic[R]):
         self._asked.update(stage)
         return stage
 
-    def tell(self, draw: Draw, reply: R) -> None:
+    def read(self, reply: R) -> Answer | None:
+        """Return a reply's answer; raises what the extractor raises."""
+        return self._read(reply)
+
+    def tell(self, draw: Draw, reply: R, verdict: Verdict | None = None) -> None:
         """Take the reply for a draw that was asked.
+
+        Args:
+            draw: What was asked.
+            reply: What came back.
+            verdict: Its answer, and which of `answers(draw.model)` agree with it: where equality is no key, its driver
+                found out. Without it the reply is read here.
 
         Raises:
             ArgumentError: The draw was not asked, or is already in.
         """
         try:
-            answer = self._read(reply)
+            answer, alike = verdict or (self._read(reply), {})
         except Exception as error:  # noqa: BLE001 - an extractor's fault costs the vote, never the answer
             self.fail(draw, error)
         else:
-            self._take(Sample(draw, reply=reply, answer=answer))
+            self._take(Sample(draw, reply=reply, answer=answer, alike=alike))
+
+    def answers(self, model: str) -> dict[int, Answer]:
+        """Return the answers of a member's samples that are in, by index."""
+        return {
+            draw.index: sample.answer
+            for draw, sample in self._samples.items()
+            if draw.model == model and sample.answer is not None
+        }
 
     def fail(self, draw: Draw, error: BaseException) -> None:
         """Take the failure of a draw that was asked: it costs this vote and nothing else.
@@ -149,12 +175,12 @@ class Race(Generic[R]):
         votes = tuple(t.vote() for t in self._tallies.values())
         ordered = self._ordered()
         winner, decided_by = choose(votes)
-        best = self._tallies[winner.model].best
+        speaker = self._tallies[winner.model].speaker
         spoken = next(
             (
                 s
                 for s in ordered
-                if s.error is None and s.draw.model == winner.model and (best is None or s.answer == best.answer)
+                if s.error is None and s.draw.model == winner.model and speaker in {None, s.draw.index}
             ),
             None,
         )

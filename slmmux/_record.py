@@ -10,7 +10,9 @@ __all__ = ["USAGE", "record"]
 USAGE = ("input_tokens", "output_tokens", "total_tokens")
 
 
-def record(decision: Decision[Any], *, plan: str, extractor: str, usage: Mapping[str, int]) -> dict[str, Any]:
+def record(
+    decision: Decision[Any], *, plan: str, extractor: str, usage: Mapping[str, int], equality: str = "canonical"
+) -> dict[str, Any]:
     """Return a decision as plain JSON values.
 
     Args:
@@ -18,6 +20,7 @@ def record(decision: Decision[Any], *, plan: str, extractor: str, usage: Mapping
         plan: The plan it ran under.
         extractor: The extractor asked for; where an answer was read, the reading that won stands in its place.
         usage: Tokens of every reply that came back, each request counted once.
+        equality: How answers were compared.
 
     Returns:
         The record. `probability` is `None` unless a learned rule gave one; under `wait="settled"` `confidence` is a
@@ -57,5 +60,5 @@ def record(decision: Decision[Any], *, plan: str, extractor: str, usage: Mapping
         "usage": {name: int(usage.get(name, 0)) for name in USAGE},
         "plan": plan,
         "extractor": winner.kind or extractor,
-        "equality": "canonical",
+        "equality": equality,
     }

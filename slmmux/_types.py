@@ -3,7 +3,8 @@
 Nothing here decides anything, and nothing here knows a model, a framework or a clock.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 __all__ = ["Answer", "DecidedBy", "Decision", "Draw", "Reason", "Sample", "Vote"]
@@ -65,12 +66,15 @@ class Sample(Generic[R]):
         reply: The framework's own reply; `None` when the call failed.
         answer: What was read in the reply; `None` when nothing was, or when the call failed.
         error: Why the call failed; `None` when a reply came.
+        alike: Which of the member's earlier samples agree with this one, by index, and how much (0 to 1): the verdicts
+            of an equality that is no key. Empty where answers are compared by their keys.
     """
 
     draw: Draw
     reply: R | None = None
     answer: Answer | None = None
     error: BaseException | None = None
+    alike: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

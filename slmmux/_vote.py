@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from slmmux._types import Answer, DecidedBy, Sample, Vote
 
-__all__ = ["Tally", "choose", "leader", "vote"]
+__all__ = ["Place", "Tally", "choose", "leader", "vote"]
 
 
 class Place:
@@ -70,6 +70,11 @@ class Tally:
     def count(self) -> int:
         """Samples for the most frequent answer so far."""
         return self.best.count if self.best else 0
+
+    @property
+    def speaker(self) -> int | None:
+        """The sample that speaks for the most frequent answer: the lowest index that gave it."""
+        return self.best.first if self.best else None
 
     @property
     def outstanding(self) -> int:

@@ -23,7 +23,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -103,6 +103,7 @@ class Config(BaseModel):
     temperature: float | None = Field(default=0.7, ge=0)
     system_prompt: str | None = None
     extract: str = "auto"
+    agreement: Literal["canonical", "math"] = "canonical"  # by embedding: from Python, with agreement="embedding"
     plan: Plan = "parallel"
     wait: Wait = "settled"
     max_tokens: int | None = Field(default=None, ge=1)

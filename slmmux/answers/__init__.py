@@ -4,22 +4,30 @@ from slmmux.answers._auto import auto
 from slmmux.answers._boxed import boxed
 from slmmux.answers._canonical import canonical
 from slmmux.answers._choice import choice
+from slmmux.answers._code import code
+from slmmux.answers._first_of import FirstOf, first_of
 from slmmux.answers._json import json
 from slmmux.answers._number import number
 from slmmux.answers._reader import reader
 from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._regex import Regex, regex
 from slmmux.answers._same import same
 from slmmux.answers._text import text
 from slmmux.answers._tool_calls import tool_calls
 
 __all__ = [
+    "FirstOf",
+    "Regex",
     "auto",
     "boxed",
     "canonical",
     "choice",
+    "code",
+    "first_of",
     "json",
     "number",
     "reader",
+    "regex",
     "same",
     "strip_reasoning",
     "text",

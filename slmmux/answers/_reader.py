@@ -10,6 +10,8 @@ from slmmux.answers._auto import auto, read_auto
 from slmmux.answers._boxed import boxed, boxed_key
 from slmmux.answers._canonical import canonical
 from slmmux.answers._choice import choice
+from slmmux.answers._code import code, read_code
+from slmmux.answers._extractor import Extractor
 from slmmux.answers._json import json
 from slmmux.answers._number import number
 from slmmux.answers._reasoning import strip_reasoning
@@ -24,9 +26,9 @@ def reader(spec: str | Callable[[str], Any]) -> Reader:
     """Return the reader that an extractor's name or a callable stands for.
 
     Args:
-        spec: "auto", "boxed", "choice", "json", "number" or "text"; or a callable that takes a reply's text, without
-            reasoning and trimmed, and returns an answer (str, int, float, bool, list or dict) or None. An extractor
-            of this package passed as a function is the same as its name.
+        spec: "auto", "boxed", "choice", "code", "json", "number" or "text"; `regex(...)` or `first_of(...)`; or a
+            callable that takes a reply's text, without reasoning and trimmed, and returns an answer (str, int, float,
+            bool, list or dict) or None. An extractor of this package passed as a function is the same as its name.
 
     Returns:
         A function of a reply's text: the answer with its kind (the extractor's name, for "auto" the one whose reading
@@ -43,6 +45,8 @@ def reader(spec: str | Callable[[str], Any]) -> Reader:
         >>> reader(str.split)("to be").value
         ['to', 'be']
     """
+    if isinstance(spec, Extractor):
+        return spec.read
     if callable(spec):
         # answers.boxed itself is the extractor "boxed", compared by its key, and not just any function
         own = next((name for name, extract in _EXTRACTORS.items() if extract is spec), None)
@@ -80,10 +84,11 @@ _EXTRACTORS: dict[str, Callable[[str], str | None]] = {
     "auto": auto,
     "boxed": boxed,
     "choice": choice,
+    "code": code,
     "json": json,
     "number": number,
     "text": text,
 }
 _KEYS = {"boxed": boxed_key, "text": text_key}  # the others are read in canonical form
 _READERS = {name: _keyed(name, extract, _KEYS.get(name, str)) for name, extract in _EXTRACTORS.items()}
-_READERS["auto"] = read_auto
+_READERS |= {"auto": read_auto, "code": read_code}

@@ -25,7 +25,8 @@ DECISION = {
     "slmmux._pool": set(),
     "slmmux._vote": {"slmmux._types"},
     "slmmux._settled": {"slmmux._vote", "slmmux._types"},
-    "slmmux._race": {"slmmux._settled", "slmmux._vote", "slmmux._types", "slmmux._errors"},
+    "slmmux._related": {"slmmux._vote", "slmmux._types"},
+    "slmmux._race": {"slmmux._settled", "slmmux._related", "slmmux._vote", "slmmux._types", "slmmux._errors"},
     "slmmux._drive": {"slmmux._race", "slmmux._pool", "slmmux._types", "slmmux._errors"},
     "slmmux._record": {"slmmux._types", "slmmux._errors"},
 }

@@ -147,7 +147,8 @@ def outvoting(script: Any, **options: Any) -> tuple[SLMMuxLLM, ScriptedLLM]:
     """
     sure = ScriptedLLM(script=script)
     models = {"wavers": ScriptedLLM(script=lambda messages, turn, kwargs: f"Perhaps {turn}."), "sure": sure}
-    return SLMMuxLLM(models=models, **{"samples": 3, **options}), sure
+    # Every sample is waited for, so that calls can be counted.
+    return SLMMuxLLM(models=models, **{"samples": 3, "wait": "exhausted", **options}), sure
 
 
 class Hanging(ScriptedLLM):

@@ -1,0 +1,121 @@
+r"""The program a reply ends in, compared by what it says and not by how it is set."""
+
+import ast
+import re
+from textwrap import dedent
+
+from slmmux._types import Answer
+from slmmux.answers._fences import fenced
+from slmmux.answers._reasoning import strip_reasoning
+
+__all__ = ["code", "read_code"]
+
+_PYTHON = {"", "py", "python", "python3", "py3", "ipython", "pycon"}
+_MOST_CHARACTERS = 50_000  # beyond it programs are compared as text: a tree costs a hundred times its source
+_MOST_LEVELS = 100  # of a tree: far below Python's stack, so that the outcome never depends on who calls
+_MOST_DIGITS = 1000  # of a literal: Python refuses to print an int of 4,300
+_MOST_BRACKETS = 50  # open at once: the parser goes into each by recursion, and tries some of them twice
+_LONG = re.compile(rf"[0-9a-fA-F_]{{{_MOST_DIGITS}}}")
+_OPENS, _CLOSES = "([{", ")]}"
+# A backslash and what it escapes; `\d` in a plain string is two characters, and a warning each time it is parsed.
+_ESCAPE = re.compile(r"\\(?:[\\'\"\nabfnrtvxNuU]|[0-3]?[0-7]{1,2}(?![0-7])|(?P<unknown>.)|\Z)", re.DOTALL)
+
+
+def code(text: str) -> str | None:
+    r"""Return the last closed fenced block of a reply, as written but for its common indentation.
+
+    | reply | answer |
+    |---|---|
+    | a fenced `x=1 # one` | `x=1 # one`, equal to a fenced `x = 1` |
+    | two fenced blocks | the second |
+    | a fence that is never closed (cut off) | the one before it, else None |
+    | a program without a fence | None |
+
+    Returns:
+        The block's text; None without one, or where it is blank. Python is compared by its syntax tree (layout,
+        comments and quotes do not count), other languages as text without blank lines and trailing blanks.
+
+    Example:
+        >>> code("Try this:\n```python\nprint( 'hi' )  # a greeting\n```\n")
+        "print( 'hi' )  # a greeting"
+    """
+    answer = read_code(text)
+    return None if answer is None else str(answer.value)
+
+
+def read_code(text: str) -> Answer | None:
+    r"""Return the program a reply ends in, with what it is compared by.
+
+    Example:
+        >>> read_code("```python\nprint( 'hi' ) # one\n```") == read_code('```\nprint("hi")\n```')
+        True
+    """
+    found = _last(text)
+    if found is None:
+        return None
+    language, source = found
+    tree = _tree(source) if language in _PYTHON else None
+    return Answer(source, "code", f"text:{_plain(source)}" if tree is None else f"python:{tree}")
+
+
+def _last(text: str) -> tuple[str, str] | None:
+    blocks = [block for block in fenced(strip_reasoning(text)) if block[1].strip()]
+    if not blocks:
+        return None
+    info, content = blocks[-1]
+    language = (info.split() or [""])[0].strip("{.}").lower()
+    return language, dedent(content).strip("\n").rstrip()
+
+
+def _plain(source: str) -> str:
+    return "\n".join(line.rstrip() for line in source.splitlines() if line.strip())
+
+
+def _tree(source: str) -> str | None:
+    """Return a program's syntax tree as text; None where it is no Python, or more than can be told apart safely."""
+    if len(source) > _MOST_CHARACTERS or _deepest(source) > _MOST_BRACKETS or _LONG.search(source):
+        return None
+    try:
+        tree = ast.parse(_ESCAPE.sub(_doubled, source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return _written(tree)
+
+
+def _doubled(escape: re.Match[str]) -> str:
+    return "\\" + escape[0] if escape["unknown"] else escape[0]
+
+
+def _deepest(source: str) -> int:
+    deepest = depth = 0
+    for sign in source:
+        if sign in _OPENS:
+            depth += 1
+            deepest = max(deepest, depth)
+        elif sign in _CLOSES:
+            depth -= 1
+    return deepest
+
+
+def _written(tree: ast.AST) -> str | None:
+    """Write a tree without recursion: `ast.dump` goes as deep as the tree."""
+    parts: list[str] = []
+    todo: list[tuple[object, int]] = [(tree, 0)]
+    while todo:
+        item, level = todo.pop()
+        if level > _MOST_LEVELS:
+            return None
+        if isinstance(item, ast.AST):
+            parts.append(f"{type(item).__name__}(")
+            todo.append((_END, level))
+            fields = [(name, getattr(item, name, None)) for name in item._fields]
+            todo.extend((value, level + 1) for _, value in reversed(fields))
+        elif isinstance(item, list):
+            parts.append(f"[{len(item)}:")
+            todo.extend((value, level) for value in reversed(item))
+        else:
+            parts.append(item if item is _END else f"{item!r},")
+    return "".join(parts)
+
+
+_END = ")"

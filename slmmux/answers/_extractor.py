@@ -1,0 +1,29 @@
+"""What an extractor is that knows more than to return a value: which kind of answer it read, and its own name."""
+
+from typing import Any, Protocol, runtime_checkable
+
+from slmmux._types import Answer
+
+__all__ = ["Extractor"]
+
+
+@runtime_checkable
+class Extractor(Protocol):
+    """An extractor made of something: a pattern, other extractors. It prints, compares and pickles as a value.
+
+    Attributes:
+        name: What the record and a cache key call it.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the record and a cache key call it."""
+        ...
+
+    def read(self, text: str) -> Answer | None:
+        """Return a reply's answer with its kind."""
+        ...
+
+    def __call__(self, text: str) -> Any:
+        """Return a reply's answer as shown."""
+        ...

@@ -1,0 +1,28 @@
+"""The fenced blocks of a reply, as Markdown has them."""
+
+import re
+from collections.abc import Iterator
+
+__all__ = ["Block", "fenced"]
+
+_LINE = re.compile(r"^[ \t]*+(?P<fence>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)$", re.MULTILINE)
+
+Block = tuple[str, str]
+
+
+def fenced(text: str) -> Iterator[Block]:
+    r"""Yield (info string, content) of every closed fenced block, in order.
+
+    A block ends at a fence of its own sign, at least as long and bare; one that is never closed was cut off.
+
+    Example:
+        >>> list(fenced("So:\n```python\nx = 1\n```\nand\n~~~\ny"))
+        [('python', 'x = 1\n')]
+    """
+    opener: re.Match[str] | None = None
+    for line in _LINE.finditer(text):
+        if opener is None:
+            opener = line
+        elif line["fence"].startswith(opener["fence"]) and not line["info"].strip():
+            yield opener["info"].strip(), text[opener.end() + 1 : line.start()]
+            opener = None
