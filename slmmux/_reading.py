@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from slmmux import answers
 from slmmux._types import Answer
+from slmmux.answers._extractor import Extractor
 
 __all__ = ["Calls", "Read", "reading", "structured_answer"]
 
@@ -37,7 +38,7 @@ def reading(extract: str | Callable[[str], Any], *, tools: bool, formatted: bool
     if formatted:
         return _text(answers.reader("json")), "json"
     reader = answers.reader(extract)
-    name = extract if isinstance(extract, str) else "callable"
+    name = extract if isinstance(extract, str) else extract.name if isinstance(extract, Extractor) else "callable"
     return (_calls_or(reader) if extract == "auto" else _text(reader)), name
 
 

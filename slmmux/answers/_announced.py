@@ -9,9 +9,10 @@ __all__ = ["announced"]
 
 _MARK = re.compile(
     r"""
-    (?<!\#)\#{4}\#*+ (?! \s*+ (?: [A-Za-z]{2} | [0-9]{1,2}[.)]\s+\S ) ) # GSM8K; not a heading: #### Step, #### 1. The
+    (?<!\#)\#{4}\#*+ (?! \s*+ (?: [A-Za-z]{2} | [0-9]{1,2}[.)][\ \t]+\S ) ) # GSM8K; no heading: #### Step, #### 1. The
+  | <answer>
   | ^ [#*_\ \t]{0,8} (?:final\ )? answer [*_]{0,3} [\ \t]*+ \n                  # a heading
-  | \b (?: answers? | ans | (?:correct|right|best|final)\ (?:option|choice) ) \b
+  | \b (?: answers? | ans | (?:final|end)\ result | correct\ [a-z]{2,12} | (?:right|best|final)\ (?:option|choice) ) \b
     (?: \ ?\([^()\n]{0,40}\) )?                                                 # Answer (in dollars):
     (?: ,?\ (?: therefore | then | thus | hence | here | must | should | would | simply | clearly ) ,? ){0,3}
     (?: \ (?: to | for | of | choice | option | letter ) \b [^.:=\n]{0,80}? )?  # the answer to this question is

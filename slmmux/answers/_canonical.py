@@ -31,7 +31,7 @@ def canonical(value: Any) -> str:
         >>> canonical({"b": 1.0, "a": [True, None]})
         '{"a":[true,null],"b":1}'
     """
-    text = dumps(_plain(value, 0), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = dumps(_plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -39,10 +39,33 @@ def canonical(value: Any) -> str:
     return text
 
 
-def _plain(value: Any, depth: int) -> Any:
-    """Return the value with integral floats as ints, or say why it is none that can be compared."""
-    if depth > MAX_DEPTH:
-        raise ExtractorError(f"an answer is nested deeper than {MAX_DEPTH} levels")
+def _plain(value: Any) -> Any:
+    """Return the value with integral floats as ints, or say why it is none that can be compared.
+
+    Without recursion, which would make the outcome depend on who calls.
+    """
+    whole = [value]
+    todo: list[tuple[Any, Any, int]] = [(whole, 0, 0)]
+    while todo:
+        holder, key, depth = todo.pop()
+        item = holder[key]
+        if depth > MAX_DEPTH:
+            raise ExtractorError(f"an answer is nested deeper than {MAX_DEPTH} levels")
+        if isinstance(item, list):
+            holder[key] = item = list(item)
+            todo.extend((item, place, depth + 1) for place in range(len(item)))
+        elif isinstance(item, dict):
+            for name in item:
+                if not isinstance(name, str):
+                    raise TypeError(f"an answer's dict has the {type(name).__name__} key {name!r}; JSON keys are str")
+            holder[key] = item = dict(item)
+            todo.extend((item, name, depth + 1) for name in item)
+        else:
+            holder[key] = _scalar(item)
+    return whole[0]
+
+
+def _scalar(value: Any) -> Any:
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):
@@ -53,13 +76,6 @@ def _plain(value: Any, depth: int) -> Any:
         if not math.isfinite(value):
             raise ExtractorError(f"an answer is {value}, which equals nothing, not even itself in JSON")
         return int(value) if value.is_integer() else value
-    if isinstance(value, list):
-        return [_plain(item, depth + 1) for item in value]
-    if isinstance(value, dict):
-        for key in value:
-            if not isinstance(key, str):
-                raise TypeError(f"an answer's dict has the {type(key).__name__} key {key!r}; JSON keys are str")
-        return {key: _plain(item, depth + 1) for key, item in value.items()}
     raise TypeError(
         f"an answer is a {type(value).__name__}; an extractor may return str, int, float, bool, list, dict or None"
     )

@@ -10,29 +10,33 @@ __all__ = ["announced_letter", "choice", "plain_letter"]
 
 _LETTER = re.compile(
     r"""
-    [\s*_`"'“‘$:>-]*+ (?: (?i: that|therefore|the|correct|option|choice|letter|answer|is )\b [\s*_`:]*+ )*+
-    (?: [(\[{] [\s*_]*+ (?P<bracketed> [A-Za-z] ) [\s*_]*+ [)\]}]
+    [\s*_`"'“‘$:>✅✔\ufe0f-]*+ (?: (?i: that|therefore|probably|most|likely|clearly|definitely|the|correct|option
+        |choice|letter|answer|is )\b [\s*_`:]*+ )*+
+    (?: [(\[{<] [\s*_]*+ (?P<bracketed> [A-Za-z] ) [\s*_]*+ [)\]}>]
       | (?P<bare> [A-Za-z] ) (?! [A-Za-z0-9_] | ['’][A-Za-z] ) )
     """,  # noqa: RUF001
     re.VERBOSE,
 )
-_NOTHING = re.compile(r"""(?: [\s*_`"'”’$.)\]},:;。] | \#\#++ )*+ $""", re.VERBOSE)  # noqa: RUF001
+_NOTHING = re.compile(r"""(?: [\s*_`"'”’$.)\]}>,:;。] | \#\#++ | </[a-z]{1,9}> )*+ $""", re.VERBOSE)  # noqa: RUF001
 _SEVERAL = re.compile(r"[\s*_)\]]*+(?:,|/|&|\band\b|\bor\b)[\s*_(\[]*+[A-Z]\b(?!['’])")  # noqa: RUF001
 _INITIALS = re.compile(r"\.\s?[A-Z]\.")
 # B. Paris, B) Paris, **B**: Paris, B - Paris, B, as ...; not B.C., B-12, B+
-_OPTION = re.compile(r"[*_`]*+(?:[.):,;](?![\w.])|\s[-–—]\s|\s*+(?:because|since|as|due|is)\b)[*_`]*+")  # noqa: RUF001
+_OPTION = re.compile(
+    r"[*_`]*+(?:[.):,;](?![\w.])|\s[-–—]\s|\s*+(?:because|since|as|due|is(?!\snot|\s\w*wrong))\b)[*_`]*+"  # noqa: RUF001
+)
 _VERDICT = re.compile(
     r"""
     (?<![\w'’]) [(\[*_]{0,4}+ (?P<subject> [A-Z] ) [)\]*_]{0,4}+ \ (?i: (?:is|seems|must\ be|would\ be)
         (?:\ (?:the|most|clearly|therefore|thus|indeed|likely|only|also|option|our|my)){0,4}+
         \ (?:correct|right|best|true|answer|choice)\b )
-  | \b(?i: choose|chose|pick|select|go\ with|going\ with|opt\ for ) (?:\ (?i:the|option|choice|answer|letter)){0,3}+
+  | \b(?i: choose|chose|pick|select|say|go\ with|going\ with|opt\ for ) (?:\ (?i:the|option|choice|answer|letter)){0,3}+
         \ [(\[*_"]*+ (?P<object> [A-Z] ) \b (?! ['’]\w | (?<=[AI])\ [a-z] )
-  | \b(?i: is|be|it's|option|choice|letter|thus|therefore|so),?\ (?P<last> [A-HJ-Z] ) [.!*_`]*+ \Z
+  | \b(?: (?i: is|be|it's|es|est|ist|option|choice|letter|hence|thus|therefore|so),?\  | [:：]\ ? )
+        (?P<last> [A-HJ-Z] ) [.!*_`]*+ \Z
     """,  # noqa: RUF001
     re.VERBOSE,
 )
-_MARKED = re.compile(r"(?<![\w)\]])[(\[][*_]*+([A-Z])[*_]*+[)\]](?!\w)|\*\*\(?([A-Z])[.)]?\*\*")
+_MARKED = re.compile(r"""(?<![\w)\]])[(\[][*_]*+([A-Z])[*_]*+[)\]](?!\w)|\*\*\(?([A-Z])[.)]?\*\*|\"([A-Z])\"""")
 _DISCUSSED = re.compile(r"\W*+[A-Z][^\w\s]*+\s(?:is|was|are|has|does|would|can|cannot|could|seems|looks)\b")
 _LISTED = re.compile(r"^[ \t*_>-]{0,8}[(\[]?([A-Z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
 
@@ -60,19 +64,27 @@ def choice(text: str) -> str | None:
     text = strip_reasoning(text)
     for stretch in announced(text):
         letter = announced_letter(stretch, sure=False)
-        if letter:
+        if letter or _says_several(stretch):
             return letter
     verdicts = [verdict[verdict.lastgroup or 0] for verdict in _VERDICT.finditer(text)]
     if verdicts:
         return verdicts[-1]
     if len(set(_LISTED.findall(text))) > 1:
         text = _LISTED.sub("", text)
-    for start in (text, text.strip().split("\n")[-1]):
+    lines = text.strip().split("\n")
+    for start in (text, lines[0], lines[-1]):
         letter = None if _DISCUSSED.match(start) else announced_letter(start, sure=len(start.split()) > 1)
         if letter:
             return letter
-    marked = [mark[1] or mark[2] for mark in _MARKED.finditer(text)]
+    marked = [mark[mark.lastindex or 0] for mark in _MARKED.finditer(text)]
     return marked[-1] if marked else None
+
+
+def _says_several(stretch: str) -> bool:
+    """Return whether an announcement is followed by two letters: nothing else in the reply undoes that."""
+    text = untext(undress(stretch))
+    found = _LETTER.match(text)
+    return bool(found and _SEVERAL.match(text, found.end()))
 
 
 def announced_letter(stretch: str, *, sure: bool) -> str | None:

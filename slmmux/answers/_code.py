@@ -19,6 +19,15 @@ _LONG = re.compile(rf"[0-9a-fA-F_]{{{_MOST_DIGITS}}}")
 _OPENS, _CLOSES = "([{", ")]}"
 # A backslash and what it escapes; `\d` in a plain string is two characters, and a warning each time it is parsed.
 _ESCAPE = re.compile(r"\\(?:[\\'\"\nabfnrtvxNuU]|[0-3]?[0-7]{1,2}(?![0-7])|(?P<unknown>.)|\Z)", re.DOTALL)
+# A comment, or a string with its prefix; one that is not closed ends with its line, or with the source.
+_STRING = re.compile(
+    r"""\#[^\n]*+ | (?P<prefix> (?<!\w)[A-Za-z]{1,2} )?+ (?:
+        (?P<quote> \"{3} | '{3} ) (?: \\(?:.|\Z) | (?!(?P=quote)). )*+ (?: (?P=quote) | \Z )
+      | (?P<sign> ["'] ) (?: \\(?:.|\Z) | (?!(?P=sign))[^\\\n] )*+ (?: (?P=sign) | (?=\n) | \Z ) )""",
+    re.VERBOSE | re.DOTALL,
+)
+# 1if x: Python warns of it each time it parses it.
+_JOINED = re.compile(r"(?<![\w.])\.*+[0-9][\w.]*?(?:and|else|for|if|in|is|not|or)\b")
 
 
 def code(text: str) -> str | None:
@@ -68,22 +77,32 @@ def _last(text: str) -> tuple[str, str] | None:
 
 
 def _plain(source: str) -> str:
-    return "\n".join(line.rstrip() for line in source.splitlines() if line.strip())
+    return "\n".join(line.rstrip() for line in re.split(r"\r\n?|\n", source) if line.strip())
 
 
 def _tree(source: str) -> str | None:
     """Return a program's syntax tree as text; None where it is no Python, or more than can be told apart safely."""
-    if len(source) > _MOST_CHARACTERS or _deepest(source) > _MOST_BRACKETS or _LONG.search(source):
+    if (
+        len(source) > _MOST_CHARACTERS
+        or _deepest(source) > _MOST_BRACKETS
+        or _LONG.search(source)
+        or _JOINED.search(source)
+    ):
         return None
     try:
-        tree = ast.parse(_ESCAPE.sub(_doubled, source))
+        tree = ast.parse(_STRING.sub(_tamed, source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return _written(tree)
 
 
-def _doubled(escape: re.Match[str]) -> str:
-    return "\\" + escape[0] if escape["unknown"] else escape[0]
+def _tamed(string: re.Match[str]) -> str:
+    r"""Double the backslashes of escapes that are none: `\d` in a plain string is two characters, and a warning."""
+    prefix = (string["prefix"] or "").lower()
+    if "r" in prefix or not (string["quote"] or string["sign"]):
+        return string[0]
+    only_in_text = {r"\N", r"\u", r"\U"} if "b" in prefix else set()
+    return _ESCAPE.sub(lambda e: "\\" + e[0] if e["unknown"] or e[0] in only_in_text else e[0], string[0])
 
 
 def _deepest(source: str) -> int:
@@ -108,7 +127,7 @@ def _written(tree: ast.AST) -> str | None:
         if isinstance(item, ast.AST):
             parts.append(f"{type(item).__name__}(")
             todo.append((_END, level))
-            fields = [(name, getattr(item, name, None)) for name in item._fields]
+            fields = [(name, getattr(item, name, None)) for name in item._fields if name != "kind"]  # u"a" is "a"
             todo.extend((value, level + 1) for _, value in reversed(fields))
         elif isinstance(item, list):
             parts.append(f"[{len(item)}:")

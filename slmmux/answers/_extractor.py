@@ -1,14 +1,14 @@
 """What an extractor is that knows more than to return a value: which kind of answer it read, and its own name."""
 
-from typing import Any, Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from typing import Any
 
 from slmmux._types import Answer
 
 __all__ = ["Extractor"]
 
 
-@runtime_checkable
-class Extractor(Protocol):
+class Extractor(ABC):
     """An extractor made of something: a pattern, other extractors. It prints, compares and pickles as a value.
 
     Attributes:
@@ -16,14 +16,17 @@ class Extractor(Protocol):
     """
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """What the record and a cache key call it."""
         ...
 
+    @abstractmethod
     def read(self, text: str) -> Answer | None:
         """Return a reply's answer with its kind."""
         ...
 
+    @abstractmethod
     def __call__(self, text: str) -> Any:
         """Return a reply's answer as shown."""
         ...

@@ -1,18 +1,22 @@
 """The first of several readings that finds an answer."""
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from slmmux._errors import ExtractorError
 from slmmux._types import Answer
+from slmmux.answers._extractor import Extractor
 from slmmux.answers._reader import reader
+from slmmux.answers._regex import Regex
 
 __all__ = ["FirstOf", "first_of"]
 
 
 @dataclass(frozen=True)
-class FirstOf:
+class FirstOf(Extractor):
     """Extractors in order; `first_of` makes it.
 
     Attributes:
@@ -33,7 +37,16 @@ class FirstOf:
 
     def read(self, text: str) -> Answer | None:
         """Return the answer of the first that finds one, with its kind."""
-        return next(filter(None, (reader(extractor)(text) for extractor in self.extractors)), None)
+        seen: Counter[str] = Counter()
+        for extractor in self.extractors:
+            made = "regex" if isinstance(extractor, Regex) else "callable"
+            answer = reader(extractor)(text)
+            if answer is not None:
+                # The second of two patterns, or of two callables, is another reading than the first.
+                several = answer.kind == made and seen[made]
+                return replace(answer, kind=f"{made} {seen[made] + 1}") if several else answer
+            seen[made] += 1
+        return None
 
 
 def _shown(extractor: str | Callable[[str], Any]) -> str:
@@ -62,4 +75,5 @@ def first_of(*extractors: str | Callable[[str], Any]) -> FirstOf:
         raise ExtractorError('first_of needs at least one extractor: first_of("boxed", "number")')
     for extractor in extractors:
         reader(extractor)
-    return FirstOf(extractors)
+    parts = (part.extractors if isinstance(part, FirstOf) else (part,) for part in extractors)
+    return FirstOf(tuple(chain.from_iterable(parts)))

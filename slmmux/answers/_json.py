@@ -56,7 +56,7 @@ def plain_json(text: str) -> str | None:
     if _FENCE.search(text):
         return _fenced(text)
     for start, end in list(extents(text))[-1:]:
-        if not text[end:].strip(" .") and (start == 0 or text[start] == "{"):
+        if not text[end:].strip(" .") and (start == 0 or (text[start] == "{" and not text[start - 1].isalpha())):
             return _strict(text[start:end])
     return None
 

@@ -1,12 +1,15 @@
 r"""LaTeX as models write it, tidied until two spellings of one thing are the same text."""
 
 import re
+import unicodedata
+from collections.abc import Callable
 
 from slmmux.answers._numeral import decimal, numeral_at
 
 __all__ = ["math_key", "undress", "untext"]
 
-_TIDY = [
+_TIDY: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
+    (re.compile("[¼½¾⅐-⅞]"), lambda one: " " + unicodedata.normalize("NFKC", one[0]).replace("\u2044", "/")),
     (re.compile(r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])|\\[,;:!>()\[\]]"), ""),  # sizes, thin spaces, delimiters
     (re.compile(r"\\(?=[$%&#])"), ""),
     (re.compile(r"\{,\}"), ","),

@@ -3,6 +3,7 @@ r"""The number a reply ends in."""
 import re
 
 from slmmux.answers._announced import announced
+from slmmux.answers._boxed import boxed
 from slmmux.answers._latex import undress, untext
 from slmmux.answers._numeral import Numeral, decimal, last_numeral, numeral_at, numerals
 from slmmux.answers._reasoning import strip_reasoning
@@ -25,8 +26,12 @@ _CLAUSE_ENDS = re.compile(
 _GOES_ON = re.compile(
     r"\s*+(?:(?:[-+−*/×÷^=<>≤≥]|\*\*)\s*+(?:[0-9\\(√]|[A-Za-z]\b)|\\(?!\\))|[A-Za-zπ](?![A-Za-z])|\"\s*+[,}\]]"  # noqa: RUF001
 )
+_ASIDE = re.compile(
+    r"\b(?:in|at|on|from|after|over|during|within|or (?:about|approximately|roughly|around))\b|≈|\\approx(?![A-Za-z])"
+)
 _SEVERAL = re.compile(r"(?:,|\band\b)\s*+[A-Za-z]{1,20}\s?=")
 _EQUALS = re.compile(r"(?<![=<>!+\-*/:])=(?!=)")
+_UNKNOWN = re.compile(r"(?<![A-Za-z\\])[a-z](?![A-Za-z])\s*+[-+−*/^]")  # noqa: RUF001  # x^2 - 49 = 0 says no number yet
 _UNIT = re.compile(r"[\s*_`$)\]°]*+(?:[A-Za-z]{2,30}\s*+){0,2}[\s*_`$)\].!]*+")
 _ITEM = re.compile(r"^[ \t*_#>-]{0,8}([0-9]{1,3})[.)](?=[*_]{0,3}[ \t]++\S)", re.MULTILINE)
 _BEFORE = " \t\r\n*_`\"'“($"  # not [42], which is JSON, and not .5
@@ -72,6 +77,8 @@ def number(text: str) -> str | None:
         found = announced_number(stretch)
         if found:
             return _shown(found)
+    if boxed(text) is not None:  # what stands in the box is the answer, and it is no number: 9\pi, 7, -7
+        return None
     body = untext(undress(text))
     if {"1", "2"} <= set(_ITEM.findall(body)):
         body = _ITEM.sub("", body)
@@ -95,9 +102,11 @@ def announced_number(stretch: str) -> Numeral | None:
     if _SEVERAL.search(clause):
         return None
     found = numeral_at(clause, _skip_lead(clause, max(start, clause.rfind("=") + 1)))
-    if found is None or _GOES_ON.match(clause, found.end) or any(numerals(clause, found.end)):
+    if found is None:
         return None
-    return found
+    aside = _ASIDE.search(clause, found.end)
+    clause = clause[: aside.start()] if aside else clause
+    return None if _GOES_ON.match(clause, found.end) or any(numerals(clause, found.end)) else found
 
 
 def plain_number(text: str) -> Numeral | None:
@@ -118,6 +127,8 @@ def plain_number(text: str) -> Numeral | None:
     for equals in _EQUALS.finditer(line):  # noqa: B007  # the last one
         pass
     if equals is None or _SEVERAL.search(line):
+        return None
+    if line.count("=") == 1 and _UNKNOWN.search(line, 0, equals.start()):
         return None
     found = numeral_at(line, _skip_lead(line, equals.end()))
     return found if found and _UNIT.fullmatch(line, found.end) else None

@@ -6,6 +6,8 @@ __all__ = ["strip_reasoning"]
 
 # No white space but blanks inside a tag: the parts kept are joined by a newline, so that cutting makes no new tag.
 _TAG = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)[ \t]{0,8}>|\[(/?)THINK\]", re.IGNORECASE)
+# What comes after an end of turn is no reply. (</s> also ends what is struck out, so it counts only at the very end.)
+_END = re.compile(r"<\|(?:im_end|endoftext|eot_id|end)\|>|</s>(?=\s*+\Z)|<end_of_turn>|<eos>")
 
 
 def strip_reasoning(text: str) -> str:
@@ -18,12 +20,14 @@ def strip_reasoning(text: str) -> str:
     | `a</think> b` (the chat template ate the opening tag) | b |
     | `<think>a <think>b</think> c</think> d` | d |
 
-    `<thinking>`, `<thought>`, `<reasoning>` and `[THINK]` count as well.
+    `<thinking>`, `<thought>`, `<reasoning>` and `[THINK]` count as well. A reply ends where an end-of-turn
+    token stands.
 
     Example:
         >>> strip_reasoning("<think>4? no, 5</think>\nThe answer is 5.")
         'The answer is 5.'
     """
+    text = _END.split(text, maxsplit=1)[0]
     kept: list[str] = []
     thinking = False
     end = 0

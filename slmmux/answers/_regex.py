@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from slmmux._errors import ExtractorError
 from slmmux._types import Answer
+from slmmux.answers._extractor import Extractor
 from slmmux.answers._reasoning import strip_reasoning
 
 __all__ = ["Regex", "regex"]
 
 
 @dataclass(frozen=True)
-class Regex:
+class Regex(Extractor):
     """A pattern as an extractor; `regex` makes it.
 
     Attributes:
@@ -66,6 +67,8 @@ def regex(pattern: str | re.Pattern[str], flags: int = 0) -> Regex:
         pattern = pattern.pattern
     if not isinstance(pattern, str):
         raise ExtractorError(f"a pattern must be a text, found {type(pattern).__name__}; write regex(r'...')")
+    if not isinstance(flags, int):
+        raise ExtractorError(f"flags must be those of re, re.IGNORECASE say; found {type(flags).__name__}")
     try:
         re.compile(pattern, flags)
     except (re.error, ValueError, OverflowError, RecursionError) as error:

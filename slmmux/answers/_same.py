@@ -38,6 +38,8 @@ def same(a: str, b: str) -> bool:
     one, other = _form(a), _form(b)
     if one == other:
         return True
+    if one.lower() == other.lower():
+        return False  # x^R and x^r; math-verify reads all letters as small ones
     return _is_mathematics(one) and _is_mathematics(other) and _differ_in_form(one, other) and _equal(a, b)
 
 

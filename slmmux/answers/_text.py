@@ -9,6 +9,8 @@ __all__ = ["text", "text_key"]
 
 _EMPHASIS = re.compile(r"[*_`]++|~~")
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}  # no single quotes: 5' is five feet
+# Normalization sorts combining marks in a time quadratic in their number, so no more than these go in at once.
+_PIECE = re.compile(r"\s++|\S{1,200}")
 _FINAL = ".!?,;:…。！？ "  # noqa: RUF001  # Chinese and Japanese replies end so
 
 
@@ -34,12 +36,16 @@ def text_key(text: str) -> str:
         >>> text_key("2*3"), text_key("snake_case")
         ('2*3', 'snake_case')
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    folded = _normal(_normal(text).casefold())
     whole = " ".join(folded.split())
     bare = _EMPHASIS.sub(_unless_text, whole).lstrip("# ").rstrip(_FINAL)
     if len(bare) > 1 and _QUOTES.get(bare[0]) == bare[-1]:
         bare = bare[1:-1].strip().rstrip(_FINAL)
     return bare or whole
+
+
+def _normal(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", piece) for piece in _PIECE.findall(text))
 
 
 def _unless_text(mark: re.Match[str]) -> str:

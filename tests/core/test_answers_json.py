@@ -2,6 +2,7 @@
 
 import enum
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,66 +11,46 @@ from hypothesis import strategies as st
 from slmmux import answers
 from slmmux._errors import ExtractorError
 
-CASES = [
-    ('{"a": 1}', '{"a":1}'),
-    ('{"b": 1.0, "a": "é"}', '{"a":"é","b":1}'),
-    ("[1, 2.0, -0.0, 1e2, 0.5]", "[1,2,0,100,0.5]"),
-    ("[true, false, null]", "[true,false,null]"),
-    ("{}", "{}"),
-    ("[]", "[]"),
-    ('Sure! {"a": [1, {"b": []}]} Hope it helps.', '{"a":[1,{"b":[]}]}'),
-    ('```json\n{"a": 1}\n```', '{"a":1}'),
-    ("```\n[1]\n```\nSee [2].", "[1]"),
-    ('```json\n{"a": 1}\n```\nthen\n```json\n{"a": 2}\n```', '{"a":2}'),
-    ('```json\n{"a": 1}\n```\nthen\n```json\n{"a": 2,}\n```', '{"a":1}'),
-    ('```python\nx = {"a": 1}\n```', '{"a":1}'),
-    ('```json\n{"a": 1}', '{"a":1}'),
-    ('{"a": 1} {"a": 2}', '{"a":2}'),
-    ('[note] {"a": 1}', '{"a":1}'),
-    ('[see {"a": 1}]', '{"a":1}'),
-    ('{"a": "}{"}', '{"a":"}{"}'),
-    (r'{"a": "\"\\\n\u00e9"}', r'{"a":"\"\\\né"}'),
-    ('{"a": 1, "a": 2}', None),
-    ('{"a": 1} {"a": 1, "a": 2}', '{"a":1}'),
-    ('{"a": [1, 2],}', None),
-    ("[1, 2,]", None),
-    ("{'a': [1, 2]}", None),
-    ("{a: [1, 2]}", None),
-    ('{"a": [1], // no\n "b": [2]}', None),
-    ('{"items": [1, 2], "no', None),
-    ('{"items": [1, 2], "b": {"c": 1}', None),
-    ("[NaN]", None),
-    ("[Infinity]", None),
-    ("[1e999]", None),
-    ("[01]", None),
-    ("[1.]", None),
-    ("[.5]", None),
-    ("[1 2]", None),
-    ("[1}", None),
-    ('{"a" 1}', None),
-    ('{"a": 1 "b": 2}', None),
-    ('["a\nb"]', None),
-    (r'["\x"]', None),
-    (r'["\ud800"]', None),
+# What models write, and what is read in it.
+TABLE = json.loads((Path(__file__).parent / "answers" / "json.json").read_text(encoding="utf-8"))
+CALLS = json.loads((Path(__file__).parent / "answers" / "tool_calls.json").read_text(encoding="utf-8"))
+PAIRS = [(case["reply"], other, why) for case in CALLS for why in ("equals", "differs") for other in case.get(why, [])]
+# Too long for a table.
+LONG = [
     ("[" + "9" * 1001 + "]", None),
-    ("42", None),
-    ('"a"', None),
-    ("null", None),
-    ("", None),
-    ('<think>{"a": 1}</think>', None),
-    ("]}", None),
     ("[" * 100 + "]" * 100, "[" * 100 + "]" * 100),
     ("[" * 101 + "]" * 101, None),
     ("[" * 100_000 + "]" * 100_000, None),
     ("[" * 100_000, None),
     ('{"a":' * 100_000, None),
 ]
+CASES = [(case["reply"], case["answer"]) for case in TABLE] + LONG
 
 
 @pytest.mark.parametrize(("reply", "read"), CASES, ids=[reply[:40] for reply, _ in CASES])
 def test_table(reply, read):
     """JSON is read as the table says: the last complete object or array, strictly, never a part of a broken one."""
     assert answers.json(reply) == read
+
+
+@pytest.mark.parametrize("case", CALLS, ids=[case["why"] for case in CALLS])
+def test_table_of_tool_calls(case):
+    """Tool calls are written as the table says."""
+    assert answers.tool_calls(case["reply"]) == case["answer"]
+
+
+@pytest.mark.parametrize(("one", "other", "why"), PAIRS)
+def test_what_counts_in_tool_calls(one, other, why):
+    """Two replies of the table call for one thing exactly where it says so."""
+    assert (answers.tool_calls(one) == answers.tool_calls(other)) == (why == "equals")
+
+
+@pytest.mark.parametrize("table", [TABLE, CALLS], ids=["json", "tool_calls"])
+def test_the_tables_are_tables(table):
+    """Each holds at least 12 shapes, none twice, each with its reason and origin, and three for the docs page."""
+    assert len({json.dumps(case["reply"]) for case in table}) == len(table) >= 12
+    assert all({"reply", "answer", "why", "from"} <= case.keys() for case in table)
+    assert sum(case.get("doc", False) for case in table) == 3
 
 
 VALUES = st.recursive(
