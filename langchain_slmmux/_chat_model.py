@@ -30,7 +30,7 @@ from langchain_slmmux._tracing import Traces
 from slmmux import Decision, Pool, Race, adrive, answers, drive
 from slmmux._agreement import Agreement, AgreementName, agreement_of
 from slmmux._keywords import argument_error, warn_unknown
-from slmmux._options import label_models, member_options, no_bool
+from slmmux._options import by_label, label_models, member_options, no_bool
 from slmmux._race import Plan, Wait
 from slmmux._record import record
 from slmmux._secrets import secrets_of, strike
@@ -460,8 +460,7 @@ class SLMMuxChatModel(BaseChatModel):
     @property
     def k(self) -> dict[str, int]:
         """The samples of each member, by label in rank order."""
-        samples = self.samples
-        return {label: samples[label] if isinstance(samples, Mapping) else samples for label in self._members}
+        return by_label("samples", self.samples, self._members)
 
     # --- tools and schemas ----------------------------------------------------------------------------------------
 

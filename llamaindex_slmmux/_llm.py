@@ -63,8 +63,6 @@ T = TypeVar("T")
 
 dispatcher = get_dispatcher(__name__)
 
-_BOUNDS = {"max_concurrency"}  # calls under way hold places in the pool, which other options leave as it is
-
 
 class SLMMuxLLM(FunctionCallingLLM):
     """A LlamaIndex LLM that is really several small ones: the one that agrees most with itself answers.
@@ -223,7 +221,7 @@ class SLMMuxLLM(FunctionCallingLLM):
         for name in options:
             super().__setattr__(name, getattr(made, name))
         self._members, self._agreement = made._members, made._agreement
-        if not _BOUNDS.isdisjoint(options):
+        if "max_concurrency" in options:  # calls under way hold places in the pool, which other options leave as it is
             self._pool, self._slots = made._pool, made._slots
 
     @classmethod

@@ -1,7 +1,4 @@
-"""OpenAILike for a `mux.toml`: it can leave the server its own temperature, and a call's stop sequences come first.
-
-Where the server is llama.cpp it also counts what that leaves out: the tokens of all completions but a request's first.
-"""
+"""OpenAILike for a `mux.toml`: what its servers want otherwise than OpenAI's own."""
 
 from collections.abc import Sequence
 from typing import Any

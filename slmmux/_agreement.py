@@ -23,6 +23,7 @@ AgreementName = Literal["canonical", "math", "embedding"]
 
 _EXACT = {"choice", "json", "number", "structured", "tool_calls"}  # their keys say all there is to say
 _PROSE = {"code", "text"}
+_MOST_KEPT = 10_000  # vectors
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,6 @@ class _Meaning:
                 )
             self._vectors[text] = [x / length for x in vector]
         return self._vectors[text]
-
-
-_MOST_KEPT = 10_000  # vectors
 
 
 def _cosine(a: list[float], b: list[float]) -> float:

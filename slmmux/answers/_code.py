@@ -17,6 +17,7 @@ _MOST_DIGITS = 1000  # of a literal: Python refuses to print an int of 4,300
 _MOST_BRACKETS = 50  # open at once: the parser goes into each by recursion, and tries some of them twice
 _LONG = re.compile(rf"[0-9a-fA-F_]{{{_MOST_DIGITS}}}")
 _OPENS, _CLOSES = "([{", ")]}"
+_END = ")"  # of a node, where a tree is written
 # A backslash and what it escapes; `\d` in a plain string is two characters, and a warning each time it is parsed.
 _ESCAPE = re.compile(r"\\(?:[\\'\"\nabfnrtvxNuU]|[0-3]?[0-7]{1,2}(?![0-7])|(?P<unknown>.)|\Z)", re.DOTALL)
 # A comment, or a string with its prefix; one that is not closed ends with its line, or with the source.
@@ -135,6 +136,3 @@ def _written(tree: ast.AST) -> str | None:
         else:
             parts.append(item if item is _END else f"{item!r},")
     return "".join(parts)
-
-
-_END = ")"

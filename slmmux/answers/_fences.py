@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-__all__ = ["Block", "fenced"]
+__all__ = ["Block", "fenced", "has_fence"]
 
 _LINE = re.compile(r"^[ \t]*+(?P<fence>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)$", re.MULTILINE)
 
@@ -26,3 +26,8 @@ def fenced(text: str) -> Iterator[Block]:
         elif line["fence"].startswith(opener["fence"]) and not line["info"].strip():
             yield opener["info"].strip(), text[opener.end() + 1 : line.start()]
             opener = None
+
+
+def has_fence(text: str) -> bool:
+    """Return whether a fenced block begins anywhere, closed or cut off."""
+    return _LINE.search(text) is not None

@@ -1,18 +1,17 @@
 r"""The last complete JSON object or array of a reply, strictly read."""
 
-import re
 from collections.abc import Iterator
 from json import loads
 from typing import Any
 
 from slmmux._errors import ExtractorError
 from slmmux.answers._canonical import canonical
+from slmmux.answers._fences import fenced, has_fence
 from slmmux.answers._json_extent import extents
 from slmmux.answers._reasoning import strip_reasoning
 
 __all__ = ["json", "plain_json"]
 
-_FENCE = re.compile(r"^[ \t]*+```[^\n`]*+$", re.MULTILINE)
 _MOST_DIGITS = 1000
 
 
@@ -53,7 +52,7 @@ def plain_json(text: str) -> str | None:
         (None, '{"city":"Canberra"}')
     """
     text = strip_reasoning(text)
-    if _FENCE.search(text):
+    if has_fence(text):
         return _fenced(text)
     for start, end in list(extents(text))[-1:]:
         if not text[end:].strip(" .") and (start == 0 or (text[start] == "{" and not text[start - 1].isalpha())):
@@ -63,8 +62,7 @@ def plain_json(text: str) -> str | None:
 
 def _fenced(text: str) -> str | None:
     """Return the last fenced block that is nothing but JSON."""
-    fences = list(_FENCE.finditer(text))
-    blocks = [text[a.end() : b.start()].strip() for a, b in zip(fences[::2], fences[1::2], strict=False)]
+    blocks = [content.strip() for _, content in fenced(text)]
     return _last(block for block in reversed(blocks) if list(extents(block)) == [(0, len(block))])
 
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import threading
+from functools import cache
 from pathlib import Path
 
 from slmmux._errors import ArgumentError
@@ -23,6 +24,7 @@ _PERCENT = re.compile(r"\\?%")
 _DELIMITERS = re.compile(r"^\s*(?:\$\$?|\\\(|\\\[)|(?:\$\$?|\\\)|\\\])\s*$")
 
 
+@cache  # looked for on disk, and asked of every pair that differs in form
 def available() -> bool:
     """Return whether the extra is installed."""
     return importlib.util.find_spec("math_verify") is not None

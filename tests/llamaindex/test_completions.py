@@ -8,6 +8,8 @@ from llama_index.core.tools import FunctionTool
 from llama_index.llms.openai_like import OpenAILike
 
 from llamaindex_slmmux import SLMMuxLLM
+from llamaindex_slmmux._several import takes_several
+from llamaindex_slmmux.testing import ScriptedLLM
 from slmmux import NoAnswerError
 
 from ..langchain.openai_server import Refused, call, serving
@@ -116,17 +118,20 @@ def test_a_failed_request_fails_all_its_samples(seen):
     assert {e.tags.get("slmmux_sample") for e in events.of("SpanDropEvent", "ExceptionEvent")} >= {0, 1, 2}
 
 
-@pytest.mark.parametrize("options", [{"additional_kwargs": {"n": 2}}, {"is_chat_model": False}])
-def test_who_is_asked_one_by_one(options):
-    """A member with an `n` of the user's own, or one that only completes, is asked once a sample."""
+def test_an_n_of_the_users_own_is_left_alone():
+    """A member with an `n` of the user's own is asked once a sample, with that."""
     with serving(["5"]) as server:
-        mux = SLMMuxLLM(models={"a": openai(server, **options)}, samples=3, wait="exhausted")
-        try:
-            mux.chat(user("q"))
-        except NoAnswerError as error:  # the server has no /completions
-            assert len(error.errors) == 3  # noqa: PT017
-        else:
-            assert [request["n"] for request in server.requests] == [2, 2, 2]
+        mux = SLMMuxLLM(models={"a": openai(server, additional_kwargs={"n": 2})}, samples=3, wait="exhausted")
+        mux.chat(user("q"))
+    assert [request["n"] for request in server.requests] == [2, 2, 2]
+
+
+def test_who_takes_several():
+    """Members of OpenAI's class that chat are asked for several at once, and no others."""
+    with serving(["5"]) as server:
+        assert takes_several(openai(server))
+        assert not takes_several(openai(server, is_chat_model=False))
+        assert not takes_several(ScriptedLLM(script=["5"]))
 
 
 def test_tools_with_n():
