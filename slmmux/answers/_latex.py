@@ -67,4 +67,4 @@ def math_key(written: str) -> str:
     words = " ".join(bare.split())
     key = re.sub(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])", "", words).rstrip(".")
     letter = _LETTER.fullmatch(key)
-    return letter[1] if letter else key or words
+    return letter[1] if letter else key or words or written
