@@ -6,6 +6,7 @@ from slmmux.answers._canonical import canonical
 from slmmux.answers._choice import choice
 from slmmux.answers._code import code
 from slmmux.answers._first_of import FirstOf, first_of
+from slmmux.answers._gold import right
 from slmmux.answers._json import json
 from slmmux.answers._number import number
 from slmmux.answers._reader import reader
@@ -28,6 +29,7 @@ __all__ = [
     "number",
     "reader",
     "regex",
+    "right",
     "same",
     "strip_reasoning",
     "text",

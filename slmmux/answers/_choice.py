@@ -1,10 +1,12 @@
 r"""The letter a reply chooses."""
 
 import re
+from itertools import product
 
 from slmmux.answers._announced import announced
 from slmmux.answers._latex import undress, untext
 from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._text import text_key
 
 __all__ = ["announced_letter", "choice", "plain_letter"]
 
@@ -38,7 +40,27 @@ _VERDICT = re.compile(
 )
 _MARKED = re.compile(r"""(?<![\w)\]])[(\[][*_]*+([A-Z])[*_]*+[)\]](?!\w)|\*\*\(?([A-Z])[.)]?\*\*|\"([A-Z])\"""")
 _DISCUSSED = re.compile(r"\W*+[A-Z][^\w\s]*+\s(?:is|was|are|has|does|would|can|cannot|could|seems|looks)\b")
-_LISTED = re.compile(r"^[ \t*_>-]{0,8}[(\[]?([A-Z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
+_LISTED = re.compile(r"^[ \t*_>-]{0,8}[(\[]?([A-Za-z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
+# An option that the reply lists, wherever in a line: (A) Paris, B) Rome, C: Oslo; "D. Bern" only at the start of one.
+_LABEL = re.compile(
+    r"""
+    (?: (?<! [\w()\[\].'’] ) (?:
+            [(\[] [*_]{0,3} (?P<bracketed> [A-Za-z] ) [*_]{0,3} [)\]] [:.]?
+          | (?P<closed> [A-Za-z] ) [*_]{0,3} \)
+          | (?P<colon> [A-Z] ) [*_]{0,3} :
+        )
+      | ^ [ \t*_>-]{0,8} (?P<dotted> [A-Za-z] ) [*_]{0,3} \.
+    ) [*_]{0,3} [ \t]++ (?=\S)
+    """,  # noqa: RUF001
+    re.VERBOSE | re.MULTILINE,
+)
+# Where an option's text may end before its line does: Rome. It ..., Rome: it ..., Rome, because ...
+_GOES_ON = re.compile(r"[.:;](?=\s)|\s(?:\.\.|…)|</|\s[-–—]\s(?=[A-Za-z])|,?\s(?:because|since|as|which)\b")  # noqa: RUF001
+_MOST_CHARACTERS = 200  # of an option's text that are compared
+_MOST_OPTIONS = 100  # the last ones: all letters, each listed several times
+_AROUND = " \t*_#$\"'“”’,;/|})]"  # noqa: RUF001
+
+_Letters = dict[str, set[str]]
 
 
 def choice(text: str) -> str | None:
@@ -46,7 +68,8 @@ def choice(text: str) -> str | None:
 
     The last announced one ("Answer: B", "the answer is (c)", `##Answer: B##`, a box); else the last verdict ("B is
     correct", "I choose B", a final "so it must be B."); else the letter that the reply or its last line starts with
-    ("B. Paris"); else the last in brackets or bold. Options listed again are no choice.
+    ("B. Paris"); else the last in brackets or bold. Options listed again are no choice, but where they are, an
+    announced option's own text is its letter.
 
     | reply | read | because |
     |---|---|---|
@@ -55,6 +78,8 @@ def choice(text: str) -> str | None:
     | `(A) is too small, so (B).` | B | the last in brackets |
     | `The answer depends ...` | None | no letter stands alone |
     | `A good question`, `I think so` | None | words, not letters |
+    | `A) Oslo B) Rome. Answer: Rome` | B | the text of one option listed, compared as by `text` |
+    | `Answer: Rome` | None | no list to look it up in |
     | `Answer: A or B`, `Answer: J. R. R. Tolkien`, `Answer: C++` | None | not one letter |
 
     Example:
@@ -62,9 +87,14 @@ def choice(text: str) -> str | None:
         ('C', None)
     """
     text = strip_reasoning(text)
+    listed: tuple[_Letters, _Letters] | None = None
     for stretch in announced(text):
         letter = announced_letter(stretch, sure=False)
         if letter or _says_several(stretch):
+            return letter
+        listed = _options(text) if listed is None else listed
+        letter = _named(stretch, listed)
+        if letter:
             return letter
     verdicts = [verdict[verdict.lastgroup or 0] for verdict in _VERDICT.finditer(text)]
     if verdicts:
@@ -85,6 +115,41 @@ def _says_several(stretch: str) -> bool:
     text = untext(undress(stretch))
     found = _LETTER.match(text)
     return bool(found and _SEVERAL.match(text, found.end()))
+
+
+def _options(text: str) -> tuple[_Letters, _Letters]:
+    """Return the letters of the options that a reply lists, by their text, and by its beginning.
+
+    A letter counts where its neighbour in the alphabet is listed too: of `Q:` and `A:`, and of `J. Doe`, none does.
+    """
+    labels = list(_LABEL.finditer(text))[-_MOST_OPTIONS:]
+    letters = {label[label.lastgroup or 0].upper() for label in labels}
+    whole: _Letters = {}
+    begun: _Letters = {}
+    ends = [label.start() for label in labels[1:]] + [len(text)]
+    for label, following in zip(labels, ends, strict=False):
+        letter = label[label.lastgroup or 0].upper()
+        if chr(ord(letter) - 1) in letters or chr(ord(letter) + 1) in letters:
+            end = min(following, label.end() + _MOST_CHARACTERS)
+            for by_text, key in zip((whole, begun), _keys(text[label.end() : end].split("\n", 1)[0]), strict=True):
+                by_text.setdefault(key, set()).add(letter)
+    return whole, begun
+
+
+def _named(stretch: str, options: tuple[_Letters, _Letters]) -> str | None:
+    """Return the letter of the one option whose text an announcement is followed by."""
+    if any(options):
+        for key, letters in product(filter(None, _keys(stretch[:_MOST_CHARACTERS])), options):
+            if key in letters:
+                return min(letters[key]) if len(letters[key]) == 1 else None
+    return None
+
+
+def _keys(written: str) -> tuple[str, str]:
+    """Return what an option's text is compared by: all of it, and what stands before it is explained."""
+    parts = written, _GOES_ON.split(written, maxsplit=1)[0]
+    whole, begun = (text_key(untext(undress(part)).strip(_AROUND).rstrip(_AROUND + ".!")) for part in parts)
+    return whole, begun
 
 
 def announced_letter(stretch: str, *, sure: bool) -> str | None:

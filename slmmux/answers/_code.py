@@ -8,7 +8,7 @@ from slmmux._types import Answer
 from slmmux.answers._fences import fenced
 from slmmux.answers._reasoning import strip_reasoning
 
-__all__ = ["code", "read_code"]
+__all__ = ["code", "program_keys", "read_code"]
 
 _PYTHON = {"", "py", "python", "python3", "py3", "ipython", "pycon"}
 _MOST_CHARACTERS = 50_000  # beyond it programs are compared as text: a tree costs a hundred times its source
@@ -65,7 +65,19 @@ def read_code(text: str) -> Answer | None:
         return None
     language, source = found
     tree = _tree(source) if language in _PYTHON else None
-    return Answer(source, "code", f"text:{_plain(source)}" if tree is None else f"python:{tree}")
+    return Answer(source, "code", _as_text(source) if tree is None else f"python:{tree}")
+
+
+def program_keys(program: str) -> set[str]:
+    r"""Return what a program without a fence could be compared by, as nobody said its language.
+
+    Example:
+        >>> read_code("```\nx = 1\n```").key in program_keys("x=1  # one")
+        True
+    """
+    source = _set(program)
+    tree = _tree(source)
+    return {_as_text(source)} | ({f"python:{tree}"} if tree else set())
 
 
 def _last(text: str) -> tuple[str, str] | None:
@@ -74,11 +86,15 @@ def _last(text: str) -> tuple[str, str] | None:
         return None
     info, content = blocks[-1]
     language = (info.split() or [""])[0].strip("{.}").lower()
-    return language, dedent(content).strip("\n").rstrip()
+    return language, _set(content)
 
 
-def _plain(source: str) -> str:
-    return "\n".join(line.rstrip() for line in re.split(r"\r\n?|\n", source) if line.strip())
+def _set(source: str) -> str:
+    return dedent(source).strip("\n").rstrip()
+
+
+def _as_text(source: str) -> str:
+    return "text:" + "\n".join(line.rstrip() for line in re.split(r"\r\n?|\n", source) if line.strip())
 
 
 def _tree(source: str) -> str | None:
@@ -107,14 +123,27 @@ def _tamed(string: re.Match[str]) -> str:
 
 
 def _deepest(source: str) -> int:
-    deepest = depth = 0
+    """Return how many brackets are open at once, at most; those in a string by themselves, in a comment none."""
+    deepest = depth = end = 0
+    for string in _STRING.finditer(source):
+        depth, peak = _opened(source[end : string.start()], depth)
+        deepest = max(deepest, peak)
+        if string["quote"] or string["sign"]:  # an f-string is parsed as well
+            deepest = max(deepest, depth + _opened(string[0], 0)[1])
+        end = string.end()
+    return max(deepest, _opened(source[end:], depth)[1])
+
+
+def _opened(source: str, depth: int) -> tuple[int, int]:
+    """Return how many brackets are open after a stretch, and at most in it; one that closes nothing hides none."""
+    peak = depth
     for sign in source:
         if sign in _OPENS:
             depth += 1
-            deepest = max(deepest, depth)
+            peak = max(peak, depth)
         elif sign in _CLOSES:
-            depth -= 1
-    return deepest
+            depth = max(depth - 1, 0)
+    return depth, peak
 
 
 def _written(tree: ast.AST) -> str | None:
