@@ -95,8 +95,8 @@ class Sampling:
             return replies
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
 
-    async def acall(self, draws: tuple[Draw, ...], race: Race[Reply]) -> list[Reply]:
-        """Make one request in this task."""
+    async def acall(self, draws: tuple[Draw, ...], race: Race[Reply] | None = None) -> list[Reply]:
+        """Make one request in this task; a race knows better than a cancelled task why it failed."""
         asked = self._asked[draws[0].model]
         try:
             runs = [await self.traces.aopen(draw, asked, self._messages) for draw in draws]
@@ -113,7 +113,7 @@ class Sampling:
                 return []
             fault = clean_error(error, asked.member.secrets)
             for draw in draws:
-                await self.traces.afail(draw, why(race, draw) or fault)
+                await self.traces.afail(draw, (why(race, draw) if race else None) or fault)
         else:
             for draw, reply, ended in zip(draws, replies, results, strict=False):
                 await self.traces.aend(draw, ended, reply.usage)

@@ -1,6 +1,7 @@
 """SLMMuxLLM: a LlamaIndex LLM whose members are LLMs."""
 
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
 
@@ -55,6 +56,9 @@ from slmmux._race import Plan, Wait
 from slmmux._record import record
 from slmmux._slots import Slots
 from slmmux.config import Config
+
+if TYPE_CHECKING:
+    from slmmux import Selection
 
 __all__ = ["SLMMuxLLM"]
 
@@ -236,6 +240,33 @@ class SLMMuxLLM(FunctionCallingLLM):
         from slmmux._assembly import arguments  # noqa: PLC0415
 
         return cls(**{**arguments(source, member), **options})
+
+    @classmethod
+    def from_selection(
+        cls,
+        selection: "Selection | str | PathLike[str]",
+        models: Mapping[str, Any],
+        *,
+        size: int | None = None,
+        **options: Any,
+    ) -> Self:
+        """Return the mux of the models that `select_complementary()` chose: their k, rank, extractor and instruction.
+
+        Args:
+            selection: A selection, or the path of a saved one.
+            models: LLMs by the labels they were profiled under; those of the whole pool will do.
+            size: Serve the best subset of this size; `None`: the best of all.
+            options: This class's own arguments, which come first.
+
+        Raises:
+            ArgumentError: A model that was chosen is not among `models`, or a size that was not looked at.
+
+        What is served otherwise than it was profiled is warned of.
+        """
+        # Imported here: the offline half brings numpy with it.
+        from slmmux._served_selection import selected_arguments  # noqa: PLC0415
+
+        return cls(**selected_arguments(selection, models, size, options))
 
     # --- what leaves: never a member, since its key would leave with it -------------------------------------------
 

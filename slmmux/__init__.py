@@ -10,6 +10,7 @@ from slmmux._errors import (
     ExtractorError,
     MemberError,
     NoAnswerError,
+    ProfilingError,
     RecordingError,
     SampleError,
     SampleTimeoutError,
@@ -21,7 +22,10 @@ from slmmux._types import Answer, Decision, Draw, Sample, Vote
 from slmmux._vote import choose, vote
 
 if TYPE_CHECKING:
-    from slmmux.recording import Recording, replay
+    from slmmux._replay import replay
+    from slmmux.profiling import aprofile, profile
+    from slmmux.recording import Recording, Row
+    from slmmux.selection import Selection, select_complementary
 
 __all__ = [
     "Answer",
@@ -33,27 +37,44 @@ __all__ = [
     "MemberError",
     "NoAnswerError",
     "Pool",
+    "ProfilingError",
     "Race",
     "Recording",
     "RecordingError",
+    "Row",
     "SLMMuxError",
     "Sample",
     "SampleError",
     "SampleTimeoutError",
+    "Selection",
     "Vote",
     "adrive",
     "answers",
+    "aprofile",
     "choose",
     "drive",
+    "profile",
     "replay",
+    "select_complementary",
     "vote",
 ]
 
 
-def __getattr__(name: str) -> object:
-    # The offline half brings pydantic with it; the decision alone does not need to wait for that.
-    if name in {"Recording", "replay"}:
-        from slmmux import recording  # noqa: PLC0415
+# The offline half brings pydantic and numpy with it; the decision alone does not need to wait for them.
+_OFFLINE = {
+    "Recording": "slmmux.recording",
+    "Row": "slmmux.recording",
+    "Selection": "slmmux.selection",
+    "aprofile": "slmmux.profiling",
+    "profile": "slmmux.profiling",
+    "replay": "slmmux._replay",
+    "select_complementary": "slmmux.selection",
+}
 
-        return getattr(recording, name)
+
+def __getattr__(name: str) -> object:
+    if name in _OFFLINE:
+        from importlib import import_module  # noqa: PLC0415
+
+        return getattr(import_module(_OFFLINE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

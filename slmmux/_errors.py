@@ -8,7 +8,8 @@
     │   └── RecordingError                a recording that cannot be read; names file and line
     ├── SampleError                       one call failed: member, index, cause
     ├── SampleTimeoutError (TimeoutError) one call took longer than `timeout`
-    └── NoAnswerError                     every call failed; carries every SampleError
+    ├── NoAnswerError                     every call failed; carries every SampleError
+    └── ProfilingError                    a member of a profile fails whatever it is asked
 
 `slmmux.local` adds its own branch (weights and servers), below SLMMuxError as well.
 """
@@ -21,6 +22,7 @@ __all__ = [
     "ExtractorError",
     "MemberError",
     "NoAnswerError",
+    "ProfilingError",
     "RecordingError",
     "SLMMuxError",
     "SampleError",
@@ -88,14 +90,36 @@ class NoAnswerError(SLMMuxError):
         super().__init__(self.errors, why)
 
     def __str__(self) -> str:
-        """Each cause once, with the members it struck: ten equal refusals are one line."""
-        struck: dict[str, list[str]] = {}
-        for error in self.errors:
-            models = struck.setdefault(quote(error.cause), [])
-            if error.model not in models:
-                models.append(error.model)
-        causes = "".join(f"\n  {', '.join(models)}: {cause}" for cause, models in struck.items())
-        return f"no member replied: {self.why} ({len(self.errors)} failed){causes}"
+        return f"no member replied: {self.why} ({len(self.errors)} failed){_causes(self.errors)}"
+
+
+class ProfilingError(SLMMuxError):
+    """A member failed in each of its first requests: it would in all of them, so nothing was recorded of it.
+
+    Attributes:
+        errors: One `SampleError` for each sample that failed.
+    """
+
+    def __init__(self, errors: Iterable[SampleError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(self.errors)
+
+    def __str__(self) -> str:
+        models = ", ".join(dict.fromkeys(error.model for error in self.errors))
+        return (
+            f"{models} failed in every one of the first requests, so the rest was not made and none of it recorded; "
+            f"mend it and run the same again:{_causes(self.errors)}"
+        )
+
+
+def _causes(errors: Iterable[SampleError]) -> str:
+    """Return each cause once, with the members it struck: ten equal refusals are one line."""
+    struck: dict[str, list[str]] = {}
+    for error in errors:
+        models = struck.setdefault(quote(error.cause), [])
+        if error.model not in models:
+            models.append(error.model)
+    return "".join(f"\n  {', '.join(models)}: {cause}" for cause, models in struck.items())
 
 
 def quote(error: BaseException) -> str:

@@ -4,6 +4,7 @@ Heavy parts are imported where they are used: `slmmux models` does not wait for 
 """
 
 import contextlib
+import functools
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -15,7 +16,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from slmmux._errors import ConfigError, SLMMuxError
+from slmmux import _commands
+from slmmux._errors import ArgumentError, ConfigError, SLMMuxError
 from slmmux._race import Plan
 from slmmux._terminal import shown, whole
 
@@ -41,6 +43,19 @@ def _refuse(error: SLMMuxError) -> NoReturn:
     for line in str(error).splitlines():
         _stderr.print(shown(line), soft_wrap=True)
     raise typer.Exit(1)
+
+
+def _refusing(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command whose errors of ours are a sentence and an exit code."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except SLMMuxError as error:
+            _refuse(error)
+
+    return run
 
 
 def _version(asked: bool) -> None:
@@ -71,12 +86,57 @@ def ask(
     """Ask every member k times; the one that agrees most with itself answers."""
     try:
         settings = _settings(config, samples, plan, system)
-        if framework not in _FRAMEWORKS:
-            known = ", ".join(map(repr, _FRAMEWORKS))
-            raise ConfigError(f"framework {framework!r} does not exist; choose one of {known}")
+        _known_framework(framework)
         _ask(question, settings, framework, as_json=as_json)
     except SLMMuxError as error:
         _refuse(error)
+
+
+@app.command()
+def profile(
+    questions: Annotated[Path, typer.Argument(help='A .jsonl: {"question_id", "question", "gold"} a line.')],
+    out: Annotated[Path, typer.Option(help="The recording, a .jsonl; what it holds is not asked again.")],
+    config: Annotated[Path | None, typer.Option(help="A mux.toml; without it two small local models.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="k, the samples of each member.")] = None,
+    system: Annotated[str | None, typer.Option(help='The instruction put in front; "" for none.')] = None,
+    framework: Annotated[str, typer.Option(help='"langchain" or "llamaindex".')] = "langchain",
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests at once a member.")] = None,
+    retries: Annotated[int, typer.Option(min=0, help="How often a request is made again.")] = 5,
+    trial: Annotated[bool, typer.Option("--trial", help="Make the first few requests and stop.")] = False,
+) -> None:
+    """Sample every member k times on every question, and keep every sample in a file.
+
+    Killed or interrupted, it goes on where it was when it is run again.
+
+    Example: slmmux profile questions.jsonl --config mux.toml --samples 5 --out samples.jsonl
+    """
+    try:
+        settings = _settings(config, samples, None, system)
+        _known_framework(framework)
+        _begin(settings)
+        try:
+            mux, put_to = _PROFILES[framework](settings)
+        except ImportError as error:
+            raise ConfigError(f'this needs the extra: pip install "slmmux[{framework},local]" ({error})') from error
+        put_to(
+            mux,
+            questions,
+            recording=out,
+            concurrency=concurrency or {label: settings.concurrency_of(label) for label in settings.models},
+            retries=retries,
+            trial_only=trial,
+        )
+    except KeyboardInterrupt:
+        _stderr.print(f"interrupted; what came is in {out}, run the same again to go on", style="dim")
+        raise typer.Exit(130) from None
+    except SLMMuxError as error:
+        _refuse(error)
+    except OSError as error:
+        _refuse(ArgumentError(str(error)))
+
+
+for _command in (_commands.select, _commands.scale, _commands.report, _commands.reread, _commands.convert):
+    app.command()(_refusing(_command))
 
 
 def _settings(path: Path | None, samples: int | None, plan: str | None, system: str | None) -> "Config":
@@ -97,13 +157,26 @@ def _settings(path: Path | None, samples: int | None, plan: str | None, system: 
     return Config.model_validate(changed)
 
 
-def _ask(question: str, settings: "Config", framework: str, *, as_json: bool) -> None:
+def _known_framework(framework: str) -> None:
+    if framework not in _FRAMEWORKS:
+        known = ", ".join(map(repr, _FRAMEWORKS))
+        raise ConfigError(f"framework {framework!r} does not exist; choose one of {known}")
+
+
+def _begin(settings: "Config") -> None:
+    """Fetch the local models, and let their servers load while the framework is imported.
+
+    Together they are most of the time to a first answer.
+    """
     local = {m.local: settings.samples_of(label) for label, m in settings.models.items() if m.local is not None}
     for spec in local:
         _fetch(spec)
-    # The servers load while the framework is imported: together they are most of the time to a first answer.
     for spec, k in local.items():
         Thread(target=_warm, args=(spec, k), daemon=True).start()
+
+
+def _ask(question: str, settings: "Config", framework: str, *, as_json: bool) -> None:
+    _begin(settings)
     try:
         samples, put = _FRAMEWORKS[framework](settings)
     except ImportError as error:
@@ -144,6 +217,21 @@ def _llamaindex(settings: "Config") -> tuple[Mapping[str, int], Put]:
 
 
 _FRAMEWORKS = {"langchain": _langchain, "llamaindex": _llamaindex}
+
+
+def _langchain_profile(settings: "Config") -> tuple[Any, Callable[..., Any]]:
+    import langchain_slmmux  # noqa: PLC0415
+
+    return langchain_slmmux.SLMMuxChatModel.from_config(settings), langchain_slmmux.profile
+
+
+def _llamaindex_profile(settings: "Config") -> tuple[Any, Callable[..., Any]]:
+    import llamaindex_slmmux  # noqa: PLC0415
+
+    return llamaindex_slmmux.SLMMuxLLM.from_config(settings), llamaindex_slmmux.profile
+
+
+_PROFILES = {"langchain": _langchain_profile, "llamaindex": _llamaindex_profile}
 
 
 def _watched(question: str, settings: "Config", samples: Mapping[str, int], put: Put) -> None:

@@ -120,6 +120,10 @@ class Config(BaseModel):
         own = self.models[label].temperature
         return self.temperature if own is None else own
 
+    def concurrency_of(self, label: str) -> int:
+        """Return a member's requests at once while it is profiled: one where it runs here, else four."""
+        return self.models[label].concurrency or (4 if self.models[label].local is None else 1)
+
     def accuracies(self) -> dict[str, float] | None:
         """Return the validation accuracies, where every member has one."""
         found = {label: m.accuracy for label, m in self.models.items() if m.accuracy is not None}

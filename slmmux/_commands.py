@@ -1,0 +1,254 @@
+"""The commands of the offline half: a recording in, a table, a file or JSON out. None of them calls a model."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from slmmux._errors import ArgumentError
+from slmmux._terminal import shown
+
+if TYPE_CHECKING:
+    from slmmux.recording import Recording
+    from slmmux.selection import Selection
+
+__all__ = ["convert", "report", "reread", "scale", "select"]
+
+Recordings = Annotated[list[Path], typer.Argument(help="A recording, .jsonl or .jsonl.gz; several are read as one.")]
+Samples = Annotated[int | None, typer.Option(min=1, help="k, the first samples of each model; without it all.")]
+Models = Annotated[str | None, typer.Option(help="Labels, separated by commas; without it all.")]
+Out = Annotated[Path | None, typer.Option(help="Where to write it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Drop = Annotated[bool, typer.Option("--drop", help="Leave out questions that were not recorded in full.")]
+
+
+@contextmanager
+def _files() -> Iterator[None]:
+    """Say of a file that cannot be opened what the system says of it."""
+    try:
+        yield
+    except OSError as error:
+        raise ArgumentError(f"{error.filename}: {error.strerror}") from error
+
+
+def _load(paths: Sequence[Path]) -> "Recording":
+    from slmmux.recording import Recording  # noqa: PLC0415
+
+    with _files():
+        return Recording.load(*paths)
+
+
+def select(
+    recording: Recordings,
+    sizes: Annotated[str | None, typer.Option(help="Models a subset, such as 1,2,3; without it up to three.")] = None,
+    penalty: Annotated[float, typer.Option(help="What a contradiction costs.")] = 1.0,
+    correct: Annotated[str, typer.Option(help='"unanimous", "plurality" or "at_least:2".')] = "unanimous",
+    samples: Samples = None,
+    models: Models = None,
+    out: Out = None,
+    seed: Annotated[int, typer.Option(help="Of what is held out.")] = 0,
+    top: Annotated[int, typer.Option(min=1, help="Subsets of each size to show.")] = 3,
+    drop: Drop = False,
+    as_json: Json = False,
+) -> None:
+    """Find the models that complete each other, and say whether to mux at all.
+
+    Example: slmmux select samples.jsonl --sizes 1,2,3 --out selection.json
+    """
+    from slmmux.selection import select_complementary  # noqa: PLC0415
+
+    options: dict[str, Any] = {} if sizes is None else {"sizes": _whole_numbers("sizes", sizes)}
+    selection = select_complementary(
+        _load(recording),
+        penalty=penalty,
+        correct=correct,
+        samples=samples,
+        models=_labels(models),
+        seed=seed,
+        missing="drop" if drop else "error",
+        **options,
+    )
+    if out is not None:
+        with _files():
+            selection.save(out)
+    if as_json:
+        _json(dataclasses.asdict(selection))
+        return
+    console = Console()
+    console.print(_selected(selection, top))
+    console.print()
+    console.print(_held_out(selection))
+    console.print()
+    console.print(shown(f"{selection.questions} questions; {selection.correct}, penalty {selection.penalty:g}", "dim"))
+    if late := [str(size) for size, proved in selection.proved.items() if not proved]:
+        console.print(shown(f"not proved best, the time ran out: size {', '.join(late)}", "yellow"))
+    console.print(shown(selection.verdict, "bold"))
+
+
+def _selected(selection: "Selection", top: int) -> Table:
+    shares = ("objective", "union", "contradiction", "floor", "accuracy", "ceiling")
+    table = _table("in-sample, on the questions they were chosen on, %", *shares[:2], "contra", *shares[3:], "samples")
+    table.add_column("models, the best first")
+    for size in selection.by_size:
+        for subset in [s for s in selection.ranking if len(s.models) == size][:top]:
+            samples = f"{subset.samples['cascade']:.1f}-{subset.samples['parallel']:g}"
+            figures = (_percent(getattr(subset, share)) for share in shares)
+            table.add_row(*figures, samples, shown(" + ".join(subset.models)))
+    return table
+
+
+def _held_out(selection: "Selection") -> Table:
+    table = _table("held out, on questions not chosen on, %", "models", "mux", "best single", "gain", "95 % interval")
+    for size, subset in selection.by_size.items():
+        if (seen := subset.held_out) is None:
+            table.add_row(str(size), "too few questions, or too many subsets")
+        else:
+            interval = f"{100 * seen.low:+.1f} to {100 * seen.high:+.1f}"
+            gain = f"{100 * seen.gain:+.1f}"
+            table.add_row(str(size), _percent(seen.accuracy), _percent(seen.single), gain, interval)
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def scale(
+    recording: Recordings,
+    models: Models = None,
+    samples: Annotated[str | None, typer.Option(help="k, such as 2,3,5; without it 2 to 9.")] = None,
+    drop: Drop = False,
+    as_json: Json = False,
+) -> None:
+    """Show what more samples and more models bring, in expectation, and what the mux has to beat.
+
+    Example: slmmux scale samples.jsonl --models qwen,phi --samples 2,3,5
+    """
+    from slmmux.baselines import baselines  # noqa: PLC0415
+    from slmmux.scaling import scaling  # noqa: PLC0415
+
+    recorded = _load(recording)
+    missing: Any = "drop" if drop else "error"
+    rows = baselines(recorded, _labels(models), missing=missing)
+    # The rank that the baselines found: the best first, in-sample.
+    rank = max((row.models for row in rows), key=len)
+    ks = None if samples is None else _whole_numbers("samples", samples)
+    points = scaling(recorded, rank, ks, sizes=range(1, len(rank) + 1), missing=missing)
+    if as_json:
+        plain = [{k: v for k, v in dataclasses.asdict(row).items() if k != "right"} for row in rows]
+        _json({"baselines": plain, "scaling": [dataclasses.asdict(point) for point in points]})
+        return
+    console = Console()
+    table = _table("on all samples recorded, %", "right", "samples")
+    table.add_column("who answers")
+    for row in rows:
+        who = row.models[0] if len(row.models) == 1 else f"{len(row.models)} models"
+        note = " (in-sample)" if row.in_sample else ""
+        table.add_row(_percent(row.accuracy), f"{row.samples:.1f}", shown(f"{row.name}, {who}{note}"))
+    console.print(table)
+    console.print()
+    console.print(_scaled(points))
+
+
+def _scaled(points: Sequence[Any]) -> Table:
+    ks = sorted({point.samples for point in points})
+    table = _table("the mux with k samples a model, % expected (deviation of a run)", *(f"k={k}" for k in ks))
+    table.add_column("models, the best first (in-sample)")
+    for models in dict.fromkeys(point.models for point in points):
+        own = {point.samples: point for point in points if point.models == models}
+        cells = [f"{100 * own[k].accuracy:.1f} ({100 * own[k].deviation:.1f})" if k in own else "" for k in ks]
+        table.add_row(*cells, shown(f"... + {models[-1]}" if len(models) > 1 else models[0]))
+    return table
+
+
+def report(
+    recording: Recordings,
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
+    samples: Samples = None,
+    drop: Drop = False,
+) -> None:
+    """Write one self-contained page about a recording: who is right, who completes whom, and what to do.
+
+    Example: slmmux report samples.jsonl --out report.html
+    """
+    from slmmux.report import report as write  # noqa: PLC0415
+
+    recorded = _load(recording)
+    with _files():
+        write(recorded, out, samples=samples, missing="drop" if drop else "error")
+    Console().print(shown(f"written: {out}"))
+
+
+def reread(
+    recording: Recordings,
+    out: Annotated[Path, typer.Option(help="The new recording, .jsonl or .jsonl.gz.")],
+    extract: Annotated[
+        str, typer.Option(help='"auto", "boxed", "number", "choice", "json", "code" or "text".')
+    ] = "auto",
+    agreement: Annotated[str, typer.Option(help='"canonical" or "math".')] = "canonical",
+) -> None:
+    """Read the answers of a recording anew, with another extractor and without a call.
+
+    Example: slmmux reread samples.jsonl --extract number --out numbers.jsonl
+    """
+    from slmmux import rereading  # noqa: PLC0415
+    from slmmux._agreement import agreement_of  # noqa: PLC0415
+
+    compare = agreement_of(agreement).compare
+    recorded = _load(recording)
+    anew = rereading.reread(recorded, extract, compare=None if compare is None else (agreement, compare))
+    with _files():
+        anew.save(out)
+    changed = sum(old.answer != new.answer for old, new in zip(recorded.rows, anew.rows, strict=True))
+    Console().print(shown(f"written: {out}, {len(anew.rows):,} samples, {changed:,} with another answer"))
+
+
+def convert(
+    logs: Annotated[list[Path], typer.Argument(help="Logs of another tool: files or folders.")],
+    out: Annotated[Path, typer.Option(help="The recording to write, .jsonl or .jsonl.gz.")],
+    source: Annotated[str, typer.Option("--from", help='"lm-eval" or "inspect".')],
+    extract: Annotated[str, typer.Option(help='How answers are read; "": as the other tool did.')] = "auto",
+) -> None:
+    """Make a recording of logs of lm-evaluation-harness or Inspect.
+
+    Example: slmmux convert results/my-model --from lm-eval --out samples.jsonl
+    """
+    from slmmux.readers import read_inspect, read_lm_eval  # noqa: PLC0415
+
+    readers = {"lm-eval": read_lm_eval, "inspect": read_inspect}
+    if source not in readers:
+        raise ArgumentError(f"--from {source!r} is not known; choose one of {', '.join(map(repr, readers))}")
+    with _files():
+        recording = readers[source](*logs, extract=extract or None)
+        recording.save(out)
+    told = f"written: {out}, {len(recording.rows):,} samples of {', '.join(recording.models)}"
+    Console().print(shown(told))
+
+
+def _labels(models: str | None) -> list[str] | None:
+    return None if models is None else [label.strip() for label in models.split(",")]
+
+
+def _whole_numbers(name: str, text: str) -> list[int]:
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise ArgumentError(f"{name} {text!r} are no whole numbers; write them as 1,2,3") from None
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")

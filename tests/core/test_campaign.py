@@ -1,0 +1,329 @@
+"""What is asked next while a pool is put to many questions: on a clock of our own, under every kind of weather."""
+
+import heapq
+from collections import Counter
+from itertools import pairwise
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import event, example, given
+from hypothesis import strategies as st
+
+from slmmux import Draw
+from slmmux._campaign import Bounds, Campaign, Request
+from slmmux._passing import asked_to_wait, passes
+
+
+class Fault(Exception):
+    """A fault as an HTTP client raises it."""
+
+    def __init__(self, status, retry_after=None):
+        super().__init__(f"HTTP {status}")
+        self.status_code = status
+        headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+        self.response = SimpleNamespace(headers=headers)
+
+
+# What a request comes to, and how long it takes. Whole seconds: then the clock here and the one there never differ.
+outcomes = st.tuples(
+    st.sampled_from(["all", "all", "all", "fewer", "passing", "asked to wait", "lasting"]), st.integers(0, 9)
+)
+bounds = st.builds(
+    Bounds,
+    concurrency=st.integers(1, 3),
+    interval=st.sampled_from([0, 0, 1, 4]),
+    retries=st.integers(0, 3),
+    timeout=st.sampled_from([None, None, 3]),
+)
+pools = st.dictionaries(st.sampled_from("abc"), st.tuples(st.integers(1, 4), bounds, st.booleans()), min_size=1)
+
+
+class Simulation:
+    """A driver on a clock of its own that checks, at every turn, what a campaign promises."""
+
+    def __init__(self, pool, questions, most, trial, weather, done=frozenset()):  # noqa: PLR0917 - as they are drawn
+        self.samples = {model: k for model, (k, _, _) in pool.items()}
+        self.bounds = {model: b for model, (_, b, _) in pool.items()}
+        self.several = {model: n for model, (_, _, n) in pool.items()}
+        self.most, self.trial, self.weather = most, trial, weather
+        self.campaign = Campaign(self.samples, questions, done, self.group, self.bounds, most=most, trial=trial)
+        self.wanted = {
+            (q, Draw(m, i)) for m, k in self.samples.items() for q in range(questions) for i in range(k)
+        } - done
+        self.now = 0
+        self.running = {}  # request: when it began
+        self.events = []  # heap: (when, number, request, what it comes to)
+        self.number = 0
+        self.came = []
+        self.lost = []
+        self.starts = {model: [] for model in pool}
+        self.made_first = Counter()  # requests begun for the first time in the trial
+        self.not_before = dict.fromkeys(pool, 0)
+        self.made = Counter()  # how often a request for these draws was begun
+
+    def group(self, draws):
+        return [tuple(draws)] if self.several[draws[0].model] else [(draw,) for draw in draws]
+
+    def run(self):
+        for _ in range(5000):
+            if self.campaign.finished:
+                assert not self.running
+                if not self.trial:
+                    return self
+                self.trial = 0
+                self.campaign.go_on()
+                continue
+            self.begin()
+            self.check()
+            self.turn()
+        raise AssertionError("the campaign does not end")
+
+    def begin(self):
+        for request in self.campaign.start(self.now):
+            model = request.model
+            assert request not in self.running
+            assert self.now >= self.not_before[model], "a pause or a rate was not kept"
+            if self.trial and request.attempt == 0:
+                self.made_first[model] += 1
+                assert self.made_first[model] <= self.trial
+            assert request.attempt <= self.bounds[model].retries
+            self.not_before[model] = max(self.not_before[model], self.now + self.bounds[model].interval)
+            self.running[request] = self.now
+            self.starts[model].append(self.now)
+            self.number += 1
+            what, takes = self.weather[self.number % len(self.weather)]
+            heapq.heappush(self.events, (self.now + takes, self.number, request, what))
+
+    def check(self):
+        """Look at the bounds, and that nobody who may be asked is left waiting."""
+        at_once = Counter(request.model for request in self.running)
+        assert at_once.total() <= self.most
+        planned = self.campaign.planned
+        for model, b in self.bounds.items():
+            room = 1 if self.trial else b.concurrency
+            assert at_once[model] <= room
+            waiting = planned[model][1] - sum(len(r.draws) for r in self.running if r.model == model)
+            if not self.trial and waiting and at_once[model] < room and at_once.total() < self.most:
+                assert self.now < self.not_before[model], f"{model} may be asked and is not"
+        settled = len(self.came) + len(self.lost)
+        assert settled + sum(samples for _, samples in planned.values()) == len(self.wanted)
+
+    def turn(self):
+        """Let the time pass until something happens, and tell of it."""
+        wait = self.campaign.wait(self.now)
+        ends = [self.events[0][0]] if self.events else []
+        if wait is not None:
+            assert wait >= 0
+            ends.append(self.now + wait)
+        assert ends, "nothing runs and nothing is waited for"
+        before, self.now = self.now, min(ends)
+        late = self.campaign.overdue(self.now)
+        limits = {request: self.bounds[request.model].timeout for request in self.running}
+        assert set(late) == {r for r, limit in limits.items() if limit and self.now - self.running[r] >= limit}
+        assert all(self.now - self.running[r] == limits[r] for r in late), "woke up too late"
+        for request in late:
+            self.events = [event for event in self.events if event[2] != request]
+            heapq.heapify(self.events)
+            self.fail(request, TimeoutError("late"))
+        if self.events and self.events[0][0] <= self.now:
+            _, _, request, what = heapq.heappop(self.events)
+            self.tell(request, what)
+        elif not late:
+            assert self.now > before or self.campaign.start(self.now) == [], "woke up for nothing"
+
+    def tell(self, request, what):
+        if what in {"all", "fewer"}:
+            brought = len(request.draws) - (what == "fewer" and len(request.draws) > 1)
+            self.several[request.model] &= brought == len(request.draws)
+            del self.running[request]
+            self.campaign.came(request, brought)
+            self.came += [(request.question, draw) for draw in request.draws[:brought]]
+        else:
+            fault = {"passing": Fault(503), "asked to wait": Fault(429, 7), "lasting": Fault(401)}[what]
+            self.fail(request, fault)
+
+    def fail(self, request, error):
+        del self.running[request]
+        again = self.campaign.failed(request, error, self.now)
+        assert again == (passes(error) and request.attempt < self.bounds[request.model].retries)
+        if again:
+            asked = asked_to_wait(error)
+            pause = 2**request.attempt if asked is None else asked
+            self.not_before[request.model] = max(self.not_before[request.model], self.now + pause)
+        else:
+            self.lost += [(request.question, draw) for draw in request.draws]
+
+
+@given(pools, st.integers(0, 4), st.integers(1, 5), st.sampled_from([0, 0, 1, 3]), st.lists(outcomes, min_size=1))
+@example({"a": (4, Bounds(3), True)}, 3, 5, 0, [("fewer", 1)])
+@example({"a": (2, Bounds(1, timeout=3, retries=2), False), "b": (1, Bounds(2), False)}, 2, 2, 1, [("all", 9)])
+def test_every_sample_comes_once_and_every_bound_is_kept(pool, questions, most, trial, weather):
+    """However requests end, each sample comes or is lost exactly once; no bound, rate, pause or time-out is passed.
+
+    And nobody who may be asked waits: a member's pause, rate or trouble delays no other.
+    """
+    simulation = Simulation(pool, questions, most, trial, weather).run()
+    settled = simulation.came + simulation.lost
+    assert len(settled) == len(set(settled))
+    assert set(settled) == simulation.wanted
+    for model, b in simulation.bounds.items():
+        starts = simulation.starts[model]
+        assert all(later - earlier >= b.interval for earlier, later in pairwise(starts))
+    event("lost some" if simulation.lost else "all came")
+
+
+@given(st.sets(st.tuples(st.integers(0, 2), st.builds(Draw, st.sampled_from("ab"), st.integers(0, 3)))), st.booleans())
+def test_what_is_there_is_not_asked_again(done, several):
+    """A campaign that goes on asks for what is missing and for nothing else."""
+    pool = {model: (3, Bounds(2), several) for model in "ab"}
+    simulation = Simulation(pool, 3, 4, 0, [("all", 1)], frozenset(done)).run()
+    assert set(simulation.came) == simulation.wanted
+    assert not set(simulation.came) & done
+
+
+def of(samples, questions=9, **options):
+    options = {"most": 64, "bounds": {model: Bounds(2) for model in samples}, **options}
+    bounds = options.pop("bounds")
+    group = options.pop("group", lambda draws: [(draw,) for draw in draws])
+    return Campaign(samples, questions, set(), group, bounds, **options)
+
+
+def test_members_take_turns_for_the_places_there_are():
+    """Where the pool's bound is the narrow one, no member takes all the places."""
+    campaign = of({"a": 9, "b": 9, "c": 9}, most=4, bounds={m: Bounds(9) for m in "abc"})
+    assert Counter(request.model for request in campaign.start(0)) == {"a": 2, "b": 1, "c": 1}
+    assert campaign.wait(0) is None  # full: only what comes back can change that
+
+
+def test_a_rate_is_an_interval_between_starts():
+    """With one request in three seconds the second starts three seconds after the first, though there is room."""
+    campaign = of({"a": 2}, bounds={"a": Bounds(8, interval=3)})
+    assert [len(campaign.start(now)) for now in (0, 1, 2.9, 3, 4)] == [1, 0, 0, 1, 0]
+    assert campaign.wait(4) == 2
+
+
+def test_pauses_double_up_to_a_minute():
+    """A fault that passes is waited out 1, 2, 4 ... seconds, 60 at most, and the whole member waits."""
+    campaign = of({"a": 1}, bounds={"a": Bounds(1, retries=9)})
+    now, pauses = 0, []
+    for _ in range(9):
+        (request,) = campaign.start(now)
+        assert campaign.failed(request, TimeoutError(), now)
+        pauses.append(campaign.wait(now))
+        assert campaign.start(now + pauses[-1] - 0.1) == []
+        now += pauses[-1]
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    (request,) = campaign.start(now)
+    assert not campaign.failed(request, TimeoutError(), now)
+
+
+def test_a_server_that_says_when_is_asked_then():
+    """Retry-After comes before our own pause, a shorter one too; a pause is never cut short by another."""
+    campaign = of({"a": 2}, bounds={"a": Bounds(2)})
+    first, second = campaign.start(0)
+    campaign.failed(first, Fault(429, 30), 0)
+    assert campaign.wait(0) == 30
+    campaign.failed(second, Fault(503, 0.5), 1)
+    assert campaign.wait(1) == 29
+    campaign = of({"a": 1})
+    campaign.failed(campaign.start(0)[0], Fault(429, 0.25), 0)
+    assert campaign.wait(0) == 0.25
+
+
+def test_one_members_pause_is_its_own():
+    """While one member waits another is asked."""
+    campaign = of({"a": 9, "b": 9}, bounds={m: Bounds(1) for m in "ab"})
+    a, b = campaign.start(0)
+    campaign.failed(a, Fault(429, 100), 0)
+    campaign.came(b, 1)
+    assert [request.model for request in campaign.start(1)] == ["b"]
+
+
+def test_a_request_that_was_shared_is_made_again_as_it_was():
+    """A request for several that failed is made again for the same; where the member no longer takes several, singly."""
+    several = [True]
+    group = lambda draws: [tuple(draws)] if several[0] else [(draw,) for draw in draws]  # noqa: E731
+    campaign = of({"a": 3}, 1, group=group, bounds={"a": Bounds(3)})
+    (request,) = campaign.start(0)
+    campaign.failed(request, TimeoutError(), 0)
+    assert campaign.start(1) == [Request(0, request.draws, 1)]
+    campaign.failed(Request(0, request.draws, 1), TimeoutError(), 1)
+    several[0] = False
+    assert campaign.start(9) == [Request(0, (draw,), 2) for draw in request.draws]
+
+
+def test_the_trial_is_the_first_requests_one_at_a_time():
+    """Until it is told to go on a campaign makes so many requests of each member, and then says that it is done."""
+    campaign = of({"a": 1, "b": 1}, trial=2)
+    for _ in range(2):
+        begun = campaign.start(0)
+        assert [request.model for request in begun] == ["a", "b"]
+        assert not campaign.finished
+        for request in begun:
+            campaign.came(request, 1)
+    assert campaign.finished
+    assert campaign.start(0) == []
+    assert campaign.planned == {"a": (7, 7), "b": (7, 7)}
+    campaign.go_on()
+    assert not campaign.finished
+    assert len(campaign.start(0)) == 4
+
+
+def test_what_is_made_again_belongs_to_the_trial():
+    """A request of the trial that failed for now is made again within it, until it is settled: or no trial would tell."""
+    campaign = of({"a": 1}, trial=1, bounds={"a": Bounds(1, retries=2)})
+    now = 0
+    for attempt in range(3):
+        assert not campaign.finished
+        (request,) = campaign.start(now)
+        assert request.attempt == attempt
+        assert campaign.failed(request, TimeoutError(), now) == (attempt < 2)
+        now += 10
+    assert campaign.finished
+
+
+@pytest.mark.parametrize(
+    ("error", "passing"),
+    [
+        *[(Fault(status), True) for status in (408, 409, 425, 429, 500, 502, 503, 504, 529)],
+        *[(Fault(status), False) for status in (400, 401, 403, 404, 413, 422)],
+        (TimeoutError(), True),
+        (ConnectionResetError(), True),
+        (type("APIConnectionError", (Exception,), {})(), True),
+        (type("Mine", (type("TransportError", (Exception,), {}),), {})(), True),
+        (type("RateLimitError", (RuntimeError,), {})("cleaned of a key"), True),
+        (type("ConnectionError", (OSError,), {})("of requests"), True),
+        (ValueError("no such model"), False),
+        (KeyboardInterrupt(), False),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_which_faults_pass(error, passing):
+    """Time-outs, broken connections and servers in trouble pass; wrong keys, bad requests and bugs do not."""
+    assert passes(error) is passing
+
+
+def test_a_response_may_know_the_status():
+    """The status is found on the error or on its response; one that is no number is none."""
+    error = Exception("refused")
+    error.response = SimpleNamespace(status_code=503)
+    assert passes(error)
+    error.status_code = "503"
+    assert passes(error)
+    error.response = None
+    assert not passes(error)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("7", 7), ("0.5", 0.5), ("0", 0), ("9999", 120), ("inf", 120), ("-3", None), ("nan", None), ("Wed, 21 Oct", None)],
+)
+def test_what_a_server_asks_for(said, seconds):
+    """Retry-After in seconds is kept, two minutes at most; what is no such number is not."""
+    assert asked_to_wait(Fault(429, said)) == seconds
+
+
+def test_who_asks_for_nothing():
+    """Without the header, or without a response at all, the pause is ours."""
+    assert asked_to_wait(Fault(429)) is None
+    assert asked_to_wait(TimeoutError()) is None

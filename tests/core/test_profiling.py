@@ -1,0 +1,861 @@
+"""A pool put to many questions: every sample kept, whatever members, extractors and people do meanwhile."""
+
+import asyncio
+import io
+import json
+import math
+import threading
+from collections import Counter
+from concurrent import futures
+from itertools import pairwise
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from slmmux import Answer, ArgumentError, Draw, ProfilingError, Recording, RecordingError, answers
+from slmmux import _campaign as campaign_module
+from slmmux import profiling as profiling_module
+from slmmux._bars import Bars, watching
+from slmmux._generation import extractor_name, generation_settings
+from slmmux._pressing import split
+from slmmux._run import Effort, Run
+from slmmux.profiling import Came, Question, aprofile, profile, read_questions
+
+QUESTIONS = [{"question_id": f"q{i}", "question": f"{i} + {i}?", "gold": str(2 * i)} for i in range(5)]
+
+
+def run_aprofile(*args, **options):
+    return asyncio.run(aprofile(*args, **options))
+
+
+BOTH = pytest.mark.parametrize("asked", [profile, run_aprofile], ids=["threads", "tasks"])
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "samples.jsonl"
+
+
+def double(question):
+    return f"The answer is {2 * int(question.split()[0])}."
+
+
+class Again(Exception):
+    """A fault that passes at once, so that no test waits."""
+
+    status_code = 503
+    response = SimpleNamespace(headers={"retry-after": "0"})
+
+
+class Members:
+    """Members by script: (question, draws) -> texts, or raises; on threads and on tasks alike."""
+
+    def __init__(self, reply, samples, *, several=False, compare=None, settings=None, extract="auto"):
+        self.reply = reply
+        self.samples = samples
+        self.several = several
+        self.compare = compare
+        self.settings = {"extract": "auto", "models": {label: {} for label in samples}, **(settings or {})}
+        self.read = answers.reader(extract)
+        self.asked = []
+
+    def group(self, draws):
+        return [tuple(draws)] if self.several else [(draw,) for draw in draws]
+
+    def call(self, question, draws):
+        self.asked.append((question, draws))
+        return [self.came(text) for text in self.reply(question, draws)]
+
+    async def acall(self, question, draws):
+        self.asked.append((question, draws))
+        texts = self.reply(question, draws)
+        return [self.came(text) for text in (await texts if asyncio.iscoroutine(texts) else texts)]
+
+    def came(self, text):
+        return Came(text, lambda: self.read(text), 10, 2)
+
+
+class Seen:
+    """Who looks on, and what it saw."""
+
+    def __init__(self):
+        self.heard = []
+
+    def begins(self, efforts):
+        self.heard.append(("begins", list(efforts)))
+
+    def estimated(self, efforts):
+        self.heard.append(("estimated", list(efforts)))
+
+    def came(self, model, samples, failed, tokens):
+        self.heard.append(("came", model, samples, failed, tokens))
+
+    def waits(self, model, error):
+        self.heard.append(("waits", model, str(error)))
+
+
+def kept(recording):
+    """Return what of a recording does not depend on when it was made."""
+    return sorted(
+        (r.question_id, r.question, r.gold, r.model, r.sample_index, r.answer, r.kind, r.key, r.text, r.error or "")
+        for r in recording.rows
+    )
+
+
+# --- what is kept -----------------------------------------------------------------------------------------------------
+
+
+@BOTH
+def test_every_sample_is_a_row(asked, path):
+    """Question, gold, reading, text, tokens and time are kept; the result is the file."""
+    members = Members(lambda q, _: [double(q)], {"a": 2, "b": 3}, settings={"models": {"a": {"temperature": 0.5}}})
+    questions = [{**question, "dataset": "sums"} for question in QUESTIONS]
+    recording = asked(members, questions, recording=path)
+    assert recording == Recording.load(path)
+    assert Counter(row.model for row in recording.rows) == {"a": 10, "b": 15}
+    row = recording.by_question["q3"]["a"][1]
+    assert (row.question, row.gold, row.dataset, row.text) == ("3 + 3?", "6", "sums", "The answer is 6.")
+    assert (row.answer, row.kind, row.key, row.error, row.alike) == ("6", "number", "6", None, None)
+    assert (row.input_tokens, row.output_tokens, row.temperature) == (10, 2, 0.5)
+    assert row.latency_s >= 0
+    assert recording.by_question["q3"]["b"][2].temperature is None
+
+
+@settings(max_examples=40)
+@given(st.dictionaries(st.sampled_from("abc"), st.integers(1, 3), min_size=1), st.lists(st.booleans(), min_size=1))
+def test_threads_and_tasks_keep_the_same(tmp_path_factory, samples, falls):
+    """Sync and async give one file, but for order and time."""
+
+    def reply(question, draws):
+        number = int(question.split()[0])
+        if number and falls[(number + draws[0].index) % len(falls)]:
+            raise ValueError(f"no luck with {question}")
+        return [double(question) for _ in draws]
+
+    folder = tmp_path_factory.mktemp("both")
+    one, other = (
+        asked(Members(reply, samples), QUESTIONS[:3], recording=folder / f"{name}.jsonl")
+        for name, asked in (("sync", profile), ("async", run_aprofile))
+    )
+    assert kept(one) == kept(other)
+    assert one.settings == other.settings
+    assert len(one.rows) == 3 * sum(samples.values())
+
+
+def test_functions_are_members(path):
+    """A function of the question is a member; k may be its own, and the first line says what was read how."""
+    recording = profile(
+        {"a": double, "b": lambda _: "no idea"}, QUESTIONS, samples={"b": 1, "a": 2}, extract="number", recording=path
+    )
+    assert Counter((row.model, row.answer is None) for row in recording.rows) == {("a", False): 10, ("b", True): 5}
+    assert recording.settings == {"extract": "number", "agreement": "canonical", "models": {"a": {}, "b": {}}}
+
+
+def test_functions_on_a_loop(path):
+    """On an event loop functions run in threads."""
+    seen = set()
+
+    def member(question):
+        seen.add(threading.current_thread().name)
+        return double(question)
+
+    assert len(run_aprofile({"a": member}, QUESTIONS, samples=1, recording=path).rows) == 5
+    assert threading.main_thread().name not in seen
+
+
+@BOTH
+def test_failed_calls_are_rows_with_an_error(asked, path):
+    """A member that fails sometimes abstains there; the row says why, and nothing is dropped, not in the trial either."""
+
+    def reply(question, draws):
+        if draws[0].index == 0:
+            raise ValueError(f"refused {question}")
+        return [double(question)]
+
+    recording = asked(Members(reply, {"a": 2}), QUESTIONS, recording=path)
+    errors = [row.error for row in recording.rows]
+    assert Counter(error is None for error in errors) == {True: 5, False: 5}
+    failed = recording.by_question["q0"]["a"][0]
+    assert (failed.error, failed.answer, failed.text) == ("ValueError: refused 0 + 0?", None, None)
+    assert failed.latency_s >= 0
+
+
+@BOTH
+def test_an_extractor_that_raises_costs_the_answer_and_keeps_the_text(asked, path):
+    """The sample failed, as it would live, and can be read anew from its text."""
+
+    def extract(text):
+        if "4" in text:
+            raise ZeroDivisionError("four")
+        return text
+
+    recording = asked({"a": double}, QUESTIONS, samples=1, recording=path, extract=extract)
+    row = recording.by_question["q2"]["a"][0]
+    assert (row.answer, row.kind, row.key) == (None, None, None)
+    assert (row.error, row.text) == ("ZeroDivisionError: four", "The answer is 4.")
+
+
+@BOTH
+def test_a_member_that_always_fails_ends_it_and_is_not_recorded(asked, path):
+    """Its first requests say so, with each cause once; the others' samples are kept, and mended it goes on."""
+
+    def reply(question, draws):
+        if draws[0].model == "b":
+            raise PermissionError("wrong key")
+        return [double(question)]
+
+    members = Members(reply, {"a": 1, "b": 1})
+    with pytest.raises(ProfilingError, match=r"^b failed in every one of the first requests") as caught:
+        asked(members, QUESTIONS, recording=path)
+    assert str(caught.value).count("PermissionError: wrong key") == 1
+    assert [(e.model, type(e.cause)) for e in caught.value.errors] == [("b", PermissionError)] * 3
+    assert Counter(row.model for row in Recording.load(path).rows) == {"a": 3}
+    members.reply = lambda question, _: [double(question)]
+    members.asked.clear()
+    assert len(asked(members, QUESTIONS, recording=path).rows) == 10
+    assert len(members.asked) == 7
+
+
+def test_a_member_that_was_alive_may_fail(path):
+    """Who has answered in the file already is not taken for dead: the failures of its first requests are rows."""
+    members = Members(lambda question, _: [double(question)], {"a": 1})
+    profile(members, QUESTIONS[:1], recording=path)
+
+    def reply(question, _):
+        raise ValueError("no luck")
+
+    members.reply = reply
+    assert [row.error for row in profile(members, QUESTIONS, recording=path).rows[1:]] == ["ValueError: no luck"] * 4
+
+
+@BOTH
+def test_a_fault_that_passes_is_waited_out(asked, path):
+    """It leaves no row, the sample comes later; who looks on is told. At last it is a row like others."""
+    tries = Counter()
+
+    def reply(question, draws):
+        tries[question] += 1
+        if tries[question] <= 2 or question.startswith("4"):
+            raise Again("busy")
+        return [double(question)]
+
+    seen = Seen()
+    recording = asked(Members(reply, {"a": 1}), QUESTIONS, recording=path, retries=2, watch=seen)
+    assert [row.error for row in recording.rows].count(None) == 4
+    assert recording.by_question["q4"]["a"][0].error == "Again: busy"
+    assert tries == dict.fromkeys((q["question"] for q in QUESTIONS), 3)
+    assert seen.heard.count(("waits", "a", "busy")) == 10
+
+
+@BOTH
+def test_several_samples_of_one_request(asked, path):
+    """Those it brings are its first; the others are asked for one by one, and one that brings nothing failed."""
+
+    def reply(question, draws):
+        if question.startswith("1") and len(draws) == 1:
+            return []
+        return [double(question)] * 9 if question.startswith("2") else [double(question)] * min(len(draws), 2)
+
+    members = Members(reply, {"a": 3}, several=True)
+    recording = asked(members, QUESTIONS, recording=path)
+    assert len(recording.rows) == 15
+    assert [row.error for row in recording.rows if row.error] == ["RuntimeError: the member returned no completion"]
+    draws = tuple(Draw("a", i) for i in range(3))
+    assert {d for q, d in members.asked if q == "0 + 0?"} == {draws, draws[2:]}
+    assert [d for q, d in members.asked if q == "2 + 2?"] == [draws]
+
+
+# --- going on ---------------------------------------------------------------------------------------------------------
+
+
+@BOTH
+def test_what_is_there_is_not_asked_for(asked, path):
+    """Called again it asks nothing; with more questions, more samples or fewer, only what is missing."""
+    members = Members(lambda question, _: [double(question)], {"a": 2})
+    asked(members, QUESTIONS[:3], recording=path)
+    before = path.read_bytes()
+    for questions, k, more in [(3, 2, 0), (3, 1, 0), (5, 2, 4), (2, 3, 2)]:
+        members.asked.clear()
+        members.samples = {"a": k}
+        asked(members, QUESTIONS[:questions], recording=path)
+        assert len(members.asked) == more
+        assert path.read_bytes().startswith(before)
+    assert len(Recording.load(path).rows) == 12
+
+
+def test_other_questions_are_refused(path):
+    """A question or a gold answer that changed under its id is named; another id is another question."""
+    profile({"a": double}, QUESTIONS, samples=1, recording=path)
+    before = path.read_bytes()
+    for changed, sentence in [
+        ({"question": "1 + 1 = ?"}, "the text of question 'q1' was '1 \\+ 1\\?' and is '1 \\+ 1 = \\?'; give the new"),
+        ({"gold": "3"}, "the gold answer of question 'q1' was '2' and is '3'; .* or write to a new file"),
+    ]:
+        questions = [QUESTIONS[0], {**QUESTIONS[1], **changed}]
+        with pytest.raises(RecordingError, match=sentence):
+            profile({"a": double}, questions, samples=1, recording=path)
+        assert path.read_bytes() == before
+        with pytest.raises(RecordingError):  # and the file was let go
+            profile({"a": double}, questions, samples=1, recording=path)
+    profile({"a": double}, [{**QUESTIONS[1], "question_id": "q1b", "question": "1 + 2"}], samples=1, recording=path)
+
+
+def test_other_settings_and_a_second_writer_are_refused(path):
+    """One file holds what was made alike, and is written by one."""
+    profile({"a": double}, QUESTIONS, samples=1, recording=path)
+    with pytest.raises(RecordingError, match=r"extract was 'auto' and is 'number'; set them back, or write to a new"):
+        profile({"a": double}, QUESTIONS, samples=1, recording=path, extract="number")
+
+    def member(question):
+        with pytest.raises(RecordingError, match="is being written by another process"):
+            profile({"a": double}, QUESTIONS, samples=2, recording=path)
+        return double(question)
+
+    profile({"a": member}, QUESTIONS, samples=2, recording=path)
+    with pytest.raises(RecordingError, match="a packed file cannot be appended to"):
+        profile({"a": double}, QUESTIONS, recording=path.with_suffix(".jsonl.gz"))
+
+
+class Interrupted(BaseException):
+    """As Ctrl-C is."""
+
+
+class Interrupting(Seen):
+    """Somebody who stops it after so many samples."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.after = after
+
+    def came(self, *what, **more):
+        super().came(*what, **more)
+        if sum(heard[0] == "came" for heard in self.heard) == self.after:
+            raise Interrupted
+
+
+@BOTH
+@pytest.mark.parametrize("after", [1, 4, 9])
+def test_interrupted_it_goes_on(asked, path, after):
+    """What came is in the file, and the rest is asked for the next time; the file is let go."""
+    members = Members(lambda question, _: [double(question)], {"a": 3})
+    with pytest.raises(Interrupted):
+        asked(members, QUESTIONS, recording=path, watch=Interrupting(after), concurrency=1)
+    assert len(Recording.load(path).rows) == after
+    members.asked.clear()
+    assert len(asked(members, QUESTIONS, recording=path).rows) == 15
+    assert len(members.asked) == 15 - after
+
+
+def test_whoever_looks_on_may_refuse_at_once(path):
+    """What `begins` raises ends it before anything is asked, and lets the file go."""
+    watch = Seen()
+    watch.begins = lambda efforts: (_ for _ in ()).throw(Interrupted)
+    with pytest.raises(Interrupted):
+        profile({"a": double}, QUESTIONS, samples=1, recording=path, watch=watch)
+    assert len(profile({"a": double}, QUESTIONS, samples=1, recording=path).rows) == 5
+
+
+# --- the loop ---------------------------------------------------------------------------------------------------------
+
+
+async def test_cancelled_it_leaves_nothing_behind(path):
+    """A cancelled aprofile has ended every task of its own, those that gave up included, and let the file go."""
+    begun, ended = [], []
+
+    async def reply(question, draws):
+        if question.startswith("0"):
+            return [double(question)]
+        begun.append(draws)
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append(draws)
+
+    before = asyncio.all_tasks()
+    task = asyncio.ensure_future(aprofile(Members(reply, {"a": 3}), QUESTIONS, recording=path, concurrency=3))
+    while len(begun) < 3:
+        await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert asyncio.all_tasks() == before
+    assert sorted(begun, key=repr) == sorted(ended, key=repr)
+    assert len(Recording.load(path).rows) == 3
+    members = Members(lambda question, _: [double(question)], {"a": 3})
+    assert len((await aprofile(members, QUESTIONS, recording=path)).rows) == 15
+
+
+async def test_a_task_that_gave_up_has_ended_when_it_returns(path):
+    """A call past its time-out is a row with an error, and its task is over, what it raised seen."""
+    ended = []
+
+    async def reply(question, draws):
+        if not question.startswith("1"):
+            return [double(question)]
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            ended.append(draws)
+            raise ValueError("while it was cancelled") from None
+
+    before = asyncio.all_tasks()
+    members = Members(reply, {"a": 1})
+    recording = await aprofile(members, QUESTIONS[:2], recording=path, timeout=0.02, retries=0)
+    assert [row.error for row in recording.rows] == [None, "SampleTimeoutError: no reply within 0.02 s"]
+    assert asyncio.all_tasks() == before
+    assert len(ended) == 1
+
+
+async def test_a_task_that_will_not_end_is_not_waited_for_for_ever(path, monkeypatch):
+    """A member that swallows its cancellation holds nothing up but for a moment."""
+    monkeypatch.setattr(profiling_module, "_GRACE_S", 0.01)
+    free = asyncio.Event()
+
+    async def reply(question, _):
+        while question.startswith("1") and not free.is_set():
+            try:
+                await free.wait()
+            except asyncio.CancelledError:
+                continue
+        return [double(question)]
+
+    before = asyncio.all_tasks()
+    members = Members(reply, {"a": 1})
+    recording = await aprofile(members, QUESTIONS[:2], recording=path, timeout=0.02, retries=0)
+    assert [bool(row.error) for row in recording.rows] == [False, True]
+    free.set()
+    while asyncio.all_tasks() != before:
+        await asyncio.sleep(0.001)
+
+
+async def test_a_member_that_cancels_its_own_call_failed(path):
+    """That is a failed sample, not the end of the profile."""
+
+    async def reply(question, _):
+        if question.startswith("1"):
+            raise asyncio.CancelledError
+        return [double(question)]
+
+    recording = await aprofile(Members(reply, {"a": 1}), QUESTIONS[:2], recording=path)
+    assert recording.rows[1].error == "CancelledError: the call was cancelled"
+
+
+def test_a_thread_that_hangs_is_given_up(path):
+    """A call past its time-out is asked for again or a row with an error; what it brings later is nobody's."""
+    gate, left = threading.Event(), threading.Event()
+
+    def reply(question, _):
+        if question.startswith("1"):
+            gate.wait(60)
+            left.set()
+            return ["too late"]
+        if question.startswith("2"):
+            gate.set()
+            left.wait(60)
+        return [double(question)]
+
+    members = Members(reply, {"a": 1})
+    recording = profile(members, QUESTIONS, recording=path, timeout=0.5, retries=0, concurrency=1)
+    assert recording.by_question["q1"]["a"][0].error == "SampleTimeoutError: no reply within 0.5 s"
+    assert len(recording.rows) == 5
+    assert "too late" not in path.read_text()
+
+
+@BOTH
+def test_what_was_there_in_time_is_not_overdue(asked, path, monkeypatch):
+    """While one answer is compared for long, calls that are back do not run out of time."""
+    clock, calls = [0.0], []
+    monkeypatch.setattr("slmmux._run.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    submit = profiling_module.Pool.submit
+    monkeypatch.setattr(
+        profiling_module.Pool, "submit", lambda pool, call: calls.append(submit(pool, call)) or calls[-1]
+    )
+
+    def compare(answer, others):
+        futures.wait(calls)
+        clock[0] += 10
+        return {}
+
+    members = Members(lambda question, _: [double(question)], {"a": 4}, compare=compare)
+    recording = asked(members, QUESTIONS, recording=path, timeout=5, retries=0, concurrency=4)
+    assert [row.error for row in recording.rows] == [None] * 20
+
+
+@BOTH
+def test_a_rate_is_kept(asked, path, monkeypatch):
+    """Requests begin no closer than the rate says, on the loop's own clock too."""
+    began = []
+    start = campaign_module.Campaign.start
+
+    def noted(campaign, now):
+        requests = start(campaign, now)
+        began.extend(now for _ in requests)
+        return requests
+
+    monkeypatch.setattr(campaign_module.Campaign, "start", noted)
+    asked({"a": double}, QUESTIONS, samples=1, recording=path, requests_per_minute=60 / 0.03)
+    assert len(began) == 5
+    assert all(later - earlier >= 0.0299 for earlier, later in pairwise(began))
+
+
+@BOTH
+def test_no_more_at_once_than_allowed(asked, path):
+    """Neither a member's bound nor the pool's is passed, and the pool's is used."""
+    lock, at_once, most = threading.Lock(), Counter(), Counter()
+    full = threading.Event()
+
+    def member(label):
+        def reply(question):
+            with lock:
+                at_once[label] += 1
+                at_once["all"] += 1
+                most[label] = max(most[label], at_once[label])
+                most["all"] = max(most["all"], at_once["all"])
+            if question.startswith("3"):
+                if at_once["all"] == 3:
+                    full.set()
+                assert full.wait(60)  # three are at once, or this does not go on
+            with lock:
+                at_once[label] -= 1
+                at_once["all"] -= 1
+            return double(question)
+
+        return reply
+
+    asked(
+        {label: member(label) for label in "ab"},
+        QUESTIONS[:4],
+        samples=6,
+        recording=path,
+        concurrency={"a": 2},
+        max_concurrency=3,
+        watch=None,
+    )
+    assert most["a"] <= 2
+    assert most["all"] <= 3
+
+
+# --- answers that are compared in pairs -------------------------------------------------------------------------------
+
+
+def first_letter(answer, others):
+    return {index: 0.95 for index, other in others.items() if other.value[0] == answer.value[0]}
+
+
+@BOTH
+def test_verdicts_are_kept_and_go_on(asked, path):
+    """Each pair of a member's samples for a question is compared once, across runs too, and the verdict is kept."""
+    texts = {"a": ["Anna", "Bert", "Alma", "Ada"], "b": ["Bern", "Ulm", "", "Basel"]}
+    pairs = []
+
+    def compare(answer, others):
+        pairs.extend(frozenset({answer.value, other.value}) for other in others.values())
+        return first_letter(answer, others)
+
+    def reply(_, draws):
+        return [texts[draws[0].model][draws[0].index]]
+
+    members = Members(reply, {"a": 4, "b": 4}, compare=compare, extract="text")
+    with pytest.raises(Interrupted):
+        asked(members, QUESTIONS[:1], recording=path, watch=Interrupting(4), concurrency=1)
+    rows = asked(members, QUESTIONS[:1], recording=path, concurrency=1).by_question["q0"]
+    assert [row.alike for row in rows["a"]] == [{}, {}, {0: 0.95}, {0: 0.95, 2: 0.95}]
+    assert [row.alike for row in rows["b"]] == [{}, {}, None, {0: 0.95}]
+    assert len(pairs) == len(set(pairs)) == 6 + 3
+
+
+def test_a_comparison_that_fails_costs_the_vote(path):
+    """As live; the text is kept."""
+
+    def compare(answer, others):
+        if others:
+            raise ValueError("no vector")
+        return {}
+
+    members = Members(lambda question, _: [double(question)], {"a": 2}, compare=compare)
+    rows = profile(members, QUESTIONS[:1], recording=path, concurrency=1).rows
+    assert [(row.error, row.answer, row.text) for row in rows] == [
+        (None, "0", "The answer is 0."),
+        ("ValueError: no vector", None, "The answer is 0."),
+    ]
+
+
+# --- who looks on -----------------------------------------------------------------------------------------------------
+
+
+def test_who_looks_on_sees_what_will_be_done_and_what_comes(path):
+    """First what there is to do, after the first few requests what the rest will take, and every sample."""
+
+    def reply(question, draws):
+        if question.startswith("1"):
+            raise ValueError("no")
+        return [double(question) for _ in draws]
+
+    seen = Seen()
+    members = Members(reply, {"a": 3, "b": 2}, several=True)
+    profile(members, QUESTIONS[:4], recording=path, watch=seen, trial_only=True)
+    assert [heard[0] for heard in seen.heard] == ["begins", *["came"] * 15, "estimated"]
+    assert seen.heard[0][1] == [Effort("a", 4, 12, 0), Effort("b", 4, 8, 0)]
+    a, b = seen.heard[-1][1]
+    assert (a.requests, a.samples, a.there, a.tokens) == (1, 3, 6, 36)
+    assert (b.requests, b.samples, b.there, b.tokens) == (1, 2, 4, 24)
+    assert a.seconds >= 0
+    came = [heard[1:] for heard in seen.heard if heard[0] == "came"]
+    assert Counter(came) == {("a", 1, 0, 12): 6, ("a", 1, 1, 0): 3, ("b", 1, 0, 12): 4, ("b", 1, 1, 0): 2}
+
+    seen.heard.clear()
+    profile(members, QUESTIONS[:4], recording=path, watch=seen)
+    assert seen.heard[0][1] == [Effort("a", 1, 3, 9), Effort("b", 1, 2, 6)]
+    assert [(e.requests, e.samples) for e in seen.heard[-1][1]] == [(0, 0), (0, 0)]
+    assert len(Recording.load(path).rows) == 20
+
+
+def test_the_trial_is_kept(path):
+    """trial_only makes the first few requests of each member and no more; their samples are in the file."""
+    members = Members(lambda question, _: [double(question)], {"a": 2, "b": 1})
+    assert len(profile(members, QUESTIONS, recording=path, trial_only=True).rows) == 6
+    assert len(profile(members, QUESTIONS, recording=path).rows) == 15
+    assert len(members.asked) == 15
+
+
+def test_an_estimate_keeps_to_rate_and_concurrency(path):
+    """A rate makes the rest take as long as it says, whatever the calls take."""
+    seen = Seen()
+    options = {"recording": path, "watch": seen, "trial_only": True, "requests_per_minute": 60 / 0.01}
+    profile(Members(lambda q, _: [double(q)], {"a": 1}), QUESTIONS, **options)
+    assert seen.heard[-1][1][0].seconds >= 0.02
+
+
+@BOTH
+def test_the_bars(asked, path):
+    """On the screen: a table of what will be done, one of what is left, a bar a member with counts, tokens, failures."""
+    tries = Counter()
+
+    def reply(question, draws):
+        tries[question] += 1
+        if question.startswith("1"):
+            raise ValueError("no")
+        if question.startswith("2") and tries[question] == 1:
+            raise Again("[bold]busy\x1b")
+        return [double(question)]
+
+    screen = io.StringIO()
+    with watching(progress=True, console=Console(file=screen, width=160)) as bars:
+        asked(Members(reply, {"[red]a": 1, "b\x1b": 1}), QUESTIONS, recording=path, watch=bars, concurrency=1)
+    text = screen.getvalue()
+    for words in (
+        "To do",
+        "Left, by the first few requests",
+        "there already",
+        "5/5",
+        "48 tokens",
+        "1 failed",
+        "[red]a",
+    ):
+        assert words in text
+    assert "pauses: Again: [bold]busy" in text
+    assert "\x1b" not in text
+
+    again = io.StringIO()
+    with watching(progress=True, console=Console(file=again, width=160)) as bars:
+        asked(Members(reply, {"[red]a": 1, "b\x1b": 1}), QUESTIONS, recording=path, watch=bars)
+    assert "To do" in again.getvalue()
+    assert "Left" not in again.getvalue()  # nothing is: no table, no bars
+    assert "5/5" not in again.getvalue()
+
+
+def test_the_bars_say_how_fast_and_how_long():
+    """A rate once there is one; seconds, minutes and hours as one would say them."""
+    screen = io.StringIO()
+    bars = Bars(Console(file=screen, width=160))
+    times = [12.4, 300, 9000, None]
+    bars.begins([Effort(f"m{i}", 1, 2000, 0, 1234567, seconds) for i, seconds in enumerate(times)])
+    for _ in range(3):
+        bars.came("m0", 500, 0, 10)
+    bars.stop()
+    bars.stop()
+    text = screen.getvalue()
+    for words in ("12 s", "5 min", "2.5 h", "?", "about 1,234,567", "2,000", "/s"):
+        assert words in text
+
+
+def test_who_shows_nothing_needs_no_terminal():
+    """False is nobody, one's own is oneself, True is the standard error."""
+    with watching(progress=False) as nobody:
+        assert nobody is None
+    seen = Seen()
+    with watching(seen) as same:
+        assert same is seen
+    with watching(progress=True) as bars:
+        assert bars._console.stderr
+
+
+# --- what it refuses --------------------------------------------------------------------------------------------------
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"concurrency": 0}, "concurrency must be a whole number above 0, found 0"),
+        ({"concurrency": 1.5}, "concurrency must be a whole number above 0, found 1.5"),
+        ({"concurrency": {"a": True}}, "concurrency must be a whole number above 0, found True"),
+        ({"concurrency": {"z": 1}}, "concurrency names 'z', which is no member; the members are 'a'"),
+        ({"requests_per_minute": 0}, "requests_per_minute must be a number above 0, found 0"),
+        ({"requests_per_minute": "9"}, "requests_per_minute must be a number above 0, found '9'"),
+        ({"requests_per_minute": {"a": math.nan}}, "requests_per_minute must be a number above 0, found nan"),
+        ({"max_concurrency": -1}, "max_concurrency must be a whole number above 0, found -1"),
+        ({"retries": -1}, "retries must be a whole number of at least 0, found -1"),
+        ({"retries": True}, "retries must be a whole number of at least 0, found True"),
+        ({"retries": 0.5}, "retries must be a whole number of at least 0, found 0.5"),
+        ({"timeout": 0}, "timeout must be a number above 0, found 0"),
+        ({"concurency": 1}, "'concurency' is no option of a profile; there are 'concurrency', 'requests_per_minute'"),
+        ({"samples": 0}, "samples for 'a' must be a whole number of at least 1, found 0"),
+        ({"samples": {"b": 1}}, "samples names 'b', which is no member"),
+        ({"samples": {}}, "samples does not name 'a'; give every member a value"),
+        ({"extract": "nothing"}, "nothing"),
+        ({"models": {}}, "no members: a race needs at least one model"),
+        ({"models": {1: double}}, "a member's label must be a text, found 1"),
+        ({"models": [double]}, "models must be functions by label, found list; chat models go to the `profile` of"),
+        ({"questions": []}, "the list holds no question; write one a line, or pass at least one"),
+        ({"questions": 5}, "questions are a .jsonl file or a list of questions, found int"),
+        ({"questions": QUESTIONS[0]}, "questions are a .jsonl file or a list of questions, found dict"),
+        ({"questions": ["2 + 2?"]}, "question 0 is a str; give question_id, question and, to select with, gold"),
+        ({"questions": [{"question": "2?"}]}, "question 0: question_id: Field required; give question_id, question"),
+        ({"questions": [{"question_id": 1, "question": "2?"}]}, "question 0: question_id: Input should be a valid str"),
+        ({"questions": [Question(question_id=1, question="")]}, "question 0: question_id: Input should be a valid str"),
+        ({"questions": [{**QUESTIONS[0], "gold": {1, 2}}]}, "question 0: it: Object of type set is not JSON"),
+        ({"questions": [QUESTIONS[0], QUESTIONS[0]]}, "question 1: there is a question 'q0' already; give each an id"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_asked(asked, path, options, sentence):
+    """Each with a sentence; nothing is asked, and no file is made."""
+    options = {"models": {"a": double}, "questions": QUESTIONS, **options}
+    with pytest.raises(ArgumentError) as caught:
+        asked(options.pop("models"), options.pop("questions"), recording=path, **options)
+    assert sentence in str(caught.value)
+    assert not path.exists()
+
+
+@BOTH
+def test_bounds_that_bound_nothing_are_bounds(asked, path):
+    """None and infinity are no limit; a limit may be longer than the clock counts."""
+    options = {"timeout": math.inf, "requests_per_minute": None, "concurrency": {}}
+    assert len(asked({"a": double}, QUESTIONS, samples=1, recording=path, **options).rows) == 5
+    options = {"timeout": 1e300, "requests_per_minute": {}}
+    assert len(asked({"a": double}, QUESTIONS, samples=2, recording=path, **options).rows) == 10
+
+
+def test_a_wait_has_an_end(path):
+    """What a rate asks for may be longer than a lock can wait: the loop wakes up before."""
+    members = Members(lambda question, _: [double(question)], {"a": 1})
+    run = Run(members, QUESTIONS, path, None, {"requests_per_minute": 1e-9}, trial_only=False)
+    with run:
+        (request,) = run.start()
+        run.take(request, members.call("1", request.draws))
+        assert run.wait() == 3600
+
+
+@BOTH
+def test_a_reply_that_is_no_text_failed(asked, path):
+    """A function that returns something else is told so, in a row."""
+    members = {"a": lambda question: None if question.startswith("1") else double(question)}
+    row = asked(members, QUESTIONS[:2], samples=1, recording=path).by_question["q1"]["a"][0]
+    assert row.error == "TypeError: a returned a NoneType, not a text"
+
+
+# --- questions --------------------------------------------------------------------------------------------------------
+
+
+def test_questions_of_a_file(tmp_path):
+    """One a line, blank lines and a byte order mark passed over; other fields are too."""
+    file = tmp_path / "questions.jsonl"
+    lines = [{**QUESTIONS[0], "mine": 1}, {"question_id": "x", "question": "\u00fc", "gold": ["a"], "dataset": "d"}]
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n\n".join(map(json.dumps, lines)).encode())
+    found = read_questions(file)
+    assert found == (
+        Question(question_id="q0", question="0 + 0?", gold="0"),
+        Question(question_id="x", question="\u00fc", gold=["a"], dataset="d"),
+    )
+    assert read_questions(str(file)) == found
+    assert len(profile({"a": lambda _: "4"}, file, samples=1, recording=tmp_path / "samples.jsonl").rows) == 2
+
+
+def test_a_question_is_as_a_file_has_it(path):
+    """A tuple is a list there: what is gone on with is the same question."""
+    questions = [Question(question_id="q", question="which?", gold=("a", "b"))]
+    for _ in range(2):
+        assert profile({"a": lambda _: "a"}, questions, samples=1, recording=path).rows[0].gold == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('{"question_id": "q"}', 'line 1: question: Field required; write {"question_id": "q1", "question": "2 + 2?"'),
+        ('\n{"question_id": "q", "question": "?"}\nhello', "line 3: the line: Invalid JSON"),
+        ("[1]", "line 1: the line: Input should be an object"),
+        ('{"question_id": "q", "question": "?"}\n' * 2, "line 2: there is a question 'q' already; give each an id"),
+        ("\n", "holds no question; write one a line, or pass at least one"),
+    ],
+)
+def test_a_file_of_something_else_is_refused(tmp_path, text, sentence):
+    """The sentence names the file, the line and what to write."""
+    file = tmp_path / "questions.jsonl"
+    file.write_text(text)
+    with pytest.raises(ArgumentError) as caught:
+        read_questions(file)
+    assert sentence in str(caught.value)
+    assert str(caught.value).startswith(str(file))
+    with pytest.raises(FileNotFoundError):
+        read_questions(tmp_path / "none.jsonl")
+
+
+# --- the fingerprint of a member --------------------------------------------------------------------------------------
+
+
+def test_what_of_a_model_makes_its_samples():
+    """Name, sampling and what comes with each call, never an address, a key or what is no JSON; the call's own last."""
+    model = SimpleNamespace(
+        model_name="", model="qwen", temperature=0.7, top_p=None, seed=3, stop=["a"], tools=[object()],
+        api_key="sk-secret", base_url="http://here", timeout=3, model_kwargs={"top_k": 5, "api_key": "sk-secret"},
+        extra_body={"reasoning": {"effort": ["low", {"of": 1}]}, "system": {1: 2}}, options="none",
+    )  # fmt: skip
+    assert generation_settings(model, {"temperature": 0.9, "n": 3, "max_tokens": 24}) == {
+        "model": "qwen",
+        "temperature": 0.9,
+        "seed": 3,
+        "stop": ["a"],
+        "top_k": 5,
+        "reasoning": {"effort": ["low", {"of": 1}]},
+        "max_tokens": 24,
+    }
+    assert generation_settings(SimpleNamespace(temperature=0)) == {"model": "SimpleNamespace", "temperature": 0}
+
+
+def test_what_an_extractor_is_called():
+    """A name, an extractor's own, a function's, a class's."""
+
+    class Mine:
+        def __call__(self, text):
+            return text
+
+    assert extractor_name("boxed") == "boxed"
+    assert extractor_name(answers.regex(r"(\d+)")) == answers.regex(r"(\d+)").name
+    assert extractor_name(double) == "double"
+    assert extractor_name(Mine()).endswith("Mine")
+
+
+def test_options_are_told_apart():
+    """What says how hard to press, and what is the mux's own."""
+    assert split({"timeout": 1, "plan": "cascade"}) == ({"timeout": 1}, {"plan": "cascade"})
+
+
+def test_an_answer_of_a_file_is_compared_by_its_key(path):
+    """An asker's own reading goes into the file with kind and key, and nothing is read anew."""
+    members = Members(lambda question, _: ["x"], {"a": 1})
+    members.read = lambda text: Answer({"of": [text]}, "structured", "the key")
+    row = profile(members, QUESTIONS[:1], recording=path).rows[0]
+    assert (row.answer, row.kind, row.key) == ({"of": ["x"]}, "structured", "the key")

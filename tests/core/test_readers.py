@@ -1,0 +1,665 @@
+"""The samples that other tools logged, read as a recording; the files in `foreign` are written by hand."""
+
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slmmux import answers
+from slmmux._errors import ArgumentError, ExtractorError, RecordingError
+from slmmux._replay import replay
+from slmmux.readers import read_inspect, read_lm_eval
+from slmmux.recording import Recording
+
+FOREIGN = Path(__file__).parent / "foreign"
+LM_EVAL = FOREIGN / "lm_eval"
+TINY = LM_EVAL / "acme__tiny-1b" / "samples_sums_of_two_2026-01-05T10-00-00.123456.jsonl"
+SMALL = LM_EVAL / "acme__small-3b" / "samples_sums_of_two_2026-01-06T09-30-00.000001.jsonl"
+SCORED = FOREIGN / "lm_eval_scored"
+LOG = FOREIGN / "inspect" / "2026-01-05T10-00-00-00-00_sums_x7.json"
+
+NAME = "samples_sums_2026-01-05T10-00-00.jsonl"
+LINE = {
+    "doc_id": 0,
+    "target": "4",
+    "arguments": {"gen_args_0": {"arg_0": "2 + 2?", "arg_1": {"until": ["\n"]}}},
+    "resps": [["\\boxed{4}"]],
+    "filtered_resps": ["4"],
+    "filter": "none",
+}
+SAMPLE = {"id": 1, "epoch": 1, "input": "2 + 2?", "target": "4", "output": {"completion": "\\boxed{4}"}}
+HEAD = {"eval": {"task": "sums", "model": "tiny"}}
+WRITTEN = "give a samples_<task>_<date>.jsonl file as `lm_eval --log_samples` writes it"
+LOGGED = "give a log as Inspect writes it, .eval or .json"
+
+
+def one(recording, question, index=0, model=None):
+    rows = recording.by_question[question][model or recording.models[0]]
+    return next(row for row in rows if row.sample_index == index)
+
+
+def lines(folder, *changes, name=NAME, model="tiny"):
+    path = folder / model / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(json.dumps({**LINE, **change}) + "\n" for change in changes), "utf-8")
+    return path
+
+
+def log(folder, *samples, name="log.json", **head):
+    path = folder / name
+    path.write_text(json.dumps({**HEAD, **head, "samples": [{**SAMPLE, **sample} for sample in samples]}), "utf-8")
+    return path
+
+
+def member(sample):
+    return f"samples/{sample['id']}_epoch_{sample['epoch']}.json"
+
+
+def zipped(path, header="header.json", source=LOG, compression=zipfile.ZIP_DEFLATED):
+    """Pack a JSON log as Inspect packs an .eval."""
+    whole = json.loads(source.read_text("utf-8"))
+    samples = whole.pop("samples")
+    with zipfile.ZipFile(path, "w", compression) as packed:
+        if header:
+            packed.writestr(header, json.dumps(whole))
+        packed.writestr("summaries.json", json.dumps([{"id": sample["id"]} for sample in samples]))
+        packed.writestr("_journal/summaries/1.json", "[]")
+        for sample in samples:
+            packed.writestr(member(sample), json.dumps(sample))
+    return path
+
+
+def refused(read, *args, **kwargs):
+    with pytest.raises(RecordingError) as caught:
+        read(*args, **kwargs)
+    return str(caught.value)
+
+
+# lm-evaluation-harness
+
+
+def test_a_folder_is_all_its_models():
+    """Every samples file below a folder is read, and the folder that a file is in names its model."""
+    recording = read_lm_eval(LM_EVAL)
+    assert recording.models == ("acme__small-3b", "acme__tiny-1b")
+    assert recording.questions == ("sums_of_two/0", "sums_of_two/1", "sums_of_two/5")
+    assert len(recording.rows) == 3 + 6
+    assert set(recording.rows) == set(read_lm_eval(str(TINY), SMALL).rows)
+
+
+def test_a_repeat_is_a_sample():
+    """The replies of one document are its samples, in their order."""
+    recording = read_lm_eval(TINY)
+    texts = [(row.sample_index, row.text) for row in recording.by_question["sums_of_two/0"]["acme__tiny-1b"]]
+    assert texts == [(0, "Two and two: \\boxed{4}"), (1, "I say \\boxed{5}")]
+
+
+def test_a_second_filter_is_no_second_sample():
+    """Two filters log each reply twice; it is recorded once."""
+    assert len(TINY.read_text("utf-8").splitlines()) == 6
+    assert len(read_lm_eval(TINY).rows) == 3 * 2
+
+
+def test_answers_are_read_in_the_text():
+    """The harness's own answers are passed over: the extractor reads each text, and gives kind and key with it."""
+    rows = read_lm_eval(TINY).rows
+    assert [(row.answer, row.kind) for row in rows[:4]] == [
+        ("4", "boxed"), ("5", "boxed"), ("7", "number"), (None, None),
+    ]  # fmt: skip
+    first, second = rows[4:]
+    assert first.key == second.key == "1234"
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=4))
+def test_what_is_read_is_what_the_reader_reads(tmp_path_factory, texts):
+    """Whatever the replies say: text for text, answer, kind and key are those of `answers.reader`."""
+    recording = read_lm_eval(lines(tmp_path_factory.mktemp("any"), {"resps": [texts]}))
+    assert [row.text for row in recording.rows] == texts
+    for row in recording.rows:
+        answer = answers.reader("auto")(row.text)
+        assert (row.answer, row.kind, row.key) == ((answer.value, answer.kind, answer.key) if answer else (None,) * 3)
+
+
+def test_a_row_says_what_was_asked():
+    """Question, gold and task are the harness's, the prompt in either of its forms."""
+    recording = read_lm_eval(LM_EVAL)
+    for model in recording.models:
+        row = one(recording, "sums_of_two/1", model=model)
+        assert (row.question, row.gold, row.dataset) == ("What is 3 + 4?", "7", "sums_of_two")
+        assert row.error is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "question"),
+    [
+        (['[{"role": "user"}]'], '[{"role": "user"}]'),
+        ([{"role": "user", "content": "é"}], '[{"role": "user", "content": "é"}]'),
+    ],
+)
+def test_a_chat_is_its_json(tmp_path, prompt, question):
+    """A prompt that is no text is kept whole."""
+    path = lines(tmp_path, {"arguments": [[prompt, {}]]})
+    assert read_lm_eval(path).rows[0].question == question
+
+
+def test_what_texts_were_generated_with_is_kept():
+    """The settings name the source, the extractor and each task's keywords; a row has its temperature."""
+    recording = read_lm_eval(LM_EVAL)
+    tiny = {"until": ["\n\n"], "do_sample": True, "temperature": 0.5}
+    assert recording.settings == {
+        "source": "lm-evaluation-harness",
+        "extract": "auto",
+        "models": {
+            "acme__small-3b": {"sums_of_two": {"until": ["\n\n"]}},
+            "acme__tiny-1b": {"sums_of_two": tiny},
+        },
+    }
+    assert {row.model: row.temperature for row in recording.rows} == {"acme__small-3b": None, "acme__tiny-1b": 0.5}
+
+
+def test_a_temperature_that_is_no_number_is_none(tmp_path):
+    """What a recording could not hold is left to the settings."""
+    path = lines(tmp_path, {"arguments": [["?", {"temperature": "0.5"}]]})
+    recording = read_lm_eval(path)
+    assert recording.rows[0].temperature is None
+    assert recording.settings["models"]["tiny"]["sums"] == {"temperature": "0.5"}
+
+
+def test_the_model_can_be_named():
+    """`model` stands in for the folder's name."""
+    assert read_lm_eval(TINY, model="tiny").models == ("tiny",)
+
+
+def test_a_file_without_a_folder_is_named_by_the_one_it_is_in(tmp_path, monkeypatch):
+    """A path need not spell its folder."""
+    monkeypatch.chdir(lines(tmp_path, {}).parent)
+    assert read_lm_eval(NAME).models == ("tiny",)
+
+
+@pytest.mark.parametrize(
+    ("extract", "name", "answer"),
+    [
+        ("number", "number", "4"),
+        (answers.regex("and (two)"), "regex('and (two)')", "two"),
+        (str.split, "callable", ["Two", "and", "two:", "\\boxed{4}"]),
+    ],
+)
+def test_the_extractor_is_ones_own(extract, name, answer):
+    """A name, an extractor and a callable are taken as the mux takes them; the settings name it."""
+    recording = read_lm_eval(TINY, extract=extract)
+    assert recording.rows[0].answer == answer
+    assert recording.settings["extract"] == name
+
+
+def test_an_unknown_extractor_is_refused_before_any_file():
+    """What is wrong with the arguments is said first."""
+    with pytest.raises(ExtractorError, match="there is no extractor 'nubmer'; did you mean 'number'"):
+        read_lm_eval("nowhere", extract="nubmer")
+
+
+def test_the_harnesss_own_answers_are_taken_as_they_are():
+    """With extract=None `filtered_resps` are the answers, compared as they stand; "[invalid]" is none."""
+    recording = read_lm_eval(SMALL, extract=None)
+    assert [(row.answer, row.kind, row.key) for row in recording.rows] == [
+        ("4", None, None), (None, None, None), ("1234", None, None),
+    ]  # fmt: skip
+    assert recording.settings["extract"] is None
+
+
+@pytest.mark.parametrize(
+    ("filter_name", "read"),
+    [("strict", ["4", "5", None, None, None, "1234"]), ("words", ["four", "five", "seven", None, "many", "many"])],
+)
+def test_of_several_filters_one_is_named(filter_name, read):
+    """The answers are those of the filter named, one for each repeat."""
+    recording = read_lm_eval(TINY, extract=None, filter=filter_name)
+    assert [row.answer for row in recording.rows] == read
+    assert recording.settings["filter"] == filter_name
+
+
+def test_of_several_filters_none_is_taken_unasked():
+    """Which filter's answers are meant is no one's guess."""
+    sentence = (
+        f"{TINY} line 1: extract=None takes the answers of one filter, and there are 'strict', 'words'; "
+        "name one with filter="
+    )
+    assert refused(read_lm_eval, TINY, extract=None) == sentence
+
+
+def test_a_filter_that_is_not_there_is_refused():
+    """The error says which there are."""
+    sentence = f"{SMALL} line 1: there is no filter 'lax'; there are 'strict'"
+    assert refused(read_lm_eval, SMALL, extract=None, filter="lax") == sentence
+
+
+def test_a_filter_needs_the_harnesss_answers():
+    """Beside an extractor a filter would be passed over in silence."""
+    with pytest.raises(ArgumentError) as caught:
+        read_lm_eval(TINY, filter="strict")
+    assert str(caught.value) == "filter='strict' says which of the harness's own answers to take; add extract=None"
+
+
+@pytest.mark.parametrize(
+    ("replies", "filtered", "read"),
+    [
+        (["a"], ["x"], ["x"]),
+        (["a"], [["x"]], ["x"]),
+        (["a"], [["x", "y"]], [["x", "y"]]),
+        (["a", "b"], [["x", ""]], ["x", None]),
+    ],
+)
+def test_a_filter_answers_each_reply(tmp_path, replies, filtered, read):
+    """One answer a reply, in a list or, of one reply, alone; the empty one is none."""
+    path = lines(tmp_path, {"resps": [replies], "filtered_resps": filtered})
+    assert [row.answer for row in read_lm_eval(path, extract=None).rows] == read
+
+
+@pytest.mark.parametrize("filtered", [["x"], [["x"]], [["x", "y", "z"]], [], ["x", "y"]])
+def test_a_filter_that_answers_for_all_replies_at_once_is_refused(tmp_path, filtered):
+    """An answer of the first reply, or of a majority, is not each reply's."""
+    path = lines(tmp_path, {"resps": [["a", "b"]], "filtered_resps": filtered})
+    sentence = (
+        f"{path} line 1: filtered_resps {filtered} is not one answer for each of 2 replies; "
+        "read the replies with extract='auto'"
+    )
+    assert refused(read_lm_eval, path, extract=None) == sentence
+    assert len(read_lm_eval(path).rows) == 2
+
+
+def test_scores_are_no_texts():
+    """A task scored by log-likelihood has nothing to read."""
+    sentence = (
+        f"{next(SCORED.rglob('*.jsonl'))} line 1: task 'bigger_of_two' was scored by log-likelihood, so no model wrote "
+        "a text; give a task whose output_type is generate_until"
+    )
+    assert refused(read_lm_eval, SCORED) == sentence
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"arguments": {"gen_args_0": {"arg_0": "a text"}}, "resps": [["-12.5"]]},
+        {"arguments": [["a text", " and its end"]], "resps": [["-12.5"]]},
+        {"resps": [[["-1.25", "True"]]]},
+    ],
+    ids=["of-a-whole-text", "of-an-end", "pairs"],
+)
+def test_a_number_logged_as_text_is_no_reply(tmp_path, change):
+    """A log-likelihood is logged as text too; what tells is that nothing was generated."""
+    assert "was scored by log-likelihood" in refused(read_lm_eval, lines(tmp_path, change))
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"resps": [[]]}, "1 requests with [0] replies"),
+        ({"resps": []}, "1 requests with [] replies"),
+        ({"arguments": []}, "0 requests with [1] replies"),
+        ({"arguments": [["a", {}], ["b", {}]], "resps": [["x"], ["y"]]}, "2 requests with [1, 1] replies"),
+    ],
+)
+def test_a_document_is_one_question(tmp_path, change, what):
+    """Several prompts of one document are not samples of one question."""
+    path = lines(tmp_path, change)
+    assert refused(read_lm_eval, path) == (
+        f"{path} line 1: document 0 has {what}; give a task that asks once a document"
+    )
+
+
+def test_a_sample_in_two_files_names_both(tmp_path):
+    """Two runs of one task and model give each sample twice; the error says where."""
+    first = lines(tmp_path, {})
+    second = lines(tmp_path, {"doc_id": 3}, {}, name="samples_sums_2026-02-01T00-00-00.jsonl")
+    sentence = (
+        f"{second} line 2: sample 0 of 'tiny' for question 'sums/0' is already in {first} line 1; "
+        "give one of the two files"
+    )
+    assert refused(read_lm_eval, tmp_path) == sentence
+    assert refused(read_lm_eval, first, first).startswith(f"{first} line 1: sample 0 of 'tiny'")
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"filter": "other", "resps": [["otherwise"]]}], ids=["same-filter", "other-replies"]
+)
+def test_a_document_twice_in_a_file_is_refused(tmp_path, change):
+    """Only another filter of the same replies may repeat a document."""
+    path = lines(tmp_path, {}, change)
+    assert refused(read_lm_eval, path) == (
+        f"{path} line 2: document 0 with filter {change.get('filter', 'none')!r} is already in {path} line 1, and only "
+        "another filter of the same replies may follow; keep one of the two runs"
+    )
+
+
+@pytest.mark.parametrize(
+    ("bad", "what"),
+    [
+        ("hello", "the JSON: Invalid JSON: expected value at column 1, found 'hello'"),
+        ("[1]", "the JSON: Input should be an object, found [1]"),
+        (json.dumps({**LINE, "doc_id": "0"}), "doc_id: Input should be a valid integer, found '0'"),
+        (json.dumps({**LINE, "resps": ["a"]}), "resps.0: Input should be a valid array, found 'a'"),
+        (json.dumps({**LINE, "filter": None}), "filter: Input should be a valid string, found None"),
+    ],
+)
+def test_another_line_is_refused(tmp_path, bad, what):
+    """The error names file and line, what was found there and what to give."""
+    path = lines(tmp_path, {})
+    path.write_text(path.read_text("utf-8") + bad + "\n", "utf-8")
+    assert refused(read_lm_eval, path) == f"{path} line 2: {what}; {WRITTEN}"
+
+
+def test_what_other_writers_do_to_lines_is_read(tmp_path):
+    """A mark at the beginning, blank lines and Windows' line ends cost nothing."""
+    path = lines(tmp_path, {}, {"doc_id": 1})
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n\r\n"))
+    assert len(read_lm_eval(path).rows) == 2
+
+
+@pytest.mark.parametrize("name", ["sums.jsonl", "samples_sums.jsonl", "samples__x.jsonl", "samples_a_b.json"])
+def test_a_name_that_says_no_task_is_refused(tmp_path, name):
+    """The task is nowhere but in the file's name."""
+    path = lines(tmp_path, {}, name=name)
+    assert refused(read_lm_eval, path) == f"{path}: the name says no task; {WRITTEN}"
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    """A run that logged nothing is no recording."""
+    path = lines(tmp_path)
+    assert refused(read_lm_eval, path) == f"{path}: holds no samples; {WRITTEN}"
+
+
+# Inspect
+
+
+def test_an_epoch_is_a_sample():
+    """The sample index is the epoch from 0, and the question the sample's id in its task."""
+    recording = read_inspect(LOG)
+    assert recording.models == ("acme/tiny-1b",)
+    assert recording.questions == ("sums/1", "sums/two", "sums/a/b")
+    assert [row.sample_index for row in recording.rows] == [0, 1] * 3
+    assert {row.dataset for row in recording.rows} == {"sums"}
+
+
+def test_the_first_choice_is_the_reply():
+    """Of several choices Inspect scores the first."""
+    row = one(read_inspect(LOG), "sums/1")
+    assert (row.text, row.answer, row.kind, row.key) == ("Two and two: \\boxed{4}", "4", "boxed", "4")
+
+
+def test_of_blocks_the_texts_are_the_reply():
+    """Neither reasoning nor a picture is part of what was answered."""
+    row = one(read_inspect(LOG), "sums/1", 1)
+    assert (row.text, row.answer) == ("I say\n\\boxed{5}", "5")
+
+
+def test_without_a_choice_the_completion_is_the_reply():
+    """A solver may give a completion of its own."""
+    row = one(read_inspect(LOG), "sums/two")
+    assert (row.text, row.answer, row.error) == ("The answer is 7.", "7", None)
+
+
+def test_a_conversation_is_its_texts():
+    """The question is everything that was said before the reply."""
+    assert one(read_inspect(LOG), "sums/1").question == "What is 2 + 2?"
+    assert one(read_inspect(LOG), "sums/two").question == "Be brief.\n\nWhat is 3 + 4?"
+
+
+def test_one_target_is_alone_and_several_stay_a_list():
+    """A list of one is that one."""
+    recording = read_inspect(LOG)
+    assert [row.gold for row in recording.rows] == ["4", "4", ["7", "seven"], ["7", "seven"], [], []]
+
+
+def test_a_sample_with_an_error_failed():
+    """It is kept and abstains, whatever text there is; so is one that was refused without a text."""
+    recording = read_inspect(LOG)
+    halted, refusal = one(recording, "sums/two", 1), one(recording, "sums/a/b")
+    assert (halted.error, halted.answer, halted.text) == ("the sandbox went away", None, "The answer is 7.")
+    assert (refusal.error, refusal.answer, refusal.text) == ("refused by the server", None, None)
+    votes = replay(recording, ["acme/tiny-1b"], wait="exhausted")["sums/two"].votes[0]
+    assert (votes.count, votes.failed) == (1, 1)
+
+
+def test_an_empty_reply_is_a_reply():
+    """No text and no error: it abstains and has not failed."""
+    row = one(read_inspect(LOG), "sums/a/b", 1)
+    assert (row.text, row.answer, row.error) == (None, None, None)
+
+
+def test_tokens_and_time_are_the_calls_or_else_the_samples():
+    """What came from a cache was read too; a judge's tokens are not the model's."""
+    recording = read_inspect(LOG)
+    spent = [(row.input_tokens, row.output_tokens, row.latency_s) for row in recording.rows[:3]]
+    assert spent == [(10 + 3 + 2, 7, 0.25), (12, 20, 2), (None, None, None)]
+
+
+def test_what_samples_were_drawn_with_is_kept():
+    """The task's settings go before the model's, and no header of a request is taken along."""
+    recording = read_inspect(LOG)
+    assert recording.settings == {
+        "source": "inspect_ai",
+        "extract": "auto",
+        "models": {"acme/tiny-1b": {"sums": {"temperature": 0.5, "top_p": 0.95, "max_tokens": 64}}},
+    }
+    assert {row.temperature for row in recording.rows} == {0.5}
+
+
+def test_a_scorers_answers_are_taken_as_they_are():
+    """With extract=None the first scorer's answers are the answers; an empty one is none."""
+    rows = read_inspect(LOG, extract=None).rows
+    assert [row.answer for row in rows] == ["4.", None, None, None, None, None]
+    assert {(row.kind, row.key) for row in rows} == {(None, None)}
+
+
+def test_without_a_score_there_is_no_scorers_answer(tmp_path):
+    """A log that was never scored would abstain throughout; a failed sample needs no score."""
+    path = log(tmp_path, {"error": {"message": "gone"}}, {"epoch": 2})
+    assert refused(read_inspect, path, extract=None) == (
+        f"{path} samples.1: was not scored, so no scorer read an answer; read it with extract='auto'"
+    )
+    assert [row.answer for row in read_inspect(path).rows] == [None, "4"]
+
+
+@pytest.mark.parametrize("header", ["header.json", "_journal/start.json"])
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_zip_is_its_json(tmp_path, header, compression):
+    """An .eval holds what the .json log holds, that of a run that did not end too."""
+    assert read_inspect(zipped(tmp_path / "log.eval", header, compression=compression)) == read_inspect(LOG)
+
+
+def test_of_a_sample_written_again_the_last_stands(tmp_path):
+    """A zip only grows: the sample that was run again comes later, under the same name."""
+    path = zipped(tmp_path / "log.eval")
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as packed:
+        packed.writestr("samples/1_epoch_1.json", json.dumps({**SAMPLE, "output": {"completion": "\\boxed{6}"}}))
+    recording = read_inspect(path)
+    assert len(recording.rows) == 6
+    assert one(recording, "sums/1").answer == "6"
+
+
+def test_a_folder_is_all_its_logs(tmp_path):
+    """Logs below it are read, of both forms; the lists that Inspect keeps beside them are not."""
+    (tmp_path / "more").mkdir()
+    log(tmp_path, {}, name="2026-01-05T10-00-00_sums.json", eval={"task": "sums", "model": "small"})
+    (tmp_path / "logs.json").write_text("{}", "utf-8")
+    zipped(tmp_path / "more" / "log.eval")
+    assert set(read_inspect(tmp_path).models) == {"small", "acme/tiny-1b"}
+    assert read_inspect(LOG.parent) == read_inspect(LOG)
+
+
+def test_a_sample_in_two_logs_names_both(tmp_path):
+    """A log and its conversion hold the same samples."""
+    packed = zipped(tmp_path / "log.eval")
+    assert refused(read_inspect, LOG, packed) == (
+        f"{packed} samples/1_epoch_1.json: sample 0 of 'acme/tiny-1b' for question 'sums/1' is already in "
+        f"{LOG} samples.0; give one of the two files"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"epoch": 0}, "epoch: Input should be greater than or equal to 1, found 0"),
+        ({"epoch": "1"}, "epoch: Input should be a valid integer, found '1'"),
+        ({"output": {"choices": [{}]}}, "output.choices.0.message: Field required, found {}"),
+        ({"error": "gone"}, "error: Input should be an object, found 'gone'"),
+    ],
+)
+def test_another_sample_is_refused(tmp_path, change, what):
+    """The error names the file and the sample or the member, what was found there and what to give."""
+    path = log(tmp_path, {}, {"id": 2, **change})
+    assert refused(read_inspect, path) == f"{path}: samples.1.{what}; {LOGGED}"
+    packed = zipped(tmp_path / "log.eval", source=path)
+    name = member({**SAMPLE, "id": 2, **change})
+    assert refused(read_inspect, packed) == f"{packed} {name}: {what}; {LOGGED}"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("{}", "eval: Field required, found {}"),
+        ("", "the JSON: Invalid JSON: EOF while parsing a value at column 0, found ''"),
+        ('{"eval": {"task": "t"}}', "eval.model: Field required, found {'task': 't'}"),
+        (json.dumps({**HEAD, "samples": 1}), "samples: Input should be a valid array, found 1"),
+    ],
+)
+def test_another_json_is_refused(tmp_path, text, what):
+    """A JSON file need not be a log."""
+    path = tmp_path / "log.json"
+    path.write_text(text, "utf-8")
+    assert refused(read_inspect, path) == f"{path}: {what}; {LOGGED}"
+
+
+@pytest.mark.parametrize("samples", [None, []])
+def test_a_log_without_samples_is_refused(tmp_path, samples):
+    """A header alone, or a run that ended before its first sample, is no recording."""
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({**HEAD, "samples": samples}), "utf-8")
+    sentence = f"{path}: holds no samples; {LOGGED}, with its samples"
+    assert refused(read_inspect, path) == sentence
+    packed = tmp_path / "log.eval"
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("header.json", json.dumps(HEAD))
+    assert refused(read_inspect, packed) == sentence.replace(str(path), str(packed))
+
+
+def test_a_zip_without_a_header_is_refused(tmp_path):
+    """Model and task are nowhere but in it."""
+    path = zipped(tmp_path / "log.eval", header=None)
+    assert refused(read_inspect, path) == f"{path}: a zip without header.json or _journal/start.json; {LOGGED}"
+
+
+def test_a_sample_in_pieces_is_refused(tmp_path):
+    """Inspect may split a large sample over members; passing it over would lose it in silence."""
+    path = zipped(tmp_path / "log.eval")
+    with zipfile.ZipFile(path, "a") as packed:
+        packed.writestr("samples/9_epoch_1/sample.json", "{}")
+        packed.writestr("samples/9_epoch_1/messages/0.json", "[]")
+    assert refused(read_inspect, path) == (
+        f"{path} samples/9_epoch_1/sample.json: a sample in pieces, which is not read here; "
+        f"convert it with `inspect log convert {path} --to json --output-dir DIR`"
+    )
+
+
+@pytest.mark.parametrize("spoil", [lambda whole: b"hello", lambda whole: whole[: len(whole) // 2]], ids=["text", "cut"])
+def test_no_zip_is_refused(tmp_path, spoil):
+    """What only ends in .eval, or was cut short, is said to be so."""
+    path = zipped(tmp_path / "log.eval")
+    path.write_bytes(spoil(path.read_bytes()))
+    assert refused(read_inspect, path) == f"{path}: not a zip, or cut short (File is not a zip file); copy it again"
+
+
+def test_a_spoilt_member_is_refused(tmp_path):
+    """A byte that was changed on the way is found."""
+    path = zipped(tmp_path / "log.eval", compression=zipfile.ZIP_STORED)
+    path.write_bytes(path.read_bytes().replace(b"Two and two", b"Two and six"))
+    assert refused(read_inspect, path) == (
+        f"{path}: not a zip, or cut short (Bad CRC-32 for file 'samples/1_epoch_1.json'); copy it again"
+    )
+
+
+def test_a_member_that_cannot_be_unpacked_is_refused(tmp_path):
+    """What was packed and then overwritten is no sample."""
+    path = zipped(tmp_path / "log.eval")
+    with zipfile.ZipFile(path) as packed:
+        spoilt = packed.getinfo("samples/1_epoch_1.json")
+    whole = bytearray(path.read_bytes())
+    start = spoilt.header_offset + 30 + len(spoilt.filename)
+    whole[start : start + 8] = b"\xff" * 8
+    path.write_bytes(whole)
+    assert refused(read_inspect, path).startswith(f"{path}: not a zip, or cut short (Error -3 while decompressing data")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python unpacks zstd from 3.14 on")
+def test_zstd_before_python_3_14_names_the_way_out(tmp_path):
+    """A log as new versions of Inspect pack it cannot be unpacked; the error says how to convert it."""
+    path = zipped(tmp_path / "log.eval")
+    whole = bytearray(path.read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):  # the method, in each local and central header
+        at = whole.find(mark)
+        while at >= 0:
+            whole[at + offset : at + offset + 2] = (93).to_bytes(2, "little")
+            at = whole.find(mark, at + 4)
+    path.write_bytes(whole)
+    assert refused(read_inspect, path) == (
+        f"{path} header.json: packed by method 93 (zstd is 93), which this Python cannot unpack, 3.14 can; "
+        f"convert it with `inspect log convert {path} --to json --output-dir DIR`"
+    )
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="Python unpacks zstd from 3.14 on")
+def test_zstd_is_read_from_python_3_14_on(tmp_path):
+    """A log as new versions of Inspect pack it is read where Python can."""
+    assert read_inspect(zipped(tmp_path / "log.eval", compression=zipfile.ZIP_ZSTANDARD)) == read_inspect(LOG)
+
+
+def test_another_kind_of_file_is_refused(tmp_path):
+    """A log has one of two names."""
+    path = tmp_path / "log.txt"
+    assert refused(read_inspect, path) == f"{path}: a log of Inspect is an .eval or a .json file; {LOGGED}"
+
+
+# both
+
+
+@pytest.mark.parametrize("read", [read_lm_eval, read_inspect])
+def test_what_was_read_can_be_saved(tmp_path, read):
+    """A foreign recording is one like any other: written and loaded it is the same."""
+    recording = read(LM_EVAL if read is read_lm_eval else LOG)
+    path = tmp_path / "samples.jsonl"
+    recording.save(path)
+    again = Recording.load(path)
+    assert again == recording
+    assert dict(again.settings) == dict(recording.settings)
+
+
+def test_both_tools_models_are_replayed_alike():
+    """What decides sees rows, whoever wrote them."""
+    decisions = replay(read_lm_eval(LM_EVAL), ["acme__small-3b", "acme__tiny-1b"])
+    assert (decisions["sums_of_two/5"].winner.answer, decisions["sums_of_two/5"].winner.count) == ("1234", 1)
+
+
+@pytest.mark.parametrize("read", [read_lm_eval, read_inspect])
+def test_no_paths_are_refused(read):
+    """Nothing given is a slip, not an empty recording."""
+    with pytest.raises(ArgumentError, match=r"^no paths; name at least one file or folder$"):
+        read()
+
+
+@pytest.mark.parametrize(
+    ("read", "wanted"), [(read_lm_eval, "samples_*.jsonl files"), (read_inspect, ".eval or dated .json files")]
+)
+def test_a_folder_without_files_is_refused(tmp_path, read, wanted):
+    """A folder that has none is likely another folder."""
+    sentence = f"{tmp_path}: a folder without {wanted}; name the folder that has them, or the files"
+    assert refused(read, LM_EVAL if read is read_lm_eval else LOG, tmp_path) == sentence
+
+
+@pytest.mark.parametrize(("read", "name"), [(read_lm_eval, NAME), (read_inspect, "log.json"), (read_inspect, "a.eval")])
+def test_a_file_that_is_not_there_is_an_os_error(tmp_path, read, name):
+    """That is the system's to say."""
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / name)

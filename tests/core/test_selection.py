@@ -1,0 +1,291 @@
+"""The selection against its definitions, recounted in plain Python; what is held out, and what is said of it."""
+
+import json
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slmmux import ArgumentError, Recording, RecordingError, Row, Selection, replay, select_complementary
+from slmmux._arrays import arrays_of
+from slmmux._held_out import held_out, ranked
+
+
+def recorded(said, golds=None, **settings):
+    """Make a recording of {model: [the samples' answers, a text a question]}; gold is the question's number."""
+    rows = [
+        Row(
+            question_id=f"q{q}",
+            model=model,
+            sample_index=i,
+            answer=None if answer == "-" else answer,
+            gold=golds[q] if golds else str(q),
+        )
+        for model, questions in said.items()
+        for q, answers in enumerate(questions)
+        for i, answer in enumerate(answers)
+    ]
+    return Recording.of(rows, settings)
+
+
+@st.composite
+def pools(draw):
+    models = draw(st.integers(1, 5))
+    questions = draw(st.integers(1, 6))
+    k = draw(st.integers(1, 3))
+    letters = st.text(alphabet="0123-", min_size=k, max_size=k)
+    said = {f"m{m}": [draw(letters) for _ in range(questions)] for m in range(models)}
+    if draw(st.booleans()):
+        said["clone"] = said["m0"]
+    return recorded(said, golds=[draw(st.sampled_from("01")) for _ in range(questions)])
+
+
+def recount(recording, members, correct, penalty):
+    """Return (objective, union, contradiction, floor, ceiling) of a subset, by the definitions."""
+    union = contradiction = sure = disputed = ceiling = 0
+    for by_model in recording.by_question.values():
+        right, wrong, unanimous, voted = [], [], [], []
+        for model in members:
+            rows = by_model[model]
+            said = [row.answer for row in rows]
+            gold = rows[0].gold
+            given = [a for a in said if a is not None]
+            top = max(given, key=lambda a: (given.count(a), -said.index(a)), default=None)
+            all_one = top is not None and said.count(top) == len(said)
+            voted.append(top == gold)
+            unanimous.append(all_one and top == gold)
+            wrong.append(all_one and top != gold)
+            right.append(
+                {"unanimous": unanimous[-1], "plurality": voted[-1]}.get(correct, said.count(gold) >= int(correct[-1]))
+                if correct.startswith("at_least")
+                else {"unanimous": unanimous[-1], "plurality": voted[-1]}[correct]
+            )
+        union += any(right)
+        contradiction += any(right) and any(wrong)
+        sure += any(unanimous)
+        disputed += any(unanimous) and any(wrong)
+        ceiling += any(voted)
+    return union - Fraction(str(penalty)) * contradiction, union, contradiction, sure - disputed, ceiling
+
+
+@settings(max_examples=150)
+@given(
+    pools(),
+    st.sampled_from(["unanimous", "plurality", "at_least:1", "at_least:2"]),
+    st.sampled_from([0, 0.1, 0.5, 1.0, 2]),
+)
+def test_every_subset_is_counted_and_ordered_as_defined(recording, correct, penalty):
+    """All subsets, with their figures, in the order objective, union, fewer models, names: recounted one by one."""
+    pool = sorted(recording.models)
+    every = [c for size in range(1, len(pool) + 1) for c in combinations(pool, size)]
+    figures = {members: recount(recording, members, correct, penalty) for members in every}
+    expected = sorted(every, key=lambda c: (-figures[c][0], -figures[c][1], len(c), c))
+    selection = select_complementary(
+        recording, range(1, len(pool) + 1), penalty, correct, keep=1000, folds=2, repeats=1
+    )
+    assert [tuple(sorted(subset.models)) for subset in selection.ranking] == expected
+    questions = len(recording.questions)
+    for subset in selection.ranking:
+        counted = figures[tuple(sorted(subset.models))]
+        got = (subset.objective, subset.union, subset.contradiction, subset.floor, subset.ceiling)
+        assert got == pytest.approx([float(c / questions) for c in counted])
+    assert selection.best == selection.ranking[0]
+    assert all(selection.proved.values())
+
+
+@settings(max_examples=100)
+@given(pools())
+def test_algorithm_1_lies_between_floor_and_ceiling(recording):
+    """The replayed accuracy of every subset is Algorithm 1's, at least its floor and at most its ceiling."""
+    selection = select_complementary(recording, keep=1000, folds=2, repeats=1)
+    for subset in selection.ranking:
+        decisions = replay(recording, subset.models)
+        golds = {q: rows[subset.models[0]][0].gold for q, rows in recording.by_question.items()}
+        right = sum(decision.winner.answer == golds[q] for q, decision in decisions.items())
+        assert subset.accuracy == pytest.approx(right / len(golds))
+        assert subset.floor <= subset.accuracy + 1e-9
+        assert subset.accuracy <= subset.ceiling + 1e-9
+
+
+@settings(max_examples=60)
+@given(pools())
+def test_samples_by_plan_are_those_a_race_asks_for(recording):
+    """Expected samples: all of them for "parallel", those a replayed cascade asks, and the paper's first-round stop."""
+    for subset in select_complementary(recording, keep=1000, folds=2, repeats=1).ranking:
+        k = sum(max(len(rows[m]) for rows in recording.by_question.values()) for m in subset.models)
+        assert subset.samples["parallel"] == k
+        cascade = replay(recording, subset.models, plan="cascade")
+        # Asked is a member's whole k, though what is settled on the way is cancelled.
+        asked = [sum(vote.of for vote in decision.votes if vote.unused < vote.of) for decision in cascade.values()]
+        assert subset.samples["cascade"] == pytest.approx(np.mean(asked))
+        firsts = [{rows[m][0].answer for m in subset.models} for rows in recording.by_question.values()]
+        early = [len(subset.models) if len(said) == 1 and None not in said else k for said in firsts]
+        assert subset.samples["first_round"] == pytest.approx(np.mean(early))
+
+
+def test_tokens_are_counted_and_the_cheaper_of_equals_is_better():
+    """Of two clones the one that took fewer tokens comes first, whatever their names."""
+    rows = [
+        Row(question_id="q", model=m, sample_index=i, answer="1", gold="1", input_tokens=cost, output_tokens=1)
+        for m, cost in (("a", 9), ("b", 4))
+        for i in range(2)
+    ]
+    selection = select_complementary(Recording.of(rows), sizes=[1, 2])
+    assert [subset.models for subset in selection.ranking] == [("b",), ("a",), ("a", "b")]
+    assert selection.by_size[2].tokens == {"parallel": 30.0, "cascade": 20.0, "first_round": 15.0}
+    assert select_complementary(recorded({"a": ["00"]})).best.tokens is None
+
+
+def test_the_rank_is_the_accuracy_of_the_vote_then_the_order_recorded():
+    """Members of a subset stand best first, equal ones as they were recorded."""
+    selection = select_complementary(recorded({"b": ["9", "1"], "a": ["0", "9"], "c": ["0", "1"]}), sizes=[3])
+    assert selection.best.models == ("c", "b", "a")
+    assert {m: p.accuracy for m, p in selection.models.items()} == {"b": 0.5, "a": 0.5, "c": 1.0}
+    assert selection.single.models == ("c",)
+
+
+@settings(max_examples=30, deadline=None)
+@given(pools(), st.integers(2, 4), st.integers(1, 3), st.integers(0, 5))
+def test_what_is_held_out_never_sees_the_test_fold(recording, folds, repeats, seed):
+    """The chooser gets the other folds only, each question is tested once a repeat, and one seed gives one figure."""
+    votes = arrays_of(recording).votes
+    _, questions = votes.count.shape
+    seen = []
+
+    def choose(train):
+        seen.append(train)
+        return [0]
+
+    estimate = held_out(votes, choose, 1, folds=folds, repeats=repeats, seed=seed)
+    if questions < 2:
+        assert estimate is None
+        return
+    parts = min(folds, questions)
+    assert len(seen) == parts * repeats
+    for r in range(repeats):
+        tested = np.concatenate([np.setdiff1d(np.arange(questions), t) for t in seen[r * parts : (r + 1) * parts]])
+        assert sorted(tested) == list(range(questions))
+    assert estimate.accuracy == pytest.approx(votes.right[0].mean())
+    assert estimate.gain == pytest.approx(estimate.accuracy - estimate.single)
+    assert estimate.low - 1e-9 <= estimate.gain <= estimate.high + 1e-9
+    assert held_out(votes, choose, 1, folds=folds, repeats=repeats, seed=seed) == estimate
+
+
+def test_held_out_ranks_and_chooses_by_the_other_folds():
+    """With a model that is right on a half and another on the other half, choosing the better one always loses.
+
+    Held out, the one chosen is right nowhere, though in-sample each has half.
+    """
+    votes = arrays_of(recorded({"a": ["0", "9"], "b": ["9", "1"]})).votes
+    estimate = held_out(
+        votes, lambda train: [int(votes.right[:, train].sum(1).argmax())], 1, folds=2, repeats=3, seed=0
+    )
+    assert (estimate.accuracy, estimate.single, estimate.gain) == (0.0, 0.0, 0.0)
+    assert ranked([1, 0], np.array([0.5, 0.5])) == [0, 1]
+
+
+def test_nothing_is_held_out_where_the_search_would_take_for_ever():
+    """Beyond the subsets that can be searched in every fold there is no estimate, and fewer repeats before that."""
+    votes = arrays_of(recorded({"a": ["0", "1"], "b": ["0", "9"]})).votes
+    big = type(votes)(np.tile(votes.count, (100, 1)), np.tile(votes.right, (100, 1)), np.tile(votes.of, 100))
+    assert held_out(big, lambda train: [0], 6, folds=2, repeats=2, seed=0) is None
+    few = held_out(big, lambda train: [0], 4, folds=2, repeats=20, seed=0)
+    assert few.repeats == 1
+
+
+def mux_of(answers, questions=60):
+    """Record a pool of models that are all sure or all unsure of each question, as `answers(model, q)` says."""
+    return recorded({m: [answers(m, q) for q in range(questions)] for m in "abc"}, golds=["1"] * questions)
+
+
+def test_the_verdict_says_to_mux_where_models_complete_each_other():
+    """Each model knows its own third and is unsure of the rest: the mux is right everywhere, and the verdict says so."""
+    selection = select_complementary(mux_of(lambda m, q: "11" if q % 3 == "abc".index(m) else "23"))
+    assert selection.best.models in {("a", "b", "c"), ("b", "a", "c")}
+    assert selection.verdict.startswith("mux a + b + c: better than model a alone (100.0 % against ")
+    assert "held out" in selection.verdict
+
+
+def test_the_verdict_says_not_to_mux_where_one_model_dominates():
+    """One model is right but unsure, the others wrong and sure: the mux loses, and the verdict says by how much."""
+    recording = mux_of(lambda m, q: ("112" if q % 2 else "111") if m == "a" else "222")
+    selection = select_complementary(recording, sizes=[2, 3])
+    assert selection.verdict.startswith("do not mux: model a alone is better (")
+    assert "against 100.0 %, -" in selection.verdict
+    equal = select_complementary(mux_of(lambda m, q: "11" if q % 2 else "22"))
+    assert equal.verdict.startswith("do not mux: model a alone is as good or better (")
+
+
+def test_the_verdict_says_when_it_cannot_tell():
+    """A gain whose interval includes none, nothing held out, and no mux looked at, are each said so."""
+    noisy = select_complementary(
+        mux_of(lambda m, q: "11" if q < 2 + "abc".index(m) or (m == "a" and q < 9) else "23", 12)
+    )
+    lucky = mux_of(lambda m, q: "11" if (m == "a" and q < 30) or (m == "b" and q == 30) else "23")
+    assert "if it costs you nothing" in select_complementary(lucky, sizes=[2]).verdict
+    assert noisy.verdict
+    one = select_complementary(recorded({"a": ["00"], "b": ["00"]}))
+    assert one.verdict.startswith("nothing can be said yet: too few questions")
+    assert select_complementary(recorded({"a": ["0", "1"]})).verdict.startswith("no mux was looked at")
+
+
+def test_saved_and_loaded_it_is_the_same(tmp_path):
+    """A selection that was saved is the selection that is loaded, settings and sizes included."""
+    recording = recorded(
+        {"a": ["00", "19"], "b": ["99", "11"]},
+        extract="auto",
+        agreement="canonical",
+        system_prompt="short",
+        models={"a": {"temperature": 0.7}},
+    )
+    selection = select_complementary(recording)
+    assert (selection.extractor, selection.system_prompt) == ("auto", "short")
+    assert selection.models["a"].settings == {"temperature": 0.7}
+    file = tmp_path / "selection.json"
+    selection.save(file)
+    assert Selection.load(file) == selection
+    assert json.loads(file.read_text())["slmmux_selection"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "what"), [("{}", "slmmux_selection: Field required"), ("[", "the file: Invalid JSON")]
+)
+def test_a_file_that_is_no_selection_is_said_to_be_none(tmp_path, text, what):
+    """Whatever else a file holds, the error names it and says what makes one."""
+    file = tmp_path / "other.json"
+    file.write_text(text)
+    with pytest.raises(ArgumentError, match=f"is no selection: {what}.*slmmux select"):
+        Selection.load(file)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"sizes": [3]}, r"sizes holds 3, but the pool has 2 models; ask for at most 2"),
+        ({"sizes": []}, r"sizes is empty"),
+        ({"sizes": [0]}, r"sizes holds 0; a size is a whole number of models, at least 1"),
+        ({"sizes": ["2"]}, r"sizes holds '2'"),
+        ({"penalty": -1}, r"penalty must be a number of at least 0, found -1; the paper's is 1"),
+        ({"penalty": float("nan")}, r"penalty must be a number"),
+        ({"correct": "mostly"}, r"correct='mostly' is no rule; write \"unanimous\", \"plurality\" or \"at_least:2\""),
+        ({"correct": "at_least:0"}, r"correct='at_least:0' is no rule"),
+        ({"keep": 0}, r"keep must be at least 1, found 0"),
+        ({"folds": 1}, r"folds must be at least 2, found 1"),
+        ({"repeats": 0}, r"repeats must be at least 1, found 0"),
+        ({"samples": 3}, r"samples=3 for 'a', but only 2 were recorded of it"),
+    ],
+)
+def test_bad_input_gets_a_sentence(options, sentence):
+    """What was wrong, what was found, what to write instead."""
+    with pytest.raises(ArgumentError, match=sentence):
+        select_complementary(recorded({"a": ["00"], "b": ["00"]}), **options)
+
+
+def test_the_default_sizes_are_clipped_and_an_empty_recording_is_refused():
+    """A pool of two has no subsets of three, silently; a recording without samples is an error."""
+    assert list(select_complementary(recorded({"a": ["00"], "b": ["00"]})).by_size) == [1, 2]
+    with pytest.raises(RecordingError, match="the recording holds no samples; record a pool first"):
+        select_complementary(Recording.of([]))

@@ -1,0 +1,173 @@
+"""`slmmux profile` as a person uses it: the table, the bars, the file, a stop and another start."""
+
+import json
+import signal
+import sys
+import threading
+from collections import Counter
+
+import pytest
+from typer.testing import CliRunner
+
+from slmmux import Recording
+from slmmux.cli import app
+
+from ..langchain.openai_server import Refused, serving
+
+run = CliRunner().invoke
+FRAMEWORKS = pytest.mark.parametrize("framework", ["langchain", "llamaindex"])
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """A mux.toml, four questions, and what runs the command over them."""
+    monkeypatch.setenv("COLUMNS", "160")
+    lines = [{"question_id": f"q{i}", "question": f"{i} + {i}?", "gold": str(2 * i)} for i in range(4)]
+    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, lines)))
+
+    def command(*more, settings="", framework="langchain", **servers):
+        text = f'samples = 2\nsystem_prompt = "Few words."\n{settings}\n'
+        for name, server in servers.items():
+            text += f'[models.{name}]\nurl = "{server.url}"\nmodel = "{name}-model"\n'
+        (tmp_path / "mux.toml").write_text(text)
+        paths = [tmp_path / name for name in ("questions.jsonl", "mux.toml", "samples.jsonl")]
+        questions, config, out = map(str, paths)
+        given = ["profile", questions, "--config", config, "--out", out, "--framework", framework, *more]
+        return run(app, given)
+
+    command.out = tmp_path / "samples.jsonl"
+    command.questions = tmp_path / "questions.jsonl"
+    return command
+
+
+@FRAMEWORKS
+def test_it_asks_shows_and_keeps(command, framework):
+    """The table of what will be done, what is left, bars and counts on the standard error; the samples in the file."""
+    with serving(["4"]) as a, serving(["5", "6"]) as b:
+        result = command(a=a, b=b, framework=framework)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == ""
+    for words in ("To do", "Left, by the first few requests", "8/8", "tokens"):
+        assert words in result.stderr
+    recording = Recording.load(command.out)
+    assert Counter(row.model for row in recording.rows) == {"a": 8, "b": 8}
+    assert recording.settings["system_prompt"] == "Few words."
+    assert recording.settings["models"]["b"]["temperature"] == 0.7
+    assert (a.requests[0]["messages"][0]["content"], a.requests[0]["n"]) == ("Few words.", 2)
+
+
+def test_the_command_line_comes_before_the_file(command):
+    """--samples and --system are asked for; an empty instruction sends none."""
+    with serving(["4"]) as a:
+        result = command("--samples", "3", "--system", "", "--concurrency", "1", a=a)
+    assert result.exit_code == 0, result.output
+    assert len(Recording.load(command.out).rows) == 12
+    assert [message["role"] for message in a.requests[0]["messages"]] == ["user"]
+
+
+def test_a_trial_and_the_rest(command):
+    """--trial makes the first few requests and says what the rest will take; run again, the rest alone is asked for."""
+    with serving(["4"]) as a:
+        result = command("--trial", a=a)
+        assert result.exit_code == 0, result.output
+        assert len(a.requests) == 3
+        assert "about 14" in result.stderr
+        assert len(Recording.load(command.out).rows) == 6
+        result = command(a=a)
+        assert len(a.requests) == 4
+        result = command(a=a)
+        assert (result.exit_code, len(a.requests)) == (0, 4)
+    assert len(Recording.load(command.out).rows) == 8
+
+
+def test_a_changed_setting_is_refused(command):
+    """Another temperature ends with status 1 and says what changed; the file is left as it is."""
+    with serving(["4"]) as a:
+        command(a=a)
+        before = command.out.read_bytes()
+        result = command(a=a, settings="temperature = 0.2")
+    assert result.exit_code == 1
+    assert "models.a.temperature was 0.7 and is 0.2; set them back, or write to a new file" in result.stderr
+    assert command.out.read_bytes() == before
+    assert len(a.requests) == 4
+
+
+@FRAMEWORKS
+def test_interrupted_it_says_how_to_go_on(command, framework):
+    """Ctrl-C ends with status 130; what came is kept, and the same command goes on with the rest."""
+    main = threading.main_thread().ident
+
+    def script(body, turn):
+        if turn == 5:
+            signal.pthread_kill(main, signal.SIGINT)
+        return "4"
+
+    with serving(script) as a:
+        result = command("--concurrency", "1", a=a, framework=framework)
+        assert result.exit_code == 130, result.output
+        assert "run the same again to go on" in result.stderr
+        there = len(Recording.load(command.out).rows)
+        assert 2 <= there < 8
+        a.script = lambda body, turn: "4"
+        a.requests.clear()
+        assert command(a=a, framework=framework).exit_code == 0
+    assert 2 * len(a.requests) == 8 - there
+    assert len(Recording.load(command.out).rows) == 8
+
+
+@FRAMEWORKS
+def test_a_member_that_always_fails_is_a_sentence(command, framework):
+    """A wrong key ends with status 1 and the cause once; the other member's first samples are kept."""
+    with serving(["4"]) as a, serving([Refused(401, "wrong key")]) as b:
+        result = command(a=a, b=b, framework=framework)
+    assert result.exit_code == 1
+    assert "b failed in every one of the first requests" in result.stderr
+    assert result.stderr.count("wrong key") == 1
+    assert {row.model for row in Recording.load(command.out).rows} == {"a"}
+
+
+def test_a_call_that_fails_is_a_row(command):
+    """It is counted on its bar, and the command ends well."""
+    with serving(lambda body, _: Refused(400, "no") if body["messages"][-1]["content"][0] == "1" else "4") as a:
+        result = command("--retries", "0", a=a)
+    assert result.exit_code == 0, result.output
+    assert "failed" in result.stderr
+    assert [row.error is None for row in Recording.load(command.out).rows].count(False) == 2
+
+
+def test_bad_questions_and_files_are_sentences(command, tmp_path):
+    """Each ends with status 1, names the place, asks nothing and loses nothing."""
+    with serving(["4"]) as a:
+        for text, sentence in [
+            ('{"question_id": "q1"}', "line 1: question: Field required"),
+            ("", "holds no question"),
+        ]:
+            command.questions.write_text(text)
+            result = command(a=a)
+            assert (result.exit_code, sentence in result.stderr) == (1, True), result.stderr
+            assert not command.out.exists()
+        command.questions.unlink()
+        result = command(a=a)
+        assert (result.exit_code, "No such file" in result.stderr) == (1, True)
+        command.questions.write_text('{"question_id": "q1", "question": "2 + 2?"}')
+        for out, sentence in [
+            (command.questions, "line 1: model: Field required"),
+            (tmp_path / "samples.jsonl.gz", "a packed file cannot be appended to"),
+            (tmp_path / "samples.csv", "a recording is a .jsonl or .jsonl.gz file"),
+            (tmp_path, "a recording is a .jsonl or .jsonl.gz file"),
+        ]:
+            result = command("--out", str(out), a=a)
+            assert (result.exit_code, sentence in result.stderr) == (1, True), result.stderr
+        assert command.questions.read_text() == '{"question_id": "q1", "question": "2 + 2?"}'
+        result = command("--framework", "other", a=a)
+        assert (result.exit_code, "framework 'other' does not exist" in result.stderr) == (1, True)
+    assert a.requests == []
+
+
+def test_without_its_extra_a_framework_is_a_sentence(command, monkeypatch):
+    """The error names what to install."""
+    monkeypatch.setitem(sys.modules, "langchain_slmmux", None)
+    with serving(["4"]) as a:
+        result = command(a=a)
+    assert result.exit_code == 1
+    assert 'pip install "slmmux[langchain,local]"' in result.stderr
