@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -16,6 +16,7 @@ from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, SystemMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
@@ -30,8 +31,9 @@ from langchain_slmmux._structured import Structured, kept
 from langchain_slmmux._tracing import Traces
 from slmmux import Decision, Pool, Race, adrive, answers, drive
 from slmmux._agreement import Agreement, AgreementName, agreement_of
+from slmmux._generation import longest_reply
 from slmmux._keywords import argument_error, warn_unknown
-from slmmux._options import by_label, label_models, member_options, no_bool
+from slmmux._options import by_label, label_models, member_options, no_bool, warn_if_unbounded
 from slmmux._race import Plan, Wait
 from slmmux._record import record
 from slmmux._secrets import secrets_of, strike
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from slmmux import Selection
 
 __all__ = ["SLMMuxChatModel"]
+
+Configs: TypeAlias = RunnableConfig | list[RunnableConfig] | None
 
 # Set while stream() or astream() waits for its one chunk: then every handler is owed a token, not only those that
 # declare themselves streaming.
@@ -70,12 +74,16 @@ class SLMMuxChatModel(BaseChatModel):
         tau: For agreement="embedding": the least cosine similarity of answers that agree.
         accuracies: Validation accuracy by label, 0 to 1: the tie-break. Without it the given order is the rank.
         plan: "parallel" asks everything at once; "cascade" the best-ranked member first and the next only while the
-            outcome is open. Neither changes (model, answer).
+            outcome is open; "adaptive" one sample after another, while the outcome is open. None of them changes
+            (model, answer). "first_round", the paper's stop, can: where each member's first sample gives one answer,
+            that is the answer.
         wait: "settled" answers once no outstanding sample can change (model, answer); "exhausted" waits for all, which
             gives the exact confidence.
         max_concurrency: Calls at once over the whole mux, batches included.
         timeout: Seconds a call may take before its votes are lost.
         deadline: Seconds until the best answer from what is in.
+        budget: What one answer may cost: {"calls": 10}, never exceeded, or {"tokens": 2000}; of those each call in
+            flight has its max_tokens set aside, so that it can overrun them by its prompt alone.
         trace_samples: Whether each sample is a run of its own below the mux's.
         system_prompt: Put in front of every request that has no system message.
         max_tokens: Set on copies of the members that have it.
@@ -113,6 +121,7 @@ class SLMMuxChatModel(BaseChatModel):
     max_concurrency: int = 64
     timeout: float | None = None
     deadline: float | None = None
+    budget: dict[str, int] | None = None
     trace_samples: bool = True
     system_prompt: str | None = None
     max_tokens: int | None = None
@@ -171,6 +180,7 @@ class SLMMuxChatModel(BaseChatModel):
             self._given, samples=options.samples, temperature=options.temperature, settings=options.settings
         )
         self._members = {label: members[label] for label in options.rank}
+        warn_if_unbounded(self.budget, {label: longest_reply(m.model, m.kwargs) for label, m in members.items()})
         self._agreement = agreement_of(self.agreement, self.embedding, self.tau)
         self._pool = Pool(self.max_concurrency)
         self._slots = Slots(self.max_concurrency)
@@ -206,6 +216,7 @@ class SLMMuxChatModel(BaseChatModel):
             "plan": self.plan,
             "wait": self.wait,
             "deadline": self.deadline,
+            "budget": self.budget,
             "system_prompt": self.system_prompt,
         }
 
@@ -344,6 +355,66 @@ class SLMMuxChatModel(BaseChatModel):
                 with suppress(asyncio.CancelledError, Exception):
                     await whole
 
+    # --- many questions: one window over all their samples -------------------------------------------------------
+
+    def _window(self, config: Configs, inputs: Sequence[Any]) -> tuple[Self, list[RunnableConfig]]:
+        """Return what answers a batch: with a window of `max_concurrency` calls, the config's where it is narrower.
+
+        As many questions are begun as can have a call in the window, not as many as the machine has threads.
+        """
+        configs = get_config_list(config, len(inputs))
+        limit = min(self.max_concurrency, configs[0].get("max_concurrency") or self.max_concurrency)
+        mux = self
+        if limit < self.max_concurrency:
+            mux = self.model_copy()
+            mux._pool, mux._slots = Pool(limit), Slots(limit)
+        return mux, [{**own, "max_concurrency": min(limit, len(inputs))} for own in configs]
+
+    @override
+    def batch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: Configs = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[AIMessage]:
+        if not inputs:
+            return []
+        mux, configs = self._window(config, inputs)
+        return super(SLMMuxChatModel, mux).batch(inputs, configs, return_exceptions=return_exceptions, **kwargs)
+
+    @override
+    async def abatch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: Configs = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[AIMessage]:
+        if not inputs:
+            return []
+        mux, configs = self._window(config, inputs)
+        return await super(SLMMuxChatModel, mux).abatch(inputs, configs, return_exceptions=return_exceptions, **kwargs)
+
+    @override
+    def batch_as_completed(
+        self, inputs: Sequence[LanguageModelInput], config: Any = None, **kwargs: Any
+    ) -> Iterator[tuple[int, Any]]:
+        if inputs:
+            mux, configs = self._window(config, inputs)
+            yield from super(SLMMuxChatModel, mux).batch_as_completed(inputs, configs, **kwargs)
+
+    @override
+    async def abatch_as_completed(
+        self, inputs: Sequence[LanguageModelInput], config: Any = None, **kwargs: Any
+    ) -> AsyncIterator[tuple[int, Any]]:
+        if inputs:
+            mux, configs = self._window(config, inputs)
+            async for done in super(SLMMuxChatModel, mux).abatch_as_completed(inputs, configs, **kwargs):
+                yield done
+
     @override
     def _generate(
         self,
@@ -362,6 +433,7 @@ class SLMMuxChatModel(BaseChatModel):
                 compare=self._agreement.compare,
                 timeout=self.timeout,
                 deadline=self.deadline,
+                budget=sampling.budget(self.budget),
             )
         finally:
             sampling.close(race)
@@ -388,6 +460,7 @@ class SLMMuxChatModel(BaseChatModel):
                 compare=self._agreement.compare,
                 timeout=self.timeout,
                 deadline=self.deadline,
+                budget=sampling.budget(self.budget),
             )
         except asyncio.CancelledError as error:
             if run_manager is not None:

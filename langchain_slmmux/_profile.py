@@ -42,9 +42,10 @@ class _Members:
             "stop": mux.stop,
             "models": {label: generation_settings(a.model, a.kwargs) for label, a in asked.items()},
         }
+        self._any = self._sampling("")  # which samples go in one request is one for all questions
 
     def group(self, draws: Sequence[Draw]) -> list[Draws]:
-        return self._sampling("").group(draws)
+        return self._any.group(draws)
 
     def call(self, question: str, draws: Draws) -> list[Came]:
         return [self._came(reply) for reply in self._sampling(question).call(draws)]

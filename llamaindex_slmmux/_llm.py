@@ -50,8 +50,9 @@ from llamaindex_slmmux._structured import Structured
 from llamaindex_slmmux._tools import Tools, selections
 from slmmux import ArgumentError, Decision, Pool, Race, adrive, answers, drive
 from slmmux._agreement import Agreement, AgreementName, agreement_of
+from slmmux._generation import longest_reply
 from slmmux._keywords import argument_error, warn_unknown
-from slmmux._options import by_label, label_models, member_options, no_bool
+from slmmux._options import by_label, label_models, member_options, no_bool, warn_if_unbounded
 from slmmux._race import Plan, Wait
 from slmmux._record import record
 from slmmux._slots import Slots
@@ -87,12 +88,16 @@ class SLMMuxLLM(FunctionCallingLLM):
         tau: For agreement="embedding": the least cosine similarity of answers that agree.
         accuracies: Validation accuracy by label, 0 to 1: the tie-break. Without it the given order is the rank.
         plan: "parallel" asks everything at once; "cascade" the best-ranked member first and the next only while the
-            outcome is open. Neither changes (model, answer).
+            outcome is open; "adaptive" one sample after another, while the outcome is open. None of them changes
+            (model, answer). "first_round", the paper's stop, can: where each member's first sample gives one answer,
+            that is the answer.
         wait: "settled" answers once no outstanding sample can change (model, answer); "exhausted" waits for all, which
             gives the exact confidence.
         max_concurrency: Calls at once over the whole mux.
         timeout: Seconds a call may take before its votes are lost.
         deadline: Seconds until the best answer from what is in.
+        budget: What one answer may cost: {"calls": 10}, never exceeded, or {"tokens": 2000}; of those each call in
+            flight has its max_tokens set aside, so that it can overrun them by its prompt alone.
         trace_samples: Always true: a LlamaIndex LLM reports its own calls. Their events carry the tags `slmmux_member`
             and `slmmux_sample`, by which a handler can leave them out.
         system_prompt: Put in front of every request that has no system message.
@@ -130,6 +135,7 @@ class SLMMuxLLM(FunctionCallingLLM):
     max_concurrency: int = 64
     timeout: float | None = None
     deadline: float | None = None
+    budget: dict[str, int] | None = None
     trace_samples: bool = True
     max_tokens: int | None = None
     max_retries: int | None = None
@@ -194,6 +200,7 @@ class SLMMuxLLM(FunctionCallingLLM):
             self._given, samples=options.samples, temperature=options.temperature, settings=options.settings
         )
         self._members = {label: members[label] for label in options.rank}
+        warn_if_unbounded(self.budget, {label: longest_reply(member.llm) for label, member in members.items()})
 
     @property
     def _given(self) -> dict[str, Any]:
@@ -422,6 +429,7 @@ class SLMMuxLLM(FunctionCallingLLM):
                 compare=self._agreement.compare,
                 timeout=self.timeout,
                 deadline=self.deadline,
+                budget=sampling.budget(self.budget),
             )
         finally:
             sampling.close()
@@ -438,6 +446,7 @@ class SLMMuxLLM(FunctionCallingLLM):
                 compare=self._agreement.compare,
                 timeout=self.timeout,
                 deadline=self.deadline,
+                budget=sampling.budget(self.budget),
             )
         finally:
             sampling.close()

@@ -40,9 +40,10 @@ class _Members:
             "stop": mux.stop,
             "models": {label: generation_settings(member.llm) for label, member in members.items()},
         }
+        self._any, _ = self._sampling("")  # which samples go in one request is one for all questions
 
     def group(self, draws: Sequence[Draw]) -> list[Draws]:
-        return self._sampling("")[0].group(draws)
+        return self._any.group(draws)
 
     def call(self, question: str, draws: Draws) -> list[Came]:
         sampling, request = self._sampling(question)

@@ -16,6 +16,8 @@ from llamaindex_slmmux._members import Member, count_once
 from llamaindex_slmmux._request import Call, Reply, Request
 from llamaindex_slmmux._several import refuses_several, report
 from slmmux import Draw, Pool
+from slmmux._budget import Budget
+from slmmux._generation import longest_reply
 from slmmux._record import USAGE
 from slmmux._secrets import clean_error
 
@@ -77,6 +79,13 @@ class Sampling:
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             outcome = _what_came(member, made, error)
         return self._came(draws, made, outcome)
+
+    def budget(self, limits: Mapping[str, int] | None) -> Budget | None:
+        """Return what this question may cost."""
+        if limits is None:
+            return None
+        longest = {label: longest_reply(m.llm) or 0 for label, m in self._members.items()}
+        return Budget(limits, lambda draw: longest[draw.model], lambda reply: reply.usage["total_tokens"])
 
     def close(self) -> None:
         """Count nothing more, and let no queued call begin."""

@@ -75,6 +75,7 @@ def arguments(source: str | Path | Config, member: Callable[[Endpoint], Any]) ->
         "max_concurrency": config.max_concurrency,
         "timeout": config.timeout,
         "deadline": config.deadline,
+        "budget": config.budget,
         "system_prompt": config.system_prompt,
     }
 

@@ -110,8 +110,8 @@ def _held_out(selection: "Selection") -> Table:
         if (seen := subset.held_out) is None:
             table.add_row(str(size), "too few questions, or too many subsets")
         else:
-            interval = f"{100 * seen.low:+.1f} to {100 * seen.high:+.1f}"
-            gain = f"{100 * seen.gain:+.1f}"
+            interval = f"{100 * seen.low:+z.1f} to {100 * seen.high:+z.1f}"
+            gain = f"{100 * seen.gain:+z.1f}"
             table.add_row(str(size), _percent(seen.accuracy), _percent(seen.single), gain, interval)
     return table
 

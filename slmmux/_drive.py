@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
+from slmmux._budget import Budget
 from slmmux._errors import SampleTimeoutError
 from slmmux._pool import Pool
 from slmmux._race import Race, Verdict
@@ -44,6 +45,7 @@ def drive(
     compare: Compare | None = None,
     timeout: float | None = None,
     deadline: float | None = None,
+    budget: Budget | None = None,
 ) -> Decision[R]:
     """Run a race on threads and return its decision.
 
@@ -58,6 +60,7 @@ def drive(
         compare: Which answers agree, where equality is no key (see `Race`); what it raises costs the vote.
         timeout: Seconds a call may run; after that its votes are lost.
         deadline: Seconds until the best decision from what is in.
+        budget: What the answer may cost; when nothing more fits the best decision from what is in is made.
 
     Raises:
         NoAnswerError: Not one reply came.
@@ -71,6 +74,7 @@ def drive(
     arrivals: SimpleQueue[Draws] = SimpleQueue()
     running: dict[Draws, Future[Sequence[R]]] = {}
     watch = _Watch(timeout, deadline, wake=arrivals.put)
+    queue = _Queue(race, group, budget or Budget())
 
     def start(draws: Draws) -> None:
         def run() -> Sequence[R]:
@@ -82,7 +86,7 @@ def drive(
 
     try:
         while True:
-            for draws in group(race.ask()):
+            for draws in queue.start():
                 start(draws)
             if (decision := race.decision) is not None:
                 return decision
@@ -91,12 +95,9 @@ def drive(
             except Empty:
                 draws = ()
             if draws in running and running[draws].done():
-                replies, missing = _replies(race, draws, running.pop(draws))
-                for draw, reply in replies:
+                for draw, reply in queue.end(draws, running.pop(draws)):
                     _tell(race, draw, reply, compare)
-                for draw in missing:
-                    start((draw,))
-            overdue = watch.strike(race, running)
+            overdue = queue.drop(watch.strike(race, running))
             if race.decision is None:  # else all go together below, and no place given up starts a queued one
                 pool.abandon(*map(running.pop, overdue))
     finally:
@@ -112,6 +113,7 @@ async def adrive(
     compare: Compare | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - a call's own limit, not this function's
     deadline: float | None = None,
+    budget: Budget | None = None,
 ) -> Decision[R]:
     """Run a race on tasks and return its decision; the arguments and errors are those of `drive`.
 
@@ -125,11 +127,13 @@ async def adrive(
         compare: As for `drive`; it is called in a thread.
         timeout: Seconds a call may run.
         deadline: Seconds until the best decision from what is in.
+        budget: What the answer may cost.
     """
     arrivals: asyncio.Queue[Draws] = asyncio.Queue()
     running: dict[Draws, asyncio.Task[Sequence[R]]] = {}
     cancelled: list[asyncio.Task[Sequence[R]]] = []
     watch = _Watch(timeout, deadline, wake=arrivals.put_nowait)
+    queue = _Queue(race, group, budget or Budget())
 
     async def run(draws: Draws) -> Sequence[R]:
         async with slots:
@@ -142,7 +146,7 @@ async def adrive(
 
     try:
         while True:
-            for draws in group(race.ask()):
+            for draws in queue.start():
                 start(draws)
             if (decision := race.decision) is not None:
                 return decision
@@ -151,11 +155,8 @@ async def adrive(
             except TimeoutError:
                 draws = ()
             if draws in running and running[draws].done():
-                replies, missing = _replies(race, draws, running.pop(draws))
-                await _atell(race, replies, compare)
-                for draw in missing:
-                    start((draw,))
-            for draws in watch.strike(race, running):
+                await _atell(race, queue.end(draws, running.pop(draws)), compare)
+            for draws in queue.drop(watch.strike(race, running)):
                 cancelled.append(running.pop(draws))
                 cancelled[-1].cancel()
     finally:
@@ -205,26 +206,61 @@ class _Watch:
         return overdue
 
 
-def _replies(
-    race: Race[R], draws: Draws, outcome: "Future[Sequence[R]] | asyncio.Task[Sequence[R]]"
-) -> tuple[list[tuple[Draw, R]], Sequence[Draw]]:
-    """Return the replies a call brought, and the draws it brought nothing for, to be asked again one by one.
+class _Queue(Generic[R]):
+    """The requests a race asks for, begun as far as the budget goes."""
 
-    Of a call that failed the race is told here.
-    """
-    if outcome.cancelled():
-        error: BaseException | None = asyncio.CancelledError("the member cancelled its own call")
-    else:
-        error = outcome.exception()
-    if error is None:
-        replies = outcome.result()
+    def __init__(self, race: Race[R], group: Group, budget: Budget) -> None:
+        self._race = race
+        self._group = group
+        self._budget = budget
+        self._waiting: deque[Draws] = deque()
+        self._running = 0
+
+    def start(self) -> list[Draws]:
+        """Return the requests to begin now; stop the race where none fits and none is running."""
+        self._waiting += self._group(self._race.ask())
+        begun: list[Draws] = []
+        while self._waiting and (fitting := self._budget.fits(self._waiting[0])):
+            draws = self._waiting.popleft()
+            if draws[fitting:]:
+                self._waiting.appendleft(draws[fitting:])
+            self._budget.begin(draws[:fitting])
+            begun.append(draws[:fitting])
+        self._running += len(begun)
+        if self._waiting and not self._running:
+            self._race.stop("budget")
+        return begun
+
+    def end(self, draws: Draws, outcome: "Future[Sequence[R]] | asyncio.Task[Sequence[R]]") -> list[tuple[Draw, R]]:
+        """Return the replies a request brought; what it brought nothing for is asked again one by one.
+
+        Of a request that failed the race is told here.
+        """
+        if outcome.cancelled():
+            error: BaseException | None = asyncio.CancelledError("the member cancelled its own call")
+        else:
+            error = outcome.exception()
+        replies = outcome.result() if error is None else ()
+        self._end(draws, replies)
         missing = draws[len(replies) :]
-        if len(draws) > 1 or not missing:
-            return list(zip(draws, replies, strict=False)), missing
-        error = LookupError("the call returned no reply")
-    for draw in draws:
-        race.fail(draw, error)
-    return [], ()
+        if error is None and missing and len(draws) == 1:
+            error = LookupError("the call returned no reply")
+        if error is not None:
+            for draw in draws:
+                self._race.fail(draw, error)
+            return []
+        self._waiting.extendleft((draw,) for draw in reversed(missing))
+        return list(zip(draws, replies, strict=False))
+
+    def drop(self, overdue: list[Draws]) -> list[Draws]:
+        """Return the requests that are given up, and count them as ended."""
+        for draws in overdue:
+            self._end(draws, ())
+        return overdue
+
+    def _end(self, draws: Draws, replies: Sequence[R]) -> None:
+        self._running -= 1
+        self._budget.end(draws, replies)
 
 
 def _tell(race: Race[R], draw: Draw, reply: R, compare: Compare | None) -> None:

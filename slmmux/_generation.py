@@ -8,7 +8,7 @@ from typing import Any
 
 from slmmux.answers._extractor import Extractor
 
-__all__ = ["extractor_name", "generation_settings"]
+__all__ = ["extractor_name", "generation_settings", "longest_reply"]
 
 _MODEL = ("model_name", "model", "model_id", "deployment_name")
 _SETTINGS = (
@@ -38,6 +38,7 @@ _SETTINGS = (
     "top_k",
     "top_p",
 )
+_LIMITS = ("max_completion_tokens", "max_new_tokens", "max_tokens", "num_predict")
 _NESTED = ("additional_kwargs", "extra_body", "generate_kwargs", "model_kwargs", "options")
 
 
@@ -61,6 +62,19 @@ def generation_settings(model: object, kwargs: Mapping[str, Any] | None = None) 
             if value not in (None, [], (), {}, "") and _is_json(value):
                 found[setting] = value
     return found
+
+
+def longest_reply(model: object, kwargs: Mapping[str, Any] | None = None) -> int | None:
+    """Return the most tokens a reply can have, as far as a model says.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> longest_reply(SimpleNamespace(max_tokens=24)), longest_reply(SimpleNamespace(max_tokens=None))
+        (24, None)
+    """
+    settings = generation_settings(model, kwargs)
+    found = [limit for name in _LIMITS if isinstance(limit := settings.get(name), int) and limit > 0]
+    return min(found, default=None)
 
 
 def extractor_name(extract: str | Callable[[str], Any]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from slmmux._budget import check_budget
 from slmmux._errors import ArgumentError, MemberError
 from slmmux._race import check_samples
 from slmmux._warn import warn
@@ -22,6 +23,7 @@ __all__ = [
     "no_bool",
     "no_temperature",
     "warn_if_equal",
+    "warn_if_unbounded",
     "warn_if_unused",
 ]
 
@@ -37,6 +39,7 @@ class MuxOptions(Protocol):
     max_concurrency: int
     timeout: float | None
     deadline: float | None
+    budget: dict[str, int] | None
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def member_options(mux: MuxOptions, labels: Collection[str]) -> MemberOptions:
 
     Raises:
         ArgumentError: k < 1, a label that is no member, an accuracy outside 0..1, a temperature below 0, a limit that
-            is not above 0.
+            is not above 0, a budget without a unit.
     """
     samples = by_label("samples", mux.samples, labels)
     check_samples(samples)
@@ -74,6 +77,7 @@ def member_options(mux: MuxOptions, labels: Collection[str]) -> MemberOptions:
     _check_temperatures(temperature)
     _check_accuracies(mux.accuracies, labels)
     _check_positive(max_concurrency=mux.max_concurrency, timeout=mux.timeout, deadline=mux.deadline)
+    check_budget(mux.budget)
     settings = {"max_tokens": mux.max_tokens, "max_retries": mux.max_retries}
     return MemberOptions(
         samples=samples,
@@ -214,6 +218,21 @@ def no_temperature(label: str, model: Any, temperature: float) -> MemberError:
         f"member {label!r} ({type(model).__name__}) takes no temperature, found temperature={temperature:g}; "
         "leave it out, or name only members that take one: temperature={label: value}"
     )
+
+
+def warn_if_unbounded(budget: Mapping[str, int] | None, longest: Mapping[str, int | None]) -> None:
+    """Warn of a budget of tokens that calls in flight can overrun by any length.
+
+    Args:
+        budget: The budget.
+        longest: The most tokens a reply of each member can have; `None` where nobody knows.
+    """
+    unknown = [label for label, limit in longest.items() if limit is None]
+    if budget and "tokens" in budget and unknown:
+        warn(
+            f"budget in tokens: {', '.join(map(repr, unknown))} has no max_tokens, so its calls in flight can overrun "
+            f"the {budget['tokens']} by any length; set max_tokens="
+        )
 
 
 def warn_if_equal(label: str, k: int, *, temperature: float | None, seed: int | None) -> None:

@@ -8,7 +8,7 @@ _PASSING = {408, 409, 425, 429, 500, 502, 503, 504, 529}  # HTTP: too early, too
 # Connections that broke, by the names their clients give them: no client is imported here.
 _BROKEN = {"APIConnectionError", "APITimeoutError", "ConnectionError", "ReadTimeout", "ResponseError", "TransportError"}
 # An error that quoted a secret comes cleaned of it, and nothing but the name is left of these.
-_CLEANED = {"InternalServerError", "RateLimitError", "TimeoutError"}
+_CLEANED = ("InternalServerError", "RateLimitError", "TimeoutError")
 _LONGEST_S = 120.0
 
 
@@ -24,8 +24,10 @@ def passes(error: BaseException) -> bool:
     status = _status(error)
     if status is not None:
         return status in _PASSING
-    names = {cls.__name__ for cls in type(error).__mro__}
-    return isinstance(error, TimeoutError | ConnectionError) or bool(names & (_BROKEN | _CLEANED))
+    names = [cls.__name__ for cls in type(error).__mro__]
+    return isinstance(error, TimeoutError | ConnectionError) or any(
+        name in _BROKEN or name.endswith(_CLEANED) for name in names
+    )
 
 
 def asked_to_wait(error: BaseException) -> float | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
 from slmmux._errors import ArgumentError, NoAnswerError, SampleError
+from slmmux._plans import PLANS, Plan
 from slmmux._related import Group, RelatedTally
 from slmmux._settled import settled
 from slmmux._types import Answer, Decision, Draw, Reason, Sample
@@ -17,17 +18,9 @@ __all__ = ["Plan", "Race", "Verdict", "Wait", "check_samples"]
 
 R = TypeVar("R")
 
-Plan = Literal["parallel", "cascade"]
 Wait = Literal["settled", "exhausted"]
 # A reply's answer, and how alike it is to those of its member's samples that agree with it, by index.
 Verdict: TypeAlias = tuple[Answer | None, Mapping[int, float]]
-
-# A plan is the order of asking, as stages: the next stage is asked when the last is in and nothing is settled.
-# It knows no rule. Within a stage the members take turns, so that servers side by side all have work.
-_STAGES: dict[Plan, Callable[[Mapping[str, int]], list[list[str]]]] = {
-    "parallel": lambda samples: [list(samples)],
-    "cascade": lambda samples: [[model] for model in samples],
-}
 
 
 class Race(Generic[R]):
@@ -36,8 +29,10 @@ class Race(Generic[R]):
     Args:
         samples: k by member label, in rank order, best first.
         read: Reads the answer of a reply; `None` when there is none. A reply it raises on counts as failed.
-        plan: "parallel" asks everything at once; "cascade" the best-ranked member first and the next only while
-            the outcome is open. Neither changes (model, answer).
+        plan: The order of asking. "parallel": everything at once. "cascade": the best-ranked member first, and the
+            next only while the outcome is open. "adaptive": one sample after another, of the member that could still
+            become the most confident. None of these changes (model, answer). "first_round" does: it asks each member
+            once, and where all give one answer that answer is it (the paper's stop).
         wait: "settled" decides once no outstanding sample can change (model, answer); "exhausted" when every
             planned sample has come back, which gives the exact confidence.
         group: Where equality is no key: how a member's answers that agree are grouped, `classes` or `neighbourhoods`
@@ -75,7 +70,8 @@ class Race(Generic[R]):
         self._tallies = {
             model: Tally(model, k) if group is None else RelatedTally(model, k, group) for model, k in samples.items()
         }
-        self._stages = [_in_turns(stage, samples) for stage in _STAGES[plan](samples)]
+        self._steps = PLANS[plan](list(self._tallies.values()))
+        self._first_round = len(samples) if plan == "first_round" else 0  # samples in it
         self._asked: set[Draw] = set()  # asked and not back
         self._samples: dict[Draw, Sample[R]] = {}
         self._stopped: Reason | None = None
@@ -83,11 +79,11 @@ class Race(Generic[R]):
 
     def ask(self) -> list[Draw]:
         """Return the draws to start now; each is returned once, none once the race is decided."""
-        if self._asked or not self._stages or self._over() is not None:
+        if self._asked or self._over() is not None:
             return []
-        stage = self._stages.pop(0)
-        self._asked.update(stage)
-        return stage
+        draws = next(self._steps, [])
+        self._asked.update(draws)
+        return draws
 
     def read(self, reply: R) -> Answer | None:
         """Return a reply's answer; raises what the extractor raises."""
@@ -162,6 +158,13 @@ class Race(Generic[R]):
         self._asked.remove(sample.draw)
         self._samples[sample.draw] = sample
         self._tallies[sample.draw.model].add(sample)
+        if len(self._samples) == self._first_round and self._is_unanimous():
+            self.stop("first-round")
+
+    def _is_unanimous(self) -> bool:
+        """Return whether all samples so far gave one answer."""
+        said = {sample.answer for sample in self._samples.values()}
+        return len(said) == 1 and None not in said
 
     def _over(self) -> Reason | None:
         if self._stopped is not None:
@@ -218,11 +221,6 @@ def check_samples(samples: Mapping[str, int]) -> None:
     for model, k in samples.items():
         if not isinstance(k, int) or isinstance(k, bool) or k < 1:
             raise ArgumentError(f"samples for {model!r} must be a whole number of at least 1, found {k!r}")
-
-
-def _in_turns(models: list[str], samples: Mapping[str, int]) -> list[Draw]:
-    longest = max(samples[model] for model in models)
-    return [Draw(model, i) for i in range(longest) for model in models if i < samples[model]]
 
 
 def _check(name: str, value: Any, known: tuple[str, ...]) -> None:

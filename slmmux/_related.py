@@ -72,6 +72,7 @@ class RelatedTally(Tally):
         """Count one sample; the last one forms the groups."""
         self._missing -= 1
         index = sample.draw.index
+        self._seen.add(index)
         if sample.error is not None:
             self.failed += 1
         elif sample.answer is None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from slmmux._vote import Tally, leader
 
-__all__ = ["settled"]
+__all__ = ["most_promising", "settled"]
 
 
 def settled(tallies: Sequence[Tally]) -> bool:
@@ -27,6 +27,20 @@ def settled(tallies: Sequence[Tally]) -> bool:
     if lead.best is None:
         return not any(t.outstanding for t in tallies)
     return _answer_stands(lead) and _no_rival_can_win(lead, tallies)
+
+
+def most_promising(tallies: Sequence[Tally]) -> Tally | None:
+    """Return the member with samples outstanding that could become the most confident; equals fall to the rank.
+
+    What it could reach is (its top count + its outstanding) / k, compared cross-multiplied. `None`: nobody has any.
+    """
+    best: Tally | None = None
+    for tally in tallies:
+        if tally.outstanding and (
+            best is None or (tally.count + tally.outstanding) * best.of > (best.count + best.outstanding) * tally.of
+        ):
+            best = tally
+    return best
 
 
 def _answer_stands(lead: Tally) -> bool:

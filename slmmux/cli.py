@@ -78,7 +78,7 @@ def ask(
     question: Annotated[str, typer.Argument(help="What to ask.")],
     config: Annotated[Path | None, typer.Option(help="A mux.toml; without it two small local models answer.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="k, the samples of each member.")] = None,
-    plan: Annotated[str | None, typer.Option(help='"parallel" or "cascade".')] = None,
+    plan: Annotated[str | None, typer.Option(help='"parallel", "cascade", "adaptive" or "first_round".')] = None,
     system: Annotated[str | None, typer.Option(help='The instruction put in front; "" for none.')] = None,
     framework: Annotated[str, typer.Option(help='"langchain" or "llamaindex".')] = "langchain",
     as_json: Annotated[bool, typer.Option("--json", help="Print the record and nothing else.")] = False,

@@ -23,7 +23,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -110,6 +110,7 @@ class Config(BaseModel):
     max_concurrency: int = Field(default=64, ge=1)
     timeout: float | None = Field(default=None, gt=0)
     deadline: float | None = Field(default=None, gt=0)
+    budget: dict[Literal["calls", "tokens"], Annotated[int, Field(ge=1)]] | None = None
 
     def samples_of(self, label: str) -> int:
         """Return a member's k."""

@@ -403,9 +403,9 @@ def _verdict(best: Subset, by_size: Mapping[int, Subset], single: Subset) -> str
             f"{100 * mux.accuracy:.1f} % and {alone} alone {100 * single.accuracy:.1f} %"
         )
     seen = mux.held_out
-    interval = f"95 % interval {100 * seen.low:+.1f} to {100 * seen.high:+.1f}, held out"
+    interval = f"95 % interval {100 * seen.low:+z.1f} to {100 * seen.high:+z.1f}, held out"
     figures = (
-        f"{100 * seen.accuracy:.1f} % against {100 * seen.single:.1f} %, {100 * seen.gain:+.1f} points, {interval}"
+        f"{100 * seen.accuracy:.1f} % against {100 * seen.single:.1f} %, {100 * seen.gain:+z.1f} points, {interval}"
     )
     if seen.gain <= 0:
         return f"do not mux: {alone} alone is {'better' if seen.high < 0 else 'as good or better'} ({figures})"

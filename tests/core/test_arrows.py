@@ -26,10 +26,14 @@ DECISION = {
     "slmmux._vote": {"slmmux._types"},
     "slmmux._settled": {"slmmux._vote", "slmmux._types"},
     "slmmux._related": {"slmmux._vote", "slmmux._types"},
-    "slmmux._race": {"slmmux._settled", "slmmux._related", "slmmux._vote", "slmmux._types", "slmmux._errors"},
-    "slmmux._drive": {"slmmux._race", "slmmux._pool", "slmmux._types", "slmmux._errors"},
+    "slmmux._plans": {"slmmux._settled", "slmmux._vote", "slmmux._types"},
+    "slmmux._race": {
+        "slmmux._plans", "slmmux._settled", "slmmux._related", "slmmux._vote", "slmmux._types", "slmmux._errors",
+    },
+    "slmmux._budget": {"slmmux._types", "slmmux._errors"},
+    "slmmux._drive": {"slmmux._race", "slmmux._budget", "slmmux._pool", "slmmux._types", "slmmux._errors"},
     "slmmux._record": {"slmmux._types", "slmmux._errors"},
-}
+}  # fmt: skip
 OFFLINE = {
     # files
     "slmmux._row", "slmmux.recording", "slmmux._replay", "slmmux.rereading", "slmmux.readers", "slmmux._foreign",

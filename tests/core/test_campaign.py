@@ -291,7 +291,7 @@ def test_what_is_made_again_belongs_to_the_trial():
         (ConnectionResetError(), True),
         (type("APIConnectionError", (Exception,), {})(), True),
         (type("Mine", (type("TransportError", (Exception,), {}),), {})(), True),
-        (type("RateLimitError", (RuntimeError,), {})("cleaned of a key"), True),
+        (type("OpenAIRateLimitError", (RuntimeError,), {})("cleaned of a key"), True),
         (type("ConnectionError", (OSError,), {})("of requests"), True),
         (ValueError("no such model"), False),
         (KeyboardInterrupt(), False),

@@ -243,11 +243,14 @@ def test_a_fault_that_passes_is_waited_out(asked, path):
         return [double(question)]
 
     seen = Seen()
-    recording = asked(Members(reply, {"a": 1}), QUESTIONS, recording=path, retries=2, watch=seen)
+    members = Members(reply, {"a": 1})
+    recording = asked(members, QUESTIONS, recording=path, retries=2, watch=seen)
     assert [row.error for row in recording.rows].count(None) == 4
     assert recording.by_question["q4"]["a"][0].error == "Again: busy"
     assert tries == dict.fromkeys((q["question"] for q in QUESTIONS), 3)
     assert seen.heard.count(("waits", "a", "busy")) == 10
+    tries.clear()
+    assert len(asked(members, QUESTIONS, recording=path.with_name("unseen.jsonl"), retries=2).rows) == 5
 
 
 @BOTH
@@ -560,7 +563,7 @@ def test_verdicts_are_kept_and_go_on(asked, path):
 
     members = Members(reply, {"a": 4, "b": 4}, compare=compare, extract="text")
     with pytest.raises(Interrupted):
-        asked(members, QUESTIONS[:1], recording=path, watch=Interrupting(4), concurrency=1)
+        asked(members, QUESTIONS[:1], recording=path, watch=Interrupting(6), concurrency=1)
     rows = asked(members, QUESTIONS[:1], recording=path, concurrency=1).by_question["q0"]
     assert [row.alike for row in rows["a"]] == [{}, {}, {0: 0.95}, {0: 0.95, 2: 0.95}]
     assert [row.alike for row in rows["b"]] == [{}, {}, None, {0: 0.95}]

@@ -11,7 +11,7 @@ from slmmux._errors import ArgumentError, NoAnswerError
 from slmmux._race import Race
 from slmmux._types import Answer, Draw
 
-PLANS = ("parallel", "cascade")
+PLANS = ("parallel", "cascade", "adaptive")  # the lossless ones
 
 outcomes = st.lists(st.sampled_from(["x", "y", "z", ABSTAINED, FAILED]), min_size=1, max_size=6)
 tables = st.lists(outcomes, min_size=1, max_size=5).map(lambda members: dict(zip("abcde", members, strict=False)))
@@ -310,7 +310,11 @@ def test_only_what_was_asked_can_be_told(draw, sentence):
         ({"a": 0}, {}, "'a' must be a whole number of at least 1, found 0"),
         ({"a": True}, {}, "found True"),
         ({"a": 1.5}, {}, "found 1.5"),
-        ({"a": 1}, {"plan": "paralel"}, "plan='paralel' does not exist; choose one of 'parallel', 'cascade'"),
+        (
+            {"a": 1},
+            {"plan": "paralel"},
+            "plan='paralel' does not exist; choose one of 'parallel', 'cascade', 'adaptive', 'first_round'",
+        ),
         ({"a": 1}, {"wait": "never"}, "wait='never' does not exist; choose one of 'settled', 'exhausted'"),
     ],
 )

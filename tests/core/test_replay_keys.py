@@ -206,3 +206,11 @@ def test_keys_are_compared_as_keys():
     """Without settings, or with agreement by keys, verdicts are not asked for."""
     assert group_of(Recording.of([], {"agreement": "canonical"})) is None
     assert group_of(Recording.of([])) is None
+
+
+@pytest.mark.parametrize("agreement", GROUPS)
+def test_equal_keys_agree_without_a_verdict(agreement):
+    """Samples whose verdicts nobody kept, read anew say, agree where their keys are equal, and nowhere else."""
+    table = {"m": [Answer("5", "number", "5"), Answer("4.0", "number", "4"), Answer("4", "number", "4")]}
+    winner = replay(Recording.of(recorded(table), {"agreement": agreement}), ["m"])["q"].winner
+    assert (winner.answer, winner.count) == ("4.0", 2)

@@ -30,7 +30,7 @@ from slmmux.recording import Row
 
 from ..llamaindex.support import Events, user
 
-PLANS = ["parallel", "cascade"]
+PLANS = ["parallel", "cascade", "adaptive", "first_round"]
 WAITS = ["settled", "exhausted"]
 
 

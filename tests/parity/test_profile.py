@@ -26,7 +26,7 @@ SECRET = "sk-none-of-your-business"
 class LangChain:
     """What differs between the frameworks, for a test of both."""
 
-    mux, member = SLMMuxChatModel, ScriptedChatModel
+    mux, member, name = SLMMuxChatModel, ScriptedChatModel, "model_name"
     profile = staticmethod(langchain_slmmux.profile)
 
     @staticmethod
@@ -45,7 +45,7 @@ class LangChainAsync(LangChain):
 
 
 class LlamaIndex:
-    mux, member = SLMMuxLLM, ScriptedLLM
+    mux, member, name = SLMMuxLLM, ScriptedLLM, "model"
     profile = staticmethod(llamaindex_slmmux.profile)
 
     @staticmethod
@@ -107,7 +107,7 @@ def members(way, table=TABLE, **options):
 
 def profiled(way, path, models=None, **options):
     options = {"samples": 3, "progress": False, "concurrency": 1, **options}
-    return way.profile(models or members(way), QUESTIONS, recording=path, **options)
+    return way.profile(members(way) if models is None else models, QUESTIONS, recording=path, **options)
 
 
 def without_time(recording):
@@ -233,7 +233,7 @@ def test_what_a_mux_says_itself_is_not_said_again(way, path):
     with pytest.raises(ArgumentError, match="samples names 'z', which is no member"):
         profiled(way, path, mux, samples={"z": 1})
     with pytest.raises(ArgumentError, match="no members"):
-        profiled(way, path, {"a": 1}.__class__() or [])
+        profiled(way, path, {})
     assert not path.exists()
 
 
@@ -310,7 +310,7 @@ def test_it_shows_what_it_does(way, path, capsys):
 @ALL
 def test_a_list_is_labelled_by_the_models_names(way, path):
     """Members without labels go by their own names, as in a mux; five samples without a word."""
-    member = way.member(script=["4"], model_name="qwen")
+    member = way.member(script=["4"], **{way.name: "qwen"})
     recording = way.profile([member], QUESTIONS[:1], recording=path, progress=False)
     assert Counter(row.model for row in recording.rows) == {"qwen": 5}
 

@@ -1,0 +1,139 @@
+"""What one of 10,000 samples in flight costs over one of 100: members that reply at once.
+
+python -m bench.in_flight
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from bench.cli import main
+from bench.measure import acpu, cpu, interleaved, median_ratio
+from bench.members import AsyncMember, Instant, SyncMember
+from bench.row import Row
+from langchain_slmmux import SLMMuxChatModel
+from slmmux import Answer, Pool, Race, adrive, drive
+
+__all__ = ["rows"]
+
+GOAL = 1.6
+FEW, MANY = 100, 10_000
+WINDOW = 64  # the default max_concurrency
+ROUNDS = 5
+BATCHED = 10  # samples a question in a batch
+
+
+def rows(*, short: bool = False) -> list[Row]:
+    """Return what a sample costs among many over what it costs among few."""
+    if short:
+        _check_window()
+        return []
+    ways: dict[str, Callable[[int], float]] = {
+        "one question, `ainvoke`, the default window": lambda n: acpu(_mux(n).ainvoke_it) / n,
+        "one question, `ainvoke`, all at once (max_concurrency=10,000)": lambda n: acpu(_mux(n, n).ainvoke_it) / n,
+        "one question, `invoke`, the default window": lambda n: cpu(_mux(n).invoke_it) / n,
+        f"`abatch` of questions with {BATCHED} samples each, the default window": lambda n: (
+            acpu(_mux(BATCHED).abatch_it(n // BATCHED)) / n
+        ),
+        f"`abatch` of questions with {BATCHED} samples each, all at once": lambda n: (
+            acpu(_mux(BATCHED, n).abatch_it(n // BATCHED)) / n
+        ),
+        "the core alone, `adrive`": lambda n: acpu(lambda: _adrive(n)) / n,
+        "the core alone, `drive`": lambda n: cpu(lambda: _drive(n)) / n,
+    }
+    found = []
+    for way, cost in ways.items():
+        # As many samples on both sides of the comparison: 10,000 in one go, or a hundred times 100 (here: ten times).
+        few_times = 10
+        cost_of = {
+            "few": lambda cost=cost: sum(cost(FEW) for _ in range(few_times)) / few_times,  # type: ignore[misc]
+            "many": lambda cost=cost: cost(MANY),  # type: ignore[misc]
+        }
+        measured = interleaved(cost_of, ROUNDS)
+        found.append(Row(f"CPU a sample, {MANY:,} over {FEW}: {way}", median_ratio(measured, "many", "few"), GOAL))
+    return found
+
+
+class _Asked:
+    """A mux of one member, and ways of asking it."""
+
+    def __init__(self, mux: SLMMuxChatModel, samples: int) -> None:
+        self.mux = mux
+        self.samples = samples
+
+    async def ainvoke_it(self) -> None:
+        message = await self.mux.ainvoke("q")
+        assert message.response_metadata["slmmux"]["samples"]["used"] == self.samples
+
+    def invoke_it(self) -> None:
+        message = self.mux.invoke("q")
+        assert message.response_metadata["slmmux"]["samples"]["used"] == self.samples
+
+    def abatch_it(self, questions: int) -> Callable[[], "asyncio.Future[None]"]:
+        async def ask() -> None:
+            messages = await self.mux.abatch([f"q{i}" for i in range(questions)])
+            assert [m.response_metadata["slmmux"]["samples"]["used"] for m in messages] == [self.samples] * questions
+
+        return ask  # type: ignore[return-value]
+
+
+def _mux(samples: int, window: int = WINDOW) -> _Asked:
+    mux = SLMMuxChatModel(
+        models={"a": Instant()}, samples=samples, wait="exhausted", max_concurrency=window, trace_samples=False
+    )
+    return _Asked(mux, samples)
+
+
+def _read(text: str) -> Answer:
+    return Answer(text, "text", text)
+
+
+def _drive(samples: int) -> None:
+    decision = drive(
+        Race({"a": samples}, _read, wait="exhausted"), lambda draws: ["4" for _ in draws], pool=Pool(WINDOW)
+    )
+    assert decision.winner.count == samples
+
+
+async def _adrive(samples: int) -> None:
+    async def call(draws: tuple[object, ...]) -> list[str]:
+        await asyncio.sleep(0)
+        return ["4" for _ in draws]
+
+    race = Race({"a": samples}, _read, wait="exhausted")
+    assert (await adrive(race, call, slots=asyncio.Semaphore(WINDOW))).winner.count == samples
+
+
+class _Crowd:
+    """How many calls are under way at once, at most."""
+
+    def __init__(self) -> None:
+        self._now = 0
+        self.most = 0
+
+    async def reply(self, question: str, turn: int) -> str:  # noqa: ARG002 - a member's rule
+        self._now += 1
+        self.most = max(self.most, self._now)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        self._now -= 1
+        return "4"
+
+
+def _check_window() -> None:
+    """By default 64 calls run at once and no more, whether one question asks for them or many; none is left."""
+    assert SLMMuxChatModel(models={"a": Instant()}).max_concurrency == WINDOW
+    for samples, questions in ((1000, 1), (BATCHED, 100)):
+        crowd = _Crowd()
+        member = AsyncMember(reply=crowd.reply)
+        asked = _Asked(SLMMuxChatModel(models={"a": member}, samples=samples, wait="exhausted"), samples)
+        acpu(asked.abatch_it(questions))
+        assert crowd.most == WINDOW, crowd.most
+        assert set(member.turns.asked.values()) == {samples}
+    threads = SyncMember(reply=lambda *_: "4")
+    asked = _Asked(SLMMuxChatModel(models={"a": threads}, samples=1000, wait="exhausted"), 1000)
+    asked.invoke_it()
+    assert threads.turns.asked["q"] == 1000  # noqa: PLR2004
+
+
+if __name__ == "__main__":
+    main("in_flight", rows)

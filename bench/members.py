@@ -1,0 +1,138 @@
+"""Chat models that reply as a rule says, after as long as it says; they know neither network nor chance."""
+
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.llms.callbacks import llm_chat_callback
+from pydantic import Field, PrivateAttr
+from typing_extensions import override
+
+from llamaindex_slmmux.testing import ScriptedLLM
+
+__all__ = ["AsyncLLM", "AsyncMember", "Instant", "SyncMember", "Turns"]
+
+
+class Turns:
+    """How often a member was asked each question, over all copies of it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.asked: Counter[str] = Counter()
+
+    def __deepcopy__(self, memo: object) -> "Turns":
+        return self
+
+    def take(self, question: str) -> int:
+        """Return how often it was asked before."""
+        with self._lock:
+            self.asked[question] += 1
+            return self.asked[question] - 1
+
+
+class Instant(BaseChatModel):
+    """A chat model that replies "4" at once, async and sync."""
+
+    @property
+    @override
+    def _llm_type(self) -> str:
+        return "instant"
+
+    @override
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return _said("4")
+
+    @override
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return _said("4")
+
+
+class SyncMember(BaseChatModel):
+    """A chat model with a sync call only.
+
+    Args:
+        reply: The reply to a question asked for the n-th time, from 0; it takes its time.
+    """
+
+    reply: Callable[[str, int], Any] = Field(exclude=True, repr=False)
+    turns: Turns = Field(default_factory=Turns, exclude=True, repr=False)
+
+    model_config = {"arbitrary_types_allowed": True}
+
+    @property
+    @override
+    def _llm_type(self) -> str:
+        return "timed"
+
+    @override
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        question = str(messages[-1].content)
+        return _said(self.reply(question, self.turns.take(question)))
+
+
+class AsyncMember(SyncMember):
+    """A chat model with an async call; its rule is a coroutine function."""
+
+    @override
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        question = str(messages[-1].content)
+        return _said(await self.reply(question, self.turns.take(question)))
+
+
+class AsyncLLM(ScriptedLLM):
+    """A LlamaIndex LLM with an async call of its own.
+
+    Args:
+        reply: As for `AsyncMember`.
+    """
+
+    script: Any = None
+    reply: Callable[[str, int], Awaitable[str]] = Field(exclude=True, repr=False)
+
+    _asked: Turns = PrivateAttr(default_factory=Turns)
+
+    @property
+    def turns(self) -> Turns:
+        """How often it was asked."""
+        return self._asked
+
+    @llm_chat_callback()
+    @override
+    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        question = str(messages[-1].content)
+        text = await self.reply(question, self.turns.take(question))
+        return ChatResponse(message=ChatMessage(role="assistant", content=text), raw={})
+
+
+def _said(text: str) -> ChatResult:
+    return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])

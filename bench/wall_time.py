@@ -1,0 +1,193 @@
+"""Wall time of three members by five samples of a second each, over one sample's.
+
+python -m bench.wall_time
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from bench.cli import main
+from bench.measure import awall, interleaved, median_ratio, wall
+from bench.members import AsyncLLM, AsyncMember, SyncMember
+from bench.row import Row
+from langchain_slmmux import SLMMuxChatModel
+from llamaindex_slmmux import SLMMuxLLM
+
+__all__ = ["rows"]
+
+SECONDS = 1.0
+MEMBERS, SAMPLES, QUESTIONS = 3, 5, 20
+IN_FLIGHT = MEMBERS * SAMPLES * QUESTIONS
+GOAL, BATCH_GOAL, SYNC_GOAL = 1.05, 1.15, 1.2
+WINDOW = f"max_concurrency={IN_FLIGHT}: all {IN_FLIGHT} samples at once."
+
+
+class Meeting:
+    """Replies once as many calls as expected are under way: it shows that they run side by side, without a clock."""
+
+    def __init__(self, expected: int) -> None:
+        self._barrier = threading.Barrier(expected, timeout=60)
+        self._expected = expected
+        self._here = 0
+        self._all = asyncio.Event()
+
+    async def reply(self, question: str, turn: int) -> str:  # noqa: ARG002 - a member's rule
+        """Reply when all are here."""
+        self._here += 1
+        if self._here == self._expected:
+            self._all.set()
+        await asyncio.wait_for(self._all.wait(), 60)
+        return "4"
+
+    def sync_reply(self, question: str, turn: int) -> str:  # noqa: ARG002 - a member's rule
+        """Reply when all are here, in a thread."""
+        self._barrier.wait()
+        return "4"
+
+
+async def asleep(question: str, turn: int) -> str:  # noqa: ARG001 - a member's rule
+    """Reply after a second."""
+    await asyncio.sleep(SECONDS)
+    return "4"
+
+
+def blocked(question: str, turn: int) -> str:  # noqa: ARG001 - a member's rule
+    """Reply after a second, in a thread."""
+    time.sleep(SECONDS)
+    return "4"
+
+
+def rows(*, short: bool = False) -> list[Row]:
+    """Return wall times over one sample's; in the short form samples wait for one another instead of a second."""
+    if short:
+        _check_side_by_side()
+        return []
+    one = AsyncMember(reply=asleep)
+    llm = AsyncLLM(reply=asleep)
+    slow = SyncMember(reply=blocked)
+    lone = {
+        "a sample": lambda: awall(lambda: one.ainvoke("q")),
+        "a LlamaIndex sample": lambda: awall(lambda: _achat(llm)),
+        "a sync sample": lambda: wall(lambda: slow.invoke("q")),
+    }
+    ways = {
+        "`ainvoke`": lambda: awall(_ask_one(asleep)),
+        f"`abatch` of {QUESTIONS}": lambda: awall(_ask_many(asleep)),
+        "LlamaIndex `achat`": lambda: awall(_achat_one(asleep)),
+        f"LlamaIndex `achat`, {QUESTIONS} gathered": lambda: awall(_achat_many(asleep)),
+        "sync-only members, `invoke`": lambda: wall(_invoke_one(blocked)),
+        f"sync-only members, `batch` of {QUESTIONS}": lambda: wall(_invoke_many(blocked)),
+    }
+    found = interleaved({**lone, **ways}, rounds=5)
+    over = ["a sample", "a sample", "a LlamaIndex sample", "a LlamaIndex sample", "a sync sample", "a sync sample"]
+    goals = [GOAL, BATCH_GOAL, GOAL, BATCH_GOAL, SYNC_GOAL, SYNC_GOAL]
+    return [
+        Row(
+            f"wall time, 3 members x 5 samples of 1.0 s, {way}, over one sample",
+            median_ratio(found, way, base),
+            goal,
+            note=WINDOW if str(QUESTIONS) in way else "",
+        )
+        for way, base, goal in zip(ways, over, goals, strict=True)
+    ]
+
+
+def _check_side_by_side() -> None:
+    """Every sample of a question, and of a batch, is in flight at once; each is asked once, and none is left."""
+    per_question = MEMBERS * SAMPLES
+    for way, expected in ((_ask_one, per_question), (_ask_many, IN_FLIGHT), (_achat_one, per_question),
+                          (_achat_many, IN_FLIGHT)):  # fmt: skip
+
+        async def meet(way: Any = way, expected: int = expected) -> None:
+            await way(Meeting(expected).reply)()
+
+        awall(meet)
+    for way, expected in ((_invoke_one, per_question), (_invoke_many, IN_FLIGHT)):
+        way(Meeting(expected).sync_reply)()
+    for thread in threading.enumerate():
+        if thread.name == "slmmux-sample":
+            thread.join(timeout=60)
+            assert not thread.is_alive(), "a sample's thread is left running"
+
+
+def _ask_one(reply: Callable[..., Any]) -> Callable[[], Coroutine[Any, Any, None]]:
+    mux, members = _mux(AsyncMember, reply)
+
+    async def ask() -> None:
+        _check([await mux.ainvoke("q")], members)
+
+    return ask
+
+
+def _ask_many(reply: Callable[..., Any]) -> Callable[[], Coroutine[Any, Any, None]]:
+    mux, members = _mux(AsyncMember, reply)
+
+    async def ask() -> None:
+        _check(await mux.abatch(_questions()), members)
+
+    return ask
+
+
+def _invoke_one(reply: Callable[..., Any]) -> Callable[[], None]:
+    mux, members = _mux(SyncMember, reply)
+    return lambda: _check([mux.invoke("q")], members)
+
+
+def _invoke_many(reply: Callable[..., Any]) -> Callable[[], None]:
+    mux, members = _mux(SyncMember, reply)
+    return lambda: _check(mux.batch(_questions()), members)
+
+
+def _achat_one(reply: Callable[..., Any]) -> Callable[[], Coroutine[Any, Any, None]]:
+    mux, members = _llamaindex_mux(reply)
+
+    async def ask() -> None:
+        _check([(await _achat(mux)).message], members)
+
+    return ask
+
+
+def _achat_many(reply: Callable[..., Any]) -> Callable[[], Coroutine[Any, Any, None]]:
+    mux, members = _llamaindex_mux(reply)
+
+    async def ask() -> None:
+        responses = await asyncio.gather(*(_achat(mux, question) for question in _questions()))
+        _check([response.message for response in responses], members)
+
+    return ask
+
+
+def _mux(kind: type[SyncMember], reply: Callable[..., Any]) -> tuple[SLMMuxChatModel, list[SyncMember]]:
+    members = [kind(reply=reply) for _ in range(MEMBERS)]
+    models = dict(zip("abc", members, strict=True))
+    return SLMMuxChatModel(models=models, samples=SAMPLES, wait="exhausted", max_concurrency=IN_FLIGHT), members
+
+
+def _llamaindex_mux(reply: Callable[..., Any]) -> tuple[SLMMuxLLM, list[AsyncLLM]]:
+    members = [AsyncLLM(reply=reply) for _ in range(MEMBERS)]
+    models = dict(zip("abc", members, strict=True))
+    return SLMMuxLLM(models=models, samples=SAMPLES, wait="exhausted", max_concurrency=IN_FLIGHT), members
+
+
+async def _achat(llm: Any, question: str = "q") -> Any:
+    from llama_index.core.base.llms.types import ChatMessage
+
+    return await llm.achat([ChatMessage(role="user", content=question)])
+
+
+def _questions() -> list[Any]:
+    return [f"q{i}" for i in range(QUESTIONS)]
+
+
+def _check(messages: list[Any], members: list[Any]) -> None:
+    assert [str(message.content) for message in messages] == ["4"] * len(messages)
+    for member in members:
+        assert set(member.turns.asked.values()) == {SAMPLES}, "each member is asked k times, no more and no less"
+        assert len(member.turns.asked) == len(messages)
+
+
+if __name__ == "__main__":
+    main("wall_time", rows)

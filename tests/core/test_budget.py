@@ -1,0 +1,161 @@
+"""What an answer may cost: never exceeded, and the best decision from what is in."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slmmux import Answer, ArgumentError, Draw, NoAnswerError, Pool, Race, adrive, drive
+from slmmux._budget import Budget, check_budget
+from slmmux._errors import SampleTimeoutError
+
+PLANS = ["parallel", "cascade", "adaptive", "first_round"]
+
+
+def read(reply):
+    return Answer(reply[0], "text", reply[0])
+
+
+def in_one_request(draws):
+    """Group all draws of a member."""
+    by_model = {}
+    for draw in draws:
+        by_model.setdefault(draw.model, []).append(draw)
+    return [tuple(group) for group in by_model.values()]
+
+
+def one_by_one(draws):
+    return [(draw,) for draw in draws]
+
+
+class Asked:
+    """Members that say what they are told to, and count the requests and tokens."""
+
+    def __init__(self, tokens=10):
+        self.requests = Counter()
+        self.samples = 0
+        self.spent = 0
+        self._tokens = tokens
+
+    def __call__(self, draws):
+        self.requests[draws[0].model] += 1
+        self.samples += len(draws)
+        self.spent += self._tokens * len(draws)
+        return [(f"{draw.model}{draw.index % 2}", self._tokens) for draw in draws]
+
+    async def later(self, draws):
+        await asyncio.sleep(0)
+        return self(draws)
+
+
+def decided(race, asked, budget, group, *, on_tasks):
+    if not on_tasks:
+        return drive(race, asked, pool=Pool(4), group=group, budget=budget)
+
+    async def run():
+        return await adrive(race, asked.later, slots=asyncio.Semaphore(4), group=group, budget=budget)
+
+    return asyncio.run(run())
+
+
+ways = st.booleans()
+groups = st.sampled_from([one_by_one, in_one_request])
+
+
+@given(st.sampled_from(PLANS), st.integers(1, 8), st.integers(1, 3), st.integers(1, 3), groups, ways)
+def test_a_budget_of_calls_is_never_exceeded(  # noqa: PLR0917
+    plan, calls, members, k, group, on_tasks
+):
+    """No more requests begin than the budget has, and the decision is made of what they brought, marked so."""
+    asked = Asked()
+    race = Race(dict.fromkeys("abc"[:members], k), read, plan=plan, wait="exhausted")
+    decision = decided(race, asked, Budget({"calls": calls}), group, on_tasks=on_tasks)
+    assert asked.requests.total() <= calls
+    if decision.unused and decision.reason != "first-round":
+        assert (decision.reason, asked.requests.total()) == ("budget", calls)
+    else:
+        assert decision.reason in {"exhausted", "first-round"}
+
+
+@given(st.sampled_from(PLANS), st.integers(1, 120), st.integers(1, 3), st.integers(1, 3), groups, ways)
+def test_a_budget_of_tokens_with_what_is_in_flight_set_aside_is_never_exceeded(  # noqa: PLR0917
+    plan, tokens, members, k, group, on_tasks
+):
+    """Where the longest reply is known no token more is spent, and what fits is asked for."""
+    asked = Asked()
+    race = Race(dict.fromkeys("abc"[:members], k), read, plan=plan, wait="exhausted")
+    budget = Budget({"tokens": tokens}, reserve=lambda _: 10, spent=lambda reply: reply[1])
+    if tokens < 10:
+        with pytest.raises(NoAnswerError, match="no member replied: budget reached"):
+            decided(race, asked, budget, group, on_tasks=on_tasks)
+        return
+    decision = decided(race, asked, budget, group, on_tasks=on_tasks)
+    assert asked.spent <= tokens
+    if decision.reason == "budget":
+        assert asked.spent > tokens - 10
+    else:
+        assert decision.reason in {"exhausted", "first-round"}
+
+
+def test_what_nobody_knows_of_a_reply_can_overrun_by_the_calls_in_flight():
+    """Without max_tokens one request more than fits may be in flight, and none after it."""
+    asked = Asked(tokens=10)
+    race = Race({"a": 5}, read, plan="adaptive", wait="exhausted")
+    decision = drive(race, asked, pool=Pool(4), budget=Budget({"tokens": 15}, spent=lambda reply: reply[1]))
+    assert (decision.reason, asked.spent, len(decision.unused)) == ("budget", 20, 3)
+
+
+def test_a_request_nobody_counted_costs_what_was_set_aside():
+    """A member that reports no usage is charged its longest reply; a failed one nothing."""
+    budget = Budget({"tokens": 30}, reserve=lambda _: 10, spent=lambda _: 0)
+    a, b = (Draw("a", 0),), (Draw("a", 1),)
+    budget.begin(a)
+    budget.begin(b)
+    assert budget.fits((Draw("a", 2), Draw("a", 3))) == 1
+    budget.end(a, ["x"])
+    budget.end(b, [])
+    assert budget.fits((Draw("a", 2), Draw("a", 3), Draw("a", 4))) == 2
+
+
+def test_settled_first_is_settled():
+    """A race that is settled before its budget is spent says so."""
+    race = Race({"a": 2, "b": 2}, lambda reply: Answer("x", "text", "x"), plan="cascade")
+    assert drive(race, Asked(), pool=Pool(4), budget=Budget({"calls": 2})).reason == "settled"
+
+
+def test_a_request_that_is_given_up_is_not_in_flight_any_more():
+    """A call over its time-out frees what was set aside for it, so that the next is asked."""
+
+    async def call(draws):
+        if draws[0].index == 0:
+            await asyncio.Event().wait()
+        return [("x", 10) for _ in draws]
+
+    async def run():
+        race = Race({"a": 2}, read, plan="adaptive", wait="exhausted")
+        budget = Budget({"tokens": 10}, reserve=lambda _: 10, spent=lambda reply: reply[1])
+        return await adrive(race, call, slots=asyncio.Semaphore(1), timeout=0.01, budget=budget)
+
+    decision = asyncio.run(run())
+    assert (decision.sample.index, decision.reason) == (1, "exhausted")
+    assert isinstance(decision.samples[0].error, SampleTimeoutError)
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (10, r"budget=10 has no unit; write budget=\{\"calls\": 10\} or budget=\{\"tokens\": 2000\}"),
+        ({}, r"budget=\{\} has no unit"),
+        ({"seconds": 3}, r"budget=\{'seconds': 3\} has no unit"),
+        ({"calls": 0}, r"a budget of calls must be a whole number of at least 1, found 0"),
+        ({"tokens": 1.5}, r"a budget of tokens must be a whole number of at least 1, found 1.5"),
+        ({"calls": True}, r"found True"),
+    ],
+)
+def test_a_budget_that_is_none_is_refused(limits, sentence):
+    """Each sentence says what was found and what to write."""
+    with pytest.raises(ArgumentError, match=sentence):
+        check_budget(limits)
+    check_budget(None)
