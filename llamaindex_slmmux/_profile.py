@@ -10,15 +10,15 @@ from llamaindex_slmmux._llm import SLMMuxLLM
 from llamaindex_slmmux._request import Completion, Reply
 from llamaindex_slmmux._sampling import Sampling
 from slmmux import Answer, ArgumentError, Draw, Recording
-from slmmux._asker import Came, Draws
 from slmmux._bars import watching
 from slmmux._generation import extractor_name, generation_settings
 from slmmux._options import by_label
-from slmmux._pressing import Pressing, split
-from slmmux._questions import Questions
 from slmmux.profiling import Watch
 from slmmux.profiling import aprofile as aprofile_members
 from slmmux.profiling import profile as profile_members
+from slmmux.profiling._asker import Came, Draws
+from slmmux.profiling._pressing import Pressing, split
+from slmmux.profiling._questions import Questions
 
 __all__ = ["aprofile", "profile"]
 

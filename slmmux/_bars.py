@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from slmmux._run import Effort, Watch
 from slmmux._terminal import shown
+from slmmux.profiling._run import Effort, Watch
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -36,11 +36,9 @@ DECISION = {
 }  # fmt: skip
 OFFLINE = {
     # files
-    "slmmux._row", "slmmux.recording", "slmmux._replay", "slmmux.rereading", "slmmux.readers", "slmmux._foreign",
-    "slmmux._lm_eval", "slmmux._inspect_ai",
+    "slmmux._row", "slmmux.recording", "slmmux._replay", "slmmux.rereading", "slmmux.readers",
     # a pool put to questions
-    "slmmux.profiling", "slmmux._run", "slmmux._campaign", "slmmux._journal", "slmmux._asker", "slmmux._questions",
-    "slmmux._pressing", "slmmux._passing", "slmmux._generation", "slmmux._options", "slmmux._warn",
+    "slmmux.profiling", "slmmux._generation", "slmmux._options", "slmmux._warn",
     # figures
     "slmmux._arrays", "slmmux._search", "slmmux._held_out", "slmmux.selection", "slmmux.scaling", "slmmux.baselines",
     "slmmux.plots", "slmmux.report", "slmmux._report_page",
@@ -61,7 +59,7 @@ def ring(module):
         return 1
     if module == "slmmux.answers" or module.startswith("slmmux.answers."):
         return 1.5
-    if module in OFFLINE:
+    if module in OFFLINE or module.startswith(("slmmux.profiling.", "slmmux.readers.")):
         return 2
     return 4 if module.startswith(ADAPTERS) else 3
 

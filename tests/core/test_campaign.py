@@ -10,8 +10,8 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from slmmux import Draw
-from slmmux._campaign import Bounds, Campaign, Request
-from slmmux._passing import asked_to_wait, passes
+from slmmux.profiling._campaign import Bounds, Campaign, Request
+from slmmux.profiling._passing import asked_to_wait, passes
 
 
 class Fault(Exception):

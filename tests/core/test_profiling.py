@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from slmmux import Answer, ArgumentError, Draw, ProfilingError, Recording, RecordingError, answers
-from slmmux import _campaign as campaign_module
 from slmmux import profiling as profiling_module
 from slmmux._bars import Bars, watching
 from slmmux._generation import extractor_name, generation_settings
-from slmmux._pressing import split
-from slmmux._run import Effort, Run
 from slmmux.profiling import Came, Question, aprofile, profile, read_questions
+from slmmux.profiling import _campaign as campaign_module
+from slmmux.profiling._pressing import split
+from slmmux.profiling._run import Effort, Run
 
 QUESTIONS = [{"question_id": f"q{i}", "question": f"{i} + {i}?", "gold": str(2 * i)} for i in range(5)]
 
@@ -471,7 +471,7 @@ def test_a_thread_that_hangs_is_given_up(path):
 def test_what_was_there_in_time_is_not_overdue(asked, path, monkeypatch):
     """While one answer is compared for long, calls that are back do not run out of time."""
     clock, calls = [0.0], []
-    monkeypatch.setattr("slmmux._run.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("slmmux.profiling._run.time", SimpleNamespace(monotonic=lambda: clock[0]))
     submit = profiling_module.Pool.submit
     monkeypatch.setattr(
         profiling_module.Pool, "submit", lambda pool, call: calls.append(submit(pool, call)) or calls[-1]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference import ABSTAINED, FAILED, algorithm_1
 
-from slmmux._errors import ArgumentError
 from slmmux import Recording, Row, replay
+from slmmux._errors import ArgumentError
 
 outcomes = st.lists(st.sampled_from(["x", "y", ABSTAINED, FAILED]), min_size=1, max_size=5)
 tables = st.lists(outcomes, min_size=1, max_size=4).map(lambda members: dict(zip("abcd", members, strict=False)))

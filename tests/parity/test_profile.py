@@ -277,7 +277,7 @@ def test_several_samples_of_one_request(way, path, n):
 @ALL
 def test_no_secret_is_kept(way, path, monkeypatch):
     """A key that an error quotes is struck out of the row, of the file and of what is raised; a fault that passes does."""
-    monkeypatch.setattr("slmmux._campaign._pause", lambda attempt: 0.0)
+    monkeypatch.setattr("slmmux.profiling._campaign._pause", lambda attempt: 0.0)
     says = {"0": "0", "1": Refused(429, f"slow down, {SECRET}"), "2": Refused(400, f"bad {SECRET}"), "3": "6"}
     with serving(lambda body, _: says[body["messages"][-1]["content"][0]]) as server:
         recording = profiled(way, path, {"a": way.openai(server)}, samples=1, retries=1)

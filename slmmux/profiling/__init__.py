@@ -12,13 +12,13 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Unpack
 
-from slmmux._asker import Asker, Came, Functions
-from slmmux._campaign import Request
 from slmmux._errors import ArgumentError
 from slmmux._pool import Pool
-from slmmux._pressing import Pressing
-from slmmux._questions import Question, Questions, read_questions
-from slmmux._run import Effort, Run, Watch
+from slmmux.profiling._asker import Asker, Came, Functions
+from slmmux.profiling._campaign import Request
+from slmmux.profiling._pressing import Pressing
+from slmmux.profiling._questions import Question, Questions, read_questions
+from slmmux.profiling._run import Effort, Run, Watch
 from slmmux.recording import Recording
 
 __all__ = [

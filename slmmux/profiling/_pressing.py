@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict, cast
 
-from slmmux._campaign import Bounds
 from slmmux._errors import ArgumentError
+from slmmux.profiling._campaign import Bounds
 
 __all__ = ["Pressing", "bounds_of", "split"]
 

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from slmmux._passing import asked_to_wait, passes
 from slmmux._types import Draw
+from slmmux.profiling._passing import asked_to_wait, passes
 
 __all__ = ["Bounds", "Campaign", "Request"]
 

@@ -6,12 +6,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from slmmux import _inspect_ai, _lm_eval, answers
+from slmmux import answers
 from slmmux._errors import ArgumentError, RecordingError
-from slmmux._foreign import Foreign
 from slmmux._row import Row
 from slmmux._types import Answer
 from slmmux.answers._extractor import Extractor
+from slmmux.readers import _inspect_ai, _lm_eval
+from slmmux.readers._foreign import Foreign
 from slmmux.recording import Recording
 
 __all__ = ["read_inspect", "read_lm_eval"]

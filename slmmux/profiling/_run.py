@@ -7,15 +7,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from slmmux._asker import Asker, Came
-from slmmux._campaign import Bounds, Campaign, Request
 from slmmux._errors import ProfilingError, RecordingError, SampleError, SampleTimeoutError, quote
-from slmmux._journal import Journal
-from slmmux._pressing import Pressing, bounds_of
-from slmmux._questions import Question, Questions, asked
 from slmmux._race import check_samples
 from slmmux._row import Row, answer_of
 from slmmux._types import Answer, Draw
+from slmmux.profiling._asker import Asker, Came
+from slmmux.profiling._campaign import Bounds, Campaign, Request
+from slmmux.profiling._journal import Journal
+from slmmux.profiling._pressing import Pressing, bounds_of
+from slmmux.profiling._questions import Question, Questions, asked
 from slmmux.recording import Recording
 
 __all__ = ["Effort", "Run", "Watch"]
