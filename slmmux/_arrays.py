@@ -76,8 +76,9 @@ class Arrays:
         right: [m, q, n] whether that answer is the gold one.
         of: [m] k, the samples of each member.
         votes: The members' votes on all their k samples.
-        tokens: [m, q, n] input and output tokens, a shared request's on its first sample; `None` where a member's were
-            not recorded.
+        tokens: [m, q] input and output tokens of all k samples; `None` where a member's were not recorded.
+        tokens_alone: [m, q] those of the first sample if it were asked for alone: of a request that all k share its
+            input and one k-th of its output.
     """
 
     models: tuple[str, ...]
@@ -87,6 +88,7 @@ class Arrays:
     of: Ints
     votes: Votes
     tokens: Ints | None
+    tokens_alone: NDArray[np.float64] | None
 
 
 def arrays_of(
@@ -116,7 +118,8 @@ def arrays_of(
     shape = len(planned), len(questions), max(planned.values())
     codes = np.full(shape, -1, dtype=np.int64)
     is_right = np.zeros(shape, dtype=np.bool_)
-    tokens = np.zeros(shape, dtype=np.int64)
+    tokens = np.zeros(shape[:2], dtype=np.int64)
+    alone = np.zeros(shape[:2])
     counted = np.zeros(len(planned), dtype=np.bool_)
     for q, question in enumerate(questions):
         by_model = recording.by_question[question]
@@ -132,14 +135,21 @@ def arrays_of(
                 if answer not in rights:
                     rights[answer] = right(answer, gold) if same is None else same(answer.value, gold)
                 is_right[m, q, i] = rights[answer]
-            for i, row in enumerate(rows):
-                if row.input_tokens is not None or row.output_tokens is not None:
-                    counted[m] = True
-                    tokens[m, q, i] = (row.input_tokens or 0) + (row.output_tokens or 0)
+            if any(row.input_tokens is not None or row.output_tokens is not None for row in rows):
+                counted[m] = True
+                tokens[m, q], alone[m, q] = _tokens(rows)
     of = np.array(list(planned.values()), dtype=np.int64)
     grouped = same is None and group_of(recording) is not None
     votes = _replayed(recording, planned, questions, of) if grouped else _votes(codes, is_right, of)
-    return Arrays(tuple(planned), questions, codes, is_right, of, votes, tokens if counted.all() else None)
+    costs = (tokens, alone) if counted.all() else (None, None)
+    return Arrays(tuple(planned), questions, codes, is_right, of, votes, *costs)
+
+
+def _tokens(rows: Sequence[Row]) -> tuple[int, float]:
+    """Return the tokens of a member's samples for one question, and those of the first had it been asked for alone."""
+    sent, got = [row.input_tokens or 0 for row in rows], [row.output_tokens or 0 for row in rows]
+    shared = len(rows) > 1 and not any(got[1:])
+    return sum(sent) + sum(got), sent[0] + got[0] / (len(rows) if shared else 1)
 
 
 def _votes(codes: Ints, is_right: Bools, of: Ints) -> Votes:

@@ -19,6 +19,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from slmmux._arrays import Arrays, Missing, Same, arrays_of
 from slmmux._errors import ArgumentError, RecordingError
 from slmmux._held_out import HeldOut, held_out, ranked
+from slmmux._replay import replay
 from slmmux._search import Found, search
 from slmmux.recording import Recording
 
@@ -59,7 +60,8 @@ class Subset:
         floor: Union - contradiction with "right" as unanimous: Algorithm 1 is never below it on these samples.
         ceiling: Union with "right" as the vote: Algorithm 1 is never above it.
         accuracy: Algorithm 1, replayed.
-        samples: Samples a question, by plan; for "parallel" all that are asked, before any is cancelled.
+        samples: Samples a question, by plan; for "parallel" all that are asked, before any is cancelled. "adaptive" on
+            the best subset of each size only: it is replayed.
         tokens: Tokens a question, by plan; `None` where they were not recorded.
         held_out: On the best subset of each size: what choosing that many models brings on questions not chosen on.
     """
@@ -219,7 +221,8 @@ def select_complementary(
     for size in wanted:
         subsets, proved[size] = pool.subsets(size)
         estimate = held_out(arrays.votes, pool.chooser(size), size, folds=folds, repeats=repeats, seed=seed)
-        found[size] = [replace(subsets[0], held_out=estimate), *subsets[1:]]
+        replayed = {**subsets[0].samples, "adaptive": _adaptive(recording, subsets[0].models, samples, same, arrays)}
+        found[size] = [replace(subsets[0], held_out=estimate, samples=replayed), *subsets[1:]]
     ranking = sorted((s for subsets in found.values() for s in subsets), key=pool.order)
     by_size = {size: subsets[0] for size, subsets in found.items()}
     single = pool.subset(Found((int(pool.accuracy.argmax()),), 0, 0))
@@ -265,8 +268,7 @@ class _Pool:
         self.accuracy = votes.right.mean(axis=1)
         k = arrays.of[:, None]
         self._asked = np.broadcast_to(k, votes.count.shape)
-        self._tokens = None if arrays.tokens is None else arrays.tokens.sum(axis=2)
-        self._costs = [int(c) for c in (self._asked if self._tokens is None else self._tokens).sum(axis=1)]
+        self._costs = [int(c) for c in (self._asked if arrays.tokens is None else arrays.tokens).sum(axis=1)]
 
     def chooser(self, size: int) -> Callable[[NDArray[np.int64]], Sequence[int]]:
         """Return what chooses the best subset of a size on some of the questions."""
@@ -316,8 +318,8 @@ class _Pool:
             ceiling=ceiling / questions,
             accuracy=float(self._arrays.votes.decided_right(rank).mean()),
             samples=self._by_plan(rank, self._asked, np.ones(self._asked.shape, dtype=np.int64)),
-            tokens=self._by_plan(rank, self._tokens, self._arrays.tokens[:, :, 0])
-            if self._tokens is not None and self._arrays.tokens is not None
+            tokens=self._by_plan(rank, tokens, alone)
+            if (tokens := self._arrays.tokens) is not None and (alone := self._arrays.tokens_alone) is not None
             else None,
         )
 
@@ -346,6 +348,19 @@ class _Pool:
             "cascade": float(np.take_along_axis(sums, last[None], axis=0).mean()),
             "first_round": float(np.where(agreed, first[rows].sum(axis=0), sums[-1]).mean()),
         }
+
+
+def _adaptive(
+    recording: Recording,
+    models: Sequence[str],
+    samples: int | Mapping[str, int] | None,
+    same: Same | None,
+    arrays: Arrays,
+) -> float:
+    """Return the samples a question that the adaptive plan asks for: no formula knows them, the race does."""
+    k = {model: samples[model] for model in models} if isinstance(samples, Mapping) else samples
+    decisions = replay(recording, models, k, plan="adaptive", same=same)
+    return float(np.mean([sum(v.of - v.unused for v in decisions[q].votes) for q in arrays.questions]))
 
 
 def _right(arrays: Arrays, correct: str) -> Bools:

@@ -131,8 +131,8 @@ def test_only_the_first_k_count_and_padding_is_no_answer():
     recording = Recording.of(rows({"a": ["1", "2", "2"], "b": ["1"]}, input_tokens=3, output_tokens=2))
     arrays = arrays_of(recording, samples={"a": 2, "b": 1})
     assert arrays.codes.shape == (2, 1, 2)
-    assert (arrays.codes[1, 0, 1], arrays.tokens[1, 0, 1]) == (-1, 0)
-    assert arrays.tokens[0, 0].tolist() == [5, 5]
+    assert arrays.codes[1, 0, 1] == -1
+    assert arrays.tokens.tolist() == [[10], [5]]
     assert arrays.votes.right[0, 0]  # 1 and 2 once each: the lower index
 
 
@@ -141,6 +141,18 @@ def test_tokens_of_all_or_of_none():
     counted = rows({"a": ["1"]}, input_tokens=3)
     assert arrays_of(Recording.of(counted)).tokens.sum() == 3
     assert arrays_of(Recording.of(counted + rows({"b": ["1"]}))).tokens is None
+
+
+def test_one_sample_of_a_shared_request_has_its_share_of_the_output():
+    """Alone, a sample costs what was counted of it, and of a request that all share the input and one k-th."""
+    own = rows({"a": ["1", "2"]}, input_tokens=3, output_tokens=2)
+    shared = [
+        Row(question_id="q", model="b", sample_index=i, answer="1", gold="1", input_tokens=t[0], output_tokens=t[1])
+        for i, t in enumerate([(3, 8), (None, None)])
+    ]
+    arrays = arrays_of(Recording.of(own + shared))
+    assert arrays.tokens.tolist() == [[10], [11]]
+    assert arrays.tokens_alone.tolist() == [[5], [7]]
 
 
 def test_what_is_missing_is_named_or_dropped():

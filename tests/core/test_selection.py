@@ -122,6 +122,10 @@ def test_samples_by_plan_are_those_a_race_asks_for(recording):
         asked = [sum(vote.of for vote in decision.votes if vote.unused < vote.of) for decision in cascade.values()]
         assert subset.samples["cascade"] == pytest.approx(np.mean(asked))
         firsts = [{rows[m][0].answer for m in subset.models} for rows in recording.by_question.values()]
+        if "adaptive" in subset.samples:
+            one_by_one = replay(recording, subset.models, plan="adaptive")
+            used = [k - len(decision.unused) for decision in one_by_one.values()]
+            assert subset.samples["adaptive"] == pytest.approx(np.mean(used))
         early = [len(subset.models) if len(said) == 1 and None not in said else k for said in firsts]
         assert subset.samples["first_round"] == pytest.approx(np.mean(early))
 

@@ -7,10 +7,14 @@ from unittest import mock
 
 import pytest
 
-from slmmux import Recording
+from slmmux import Recording, select_complementary
 from slmmux.answers._mathematics import available
+from slmmux.baselines import AGENT_FOREST, baselines
 
 ROOT = Path(__file__).parents[2]
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def bench(name="accuracy"):
@@ -28,7 +32,7 @@ def test_the_readme_prints_what_was_recorded():
     for recording in recordings:
         for who, samples, shares in accuracy.figures(recording, 5):
             computed.setdefault((who, str(samples)), []).extend(f"{share:.1f}" for share in shares)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = README.partition("## When it helps")[2]
     rows = [re.split(r"\s*\|\s*", line)[1:-1] for line in readme.splitlines() if re.match(r"\| \S.*\| \d", line)]
     assert {(who, samples): figures for who, samples, *figures in rows} == computed
     assert len(computed) == 6
@@ -36,6 +40,28 @@ def test_the_readme_prints_what_was_recorded():
         Recording.load(ROOT / "bench" / "recordings" / "single-1.5b-t07.jsonl.gz"), 5
     )
     assert f"*alone*, five samples at 0.7,\nhad {large:.1f}" in readme
+
+
+def test_the_readme_prints_what_the_selection_says():
+    """Both rows of the table of pools, and the word on each verdict, are counted on the recording that ships."""
+    recording = Recording.load(ROOT / "cookbook" / "data" / "samples.jsonl.gz")
+    small = ["smollm2-135m", "gemma-270m", "qwen-coder-0.5b"]
+    rows = []
+    for name, models in (("three up to 0.5B", small), ("the same and a 1.5B", None)):
+        selection = select_complementary(recording, models=models)
+        mux, single = selection.by_size[2], selection.single
+        assert selection.best == mux
+        forest = next(row for row in baselines(recording, mux.models) if row.name == AGENT_FOREST)
+        seen = mux.held_out
+        rows.append(
+            f"| {name} | {100 * single.accuracy:.1f} ({single.models[0]}) | {100 * forest.accuracy:.1f} | "
+            f"{100 * mux.accuracy:.1f} ({' + '.join(mux.models)}) | {100 * seen.accuracy:.1f} | "
+            f"{100 * seen.gain:+z.1f} ({100 * seen.low:+z.1f} to {100 * seen.high:+z.1f}) |"
+        )
+        assert selection.verdict.startswith("mux " if models else "do not mux: ")
+    for row in rows:
+        assert row in README
+    assert (len(recording.questions), len(recording.rows)) == (336, 336 * 4 * 5)
 
 
 def test_every_recorded_sample_is_of_a_question_of_the_bench():

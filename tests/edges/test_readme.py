@@ -31,7 +31,9 @@ def test_the_python_snippets_run(tmp_path, monkeypatch):
     """Every Python snippet runs as it stands, in order, given the models it assumes."""
     monkeypatch.chdir(tmp_path)
     rows = [
-        {"question_id": "q", "model": m, "sample_index": i, "answer": "4"} for m in ("qwen", "phi") for i in range(3)
+        {"question_id": "q", "model": m, "sample_index": i, "answer": "4", "gold": "4"}
+        for m in ("qwen", "phi")
+        for i in range(3)
     ]
     with gzip.open("samples.jsonl.gz", "wt", encoding="utf-8") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
