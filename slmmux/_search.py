@@ -230,6 +230,7 @@ class _Search:
         width = max(1, min(self.keep, SEEDS, SEED_WORDS // (self.words * self.n)))
         members = np.empty((1, 0), dtype=np.intp)
         right = wrong = np.zeros((self.words, 1), dtype=np.uint64)
+        best = objective = union = contradiction = cost = np.empty(0, dtype=np.int64)
         for size in range(1, self.size + 1):
             any_right = (right[:, :, None] | self.right[:, None, :]).reshape(self.words, -1)
             any_wrong = (wrong[:, :, None] | self.wrong[:, None, :]).reshape(self.words, -1)

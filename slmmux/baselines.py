@@ -158,7 +158,8 @@ def _row(name: str, models: tuple[str, ...], samples: float, right: ArrayLike, *
 def _pooled(codes: NDArray[np.int64], right: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return [q] whether one vote of all samples is right, of [m, q, n] in rank order."""
     questions = codes.shape[1]
-    flat, flat_right = (x.swapaxes(0, 1).reshape(questions, -1) for x in (codes, right))
+    flat = codes.swapaxes(0, 1).reshape(questions, -1)
+    flat_right = right.swapaxes(0, 1).reshape(questions, -1)
     # Counted by answer, a table for all questions: 33 models' samples compared in pairs would take 50 MB.
     of_question = np.arange(questions)[:, None]
     counts = np.zeros((questions, int(flat.max()) + 2), dtype=np.int64)

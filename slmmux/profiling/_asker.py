@@ -38,7 +38,7 @@ class Asker(Protocol):
 
     @property
     def samples(self) -> Mapping[str, int]:
-        """K by label."""
+        """The samples of each member, by label in rank order."""
         ...
 
     @property

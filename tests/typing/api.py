@@ -11,6 +11,8 @@ from llama_index.core.llms import LLM, ChatMessage, ChatResponse, CompletionResp
 from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel
 
+import langchain_slmmux
+import llamaindex_slmmux
 from langchain_slmmux import SLMMuxChatModel
 from llamaindex_slmmux import SLMMuxLLM
 from slmmux import (
@@ -21,15 +23,24 @@ from slmmux import (
     Pool,
     Race,
     Recording,
+    Row,
     SampleError,
+    Selection,
     Vote,
     adrive,
+    aprofile,
     choose,
     drive,
+    profile,
     replay,
+    select_complementary,
     vote,
 )
-from slmmux.recording import Row
+from slmmux.baselines import Baseline, baselines
+from slmmux.readers import read_inspect, read_lm_eval
+from slmmux.rereading import reread
+from slmmux.scaling import Point, scaling
+from slmmux.selection import HeldOut, Subset
 
 
 def the_race(read: Callable[[str], Answer | None]) -> None:
@@ -130,3 +141,25 @@ async def the_llm(qwen: LLM, phi: LLM, messages: list[ChatMessage]) -> None:
     assert_type(await mux.astructured_predict(City, PromptTemplate("q")), City)
     assert_type(SLMMuxLLM.from_config("mux.toml"), SLMMuxLLM)
     assert_type(SLMMuxLLM.from_dict(mux.to_dict(), llms=[qwen, phi]), SLMMuxLLM)
+
+
+async def the_offline_half(chat: BaseChatModel, llm: LLM) -> None:
+    questions = [{"question_id": "q1", "question": "2 + 2?", "gold": "4"}]
+    recording = profile({"a": str.strip}, questions, recording="samples.jsonl", samples=3, concurrency={"a": 2})
+    assert_type(recording, Recording)
+    assert_type(await aprofile({"a": str.strip}, questions, recording="samples.jsonl", retries=2), Recording)
+    assert_type(langchain_slmmux.profile({"a": chat}, questions, recording="samples.jsonl"), Recording)
+    assert_type(await llamaindex_slmmux.aprofile([llm], questions, recording="samples.jsonl"), Recording)
+    assert_type(Recording.load("a.jsonl", "b.jsonl.gz").rows, tuple[Row, ...])
+    assert_type(read_lm_eval("results", extract="number"), Recording)
+    assert_type(read_inspect("log.eval"), Recording)
+    assert_type(reread(recording, "boxed"), Recording)
+    selection = select_complementary(recording, sizes=(1, 2), correct="at_least:2")
+    assert_type(selection, Selection)
+    assert_type(selection.best, Subset)
+    assert_type(selection.by_size[2].held_out, HeldOut | None)
+    assert_type(selection.verdict, str)
+    assert_type(scaling(recording, ["a", "b"], range(2, 5)), tuple[Point, ...])
+    assert_type(baselines(recording), tuple[Baseline, ...])
+    assert_type(SLMMuxChatModel.from_selection(selection, models={"a": chat}), SLMMuxChatModel)
+    assert_type(SLMMuxLLM.from_selection("selection.json", models={"a": llm}, size=1), SLMMuxLLM)
