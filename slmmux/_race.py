@@ -70,19 +70,22 @@ class Race(Generic[R]):
         self._tallies = {
             model: Tally(model, k) if group is None else RelatedTally(model, k, group) for model, k in samples.items()
         }
-        self._steps = PLANS[plan](list(self._tallies.values()))
+        self._ranked = list(self._tallies.values())
+        self._steps = PLANS[plan](self._ranked)
         self._first_round = len(samples) if plan == "first_round" else 0  # samples in it
-        self._asked: set[Draw] = set()  # asked and not back
-        self._samples: dict[Draw, Sample[R]] = {}
-        self._stopped: Reason | None = None
+        # By (model, index): plain tuples are hashed without a call of ours, some four times a sample.
+        self._asked: set[tuple[str, int]] = set()  # asked and not back
+        self._samples: dict[tuple[str, int], Sample[R]] = {}
+        self._missing = sum(samples.values())  # not in yet
+        self._over: Reason | None = None  # looked at when something comes in, and at no other time
         self._decision: Decision[R] | None = None
 
     def ask(self) -> list[Draw]:
         """Return the draws to start now; each is returned once, none once the race is decided."""
-        if self._asked or self._over() is not None:
+        if self._asked or self._over is not None:
             return []
         draws = next(self._steps, [])
-        self._asked.update(draws)
+        self._asked.update((draw.model, draw.index) for draw in draws)
         return draws
 
     def read(self, reply: R) -> Answer | None:
@@ -111,9 +114,9 @@ class Race(Generic[R]):
     def answers(self, model: str) -> dict[int, Answer]:
         """Return the answers of a member's samples that are in, by index."""
         return {
-            draw.index: sample.answer
-            for draw, sample in self._samples.items()
-            if draw.model == model and sample.answer is not None
+            index: sample.answer
+            for (of, index), sample in self._samples.items()
+            if of == model and sample.answer is not None
         }
 
     def fail(self, draw: Draw, error: BaseException) -> None:
@@ -126,12 +129,12 @@ class Race(Generic[R]):
 
     def stop(self, reason: Reason) -> None:
         """End the race with what is in: a deadline or a budget is one more reason to stop."""
-        if self._over() is None:  # what is settled stays settled
-            self._stopped = reason
+        if self._over is None:  # what is settled stays settled
+            self._over = reason
 
     def sample(self, draw: Draw) -> Sample[R] | None:
         """Return what came back for a draw, or `None` while nothing has."""
-        return self._samples.get(draw)
+        return self._samples.get((draw.model, draw.index))
 
     @property
     def errors(self) -> tuple[SampleError, ...]:
@@ -145,34 +148,32 @@ class Race(Generic[R]):
         Raises:
             NoAnswerError: The race is over and not one reply came.
         """
-        if self._decision is None and (reason := self._over()) is not None:
-            self._decision = self._decide(reason)
+        if self._decision is None and self._over is not None:
+            self._decision = self._decide(self._over)
         return self._decision
 
     def _take(self, sample: Sample[R]) -> None:
-        if sample.draw not in self._asked:
-            what = "is already in" if sample.draw in self._samples else "was never asked"
+        place = model, _ = sample.draw.model, sample.draw.index
+        if place not in self._asked:
+            what = "is already in" if place in self._samples else "was never asked"
             raise ArgumentError(f"{sample.draw} {what}; tell a race only what its ask() returned, once")
-        if self._over() is not None:
+        if self._over is not None:
             return  # late: the race is over, and a decision never changes
-        self._asked.remove(sample.draw)
-        self._samples[sample.draw] = sample
-        self._tallies[sample.draw.model].add(sample)
-        if len(self._samples) == self._first_round and self._is_unanimous():
-            self.stop("first-round")
+        self._asked.remove(place)
+        self._samples[place] = sample
+        self._tallies[model].add(sample)
+        self._missing -= 1
+        if not self._missing:
+            self._over = "exhausted"
+        elif self._wait == "settled" and settled(self._ranked):
+            self._over = "settled"
+        elif len(self._samples) == self._first_round and self._is_unanimous():
+            self._over = "first-round"
 
     def _is_unanimous(self) -> bool:
         """Return whether all samples so far gave one answer."""
         said = {sample.answer for sample in self._samples.values()}
         return len(said) == 1 and None not in said
-
-    def _over(self) -> Reason | None:
-        if self._stopped is not None:
-            return self._stopped
-        tallies = list(self._tallies.values())
-        if not any(t.outstanding for t in tallies):
-            return "exhausted"
-        return "settled" if self._wait == "settled" and settled(tallies) else None
 
     def _decide(self, reason: Reason) -> Decision[R]:
         votes = tuple(t.vote() for t in self._tallies.values())
@@ -197,17 +198,14 @@ class Race(Generic[R]):
             decided_by=decided_by,
             reason=reason,
             samples=ordered,
-            unused=tuple(
-                draw
-                for t in self._tallies.values()
-                for i in range(t.of)
-                if (draw := Draw(t.model, i)) not in self._samples
-            ),
+            unused=tuple(Draw(*place) for place in self._places() if place not in self._samples),
         )
 
     def _ordered(self) -> tuple[Sample[R], ...]:
-        rank = {model: i for i, model in enumerate(self._tallies)}
-        return tuple(sorted(self._samples.values(), key=lambda s: (rank[s.draw.model], s.draw.index)))
+        return tuple(self._samples[place] for place in self._places() if place in self._samples)
+
+    def _places(self) -> list[tuple[str, int]]:
+        return [(t.model, i) for t in self._ranked for i in range(t.of)]
 
 
 def check_samples(samples: Mapping[str, int]) -> None:

@@ -82,13 +82,11 @@ class RelatedTally(Tally):
             self._alike[index] = dict(sample.alike)
             for other, how in sample.alike.items():
                 self._alike[other][index] = how
+        # What may still become one answer: the samples that are not in and, until all are, those that are.
+        self.outstanding = self._missing + len(self._answers) if self._missing else 0
         if not self._missing:
             self.best = self._largest()
-
-    @property
-    def outstanding(self) -> int:
-        """What may still become one answer: the samples that are not in and, until all are, those that are."""
-        return self._missing + len(self._answers) if self._missing else 0
+            self.count = self.best.count if self.best else 0
 
     @property
     def speaker(self) -> int | None:

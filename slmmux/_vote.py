@@ -30,11 +30,17 @@ class Place:
 class Tally:
     """One member's samples, counted as they come in, in any order.
 
+    Attributes:
+        count: Samples for the most frequent answer so far.
+        outstanding: Samples that have not come in.
+
     Only the best two places are kept sorted: counts never fall, so a place can only be overtaken
     by the one that has just grown, and a sample costs the same however many came before.
     """
 
-    __slots__ = ("_lowest", "_places", "_seen", "abstained", "best", "failed", "model", "of", "second")
+    __slots__ = (
+        "_lowest", "_places", "_seen", "abstained", "best", "count", "failed", "model", "of", "outstanding", "second",
+    )  # fmt: skip
 
     def __init__(self, model: str, of: int) -> None:
         self.model = model
@@ -43,7 +49,9 @@ class Tally:
         self.failed = 0
         self.best: Place | None = None
         self.second: Place | None = None
-        self._places: dict[Answer, Place] = {}
+        self.count = 0
+        self.outstanding = of
+        self._places: dict[tuple[str, str], Place] = {}
         self._seen: set[int] = set()
         self._lowest = 0
 
@@ -51,35 +59,32 @@ class Tally:
         """Count one sample; a failed or unreadable one only lowers what is outstanding."""
         index = sample.draw.index
         self._seen.add(index)
+        self.outstanding -= 1
         if sample.error is not None:
             self.failed += 1
         elif sample.answer is None:
             self.abstained += 1
         else:
-            place = self._places.setdefault(sample.answer, Place(sample.answer, index))
+            answer = sample.answer
+            said = answer.kind, answer.key  # what makes answers equal, as a key that costs no call
+            place = self._places.get(said)
+            if place is None:
+                place = self._places[said] = Place(answer, index)
             place.count += 1
             if index < place.first:
-                place.answer, place.first = sample.answer, index
+                place.answer, place.first = answer, index
             if place is not self.best:
                 if place.beats(self.best):
                     self.best, self.second = place, self.best
                 elif place.beats(self.second):
                     self.second = place
-
-    @property
-    def count(self) -> int:
-        """Samples for the most frequent answer so far."""
-        return self.best.count if self.best else 0
+            if place is self.best:
+                self.count = place.count
 
     @property
     def speaker(self) -> int | None:
         """The sample that speaks for the most frequent answer: the lowest index that gave it."""
         return self.best.first if self.best else None
-
-    @property
-    def outstanding(self) -> int:
-        """Samples that have not come in."""
-        return self.of - len(self._seen)
 
     @property
     def lowest_outstanding(self) -> int:
