@@ -557,6 +557,8 @@ INTERRUPTED = """
 import os, signal, threading
 from slmmux import Answer, Pool, Race, drive
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell has it ignored
+
 def call(draws):
     if draws[0].index == 1:
         os.kill(os.getpid(), signal.SIGINT)

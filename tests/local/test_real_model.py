@@ -286,10 +286,12 @@ def test_a_handle_of_another_process_refuses(smol, monkeypatch):
 
 
 _INTERRUPTED = f"""
+import signal
 import sys
 import httpx
 from slmmux.local import serve
 server = serve('{NAME}', parallel=1, context=256)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell has it ignored
 try:
     print("ready", flush=True)
     sys.stdin.read()
