@@ -18,7 +18,8 @@ COLUMNS = ("figure", "what", "goal", "measured", "", "note")
 class Figure(Protocol):
     """Measures a figure; in its short form it checks what must hold on any machine, and measures nothing."""
 
-    def __call__(self, *, short: bool = False) -> list[Row]: ...
+    def __call__(self, *, short: bool = False) -> list[Row]:
+        """Return its rows."""
 
 
 def main(name: str, figure: Figure) -> None:

@@ -1,14 +1,16 @@
-"""What one of 10,000 samples in flight costs over one of 100: members that reply at once.
+"""What one of 10,000 samples in flight costs over one of 100: the tasks and threads of one mux, or of many questions.
 
 python -m bench.in_flight
 """
 
 import asyncio
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from bench.cli import main
 from bench.measure import acpu, cpu, interleaved, median_ratio
-from bench.members import AsyncMember, Instant, SyncMember
+from bench.members import AsyncMember, Meeting, SyncMember
 from bench.row import Row
 from langchain_slmmux import SLMMuxChatModel
 from slmmux import Answer, Pool, Race, adrive, drive
@@ -18,7 +20,12 @@ __all__ = ["rows"]
 GOAL = 1.6
 FEW, MANY = 100, 10_000
 WINDOW = 64  # the default max_concurrency
-ROUNDS = 5
+ROUNDS = 2
+FEW_TIMES = 5
+WHY = (
+    "The growth is CPython's garbage collector, which goes through all that is alive again and again: see the same "
+    "without it, and as many calls without a mux, below."
+)
 BATCHED = 10  # samples a question in a batch
 
 
@@ -29,28 +36,49 @@ def rows(*, short: bool = False) -> list[Row]:
         return []
     ways: dict[str, Callable[[int], float]] = {
         "one question, `ainvoke`, the default window": lambda n: acpu(_mux(n).ainvoke_it) / n,
-        "one question, `ainvoke`, all at once (max_concurrency=10,000)": lambda n: acpu(_mux(n, n).ainvoke_it) / n,
-        "one question, `invoke`, the default window": lambda n: cpu(_mux(n).invoke_it) / n,
+        "one question, `ainvoke`, all at once (max_concurrency=n)": lambda n: acpu(_all_at_once(n, n).ainvoke_it) / n,
+        "one question, `invoke`, the default window": lambda n: cpu(_sync_mux(n).invoke_it) / n,
         f"`abatch` of questions with {BATCHED} samples each, the default window": lambda n: (
             acpu(_mux(BATCHED).abatch_it(n // BATCHED)) / n
         ),
-        f"`abatch` of questions with {BATCHED} samples each, all at once": lambda n: (
-            acpu(_mux(BATCHED, n).abatch_it(n // BATCHED)) / n
+        f"`abatch` of questions with {BATCHED} samples each, all at once (max_concurrency=n)": lambda n: (
+            acpu(_all_at_once(BATCHED, n).abatch_it(n // BATCHED)) / n
         ),
         "the core alone, `adrive`": lambda n: acpu(lambda: _adrive(n)) / n,
         "the core alone, `drive`": lambda n: cpu(lambda: _drive(n)) / n,
     }
+    goals = dict.fromkeys(ways, GOAL)
+    at_once = f"`abatch` of questions with {BATCHED} samples each, all at once (max_concurrency=n)"
+    ways |= {
+        "as many calls without a mux, a bare `asyncio.gather`": lambda n: acpu(lambda: _gather(n)) / n,
+        f"{at_once}, without the garbage collector": lambda n: _uncollected(lambda: ways[at_once](n)),
+        "the core alone, `adrive`, without the garbage collector": lambda n: _uncollected(
+            lambda: ways["the core alone, `adrive`"](n)
+        ),
+    }
     found = []
     for way, cost in ways.items():
-        # As many samples on both sides of the comparison: 10,000 in one go, or a hundred times 100 (here: ten times).
-        few_times = 10
         cost_of = {
-            "few": lambda cost=cost: sum(cost(FEW) for _ in range(few_times)) / few_times,  # type: ignore[misc]
-            "many": lambda cost=cost: cost(MANY),  # type: ignore[misc]
+            "few": lambda cost=cost: sum(cost(FEW) for _ in range(FEW_TIMES)) / FEW_TIMES,
+            "many": lambda cost=cost: cost(MANY),
         }
         measured = interleaved(cost_of, ROUNDS)
-        found.append(Row(f"CPU a sample, {MANY:,} over {FEW}: {way}", median_ratio(measured, "many", "few"), GOAL))
+        ratio = median_ratio(measured, "many", "few")
+        found.append(Row(f"CPU a sample, {MANY:,} over {FEW}: {way}", ratio, goals.get(way), why=WHY))
     return found
+
+
+async def _gather(calls: int) -> None:
+    member = AsyncMember(reply=Meeting(calls).reply)
+    await asyncio.gather(*(member.ainvoke(f"q{i // BATCHED}") for i in range(calls)))
+
+
+def _uncollected(cost: Callable[[], float]) -> float:
+    gc.disable()
+    try:
+        return cost()
+    finally:
+        gc.enable()
 
 
 class _Asked:
@@ -68,19 +96,35 @@ class _Asked:
         message = self.mux.invoke("q")
         assert message.response_metadata["slmmux"]["samples"]["used"] == self.samples
 
-    def abatch_it(self, questions: int) -> Callable[[], "asyncio.Future[None]"]:
+    def abatch_it(self, questions: int) -> Callable[[], Coroutine[Any, Any, None]]:
         async def ask() -> None:
             messages = await self.mux.abatch([f"q{i}" for i in range(questions)])
             assert [m.response_metadata["slmmux"]["samples"]["used"] for m in messages] == [self.samples] * questions
 
-        return ask  # type: ignore[return-value]
+        return ask
 
 
-def _mux(samples: int, window: int = WINDOW) -> _Asked:
+def _mux(samples: int, window: int = WINDOW, reply: Any = None) -> _Asked:
+    member = AsyncMember(reply=reply or _in_a_moment)
     mux = SLMMuxChatModel(
-        models={"a": Instant()}, samples=samples, wait="exhausted", max_concurrency=window, trace_samples=False
+        models={"a": member}, samples=samples, wait="exhausted", max_concurrency=window, trace_samples=False
     )
     return _Asked(mux, samples)
+
+
+def _all_at_once(samples: int, window: int) -> _Asked:
+    """Return a mux whose samples reply when as many as the window holds are under way."""
+    return _mux(samples, window, Meeting(window).reply)
+
+
+def _sync_mux(samples: int) -> _Asked:
+    models = {"a": SyncMember(reply=lambda *_: "4")}
+    return _Asked(SLMMuxChatModel(models=models, samples=samples, wait="exhausted", trace_samples=False), samples)
+
+
+async def _in_a_moment(question: str, turn: int) -> str:  # noqa: ARG001 - a member's rule
+    await asyncio.sleep(0)
+    return "4"
 
 
 def _read(text: str) -> Answer:
@@ -121,7 +165,7 @@ class _Crowd:
 
 def _check_window() -> None:
     """By default 64 calls run at once and no more, whether one question asks for them or many; none is left."""
-    assert SLMMuxChatModel(models={"a": Instant()}).max_concurrency == WINDOW
+    assert SLMMuxChatModel(models={"a": SyncMember(reply=lambda *_: "4")}).max_concurrency == WINDOW
     for samples, questions in ((1000, 1), (BATCHED, 100)):
         crowd = _Crowd()
         member = AsyncMember(reply=crowd.reply)
@@ -129,6 +173,7 @@ def _check_window() -> None:
         acpu(asked.abatch_it(questions))
         assert crowd.most == WINDOW, crowd.most
         assert set(member.turns.asked.values()) == {samples}
+    acpu(_all_at_once(1000, 1000).ainvoke_it)
     threads = SyncMember(reply=lambda *_: "4")
     asked = _Asked(SLMMuxChatModel(models={"a": threads}, samples=1000, wait="exhausted"), 1000)
     asked.invoke_it()

@@ -1,5 +1,6 @@
 """Chat models that reply as a rule says, after as long as it says; they know neither network nor chance."""
 
+import asyncio
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,12 +12,12 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.llms.callbacks import llm_chat_callback
-from pydantic import Field, PrivateAttr
+from pydantic import ConfigDict, Field, PrivateAttr
 from typing_extensions import override
 
 from llamaindex_slmmux.testing import ScriptedLLM
 
-__all__ = ["AsyncLLM", "AsyncMember", "Instant", "SyncMember", "Turns"]
+__all__ = ["AsyncLLM", "AsyncMember", "Instant", "Meeting", "SyncMember", "Turns"]
 
 
 class Turns:
@@ -34,6 +35,33 @@ class Turns:
         with self._lock:
             self.asked[question] += 1
             return self.asked[question] - 1
+
+
+class Meeting:
+    """A rule that replies once as many calls as expected are under way: they do run side by side, no clock needed.
+
+    Args:
+        expected: Calls to wait for.
+    """
+
+    def __init__(self, expected: int) -> None:
+        self._barrier = threading.Barrier(expected, timeout=60)
+        self._expected = expected
+        self._here = 0
+        self._all = asyncio.Event()
+
+    async def reply(self, question: str, turn: int) -> str:  # noqa: ARG002 - a member's rule
+        """Reply when all are here."""
+        self._here += 1
+        if self._here == self._expected:
+            self._all.set()
+        await self._all.wait()
+        return "4"
+
+    def sync_reply(self, question: str, turn: int) -> str:  # noqa: ARG002 - a member's rule
+        """Reply when all are here, in a thread."""
+        self._barrier.wait()
+        return "4"
 
 
 class Instant(BaseChatModel):
@@ -75,7 +103,7 @@ class SyncMember(BaseChatModel):
     reply: Callable[[str, int], Any] = Field(exclude=True, repr=False)
     turns: Turns = Field(default_factory=Turns, exclude=True, repr=False)
 
-    model_config = {"arbitrary_types_allowed": True}
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     @property
     @override

@@ -7,11 +7,12 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bench.cli import main
 from bench.measure import awall, interleaved, median_ratio, wall
-from bench.members import AsyncLLM, AsyncMember, SyncMember
+from bench.members import AsyncLLM, AsyncMember, Meeting, SyncMember
 from bench.row import Row
 from langchain_slmmux import SLMMuxChatModel
 from llamaindex_slmmux import SLMMuxLLM
@@ -22,30 +23,11 @@ SECONDS = 1.0
 MEMBERS, SAMPLES, QUESTIONS = 3, 5, 20
 IN_FLIGHT = MEMBERS * SAMPLES * QUESTIONS
 GOAL, BATCH_GOAL, SYNC_GOAL = 1.05, 1.15, 1.2
+WHY = (
+    "What is beyond a second is CPU on one core: as many calls without a mux have theirs as well, see the rows below; "
+    "then a run for each sample (the default), though nobody listens."
+)
 WINDOW = f"max_concurrency={IN_FLIGHT}: all {IN_FLIGHT} samples at once."
-
-
-class Meeting:
-    """Replies once as many calls as expected are under way: it shows that they run side by side, without a clock."""
-
-    def __init__(self, expected: int) -> None:
-        self._barrier = threading.Barrier(expected, timeout=60)
-        self._expected = expected
-        self._here = 0
-        self._all = asyncio.Event()
-
-    async def reply(self, question: str, turn: int) -> str:  # noqa: ARG002 - a member's rule
-        """Reply when all are here."""
-        self._here += 1
-        if self._here == self._expected:
-            self._all.set()
-        await asyncio.wait_for(self._all.wait(), 60)
-        return "4"
-
-    def sync_reply(self, question: str, turn: int) -> str:  # noqa: ARG002 - a member's rule
-        """Reply when all are here, in a thread."""
-        self._barrier.wait()
-        return "4"
 
 
 async def asleep(question: str, turn: int) -> str:  # noqa: ARG001 - a member's rule
@@ -73,6 +55,10 @@ def rows(*, short: bool = False) -> list[Row]:
         "a LlamaIndex sample": lambda: awall(lambda: _achat(llm)),
         "a sync sample": lambda: wall(lambda: slow.invoke("q")),
     }
+    bare = {
+        "a bare `asyncio.gather`": lambda: awall(_gather),
+        "a bare `ThreadPoolExecutor`": lambda: wall(_threads),
+    }
     ways = {
         "`ainvoke`": lambda: awall(_ask_one(asleep)),
         f"`abatch` of {QUESTIONS}": lambda: awall(_ask_many(asleep)),
@@ -81,17 +67,22 @@ def rows(*, short: bool = False) -> list[Row]:
         "sync-only members, `invoke`": lambda: wall(_invoke_one(blocked)),
         f"sync-only members, `batch` of {QUESTIONS}": lambda: wall(_invoke_many(blocked)),
     }
-    found = interleaved({**lone, **ways}, rounds=5)
+    found = interleaved({**lone, **bare, **ways}, rounds=5)
     over = ["a sample", "a sample", "a LlamaIndex sample", "a LlamaIndex sample", "a sync sample", "a sync sample"]
     goals = [GOAL, BATCH_GOAL, GOAL, BATCH_GOAL, SYNC_GOAL, SYNC_GOAL]
-    return [
+    made = [
         Row(
             f"wall time, 3 members x 5 samples of 1.0 s, {way}, over one sample",
             median_ratio(found, way, base),
             goal,
             note=WINDOW if str(QUESTIONS) in way else "",
+            why=WHY,
         )
         for way, base, goal in zip(ways, over, goals, strict=True)
+    ]
+    return made + [
+        Row(f"the same {IN_FLIGHT} calls without a mux: {way}, over one sample", median_ratio(found, way, base))
+        for way, base in zip(bare, ("a sample", "a sync sample"), strict=True)
     ]
 
 
@@ -102,7 +93,8 @@ def _check_side_by_side() -> None:
                           (_achat_many, IN_FLIGHT)):  # fmt: skip
 
         async def meet(way: Any = way, expected: int = expected) -> None:
-            await way(Meeting(expected).reply)()
+            async with asyncio.timeout(60):
+                await way(Meeting(expected).reply)()
 
         awall(meet)
     for way, expected in ((_invoke_one, per_question), (_invoke_many, IN_FLIGHT)):
@@ -170,6 +162,19 @@ def _llamaindex_mux(reply: Callable[..., Any]) -> tuple[SLMMuxLLM, list[AsyncLLM
     members = [AsyncLLM(reply=reply) for _ in range(MEMBERS)]
     models = dict(zip("abc", members, strict=True))
     return SLMMuxLLM(models=models, samples=SAMPLES, wait="exhausted", max_concurrency=IN_FLIGHT), members
+
+
+async def _gather() -> None:
+    members = [AsyncMember(reply=asleep) for _ in range(MEMBERS)]
+    calls = [member.ainvoke(question) for question in _questions() for member in members for _ in range(SAMPLES)]
+    await asyncio.gather(*calls)
+
+
+def _threads() -> None:
+    members = [SyncMember(reply=blocked) for _ in range(MEMBERS)]
+    calls = [(member, question) for question in _questions() for member in members for _ in range(SAMPLES)]
+    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        list(pool.map(lambda call: call[0].invoke(call[1]), calls))
 
 
 async def _achat(llm: Any, question: str = "q") -> Any:

@@ -1,6 +1,19 @@
 """SLM-MUX for LangChain: one chat model made of several."""
 
+from typing import TYPE_CHECKING
+
 from langchain_slmmux._chat_model import SLMMuxChatModel
-from langchain_slmmux._profile import aprofile, profile
+
+if TYPE_CHECKING:
+    from langchain_slmmux._profile import aprofile, profile
 
 __all__ = ["SLMMuxChatModel", "aprofile", "profile"]
+
+
+def __getattr__(name: str) -> object:
+    # Who asks and never records does not wait for what recording needs.
+    if name in {"aprofile", "profile"}:
+        from langchain_slmmux import _profile  # noqa: PLC0415
+
+        return getattr(_profile, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import signal
 import socket
 
 import pytest
@@ -46,3 +47,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if _skipped:
         print(f"\nSLMMUX_REQUIRE_MODELS is set, but these were skipped: {', '.join(_skipped)}")  # noqa: T201
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def interruptible():
+    """Ctrl-C interrupts, as at a terminal: a shell has it ignored in what it runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -93,11 +93,9 @@ def test_a_changed_setting_is_refused(command):
 
 
 @FRAMEWORKS
-def test_interrupted_it_says_how_to_go_on(command, framework, request):
+def test_interrupted_it_says_how_to_go_on(command, framework, interruptible):
     """Ctrl-C ends with status 130; what came is kept, and the same command goes on with the rest."""
     main = threading.main_thread().ident
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell has it ignored
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
 
     def script(body, turn):
         if turn == 5:

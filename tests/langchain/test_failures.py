@@ -139,7 +139,7 @@ async def test_async_timeouts_carry_their_cause():
     assert all(isinstance(e.cause, SampleTimeoutError) for e in caught.value.errors)
 
 
-def test_ctrl_c_returns_at_once_and_closes_every_run():
+def test_ctrl_c_returns_at_once_and_closes_every_run(interruptible):
     """Ctrl-C during invoke raises KeyboardInterrupt while the members still hang, with no run left open."""
     seen = Seen()
     hung = Waiting(script=["4"])

@@ -1,0 +1,78 @@
+"""Every figure in turn, as a table and as bench/RESULTS.md.
+
+python -m bench
+python -m bench --short    checks what must hold on any machine, without the clock, and writes nothing
+"""
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from bench.alone import alone, figure
+from bench.cli import COLUMNS, show
+from bench.row import Row
+
+__all__ = ["FIGURES", "RESULTS", "written"]
+
+FIGURES = ("wall_time", "tail", "frugal", "engine", "tokens", "decision", "imports", "in_flight")
+RESULTS = Path(__file__).with_name("RESULTS.md")
+ABOUT = """\
+Made by `python -m bench`, not by hand. Ratios are measured in one run: what is compared takes turns in one process, and
+the median of several rounds is shown. Bare times are those of the quickest round, with the median beside it: other work
+on the machine only adds to them. A row without a goal is there for comparison."""
+PACKAGES = ("langchain-core", "langchain-openai", "llama-index-core", "pydantic", "numpy")
+
+
+def written(rows: Sequence[tuple[str, Row]], missing: Sequence[str]) -> str:
+    """Return the results as Markdown."""
+    day = datetime.now(UTC).date().isoformat()
+    machine = f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores that other work shares"
+    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    missed = sum(row.met is False for _, row in rows)
+    goals = sum(row.met is not None for _, row in rows)
+    lines = [
+        "# Results",
+        "",
+        ABOUT,
+        "",
+        f"{day}; {machine}; {python}; {versions}.",
+        f"{goals - missed} of {goals} goals met.",
+        "",
+        *(f"Left out: {what}." for what in missing),
+        *([""] if missing else []),
+        f"| {' | '.join(COLUMNS)} |",
+        f"|{' --- |' * len(COLUMNS)}",
+        *(f"| `{name}` | {' | '.join(cell.replace('|', '/') for cell in row.cells)} |" for name, row in rows),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure every figure, or check each in its short form."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Every figure in turn.")
+    parser.add_argument("--short", action="store_true", help="check what must hold on any machine, without the clock")
+    short = parser.parse_args().short
+    made: list[tuple[str, Row]] = []
+    for name in FIGURES:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        if short:
+            figure(name)(short=True)
+        else:
+            made += [(name, row) for row in alone(name)]
+    if short:
+        print(f"{', '.join(FIGURES)}: all hold")
+        return
+    shared = "the shared recording, as SLMMUX_TEST_RECORDING names no file"
+    show(made)
+    RESULTS.write_text(written(made, [] if os.environ.get("SLMMUX_TEST_RECORDING") else [shared]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What importing the packages costs over what the framework costs anyway, each in a fresh interpreter.
+
+python -m bench.imports
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from bench.cli import main
+from bench.measure import interleaved
+from bench.row import Row
+
+__all__ = ["rows"]
+
+ROUNDS = 5
+HEAVY = ("numpy", "matplotlib", "sympy", "math_verify", "xllamacpp", "transformers", "torch")
+LANGCHAIN = "from langchain_core.language_models import BaseChatModel"
+LLAMAINDEX = "from llama_index.core.llms.function_calling import FunctionCallingLLM"
+# A package, what is imported before it and its name, milliseconds, and what it must not bring besides.
+IMPORTS: tuple[tuple[str, str, str, float | None, tuple[str, ...]], ...] = (
+    ("slmmux", LANGCHAIN, "LangChain's `BaseChatModel`", 30.0, HEAVY),
+    ("slmmux", "", "nothing", None, (*HEAVY, "pydantic", "rich", "langchain_core", "llama_index")),
+    ("langchain_slmmux", LANGCHAIN, "LangChain's `BaseChatModel`", 100.0, (*HEAVY, "llama_index", "langchain_openai")),
+    (
+        "llamaindex_slmmux",
+        LLAMAINDEX,
+        "LlamaIndex's `FunctionCallingLLM`",
+        100.0,
+        (*HEAVY, "langchain_core", "llama_index.llms.openai_like"),
+    ),
+)
+WHY = "About half of it is `slmmux.answers`, which compiles 58 regular expressions."
+WHY_MORE = "Of it, `slmmux.answers` compiles 58 regular expressions, and the configuration brings its pydantic models."
+
+
+def rows(*, short: bool = False) -> list[Row]:
+    """Return the milliseconds a package's import takes once its framework is there."""
+    if short:
+        for package, before, _, _, names in IMPORTS:
+            _check_brings_none(package, before, names)
+        return []
+    with tempfile.TemporaryDirectory() as bytecode:  # written by the round that is not counted
+        found = interleaved(
+            {
+                f"{package} over {name}": lambda p=package, f=before: _seconds(f, p, bytecode)
+                for package, before, name, *_ in IMPORTS
+            },
+            ROUNDS,
+        )
+    return [
+        Row(
+            f"CPU of `import {package}` over importing {name}",
+            min(found[f"{package} over {name}"]) * 1e3,
+            goal,
+            unit="ms",
+            note=f"Median {statistics.median(found[f'{package} over {name}']) * 1e3:.1f} ms."
+            + ("" if before else " Half of it is asyncio."),
+            why=WHY if package == "slmmux" else WHY_MORE,
+        )
+        for package, before, name, goal, _ in IMPORTS
+    ]
+
+
+def _seconds(before: str, package: str, bytecode: str) -> float:
+    """Return the CPU seconds an import takes in a fresh interpreter, after other imports."""
+    code = f"{before}\nimport time\nbegun = time.process_time()\nimport {package}\nprint(time.process_time() - begun)"
+    return float(_run(code, bytecode))
+
+
+def _check_brings_none(package: str, framework: str, names: tuple[str, ...]) -> None:
+    """Importing a package brings in none of these, unless its framework does."""
+    code = f"import sys\n{framework}\nbefore = set(sys.modules)\nimport {package}\nprint(*set(sys.modules) - before)"
+    brought = set(_run(code).split())
+    assert package in brought
+    assert not brought & set(names), f"{package} brings {', '.join(sorted(brought & set(names)))}"
+
+
+def _run(code: str, bytecode: str | None = None) -> str:
+    """Run code in a fresh interpreter; `bytecode`: the folder of its compiled modules, as an installation has them."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    if bytecode is not None:
+        env["PYTHONPYCACHEPREFIX"] = bytecode
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=env if bytecode else None
+    ).stdout
+
+
+if __name__ == "__main__":
+    main("imports", rows)

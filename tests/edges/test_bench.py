@@ -1,0 +1,103 @@
+"""The bench in its short form: what its figures rest on holds on any machine. No test here reads a clock."""
+
+import re
+
+import pytest
+
+from bench.__main__ import FIGURES, RESULTS, written
+from bench.alone import figure
+from bench.measure import acpu, interleaved, median_ratio
+from bench.recorded import decided
+from bench.row import Row as Figure
+from bench.synthetic import synthetic
+from slmmux import Recording, Row, replay
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_what_a_figure_rests_on_holds(name):
+    """Same decisions, counts as planned, and nothing left behind, for every figure of the bench."""
+    figure(name)(short=True)
+
+
+def test_every_figure_has_its_results():
+    """RESULTS.md has a goal and a measured value for every figure, and a reason for each that missed its goal."""
+    text = RESULTS.read_text(encoding="utf-8")
+    rows = [re.split(r"\s*\|\s*", line)[1:-1] for line in text.splitlines() if line.startswith("| `")]
+    held_to = {name.strip("`") for name, _, goal, *_ in rows if goal}
+    assert held_to == set(FIGURES)
+    for name, what, goal, measured, verdict, note in rows:
+        assert re.fullmatch(r"\d+\.\d+( ms| µs)?", measured), (name, what)
+        if goal:
+            most = float(re.fullmatch(r"at most ([\d.]+)( ms| µs)?", goal)[1])
+            assert verdict == ("met" if float(measured.split()[0]) <= most else "missed"), (name, what)
+            assert verdict == "met" or note, f"{name}: {what} misses its goal without a reason"
+
+
+def test_results_name_the_machine_and_no_path():
+    """RESULTS.md says what it was measured on, and tells nobody where."""
+    text = RESULTS.read_text(encoding="utf-8")
+    machine = r"^\d{4}-\d\d-\d\d; \w+ on \w+, \d+ cores .*; CPython 3\.\d+\.\d+; langchain-core \d"
+    assert re.search(machine, text, re.MULTILINE)
+    assert not re.search(r"(^|[\s`(])/\w+/|\w+://", text, re.MULTILINE)
+
+
+def test_a_figure_beyond_its_goal_is_shown_as_missed_with_its_reason():
+    """A row keeps its reason to itself while its goal is met, as shown, and says it when it is not."""
+    met, missed = Figure("it", 1.254, 1.25, why="slow"), Figure("it", 1.256, 1.25, why="slow")
+    assert met.cells == ("it", "at most 1.25", "1.25", "met", "")
+    assert missed.cells == ("it", "at most 1.25", "1.26", "missed", "slow")
+    page = written([("engine", met), ("engine", missed), ("tail", Figure("a | b", 0.5))], ["a recording"])
+    assert "1 of 2 goals met" in page
+    assert "Left out: a recording." in page
+    assert "| `tail` | a / b |  | 0.50 |  |  |" in page
+
+
+def test_a_call_that_leaves_a_task_behind_is_an_error():
+    """A measured call must end with nothing running."""
+    import asyncio
+
+    kept = []
+
+    async def leave():
+        kept.append(asyncio.ensure_future(asyncio.sleep(3600)))
+        await asyncio.sleep(0)
+
+    with pytest.raises(AssertionError, match="left running"):
+        acpu(leave)
+
+
+def test_variants_take_turns():
+    """Every round runs each variant once, and the first round is not counted."""
+    order = []
+
+    def cost(name):
+        order.append(name)
+        return float(len(order))
+
+    found = interleaved({"a": lambda: cost("a"), "b": lambda: cost("b")}, rounds=2)
+    assert order == ["a", "b"] * 3
+    assert found == {"a": [3.0, 5.0], "b": [4.0, 6.0]}
+    assert median_ratio({"a": [2.0, 9.0, 4.0], "b": [1.0, 1.0, 4.0]}, "a", "b") == 2.0
+
+
+def test_the_synthetic_recording_is_what_it_says():
+    """Single accuracies of the seeded members are near 0.8, 0.7 and 0.6, and the same from the same seed."""
+    recording = synthetic(400)
+    right = {
+        model: sum(row.answer == "right" for row in recording.rows if row.model == model) / 2000
+        for model in recording.models
+    }
+    assert right == pytest.approx({"strong": 0.8, "middle": 0.7, "weak": 0.6}, abs=0.04)
+    assert recording.rows == synthetic(400).rows != synthetic(400, seed=1).rows
+
+
+def test_plans_are_compared_by_the_answers_key():
+    """Two ways of writing one answer are one answer; another answer, another model and no answer are not."""
+
+    def decision(model, answer, key):
+        row = Row(question_id="q", model=model, sample_index=0, answer=answer, kind="text", key=key)
+        return replay(Recording.of([row]), models=[model])["q"]
+
+    assert decided(decision("a", "Paris.", "paris")) == decided(decision("a", "paris", "paris"))
+    others = [decision("a", "Rome", "rome"), decision("b", "paris", "paris"), decision("a", None, None)]
+    assert len({decided(decision("a", "paris", "paris")), *map(decided, others)}) == 4
