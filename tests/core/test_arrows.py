@@ -41,6 +41,7 @@ OFFLINE = {
     "slmmux.profiling", "slmmux._generation", "slmmux._options", "slmmux._warn",
     # figures
     "slmmux._arrays", "slmmux._search", "slmmux._held_out", "slmmux.selection", "slmmux.scaling", "slmmux.baselines",
+    "slmmux.learned",
     "slmmux.plots", "slmmux.report", "slmmux._report_page",
 }  # fmt: skip
 
