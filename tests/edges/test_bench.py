@@ -101,3 +101,26 @@ def test_plans_are_compared_by_the_answers_key():
     assert decided(decision("a", "Paris.", "paris")) == decided(decision("a", "paris", "paris"))
     others = [decision("a", "Rome", "rome"), decision("b", "paris", "paris"), decision("a", None, None)]
     assert len({decided(decision("a", "paris", "paris")), *map(decided, others)}) == 4
+
+
+def test_the_readme_prints_what_was_measured():
+    """Each row of the README's table of costs is a row of RESULTS.md: its value, its goal, and whether that was met."""
+    results = RESULTS.read_text(encoding="utf-8")
+    readme = RESULTS.parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    section = readme.partition("## What it costs")[2].partition("\n## ")[0]
+    shown = [re.split(r"\s*\|\s*", line)[1:-1] for line in section.splitlines() if line.startswith("| ")][1:]
+    told = {
+        "an answer of 3 members": "`ainvoke`, over one sample",
+        "twenty such answers": "`abatch` of 20, over one sample",
+        "samples that `plan": 'plan="adaptive" over all, 3 members x 5: our own recording',
+        "prompt tokens of 5": "prompt tokens of 5 samples with `n`, `ainvoke`",
+        "latency until settled": "lognormal latency, sigma 0.8, 3 members x 5, plan",
+    }
+    assert len(shown) == len(told)
+    for what, measured, goal in shown:
+        (row,) = [
+            line for line in results.splitlines() if next(v for k, v in told.items() if what.startswith(k)) in line
+        ]
+        _, _, wanted, found, verdict, _ = re.split(r"\s*\|\s*", row)[1:-1]
+        assert (measured, goal.removesuffix(", missed")) == (found, wanted)
+        assert goal.endswith(", missed") == (verdict == "missed")
