@@ -158,4 +158,9 @@ def test_a_budget_that_is_none_is_refused(limits, sentence):
     """Each sentence says what was found and what to write."""
     with pytest.raises(ArgumentError, match=sentence):
         check_budget(limits)
-    check_budget(None)
+
+
+def test_a_budget_with_units_is_taken():
+    """Calls, tokens, both, or no budget at all."""
+    for limits in (None, {"calls": 1}, {"tokens": 1}, {"calls": 3, "tokens": 2000}):
+        check_budget(limits)

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from reference import ABSTAINED, FAILED, algorithm_1
 
 from slmmux import Answer, Draw, NoAnswerError, Pool, Race, adrive, drive
+from slmmux._plans import PLANS
 from slmmux._related import classes
+from slmmux._vote import Tally
 
 outcomes = st.lists(st.sampled_from(["x", "y", "z", ABSTAINED, FAILED]), min_size=1, max_size=5)
 tables = st.lists(outcomes, min_size=1, max_size=4).map(lambda members: dict(zip("abcd", members, strict=False)))
@@ -43,6 +45,17 @@ def steps(table, plan, **options):
     except NoAnswerError:
         return asked, None
     return asked, race.decision
+
+
+@pytest.mark.parametrize("plan", ["parallel", "cascade", "first_round"])
+@given(tables)
+def test_a_plan_s_steps_are_every_draw_once(plan, table):
+    """Taken to their end the steps of a plan ask for each planned sample once, and then for nothing."""
+    tallies = [Tally(model, len(samples)) for model, samples in table.items()]
+    asked = [draw for step in PLANS[plan](tallies) for draw in step]
+    assert sorted(asked, key=str) == sorted(
+        (Draw(model, i) for model, samples in table.items() for i in range(len(samples))), key=str
+    )
 
 
 @given(tables)
