@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference import ABSTAINED, FAILED, algorithm_1
 
-from slmmux import Answer, Draw, NoAnswerError, Pool, Race, adrive, drive
+from slmmux import Answer, Draw, NoAnswerError, Pool, Race, Sample, adrive, drive
 from slmmux._plans import PLANS
 from slmmux._related import classes
 from slmmux._vote import Tally
@@ -56,6 +56,17 @@ def test_a_plan_s_steps_are_every_draw_once(plan, table):
     assert sorted(asked, key=str) == sorted(
         (Draw(model, i) for model, samples in table.items() for i in range(len(samples))), key=str
     )
+
+
+@given(tables)
+def test_adaptive_ends_when_nothing_is_outstanding(table):
+    """Where nothing is ever settled it asks for every planned sample once, and then for nothing."""
+    tallies = {model: Tally(model, len(samples)) for model, samples in table.items()}
+    asked = []
+    for (draw,) in PLANS["adaptive"](list(tallies.values())):
+        asked.append(draw)
+        tallies[draw.model].add(Sample(draw, reply="x", answer=read("x")))
+    assert len(asked) == len(set(asked)) == sum(map(len, table.values()))
 
 
 @given(tables)
