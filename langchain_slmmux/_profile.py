@@ -10,9 +10,10 @@ from langchain_slmmux._chat_model import SLMMuxChatModel
 from langchain_slmmux._request import Request
 from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
-from slmmux import Answer, ArgumentError, Draw, Recording
+from slmmux import Answer, Draw, Recording
 from slmmux._bars import watching
-from slmmux._generation import extractor_name, generation_settings
+from slmmux._generation import generation_settings
+from slmmux._mux_profile import asking_mux, recorded_settings
 from slmmux._options import by_label
 from slmmux.profiling import Watch
 from slmmux.profiling import aprofile as aprofile_members
@@ -34,14 +35,8 @@ class _Members:
         self.samples = mux.k if samples is None else by_label("samples", samples, mux.k)
         self.compare = mux._agreement.compare
         asked = self._request.asked
-        self.settings: Mapping[str, Any] = {
-            "extract": extractor_name(mux.extract),
-            "agreement": mux.agreement,
-            "tau": mux.tau if mux.agreement == "embedding" else None,
-            "system_prompt": mux.system_prompt,
-            "stop": mux.stop,
-            "models": {label: generation_settings(a.model, a.kwargs) for label, a in asked.items()},
-        }
+        own = {label: generation_settings(a.model, a.kwargs) for label, a in asked.items()}
+        self.settings: Mapping[str, Any] = recorded_settings(mux, own)
         self._any = self._sampling("")  # which samples go in one request is one for all questions
 
     def group(self, draws: Sequence[Draw]) -> list[Draws]:
@@ -110,7 +105,7 @@ def profile(
         '4'
     """
     pressing, others = split(options)
-    members = _members(models, samples, others)
+    members = _Members(asking_mux(models, SLMMuxChatModel, samples, others), samples)
     pressing = members.pressing | pressing
     with watching(progress) as watch:
         return profile_members(members, questions, recording=recording, watch=watch, trial_only=trial_only, **pressing)
@@ -128,17 +123,9 @@ async def aprofile(
 ) -> Recording:
     """Sample every member on every question from an event loop; arguments, result and errors are those of `profile`."""
     pressing, others = split(options)
-    members = _members(models, samples, others)
+    members = _Members(asking_mux(models, SLMMuxChatModel, samples, others), samples)
     pressing = members.pressing | pressing
     with watching(progress) as watch:
         return await aprofile_members(
             members, questions, recording=recording, watch=watch, trial_only=trial_only, **pressing
         )
-
-
-def _members(models: Any, samples: int | dict[str, int] | None, options: dict[str, Any]) -> _Members:
-    if not isinstance(models, SLMMuxChatModel):
-        return _Members(SLMMuxChatModel(models=models, samples=5 if samples is None else samples, **options))
-    if options:
-        raise ArgumentError(f"{next(iter(options))!r} is the mux's own; give it to SLMMuxChatModel(...)")
-    return _Members(models, samples)
