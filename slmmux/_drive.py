@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -89,7 +90,7 @@ def drive(
             for draws in queue.start():
                 start(draws)
             if (decision := race.decision) is not None:
-                return decision
+                return replace(decision, seconds=watch.elapsed)
             try:
                 draws = arrivals.get(timeout=watch.left(running))
             except Empty:
@@ -149,7 +150,7 @@ async def adrive(
             for draws in queue.start():
                 start(draws)
             if (decision := race.decision) is not None:
-                return decision
+                return replace(decision, seconds=watch.elapsed)
             try:
                 draws = await asyncio.wait_for(arrivals.get(), watch.left(running))
             except TimeoutError:
@@ -175,9 +176,15 @@ class _Watch:
 
     def __init__(self, timeout: float | None, deadline: float | None, wake: Callable[[Draws], None]) -> None:
         self._timeout = timeout
-        self._end = None if deadline is None else time.monotonic() + deadline
+        self._start = time.monotonic()
+        self._end = None if deadline is None else self._start + deadline
         self._wake = wake
         self._begun: deque[tuple[float, Draws]] = deque()  # one limit for all: first begun, first due
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the race began."""
+        return time.monotonic() - self._start
 
     def began(self, draws: Draws) -> None:
         if self._timeout is not None:

@@ -5,13 +5,17 @@ however it likes, and tells it what came back; see `_drive` for threads and task
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
 from slmmux._errors import ArgumentError, NoAnswerError, SampleError
 from slmmux._plans import PLANS, Plan
 from slmmux._related import Group, RelatedTally
+from slmmux._rules import WeightedRule
 from slmmux._settled import settled
-from slmmux._types import Answer, Decision, Draw, Reason, Sample
+from slmmux._settled_rule import settled_by
+from slmmux._types import Answer, DecidedBy, Decision, Draw, Reason, Sample, Vote
 from slmmux._vote import Tally, choose
 
 __all__ = ["Plan", "Race", "Verdict", "Wait", "check_samples"]
@@ -37,9 +41,11 @@ class Race(Generic[R]):
             planned sample has come back, which gives the exact confidence.
         group: Where equality is no key: how a member's answers that agree are grouped, `classes` or `neighbourhoods`
             of `_related`. Which agree is told with each reply, by a driver that has `alike`.
+        rule: Weighs the answers of all members together; without one the most confident member wins (Algorithm 1).
 
     Raises:
-        ArgumentError: No members, a k below 1, or an unknown plan or wait.
+        ArgumentError: No members, a k below 1, an unknown plan or wait, a rule of other members, or a rule where
+            equality is no key: it compares answers of different members, and groups are formed within one.
 
     Example:
         >>> race = Race({"qwen": 2, "phi": 2}, read=lambda text: Answer(text, "text", text))
@@ -61,10 +67,20 @@ class Race(Generic[R]):
         plan: Plan = "parallel",
         wait: Wait = "settled",
         group: Group | None = None,
+        rule: WeightedRule | None = None,
     ) -> None:
         check_samples(samples)
         _check("plan", plan, get_args(Plan))
         _check("wait", wait, get_args(Wait))
+        if rule is not None:
+            rule.check(list(samples))
+            if group is not None:
+                raise ArgumentError(
+                    "this rule compares answers of different members, and an agreement that is no canonical form "
+                    'groups those of one alone; leave agreement="canonical", or the rule at "self-consistency"'
+                )
+        self._rule = rule
+        self._is_settled = settled if rule is None else partial(settled_by, rule)
         self._read = read
         self._wait = wait
         self._tallies = {
@@ -165,7 +181,7 @@ class Race(Generic[R]):
         self._missing -= 1
         if not self._missing:
             self._over = "exhausted"
-        elif self._wait == "settled" and settled(self._ranked):
+        elif self._wait == "settled" and self._is_settled(self._ranked):
             self._over = "settled"
         elif len(self._samples) == self._first_round and self._is_unanimous():
             self._over = "first-round"
@@ -178,8 +194,7 @@ class Race(Generic[R]):
     def _decide(self, reason: Reason) -> Decision[R]:
         votes = tuple(t.vote() for t in self._tallies.values())
         ordered = self._ordered()
-        winner, decided_by = choose(votes)
-        speaker = self._tallies[winner.model].speaker
+        winner, decided_by, speaker, probability = self._chosen(votes)
         spoken = next(
             (
                 s
@@ -199,7 +214,24 @@ class Race(Generic[R]):
             reason=reason,
             samples=ordered,
             unused=tuple(Draw(*place) for place in self._places() if place not in self._samples),
+            probability=None if self._missing else probability,
         )
+
+    def _chosen(self, votes: tuple[Vote, ...]) -> tuple[Vote, DecidedBy, int | None, float | None]:
+        """Return the winning vote, what decided, the sample that speaks and the probability of being right."""
+        rule, nothing = self._rule, None
+        if rule is not None:
+            given = {t.model: t.given() for t in self._ranked}
+            ruling = rule.decide(given, {t.model: t.of for t in self._ranked})
+            nothing = None if rule.calibration is None else 0.0  # the probability that no answer is right
+        if rule is None or ruling is None:
+            winner, decided_by = choose(votes)
+            return winner, decided_by, self._tallies[winner.model].speaker, nothing
+        count, first = given[ruling.model][ruling.answer]
+        own = next(vote for vote in votes if vote.model == ruling.model)
+        answer = next(a for a in given[ruling.model] if a == ruling.answer)  # as this member wrote it
+        winner = replace(own, answer=answer.value, kind=answer.kind, count=count)
+        return winner, "tie-break" if ruling.tied else "confidence", first, ruling.probability
 
     def _ordered(self) -> tuple[Sample[R], ...]:
         return tuple(self._samples[place] for place in self._places() if place in self._samples)

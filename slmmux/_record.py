@@ -11,7 +11,13 @@ USAGE = ("input_tokens", "output_tokens", "total_tokens")
 
 
 def record(
-    decision: Decision[Any], *, plan: str, extractor: str, usage: Mapping[str, int], equality: str = "canonical"
+    decision: Decision[Any],
+    *,
+    plan: str,
+    extractor: str,
+    usage: Mapping[str, int],
+    equality: str = "canonical",
+    rule: str = "self-consistency",
 ) -> dict[str, Any]:
     """Return a decision as plain JSON values.
 
@@ -21,10 +27,11 @@ def record(
         extractor: The extractor asked for; where an answer was read, the reading that won stands in its place.
         usage: Tokens of every reply that came back, each request counted once.
         equality: How answers were compared.
+        rule: What decided among the answers.
 
     Returns:
         The record. `probability` is `None` unless a learned rule gave one; under `wait="settled"` `confidence` is a
-        lower bound and `decided_by` provisional.
+        lower bound and `decided_by` provisional. `outcome` is "answered" until a gate says otherwise (`_gate`).
 
     Example:
         >>> from slmmux import Race
@@ -32,8 +39,9 @@ def record(
         >>> race = Race({"qwen": 1}, read=lambda text: Answer(text, "text", text))
         >>> [race.tell(draw, "yes") for draw in race.ask()]
         [None]
-        >>> record(race.decision, plan="parallel", extractor="auto", usage={})["votes"]
-        [{'model': 'qwen', 'answer': 'yes', 'count': 1, 'of': 1, 'abstained': 0, 'failed': 0, 'unused': 0}]
+        >>> made = record(race.decision, plan="parallel", extractor="auto", usage={})
+        >>> made["model"], made["confidence"], made["votes"][0]["answers"]
+        ('qwen', 1.0, [['yes', 1]])
     """
     winner = decision.winner
     planned = sum(v.of for v in decision.votes)
@@ -41,7 +49,10 @@ def record(
         "model": winner.model,
         "answer": winner.answer,
         "confidence": winner.confidence,
-        "probability": None,
+        "probability": decision.probability,
+        "rule": rule,
+        "outcome": "answered",
+        "escalation": None,
         "decided_by": decision.decided_by,
         "reason": decision.reason,
         "votes": [
@@ -53,11 +64,13 @@ def record(
                 "abstained": v.abstained,
                 "failed": v.failed,
                 "unused": v.unused,
+                "answers": [list(each) for each in v.answers],
             }
             for v in decision.votes
         ],
         "samples": {"planned": planned, "used": planned - len(decision.unused)},
         "usage": {name: int(usage.get(name, 0)) for name in USAGE},
+        "seconds": decision.seconds,
         "plan": plan,
         "extractor": winner.kind or extractor,
         "equality": equality,

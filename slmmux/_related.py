@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from slmmux._types import Answer, Sample, Vote
-from slmmux._vote import Place, Tally
+from slmmux._vote import Place, Tally, said
 
 __all__ = ["Alike", "Group", "RelatedTally", "classes", "neighbourhoods"]
 
@@ -106,7 +106,15 @@ class RelatedTally(Tally):
             failed=self.failed,
             unused=self._missing,
             kind=best.answer.kind if best else None,
+            answers=said(self._said()),
         )
+
+    def _said(self) -> list[Place]:
+        """Return what was said word for word, in index order, whatever of it agrees."""
+        places: dict[Answer, Place] = {}
+        for index, answer in sorted(self._answers.items()):
+            places.setdefault(answer, Place(answer, index)).count += 1
+        return list(places.values())
 
     def _largest(self) -> Place | None:
         if not self._answers:

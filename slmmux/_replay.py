@@ -11,6 +11,7 @@ from slmmux._errors import ArgumentError, NoAnswerError
 from slmmux._race import Plan, Race, Wait, check_samples
 from slmmux._related import Group, classes, neighbourhoods
 from slmmux._row import RECORDED, Row, answer_of, as_recorded
+from slmmux._rules import RuleLike, rule_at
 from slmmux._types import Answer, Decision, Draw, Sample
 from slmmux._vote import vote
 from slmmux.recording import Recording
@@ -28,6 +29,7 @@ def replay(
     plan: Plan = "parallel",
     wait: Wait = "settled",
     same: Callable[[Any, Any], bool] | None = None,
+    rule: RuleLike = "self-consistency",
 ) -> dict[str, Decision[Row | None]]:
     """Decide every recorded question as the live mux would have, without a call.
 
@@ -41,6 +43,9 @@ def replay(
         same: Whether two answers are equal. Without it they are compared as recorded: by their keys, by the verdicts
             kept with them, or else as they stand. Where it is not transitive an answer joins the first class, in index
             order, whose first answer it equals.
+        rule: "self-consistency" (Algorithm 1), "pooled" (one vote of all samples), or one that was learned; a rule by
+            question reads the recorded questions. With `same`, answers of different members are one where the first of
+            their classes are equal as recorded.
 
     Returns:
         The decision by question id. Where every sample failed its answer and reply are `None` and its confidence is 0.
@@ -56,7 +61,7 @@ def replay(
     planned = planned_samples(recording, models, samples)
     group = None if same else group_of(recording)
     return {
-        question: _replay_one(by_model, planned, plan, wait, same, group)
+        question: _replay_one(by_model, planned, plan, wait, same, group, rule)
         for question, by_model in recording.by_question.items()
     }
 
@@ -68,6 +73,7 @@ def _replay_one(  # noqa: PLR0917 - replay's own arguments
     wait: Wait,
     same: Callable[[Any, Any], bool] | None,
     group: Group | None,
+    rule: RuleLike,
 ) -> Decision[Row | None]:
     taken = {model: by_model.get(model, ())[:k] for model, k in planned.items()}
     answers = {
@@ -80,6 +86,7 @@ def _replay_one(  # noqa: PLR0917 - replay's own arguments
         plan=plan,
         wait=wait,
         group=group,
+        rule=rule_at(rule, planned, lambda: _question(taken)),
     )
     try:
         while (decision := race.decision) is None:
@@ -95,6 +102,10 @@ def _replay_one(  # noqa: PLR0917 - replay's own arguments
     except NoAnswerError as nothing:
         return _no_reply(planned, nothing)
     return decision
+
+
+def _question(taken: Mapping[str, Sequence[Row]]) -> str:
+    return next((row.question for rows in taken.values() for row in rows if row.question is not None), "")
 
 
 def _no_reply(planned: Mapping[str, int], nothing: NoAnswerError) -> Decision[Row | None]:

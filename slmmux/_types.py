@@ -92,6 +92,8 @@ class Vote:
         failed: Calls that failed.
         unused: Samples never asked, or no longer waited for.
         kind: Which reading the answer came from, or `None`.
+        answers: What its samples said: each answer as shown and how many gave it, most frequent first, equal ones by
+            the lower index.
 
     Example:
         >>> Vote("qwen", "4", count=2, of=3, abstained=1, failed=0, unused=0).confidence
@@ -106,6 +108,7 @@ class Vote:
     failed: int
     unused: int
     kind: str | None = None
+    answers: tuple[tuple[Any, int], ...] = ()
 
     @property
     def confidence(self) -> float:
@@ -118,15 +121,18 @@ class Decision(Generic[R]):
     """Which member speaks, and why.
 
     Attributes:
-        winner: The winning vote.
+        winner: The winning vote. Under a rule that weighs all members together, the speaking member's samples for the
+            answer that won, which need not be the answer it gave most.
         votes: One vote for each member in rank order, asked or not.
         reply: The winner's own reply: the lowest-index sample that gave its answer.
         sample: The draw that reply belongs to.
-        decided_by: "confidence" when it was highest alone, "tie-break" when the rank decided among equals,
-            "rank" when no answer was read in any reply.
+        decided_by: "confidence" when it (or the rule's score) was highest alone, "tie-break" when the rank decided
+            among equals, "rank" when no answer was read in any reply.
         reason: Why sampling ended.
         samples: Every sample that came back in time, by rank and index.
         unused: The draws never asked or no longer waited for.
+        probability: That the answer is right, by a learned rule and all planned samples; `None` without either.
+        seconds: What it took; `None` where nobody looked at a clock.
     """
 
     winner: Vote
@@ -137,3 +143,11 @@ class Decision(Generic[R]):
     reason: Reason
     samples: tuple[Sample[R], ...]
     unused: tuple[Draw, ...]
+    probability: float | None = None
+    seconds: float | None = None
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook, with all its samples."""
+        from slmmux._explain import explain  # noqa: PLC0415 - only a notebook asks
+
+        return explain(self)._repr_html_()

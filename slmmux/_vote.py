@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from slmmux._types import Answer, DecidedBy, Sample, Vote
 
-__all__ = ["Place", "Tally", "choose", "leader", "vote"]
+__all__ = ["Place", "Tally", "choose", "leader", "said", "vote"]
 
 
 class Place:
@@ -93,6 +93,10 @@ class Tally:
             self._lowest += 1
         return self._lowest
 
+    def given(self) -> dict[Answer, tuple[int, int]]:
+        """Return each answer so far: how many samples gave it, and the lowest index of these."""
+        return {place.answer: (place.count, place.first) for place in self._places.values()}
+
     def vote(self) -> Vote:
         """Return the vote as it stands."""
         return Vote(
@@ -104,7 +108,14 @@ class Tally:
             failed=self.failed,
             unused=self.outstanding,
             kind=self.best.answer.kind if self.best else None,
+            answers=said(self._places.values()),
         )
+
+
+def said(places: Iterable[Place]) -> tuple[tuple[Any, int], ...]:
+    """Return answers as shown, each with how many samples gave it, in the order of a vote."""
+    ordered = sorted(places, key=lambda place: (-place.count, place.first))
+    return tuple((place.answer.value, place.count) for place in ordered)
 
 
 def vote(model: str, samples: Iterable[Sample[Any]], k: int) -> Vote:

@@ -1,141 +1,42 @@
-"""A rule whose weights are learned on validation questions: which of the answers seen is right, and how probably.
+"""Learning the weights of a rule on validation questions, and scoring what it decides on others."""
 
-`LearnedRule` is pure and needs the standard library only; what learns, checks and scores it needs numpy.
-"""
-
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import exp, fsum, lcm, log, tanh
-from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
+from math import fsum, lcm
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from slmmux._arrays import Arrays
 from slmmux._errors import ArgumentError
+from slmmux._rules import UNIT, LearnedRule, WeightedRule, log_odds, probability_of
 
-__all__ = ["FEWEST", "LearnedRule", "Ruling", "brier", "evaluate", "expected_calibration_error", "fit"]
+__all__ = [
+    "FEWEST",
+    "Lesson",
+    "Near",
+    "brier",
+    "decisions",
+    "evaluate",
+    "expected_calibration_error",
+    "fit",
+    "learn",
+    "leaned",
+]
 
-A = TypeVar("A", bound=Hashable)
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
 Floats: TypeAlias = NDArray[np.float64]
 Loss: TypeAlias = Callable[[Floats], tuple[float, Floats, Floats]]  # value, gradient, curvature
+Near: TypeAlias = Callable[[Bools], Floats]  # [q] what may be looked at -> [q, m], each question never at itself
 
 FEWEST: Final = 10  # questions with a right and a wrong answer among those seen, without which nothing is learned
 
-_UNIT = 10**6  # weights are whole millionths
 _FOLDS = 5
 _ITERATIONS = 50
 _CLOSE = 1e-10  # of the last Newton step
-
-
-class Ruling(NamedTuple, Generic[A]):
-    """What the rule decided on one question.
-
-    Attributes:
-        answer: The answer of the highest score.
-        model: The member that speaks for it.
-        probability: That the answer is right.
-    """
-
-    answer: A
-    model: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class LearnedRule:
-    """A weighted vote of all samples of all members.
-
-    With f_i(y) the share of member i's k_i samples that gave answer y, an answer scores
-
-        S(y) = sum_i w_i f_i(y) + u_i [f_i(y) = 1]
-
-    and the highest score wins. Equal scores fall to the answer of the better-ranked member, then to its lower index.
-    The member that speaks has the largest w_i f_i(y) of those that gave it; equal ones fall to the rank. The winner y
-    is right with probability
-
-        sigma(a + b z),    z = S(y) - log(1 + sum over the other answers seen of exp S)
-
-    z is the log-odds of y against the other answers seen and one that nobody gave, of score 0: it is finite where all
-    samples agree, and with a and b the probability is that of being right, whether or not the right answer was seen.
-    All w equal and all u 0 is one vote of all samples; Algorithm 1 is another rule, not a special case.
-
-    Attributes:
-        models: The members, best validation accuracy first; equal ones by label.
-        weights: w of each, in millionths.
-        bonuses: u of each, in millionths.
-        calibration: a and b.
-        questions: How many validation questions it was learned on.
-
-    Example:
-        >>> rule = LearnedRule(("qwen", "phi"), (2_000_000, 1_500_000), (0, 800_000), (-1.0, 1.0), 60)
-        >>> ruling = rule.decide({"qwen": {"4": (2, 0), "5": (1, 2)}, "phi": {"5": (3, 0)}}, k=3)
-        >>> ruling.answer, ruling.model, f"{ruling.probability:.2f}"
-        ('5', 'phi', '0.60')
-    """
-
-    models: tuple[str, ...]
-    weights: tuple[int, ...]
-    bonuses: tuple[int, ...]
-    calibration: tuple[float, float]
-    questions: int
-
-    def decide(self, shares: Mapping[str, Mapping[A, tuple[int, int]]], k: int | Mapping[str, int]) -> Ruling[A] | None:
-        """Return which of the answers given wins; `None` where no answer was given.
-
-        Scores are compared as whole numbers over one denominator, 1,000,000 times the least common multiple of the k.
-
-        Args:
-            shares: Of each member, each answer that it gave: how many samples gave it, and the lowest index of these. A
-                member that gave none may be left out.
-            k: The samples planned of each member, or of each by label.
-
-        Raises:
-            ArgumentError: A member that the rule does not weigh, or without a k.
-        """
-        of = dict.fromkeys(self.models, k) if isinstance(k, int) else k
-        for label in [*shares, *self.models]:
-            if label not in of or label not in self.models:
-                raise ArgumentError(
-                    f"the rule weighs {', '.join(map(repr, self.models))}, and {label!r} is not one of them or has no "
-                    "k; give the samples and the k of these members"
-                )
-        whole = lcm(*(of[label] for label in self.models))
-        # In order of rank and index, so that the first of equals is the one they fall to.
-        scores: dict[A, int] = {}
-        for label, weight, bonus in zip(self.models, self.weights, self.bonuses, strict=True):
-            given = shares.get(label, {})
-            for answer in sorted(given, key=lambda answer: given[answer][1]):
-                count = given[answer][0]
-                worth = weight * count * (whole // of[label]) + (bonus * whole if count == of[label] else 0)
-                scores[answer] = scores.get(answer, 0) + worth
-        if not scores:
-            return None
-        won = max(scores, key=lambda answer: scores[answer])
-        weighted = {
-            label: weight * shares[label][won][0] * (whole // of[label])
-            for label, weight in zip(self.models, self.weights, strict=True)
-            if won in shares.get(label, {})
-        }
-        speaker = max(weighted, key=lambda label: weighted[label])
-        others = [score for answer, score in scores.items() if answer != won]
-        odds = _log_odds(scores[won], others, _UNIT * whole)
-        return Ruling(won, speaker, _probability(odds, self.calibration))
-
-
-def _log_odds(best: int, others: Sequence[int], denominator: int) -> float:
-    # fsum: the same in whatever order the answers come.
-    rest = [0.0, *(score / denominator for score in others)]
-    high = max(rest)
-    return best / denominator - high - log(fsum(exp(score - high) for score in rest))
-
-
-def _probability(odds: float, calibration: tuple[float, float]) -> float:
-    a, b = calibration
-    return (1.0 + tanh((a + b * odds) / 2.0)) / 2.0
 
 
 def fit(arrays: Arrays, questions: ArrayLike | None = None, ridge: float = 2.0) -> LearnedRule | None:
@@ -180,10 +81,52 @@ def fit(arrays: Arrays, questions: ArrayLike | None = None, ridge: float = 2.0) 
         >>> fit(arrays_of(recording), range(FEWEST - 1)) is None
         True
     """
+    lesson = learn(arrays, _places(arrays, questions), ridge)
+    if lesson is None:
+        return None
+    return LearnedRule(lesson.models, lesson.weights, lesson.bonuses, lesson.calibration, lesson.questions)
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What was learned.
+
+    Attributes:
+        models: The members, best validation accuracy first.
+        weights: w of each, in millionths.
+        bonuses: u of each, in millionths.
+        lean: v, in millionths: what a reliability near the question adds to a weight; 0 where there was none.
+        calibration: a and b.
+        questions: How many it was learned on.
+    """
+
+    models: tuple[str, ...]
+    weights: tuple[int, ...]
+    bonuses: tuple[int, ...]
+    lean: int
+    calibration: tuple[float, float]
+    questions: int
+
+
+def learn(arrays: Arrays, questions: ArrayLike, ridge: float, near: Near | None = None) -> Lesson | None:
+    """Return the weights learned on some questions; with `near`, also how far they lean on it.
+
+    Args:
+        arrays: The samples.
+        questions: The validation questions, by their places; in any order, which changes nothing.
+        ridge: See `fit`.
+        near: Of [q] questions, in the order of their ids, those that may be looked at -> [q, m] how much more reliable
+            each of `arrays.models` is near each question than everywhere, which must not rest on the question itself.
+
+    Returns:
+        What was learned; `None` with fewer than `FEWEST` questions that teach.
+
+    Raises:
+        ArgumentError: A ridge that is not above 0.
+    """
     if not ridge > 0:
         raise ArgumentError(f"ridge must be above 0, found {ridge!r}; 2 holds the weights to the prior on 60 questions")
-    chosen = _places(arrays, questions)
-    chosen = chosen[sorted(range(chosen.size), key=lambda q: arrays.questions[chosen[q]])]
+    chosen = by_id(arrays, questions)
     by_label = sorted(range(len(arrays.models)), key=lambda m: arrays.models[m])
     seen = _Seen.of_arrays(arrays, by_label, chosen)
     if seen.choices().starts.size < FEWEST:
@@ -191,22 +134,41 @@ def fit(arrays: Arrays, questions: ArrayLike | None = None, ridge: float = 2.0) 
     rights = seen.rights()
     rank = sorted(range(len(by_label)), key=lambda m: (-rights[m], m))
     seen = seen.ranked(rank)
+    members = [by_label[m] for m in rank]
+
+    def lean_of(among: Bools) -> Floats | None:
+        return None if near is None else near(among)[:, members]
+
     fold = np.arange(chosen.size) % _FOLDS
     odds: list[float] = []
     right: list[float] = []
     for test in range(_FOLDS):
         train = fold != test
-        learned = _learned(seen.at(train), int(train.sum()), ridge)
+        by = lean_of(train)
+        weights, bonuses, lean = _learned(seen.at(train), int(train.sum()), ridge, by)
         held = seen.at(~train)
-        for _, equals, z in held.decided(*learned):
+        for _, equals, z in held.decided(leaned(weights, lean, by), bonuses):
             odds.append(z)
             right.append(float(held.right[equals].mean()))
-    weights, bonuses = _learned(seen, chosen.size, ridge)
-    models = tuple(arrays.models[by_label[m]] for m in rank)
-    return LearnedRule(models, weights, bonuses, _calibrated(np.array(odds), np.array(right), ridge), chosen.size)
+    weights, bonuses, lean = _learned(seen, chosen.size, ridge, lean_of(np.ones(chosen.size, dtype=np.bool_)))
+    models = tuple(arrays.models[m] for m in members)
+    calibration = _calibrated(np.array(odds), np.array(right), ridge)
+    return Lesson(models, weights, bonuses, lean, calibration, chosen.size)
 
 
-def evaluate(arrays: Arrays, rule: LearnedRule, questions: ArrayLike | None = None) -> tuple[Bools, Floats]:
+def by_id(arrays: Arrays, questions: ArrayLike | None) -> Ints:
+    """Return questions' places in the order of their ids; `None`: all."""
+    chosen = _places(arrays, questions)
+    return chosen[sorted(range(chosen.size), key=lambda q: arrays.questions[chosen[q]])]
+
+
+def leaned(weights: Sequence[int], lean: int, near: Floats | None) -> NDArray[Any]:
+    """Return the weights at each question, in millionths: [q, m], w_i + v * near_i(q); [m] without `near`."""
+    found: NDArray[Any] = np.array(weights, dtype=object)
+    return found if near is None else found + np.rint(lean * near).astype(np.int64).astype(object)
+
+
+def evaluate(arrays: Arrays, rule: WeightedRule, questions: ArrayLike | None = None) -> tuple[Bools, Floats]:
     """Return what the rule decides on recorded questions: exactly what its `decide` does on each.
 
     Args:
@@ -216,7 +178,24 @@ def evaluate(arrays: Arrays, rule: LearnedRule, questions: ArrayLike | None = No
 
     Returns:
         [q] whether the reply shown is right, and [q] the probability that the rule gives it. Where no answer was given
-        nothing is right, with probability 0.
+        nothing is right, with probability 0; of a rule without calibration no probability is a number.
+
+    Raises:
+        ArgumentError: A member that the rule weighs is not in the arrays.
+    """
+    return decisions(arrays, rule, rule.weights, _places(arrays, questions))
+
+
+def decisions(
+    arrays: Arrays, rule: WeightedRule, weights: Sequence[int] | NDArray[Any], chosen: Ints
+) -> tuple[Bools, Floats]:
+    """Return what a rule decides on chosen questions with weights of its own at each: see `evaluate`.
+
+    Args:
+        arrays: The samples.
+        rule: Whose members, bonuses and calibration these are.
+        weights: [m] in millionths, or [q, m].
+        chosen: [q] places.
 
     Raises:
         ArgumentError: A member that the rule weighs is not in the arrays.
@@ -225,15 +204,16 @@ def evaluate(arrays: Arrays, rule: LearnedRule, questions: ArrayLike | None = No
         raise ArgumentError(
             f"the rule weighs {missing[0]!r}, of which there are no samples; there are {', '.join(arrays.models)}"
         )
-    chosen = _places(arrays, questions)
     members = [arrays.models.index(label) for label in rule.models]
     seen = _Seen.of_arrays(arrays, members, chosen)
-    right, probability = np.zeros(chosen.size, dtype=np.bool_), np.zeros(chosen.size)
-    speaker = seen.speakers(rule.weights)
-    for q, (row, *_), odds in seen.decided(rule.weights, rule.bonuses):
+    right = np.zeros(chosen.size, dtype=np.bool_)
+    probability = np.full(chosen.size, np.nan if rule.calibration is None else 0.0)
+    speaker = seen.speakers(weights)
+    for q, (row, *_), odds in seen.decided(weights, rule.bonuses):
         member = int(speaker[row])
         right[q] = arrays.right[members[member], chosen[q], seen.first[row, member]]
-        probability[q] = _probability(odds, rule.calibration)
+        if rule.calibration is not None:
+            probability[q] = probability_of(odds, rule.calibration)
     return right, probability
 
 
@@ -277,7 +257,7 @@ class _Choices:
     """Questions with a right and a wrong answer among those seen: n answers, question by question.
 
     Attributes:
-        features: [n, 2 m] f_i(y) of each member, then [f_i(y) = 1].
+        features: [n, 2 m] f_i(y) of each member, then [f_i(y) = 1]; [n, 2 m + 1] with sum_i near_i(q) f_i(y).
         right: [n] which are right.
         starts: [q] where each question begins.
     """
@@ -369,26 +349,35 @@ class _Seen:
             for row, size in zip(right.T, ties.T, strict=True)
         ]
 
-    def choices(self) -> _Choices:
+    def choices(self, near: Floats | None = None) -> _Choices:
         """Return the questions that teach: with only right answers, or only wrong ones, no weight matters."""
         rows = np.isin(self.question, self.question[self.right]) & np.isin(self.question, self.question[~self.right])
-        features = np.hstack([self.count[rows] / self.k, self.count[rows] == self.k])
-        return _Choices(features, self.right[rows], np.unique(self.question[rows], return_index=True)[1])
+        question, share = self.question[rows], self.count[rows] / self.k
+        features = [share, self.count[rows] == self.k]
+        if near is not None:
+            features.append((near[question] * share).sum(axis=1, keepdims=True))
+        return _Choices(np.hstack(features), self.right[rows], np.unique(question, return_index=True)[1])
 
-    def weighted(self, weights: Sequence[int]) -> NDArray[Any]:
-        """Return [n, m] w_i f_i(y) over one denominator, exact: Python's own integers, as in `decide`."""
+    def weighted(self, weights: Sequence[int] | NDArray[Any]) -> NDArray[Any]:
+        """Return [n, m] w_i f_i(y) over one denominator, exact: Python's own integers, as in `decide`.
+
+        Args:
+            weights: [m], or [q, m] where each question has its own.
+        """
         whole = lcm(*self.k.tolist())
-        scale = [weight * (whole // k) for weight, k in zip(weights, self.k.tolist(), strict=True)]
-        found: NDArray[Any] = self.count.astype(object) * np.array(scale, dtype=object)
+        scale = np.array(weights, dtype=object) * np.array([whole // k for k in self.k.tolist()], dtype=object)
+        found: NDArray[Any] = self.count.astype(object) * (scale[self.question] if scale.ndim > 1 else scale)
         return found
 
-    def speakers(self, weights: Sequence[int]) -> Ints:
+    def speakers(self, weights: Sequence[int] | NDArray[Any]) -> Ints:
         """Return [n] which member speaks for each answer: of those that gave it, the largest weighted share."""
         weighted = self.weighted(weights)
         found: Ints = np.where(self.count > 0, weighted, weighted.min(initial=0) - 1).argmax(axis=1)
         return found  # the first of equals: they stand in rank order
 
-    def decided(self, weights: Sequence[int], bonuses: Sequence[int]) -> Iterable[tuple[int, Ints, float]]:
+    def decided(
+        self, weights: Sequence[int] | NDArray[Any], bonuses: Sequence[int]
+    ) -> Iterable[tuple[int, Ints, float]]:
         """Yield each question with an answer, the rows of highest score, the winner first, and its log-odds."""
         whole = lcm(*self.k.tolist())
         bonus = np.array([each * whole for each in bonuses], dtype=object)
@@ -400,16 +389,20 @@ class _Seen:
         for rows in np.split(order, np.unique(self.question, return_index=True)[1][1:]) if order.size else ():
             best, *others = score[rows].tolist()
             equals = rows[: 1 + others.count(best)]
-            yield int(self.question[rows[0]]), equals, _log_odds(best, others, _UNIT * whole)
+            yield int(self.question[rows[0]]), equals, log_odds(best, others, UNIT * whole)
 
 
-def _learned(seen: _Seen, questions: int, ridge: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the weights and bonuses, in millionths, learned on what was seen on so many questions."""
-    prior = np.array([3 * float(rights / questions) + 0.5 for rights in seen.rights()] + [0.0] * seen.k.size)
-    choices = seen.choices()
-    found = np.rint(_minimum(lambda weights: choices.loss(weights, prior, ridge), prior) * _UNIT)
+def _learned(
+    seen: _Seen, questions: int, ridge: float, near: Floats | None = None
+) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """Return the weights, the bonuses and the lean, in millionths, learned on what was seen on so many questions."""
+    members = seen.k.size
+    accuracy = [float(rights / questions) for rights in seen.rights()]
+    prior = np.array([3 * each + 0.5 for each in accuracy] + [0.0] * (members + (near is not None)))
+    choices = seen.choices(near)
+    found = np.rint(_minimum(lambda weights: choices.loss(weights, prior, ridge), prior) * UNIT)
     whole = tuple(int(each) for each in found)
-    return whole[: seen.k.size], whole[seen.k.size :]
+    return whole[:members], whole[members : 2 * members], whole[2 * members] if near is not None else 0
 
 
 def _calibrated(odds: Floats, right: Floats, ridge: float) -> tuple[float, float]:
