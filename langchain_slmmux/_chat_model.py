@@ -19,23 +19,26 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, SkipValidation, ValidationError, field_validator, model_validator
 from typing_extensions import override
 
 from langchain_slmmux._handover import Handover
 from langchain_slmmux._members import Member, code_identity, make_members, own_name, unwrap
 from langchain_slmmux._messages import as_chunk, final_message, with_usage
+from langchain_slmmux._question import Question
 from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools
-from langchain_slmmux._sampling import Reply, Sampling
+from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured, kept
-from langchain_slmmux._tracing import Traces
 from slmmux import Decision, Pool, Race, adrive, answers, drive
 from slmmux._agreement import Agreement, AgreementName, agreement_of
+from slmmux._asking import ESCALATION, Flow, Spoken, arun, asking, recorded, run
 from slmmux._generation import longest_reply
 from slmmux._keywords import argument_error, warn_unknown
 from slmmux._options import by_label, label_models, member_options, no_bool, warn_if_unbounded
 from slmmux._race import Plan, Wait
-from slmmux._record import record
+from slmmux._record import USAGE, record
+from slmmux._rules import RuleLike, WeightedRule
+from slmmux._ruling import Ruled, own_embedding, ruled
 from slmmux._secrets import secrets_of, strike
 from slmmux._slots import Slots
 from slmmux.config import Config
@@ -69,8 +72,8 @@ class SLMMuxChatModel(BaseChatModel):
             `answers.regex(...)`, `answers.first_of(...)`, or a callable: text -> answer, or `None` where there is none.
         agreement: When two answers of a member agree: "canonical" by their canonical form; "math" also as mathematics
             (extra `math`); "embedding" where the replies' vectors are alike, for prose and code.
-        embedding: For agreement="embedding": a LangChain `Embeddings`, a LlamaIndex `BaseEmbedding`, or a function:
-            text -> vector.
+        embedding: For agreement="embedding", and for a rule by question fitted on embeddings: a LangChain
+            `Embeddings`, a LlamaIndex `BaseEmbedding`, or a function: text -> vector.
         tau: For agreement="embedding": the least cosine similarity of answers that agree.
         accuracies: Validation accuracy by label, 0 to 1: the tie-break. Without it the given order is the rank.
         plan: "parallel" asks everything at once; "cascade" the best-ranked member first and the next only while the
@@ -78,7 +81,14 @@ class SLMMuxChatModel(BaseChatModel):
             (model, answer). "first_round", the paper's stop, can: where each member's first sample gives one answer,
             that is the answer.
         wait: "settled" answers once no outstanding sample can change (model, answer); "exhausted" waits for all, which
-            gives the exact confidence.
+            gives the exact confidence. A fitted rule waits for all where nothing is said, and thresholds always do.
+        rule: What decides among the answers: "self-consistency", Algorithm 1; "pooled", one vote of all samples (Agent
+            Forest); or one fitted on a recording, which `from_selection` brings along.
+        abstain_below: With a fitted rule: below this probability of being right no answer is given.
+        abstain_with: The text that is returned instead.
+        escalate_to: With a fitted rule: a bigger chat model, or a binding of one, that is asked once...
+        escalate_below: ...where the probability is below this, or where no member replied. Where it fails too, the mux
+            answers itself. Before `abstain_below`.
         max_concurrency: Calls at once over the whole mux, batches included.
         timeout: Seconds a call may take before its votes are lost.
         deadline: Seconds until the best answer from what is in.
@@ -118,6 +128,11 @@ class SLMMuxChatModel(BaseChatModel):
     accuracies: dict[str, float] | None = None
     plan: Plan = "parallel"
     wait: Wait = "settled"
+    rule: SkipValidation[RuleLike] = Field(default="self-consistency", exclude=True, repr=False)
+    abstain_below: float | None = None
+    abstain_with: str = "I do not know."
+    escalate_to: Any = Field(default=None, exclude=True, repr=False)
+    escalate_below: float | None = None
     max_concurrency: int = 64
     timeout: float | None = None
     deadline: float | None = None
@@ -132,7 +147,9 @@ class SLMMuxChatModel(BaseChatModel):
 
     _members: dict[str, Member] = PrivateAttr(default_factory=dict)
     _structured: Structured | None = PrivateAttr(default=None)
+    _bigger: dict[str, Member] = PrivateAttr(default_factory=dict)  # who is escalated to: one or none
     _agreement: Agreement = PrivateAttr()
+    _ruled: Ruled = PrivateAttr()
     _pool: Pool = PrivateAttr()
     _slots: Slots = PrivateAttr()
 
@@ -181,9 +198,19 @@ class SLMMuxChatModel(BaseChatModel):
         )
         self._members = {label: members[label] for label in options.rank}
         warn_if_unbounded(self.budget, {label: longest_reply(m.model, m.kwargs) for label, m in members.items()})
-        self._agreement = agreement_of(self.agreement, self.embedding, self.tau)
+        bigger = {} if self.escalate_to is None else {ESCALATION: self.escalate_to}
+        self._bigger = make_members(bigger, samples={ESCALATION: 1}, temperature={}, settings={})
+        self._agreement = agreement_of(self.agreement, own_embedding(self), self.tau)
+        self._ruled = ruled(self, explicit="wait" in self.model_fields_set)
+        if isinstance(self.rule, WeightedRule):
+            self.rule.check(options.rank)
         self._pool = Pool(self.max_concurrency)
         self._slots = Slots(self.max_concurrency)
+
+    @property
+    def _asked_members(self) -> dict[str, Member]:
+        """Everyone who may be called."""
+        return {**self._members, **self._bigger}
 
     @property
     def _given(self) -> dict[str, Any]:
@@ -214,7 +241,10 @@ class SLMMuxChatModel(BaseChatModel):
             "extract": extract,
             "agreement": [self._agreement.name, self._agreement.identity],
             "plan": self.plan,
-            "wait": self.wait,
+            "wait": self._ruled.wait,
+            "rule": self._ruled.identity,
+            "abstain": [self.abstain_below, self.abstain_with],
+            "escalate": [self.escalate_below, *(member.identity for member in self._bigger.values())],
             "deadline": self.deadline,
             "budget": self.budget,
             "system_prompt": self.system_prompt,
@@ -423,21 +453,27 @@ class SLMMuxChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        request, sampling, race = self._begin(messages, stop, run_manager, kwargs)
-        try:
-            decision = drive(
-                race,
-                sampling.call,
-                pool=self._pool,
-                group=sampling.group,
-                compare=self._agreement.compare,
-                timeout=self.timeout,
-                deadline=self.deadline,
-                budget=sampling.budget(self.budget),
-            )
-        finally:
-            sampling.close(race)
-        message = self._message(decision, request, sampling.traces.usage, run_manager)
+        question = self._question(messages, stop, run_manager, kwargs)
+        rule = self._ruled.at(self.k, question.text)
+        budget = question.budget(self.budget)
+
+        def driven(race: Race[Reply], left: float | None) -> Decision[Reply]:
+            sampling = question.sampling()
+            try:
+                return drive(
+                    race,
+                    sampling.call,
+                    pool=self._pool,
+                    group=sampling.group,
+                    compare=self._agreement.compare,
+                    timeout=self.timeout,
+                    deadline=left,
+                    budget=budget,
+                )
+            finally:
+                sampling.close(race)
+
+        message = self._message(run(self._flow(question, rule), driven, self.deadline), question, run_manager)
         if run_manager is not None and _wants_tokens(run_manager):
             run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
         return ChatResult(generations=[ChatGeneration(message=message)])
@@ -450,25 +486,33 @@ class SLMMuxChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        request, sampling, race = self._begin(messages, stop, run_manager, kwargs)
+        question = self._question(messages, stop, run_manager, kwargs)
+        budget = question.budget(self.budget)
+
+        async def driven(race: Race[Reply], left: float | None) -> Decision[Reply]:
+            sampling = question.sampling()
+            try:
+                return await adrive(
+                    race,
+                    lambda draws: sampling.acall(draws, race),
+                    slots=self._slots.here(),
+                    group=sampling.group,
+                    compare=self._agreement.compare,
+                    timeout=self.timeout,
+                    deadline=left,
+                    budget=budget,
+                )
+            finally:
+                await sampling.aclose(race)
+
         try:
-            decision = await adrive(
-                race,
-                lambda draws: sampling.acall(draws, race),
-                slots=self._slots.here(),
-                group=sampling.group,
-                compare=self._agreement.compare,
-                timeout=self.timeout,
-                deadline=self.deadline,
-                budget=sampling.budget(self.budget),
-            )
+            rule = await self._ruled.aat(self.k, question.text)
+            spoken = await arun(self._flow(question, rule), driven, self.deadline)
         except asyncio.CancelledError as error:
             if run_manager is not None:
                 await run_manager.on_llm_error(error)  # agenerate() leaves a cancelled run open
             raise
-        finally:
-            await sampling.aclose(race)
-        message = self._message(decision, request, sampling.traces.usage, run_manager)
+        message = self._message(spoken, question, run_manager)
         if run_manager is not None and _wants_tokens(run_manager):
             await run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
         if (handover := _handover.get()) is not None:
@@ -497,37 +541,46 @@ class SLMMuxChatModel(BaseChatModel):
         for event in _to_events(result.generations[0].message):
             yield event
 
-    def _begin(
+    def _question(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None,
         run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
         kwargs: dict[str, Any],
-    ) -> tuple[Request, Sampling, Race[Reply]]:
-        request = Request.build(self._members, kwargs, self.extract, self._structured)
+    ) -> Question:
+        request = Request.build(self._asked_members, kwargs, self.extract, self._structured)
         if self.system_prompt and not any(isinstance(m, SystemMessage) for m in messages):
             messages = [SystemMessage(self.system_prompt), *messages]
-        traces = Traces(run_manager if self.trace_samples else None)
-        sampling = Sampling(request.asked, messages, stop or self.stop, traces, self._pool)
-        return (
-            request,
-            sampling,
-            Race(self.k, request.read, plan=self.plan, wait=self.wait, group=self._agreement.group),
-        )
+        parent = run_manager if self.trace_samples else None
+        return Question(request, messages, stop or self.stop, parent, self._pool)
+
+    def _flow(self, question: Question, rule: WeightedRule | None) -> Flow[Reply]:
+        read = question.request.read
+        race = Race(self.k, read, plan=self.plan, wait=self._ruled.wait, group=self._agreement.group, rule=rule)
+        return asking(race, self._ruled, Race({ESCALATION: 1}, read) if self._bigger else None)
 
     def _message(
         self,
-        decision: Decision[Reply],
-        request: Request,
-        usage: Mapping[str, int],
+        spoken: Spoken[Reply],
+        question: Question,
         run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
     ) -> AIMessage:
-        winner = decision.reply.message
+        made = record(
+            spoken.decision,
+            plan=self.plan,
+            extractor=question.request.extractor,
+            usage=question.usage,
+            equality=self._agreement.name,
+            rule=self._ruled.name,
+        )
+        bigger = own_name(ESCALATION, self.escalate_to) if self._bigger else None
+        winner = spoken.reply.message if spoken.reply else AIMessage(self.abstain_with)
         name = winner.response_metadata.get("model_name") or winner.response_metadata.get("model")
+        speaks = bigger if spoken.bigger else spoken.decision.winner.model
         message = final_message(
             winner,
-            record(decision, plan=self.plan, extractor=request.extractor, usage=usage, equality=self._agreement.name),
-            model_name=name if isinstance(name, str) and name else decision.winner.model,
+            recorded(spoken, made, bigger, spoken.bigger.reply.usage if spoken.bigger else dict.fromkeys(USAGE, 0)),
+            model_name=name if isinstance(name, str) and name else str(speaks),
             message_id=f"lc_run--{run_manager.run_id}" if run_manager else None,
             additional=kept(winner) if self._structured else {},
         )
@@ -556,7 +609,7 @@ class SLMMuxChatModel(BaseChatModel):
         """
         dicts = [convert_to_openai_tool(tool) for tool in tools]
         options: dict[str, Any] = {k: kwargs[k] for k in TOOL_OPTIONS if k in kwargs}
-        bind_tools(self._members, dicts, tool_choice, options)  # refuse now, not at the first call
+        bind_tools(self._asked_members, dicts, tool_choice, options)  # refuse now, not at the first call
         choice = {} if tool_choice is None else {"tool_choice": tool_choice}
         return self.bind(tools=dicts, **choice, **kwargs)
 
@@ -573,7 +626,7 @@ class SLMMuxChatModel(BaseChatModel):
         """Return a runnable that gives the schema's value, voted on as canonical JSON.
 
         Each member asks in its own way (`method=None`: its own default) and parses its own reply; a sample whose reply
-        does not parse abstains.
+        does not parse abstains. Where the mux abstains (`abstain_below`) the value is `None`.
 
         Raises:
             MemberError: A member cannot do it; names it and gives its reason.
@@ -581,11 +634,15 @@ class SLMMuxChatModel(BaseChatModel):
         given = {"method": method, "strict": strict}
         options = {**{k: v for k, v in given.items() if v is not None}, **kwargs}
         derived = self.model_copy()
-        derived._structured = structured = Structured.bind(self._members, schema, options)
+        derived._structured = structured = Structured.bind(self._asked_members, schema, options)
         shown = {"kwargs": {"method": method or "function_calling", "strict": strict}, "schema": schema}
 
         def parse(message: AIMessage) -> Any:
-            result = structured.parse(message.response_metadata["slmmux"]["model"], message)
+            made = message.response_metadata["slmmux"]
+            result: dict[str, Any] = {"parsed": None, "parsing_error": None}
+            if made["outcome"] != "abstained":
+                escalated = made["outcome"] == "escalated"
+                result = structured.parse(ESCALATION if escalated else made["model"], message)
             if include_raw:
                 return {**result, "raw": message}
             if result["parsing_error"] is not None:

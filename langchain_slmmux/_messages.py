@@ -1,14 +1,14 @@
 """The message that leaves the mux: the winner's own text and tool calls, and nothing only its provider understands."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 
-__all__ = ["as_chunk", "final_message", "with_usage"]
+__all__ = ["as_chunk", "final_message", "question_of", "with_usage"]
 
 _KEPT = ("finish_reason", "stop_reason", "done_reason", "system_fingerprint", "logprobs")
 
@@ -35,6 +35,12 @@ def final_message(
         response_metadata={**metadata, "model_name": model_name, "slmmux": dict(record)},
         id=message_id,
     )
+
+
+def question_of(messages: Sequence[BaseMessage]) -> str:
+    """Return what was asked last by a person; where nobody did, what was said last."""
+    asked = [m for m in messages if isinstance(m, HumanMessage)] or messages
+    return str(asked[-1].text) if asked else ""
 
 
 def with_usage(message: AIMessage) -> AIMessage:

@@ -16,8 +16,6 @@ from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 from langchain_slmmux._members import Asked
 from langchain_slmmux._tracing import Traces, inner_config
 from slmmux import Draw, Pool, Race
-from slmmux._budget import Budget
-from slmmux._generation import longest_reply
 from slmmux._record import USAGE
 from slmmux._secrets import clean_error
 
@@ -121,13 +119,6 @@ class Sampling:
                 await self.traces.aend(draw, ended, reply.usage)
             return replies
         raise fault
-
-    def budget(self, limits: Mapping[str, int] | None) -> Budget | None:
-        """Return what this question may cost."""
-        if limits is None:
-            return None
-        longest = {label: longest_reply(a.model, a.kwargs) or 0 for label, a in self._asked.items()}
-        return Budget(limits, lambda draw: longest[draw.model], lambda reply: reply.usage["total_tokens"])
 
     def close(self, race: Race[Reply]) -> None:
         """Close the runs of the calls that nobody waits for any more."""

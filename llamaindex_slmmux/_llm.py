@@ -34,6 +34,7 @@ from pydantic import (
     PrivateAttr,
     SerializationInfo,
     SerializerFunctionWrapHandler,
+    SkipValidation,
     ValidationError,
     field_validator,
     model_serializer,
@@ -44,17 +45,20 @@ from typing_extensions import override
 from llamaindex_slmmux._members import Member, check_llm, make_members, own_name
 from llamaindex_slmmux._messages import as_completion, chat_response
 from llamaindex_slmmux._metadata import metadata_of, refuse_tools
+from llamaindex_slmmux._question import Question
 from llamaindex_slmmux._request import Chat, Completion, Reply, Request
-from llamaindex_slmmux._sampling import Sampling
 from llamaindex_slmmux._structured import Structured
 from llamaindex_slmmux._tools import Tools, selections
-from slmmux import ArgumentError, Decision, Pool, Race, adrive, answers, drive
+from slmmux import AbstainedError, ArgumentError, Decision, Pool, Race, adrive, answers, drive
 from slmmux._agreement import Agreement, AgreementName, agreement_of
+from slmmux._asking import ESCALATION, Flow, Spoken, arun, asking, recorded, run
 from slmmux._generation import longest_reply
 from slmmux._keywords import argument_error, warn_unknown
 from slmmux._options import by_label, label_models, member_options, no_bool, warn_if_unbounded
 from slmmux._race import Plan, Wait
-from slmmux._record import record
+from slmmux._record import USAGE, record
+from slmmux._rules import RuleLike, WeightedRule
+from slmmux._ruling import Ruled, own_embedding, plain_rule, rule_of_plain, ruled
 from slmmux._slots import Slots
 from slmmux.config import Config
 
@@ -83,8 +87,8 @@ class SLMMuxLLM(FunctionCallingLLM):
             `answers.regex(...)`, `answers.first_of(...)`, or a callable: text -> answer, or `None` where there is none.
         agreement: When two answers of a member agree: "canonical" by their canonical form; "math" also as mathematics
             (extra `math`); "embedding" where the replies' vectors are alike, for prose and code.
-        embedding: For agreement="embedding": a LangChain `Embeddings`, a LlamaIndex `BaseEmbedding`, or a function:
-            text -> vector.
+        embedding: For agreement="embedding", and for a rule by question fitted on embeddings: a LangChain
+            `Embeddings`, a LlamaIndex `BaseEmbedding`, or a function: text -> vector.
         tau: For agreement="embedding": the least cosine similarity of answers that agree.
         accuracies: Validation accuracy by label, 0 to 1: the tie-break. Without it the given order is the rank.
         plan: "parallel" asks everything at once; "cascade" the best-ranked member first and the next only while the
@@ -92,7 +96,14 @@ class SLMMuxLLM(FunctionCallingLLM):
             (model, answer). "first_round", the paper's stop, can: where each member's first sample gives one answer,
             that is the answer.
         wait: "settled" answers once no outstanding sample can change (model, answer); "exhausted" waits for all, which
-            gives the exact confidence.
+            gives the exact confidence. A fitted rule waits for all where nothing is said, and thresholds always do.
+        rule: What decides among the answers: "self-consistency", Algorithm 1; "pooled", one vote of all samples (Agent
+            Forest); or one fitted on a recording, which `from_selection` brings along.
+        abstain_below: With a fitted rule: below this probability of being right no answer is given.
+        abstain_with: The text that is returned instead.
+        escalate_to: With a fitted rule: a bigger LLM that is asked once...
+        escalate_below: ...where the probability is below this, or where no member replied. Where it fails too, the mux
+            answers itself. Before `abstain_below`.
         max_concurrency: Calls at once over the whole mux.
         timeout: Seconds a call may take before its votes are lost.
         deadline: Seconds until the best answer from what is in.
@@ -132,6 +143,11 @@ class SLMMuxLLM(FunctionCallingLLM):
     accuracies: dict[str, float] | None = None
     plan: Plan = "parallel"
     wait: Wait = "settled"
+    rule: SkipValidation[RuleLike] = Field(default="self-consistency", exclude=True, repr=False)
+    abstain_below: float | None = None
+    abstain_with: str = "I do not know."
+    escalate_to: Any = Field(default=None, exclude=True, repr=False)
+    escalate_below: float | None = None
     max_concurrency: int = 64
     timeout: float | None = None
     deadline: float | None = None
@@ -142,7 +158,9 @@ class SLMMuxLLM(FunctionCallingLLM):
     stop: list[str] | None = None
 
     _members: dict[str, Member] = PrivateAttr(default_factory=dict)
+    _bigger: dict[str, Member] = PrivateAttr(default_factory=dict)  # who is escalated to: one or none
     _agreement: Agreement = PrivateAttr()
+    _ruled: Ruled = PrivateAttr()
     _pool: Pool = PrivateAttr()
     _slots: Slots = PrivateAttr()
 
@@ -176,6 +194,8 @@ class SLMMuxLLM(FunctionCallingLLM):
         answers.reader(extract)
         return extract
 
+    _of_dump = field_validator("rule", mode="before")(rule_of_plain)
+
     @field_validator("trace_samples")
     @classmethod
     def _check_trace_samples(cls, trace_samples: bool) -> bool:
@@ -189,7 +209,7 @@ class SLMMuxLLM(FunctionCallingLLM):
     @model_validator(mode="after")
     def _prepare(self) -> Self:
         self._make_members()
-        self._agreement = agreement_of(self.agreement, self.embedding, self.tau)
+        self._agreement = agreement_of(self.agreement, own_embedding(self), self.tau)
         self._pool = Pool(self.max_concurrency)
         self._slots = Slots(self.max_concurrency)
         return self
@@ -200,6 +220,11 @@ class SLMMuxLLM(FunctionCallingLLM):
             self._given, samples=options.samples, temperature=options.temperature, settings=options.settings
         )
         self._members = {label: members[label] for label in options.rank}
+        bigger = {} if self.escalate_to is None else {ESCALATION: self.escalate_to}
+        self._bigger = make_members(bigger, samples={ESCALATION: 1}, temperature={}, settings={})
+        self._ruled = ruled(self, explicit="wait" in self.model_fields_set)
+        if isinstance(self.rule, WeightedRule):
+            self.rule.check(options.rank)
         warn_if_unbounded(self.budget, {label: longest_reply(member.llm) for label, member in members.items()})
 
     @property
@@ -228,10 +253,14 @@ class SLMMuxLLM(FunctionCallingLLM):
             self._ready()
         elif not self._members and isinstance(given := options["models"], dict) and set(given) == set(self._given):
             options = {**options, "models": {label: given[label] for label in self._given}}  # the rank it had
-        made = type(self)(**{**{name: getattr(self, name) for name in type(self).model_fields}, **options})
+        kept = {name: getattr(self, name) for name in type(self).model_fields}
+        if "wait" not in self.model_fields_set:
+            del kept["wait"]  # a default stays one
+        made = type(self)(**{**kept, **options})
         for name in options:
             super().__setattr__(name, getattr(made, name))
         self._members, self._agreement = made._members, made._agreement
+        self._bigger, self._ruled = made._bigger, made._ruled
         if "max_concurrency" in options:  # calls under way hold places in the pool, which other options leave as it is
             self._pool, self._slots = made._pool, made._slots
 
@@ -285,6 +314,8 @@ class SLMMuxLLM(FunctionCallingLLM):
         return {
             **data,
             "extract": self.extract if isinstance(self.extract, str) else None,
+            "rule": plain_rule(self.rule),
+            "wait": self._ruled.wait,
             "members": list(self._given),
             "class_name": self.class_name(),
         }
@@ -413,62 +444,83 @@ class SLMMuxLLM(FunctionCallingLLM):
         return {"stop": self.stop, **kwargs} if self.stop else kwargs
 
     def _responded(self, request: Request) -> ChatResponse:
-        return self._response(*self._decide(request))
+        return self._decide(request)[0]
 
     async def _aresponded(self, request: Request) -> ChatResponse:
-        return self._response(*await self._adecide(request))
+        return (await self._adecide(request))[0]
 
-    def _decide(self, request: Request) -> tuple[Decision[Reply], dict[str, Any]]:
-        sampling, race = self._begin(request)
-        try:
-            decision = drive(
-                race,
-                sampling.call,
-                pool=self._pool,
-                group=sampling.group,
-                compare=self._agreement.compare,
-                timeout=self.timeout,
-                deadline=self.deadline,
-                budget=sampling.budget(self.budget),
-            )
-        finally:
-            sampling.close()
-        return decision, self._record(decision, request, sampling)
+    def _decide(self, request: Request) -> tuple[ChatResponse, Reply | None]:
+        """Return the response, and the reply it is made of; none where the mux abstains."""
+        question = self._question(request)
+        budget = question.budget(self.budget)
 
-    async def _adecide(self, request: Request) -> tuple[Decision[Reply], dict[str, Any]]:
-        sampling, race = self._begin(request)
-        try:
-            decision = await adrive(
-                race,
-                sampling.acall,
-                slots=self._slots.here(),
-                group=sampling.group,
-                compare=self._agreement.compare,
-                timeout=self.timeout,
-                deadline=self.deadline,
-                budget=sampling.budget(self.budget),
-            )
-        finally:
-            sampling.close()
-        return decision, self._record(decision, request, sampling)
+        def driven(race: Race[Reply], left: float | None) -> Decision[Reply]:
+            sampling = question.sampling()
+            try:
+                return drive(
+                    race,
+                    sampling.call,
+                    pool=self._pool,
+                    group=sampling.group,
+                    compare=self._agreement.compare,
+                    timeout=self.timeout,
+                    deadline=left,
+                    budget=budget,
+                )
+            finally:
+                sampling.close()
 
-    def _begin(self, request: Request) -> tuple[Sampling, Race[Reply]]:
+        rule = self._ruled.at(self.k, question.text)
+        return self._response(run(self._flow(question, rule), driven, self.deadline), question)
+
+    async def _adecide(self, request: Request) -> tuple[ChatResponse, Reply | None]:
+        question = self._question(request)
+        budget = question.budget(self.budget)
+
+        async def driven(race: Race[Reply], left: float | None) -> Decision[Reply]:
+            sampling = question.sampling()
+            try:
+                return await adrive(
+                    race,
+                    sampling.acall,
+                    slots=self._slots.here(),
+                    group=sampling.group,
+                    compare=self._agreement.compare,
+                    timeout=self.timeout,
+                    deadline=left,
+                    budget=budget,
+                )
+            finally:
+                sampling.close()
+
+        rule = await self._ruled.aat(self.k, question.text)
+        return self._response(await arun(self._flow(question, rule), driven, self.deadline), question)
+
+    def _question(self, request: Request) -> Question:
         manager = self.callback_manager if isinstance(self.callback_manager, CallbackManager) else CallbackManager([])
-        sampling = Sampling(self._ready(), request, manager, self._pool)
-        return sampling, Race(self.k, request.read, plan=self.plan, wait=self.wait, group=self._agreement.group)
+        return Question(request, {**self._ready(), **self._bigger}, manager, self._pool)
 
-    def _record(self, decision: Decision[Reply], request: Request, sampling: Sampling) -> dict[str, Any]:
-        return record(
-            decision,
+    def _flow(self, question: Question, rule: WeightedRule | None) -> Flow[Reply]:
+        read = question.request.read
+        race = Race(self.k, read, plan=self.plan, wait=self._ruled.wait, group=self._agreement.group, rule=rule)
+        return asking(race, self._ruled, Race({ESCALATION: 1}, read) if self._bigger else None)
+
+    def _response(self, spoken: Spoken[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
+        made = record(
+            spoken.decision,
             plan=self.plan,
-            extractor=request.extractor,
-            usage=sampling.usage,
+            extractor=question.request.extractor,
+            usage=question.usage,
             equality=self._agreement.name,
+            rule=self._ruled.name,
         )
+        bigger = own_name(ESCALATION, self.escalate_to) if self._bigger else None
+        cost = spoken.bigger.reply.usage if spoken.bigger else dict.fromkeys(USAGE, 0)
+        said, calls = (spoken.reply.response, spoken.reply.calls) if spoken.reply else (self._abstention(), ())
+        return chat_response(said, calls, recorded(spoken, made, bigger, cost)), spoken.reply
 
-    @staticmethod
-    def _response(decision: Decision[Reply], made: dict[str, Any]) -> ChatResponse:
-        return chat_response(decision.reply.response, decision.reply.calls, made)
+    def _abstention(self) -> ChatResponse:
+        return ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=self.abstain_with))
 
     def _ready(self) -> dict[str, Member]:
         if not self._members:
@@ -499,7 +551,7 @@ class SLMMuxLLM(FunctionCallingLLM):
         Raises:
             MemberError: A member calls no functions; names it.
         """
-        refuse_tools(self._ready(), "tools cannot be bound to this mux")
+        refuse_tools({**self._ready(), **self._bigger}, "tools cannot be bound to this mux")
         messages = list(chat_history or [])
         if user_msg:
             messages.append(
@@ -544,19 +596,19 @@ class SLMMuxLLM(FunctionCallingLLM):
 
         Raises:
             NoAnswerError: No member replied.
+            AbstainedError: The answer's probability is below `abstain_below`.
             Exception: Replies came and none could be parsed: what the best-ranked member's own parser raised.
         """
         request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
-        decided: list[Decision[Reply]] = []
+        spoken: list[Reply | None] = []
 
         @llm_chat_callback()
         def chat(_self: Self, messages: Sequence[ChatMessage], **_: Any) -> ChatResponse:  # noqa: ARG001
-            decision, made = self._decide(request)
-            decided.append(decision)
-            return self._response(decision, made)
+            response, reply = self._decide(request)
+            spoken.append(reply)
+            return response
 
-        chat(self, request.messages)
-        return _value(decided[0], output_cls)
+        return _value(chat(self, request.messages), spoken[0], output_cls)
 
     @override
     async def astructured_predict(
@@ -567,16 +619,15 @@ class SLMMuxLLM(FunctionCallingLLM):
         **prompt_args: Any,
     ) -> S:
         request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
-        decided: list[Decision[Reply]] = []
+        spoken: list[Reply | None] = []
 
         @llm_chat_callback()
         async def achat(_self: Self, messages: Sequence[ChatMessage], **_: Any) -> ChatResponse:  # noqa: ARG001
-            decision, made = await self._adecide(request)
-            decided.append(decision)
-            return self._response(decision, made)
+            response, reply = await self._adecide(request)
+            spoken.append(reply)
+            return response
 
-        await achat(self, request.messages)
-        return _value(decided[0], output_cls)
+        return _value(await achat(self, request.messages), spoken[0], output_cls)
 
     @override
     def stream_structured_predict(
@@ -616,8 +667,9 @@ class SLMMuxLLM(FunctionCallingLLM):
         return Structured(output_cls, prompt, self._passed(llm_kwargs or {}), prompt_args, self.system_prompt)
 
 
-def _value(decision: Decision[Reply], output_cls: type[S]) -> S:
-    reply = decision.reply
+def _value(response: ChatResponse, reply: Reply | None, output_cls: type[S]) -> S:
+    if reply is None:
+        raise AbstainedError(cast("dict[str, Any]", response.raw)["slmmux"])
     if reply.value is None:
         raise reply.fault or ValueError(f"no reply could be read as a {output_cls.__name__}")
     dispatcher.event(LLMStructuredPredictEndEvent(output=reply.value))

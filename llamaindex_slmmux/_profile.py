@@ -7,6 +7,7 @@ from typing import Any
 from llama_index.core.callbacks import CallbackManager
 
 from llamaindex_slmmux._llm import SLMMuxLLM
+from llamaindex_slmmux._question import Question
 from llamaindex_slmmux._request import Completion, Reply
 from llamaindex_slmmux._sampling import Sampling
 from slmmux import Answer, Draw, Recording
@@ -50,7 +51,7 @@ class _Members:
 
     def _sampling(self, question: str) -> tuple[Sampling, Completion]:
         request = self._mux._completion(question, formatted=False, kwargs={})
-        return Sampling(self._mux._ready(), request, CallbackManager([]), self._mux._pool), request
+        return Question(request, self._mux._ready(), CallbackManager([]), self._mux._pool).sampling(), request
 
 
 def _came(request: Completion, reply: Reply) -> Came:

@@ -80,6 +80,11 @@ class Request(Protocol):
     """One question, whatever way it is put."""
 
     @property
+    def messages(self) -> Sequence[ChatMessage]:
+        """The question."""
+        ...
+
+    @property
     def extractor(self) -> str:
         """The reading's name in the record."""
         ...

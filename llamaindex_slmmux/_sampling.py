@@ -16,9 +16,6 @@ from llamaindex_slmmux._members import Member, count_once
 from llamaindex_slmmux._request import Call, Reply, Request
 from llamaindex_slmmux._several import refuses_several, report
 from slmmux import Draw, Pool
-from slmmux._budget import Budget
-from slmmux._generation import longest_reply
-from slmmux._record import USAGE
 from slmmux._secrets import clean_error
 
 __all__ = ["MEMBER_TAG", "SAMPLE_TAG", "Sampling"]
@@ -38,19 +35,24 @@ class Sampling:
         request: What each is asked.
         wrapper: The mux's own callbacks.
         pool: Threads for members that only have a sync call.
-
-    Attributes:
-        usage: Tokens of every reply that came before `close`, needed for the decision or not.
+        usage: Where the tokens of every reply that comes before `close` are added, needed for the decision or not.
     """
 
-    def __init__(self, members: Mapping[str, Member], request: Request, wrapper: CallbackManager, pool: Pool) -> None:
+    def __init__(
+        self,
+        members: Mapping[str, Member],
+        request: Request,
+        wrapper: CallbackManager,
+        pool: Pool,
+        usage: dict[str, int],
+    ) -> None:
         self._members = members
         self._request = request
         self._wrapper = wrapper
         self._pool = pool
         self._lock = threading.Lock()
         self._closed = False
-        self.usage: dict[str, int] = dict.fromkeys(USAGE, 0)
+        self._usage = usage
 
     def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
         """Put the draws of a member in one call where it takes several; all others are calls of their own."""
@@ -79,13 +81,6 @@ class Sampling:
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             outcome = _what_came(member, made, error)
         return self._came(draws, made, outcome)
-
-    def budget(self, limits: Mapping[str, int] | None) -> Budget | None:
-        """Return what this question may cost."""
-        if limits is None:
-            return None
-        longest = {label: longest_reply(m.llm) or 0 for label, m in self._members.items()}
-        return Budget(limits, lambda draw: longest[draw.model], lambda reply: reply.usage["total_tokens"])
 
     def close(self) -> None:
         """Count nothing more, and let no queued call begin."""
@@ -122,7 +117,7 @@ class Sampling:
             if not self._closed:
                 for reply in replies:
                     for name, tokens in reply.usage.items():
-                        self.usage[name] += tokens
+                        self._usage[name] += tokens
         return replies
 
 

@@ -5,12 +5,13 @@ is told the verdicts.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import uuid4
 
 from slmmux._drive import Compare
+from slmmux._embedding import Embed, direction, embedder
 from slmmux._errors import ArgumentError
 from slmmux._related import Group, classes, neighbourhoods
 from slmmux._types import Answer
@@ -64,7 +65,7 @@ def agreement_of(name: str, embedding: Any = None, tau: float = 0.9) -> Agreemen
             raise ArgumentError('agreement="embedding" needs embedding=, for example OpenAIEmbeddings(...)')
         if not 0 < tau <= 1:
             raise ArgumentError(f"tau must be above 0 and at most 1, found {tau!r}; 0.9 is the default")
-        return Agreement("embedding", _Meaning(_embedder(embedding), tau), neighbourhoods, f"{tau} {uuid4().hex}")
+        return Agreement("embedding", _Meaning(embedder(embedding), tau), neighbourhoods, f"{tau} {uuid4().hex}")
     if embedding is not None:
         raise ArgumentError(f'embedding= is used by agreement="embedding" alone, found agreement={name!r}')
     if name == "math":
@@ -89,7 +90,7 @@ def _mathematics(answer: Answer, others: Mapping[int, Answer]) -> dict[int, floa
 class _Meaning:
     """Agree where the cosine similarity of two replies' vectors is at least tau; what is exact stays exact."""
 
-    def __init__(self, embed: Callable[[str], Sequence[float]], tau: float) -> None:
+    def __init__(self, embed: Embed, tau: float) -> None:
         self._embed = embed
         self._tau = tau
         self._vectors: dict[str, list[float]] = {}
@@ -110,13 +111,7 @@ class _Meaning:
         if text not in self._vectors:
             if len(self._vectors) >= _MOST_KEPT:
                 self._vectors.clear()
-            vector = [float(x) for x in self._embed(text)]
-            length = math.sqrt(math.fsum(x * x for x in vector))
-            if not vector or not 0 < length < math.inf:
-                raise ArgumentError(
-                    f"the embedding of {text[:60]!r} is no direction: {len(vector)} numbers, length {length}"
-                )
-            self._vectors[text] = [x / length for x in vector]
+            self._vectors[text] = direction(self._embed, text)
         return self._vectors[text]
 
 
@@ -126,17 +121,3 @@ def _cosine(a: list[float], b: list[float]) -> float:
             f"the embedding gives vectors of {len(a)} and of {len(b)} numbers, which cannot be compared"
         )
     return math.fsum(x * y for x, y in zip(a, b, strict=True))
-
-
-def _embedder(embedding: Any) -> Callable[[str], Sequence[float]]:
-    # By their methods: the core imports no framework.
-    for method in ("embed_query", "get_text_embedding"):
-        embed = getattr(embedding, method, None)
-        if callable(embed):
-            return embed  # type: ignore[no-any-return]
-    if callable(embedding):
-        return embedding  # type: ignore[no-any-return]
-    raise ArgumentError(
-        f"embedding is a {type(embedding).__name__}; pass a LangChain Embeddings, a LlamaIndex BaseEmbedding, or a "
-        "function: text -> vector"
-    )

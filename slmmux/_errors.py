@@ -9,14 +9,17 @@
     ├── SampleError                       one call failed: member, index, cause
     ├── SampleTimeoutError (TimeoutError) one call took longer than `timeout`
     ├── NoAnswerError                     every call failed; carries every SampleError
+    ├── AbstainedError                    a value was asked for, and the mux abstains
     └── ProfilingError                    a member of a profile fails whatever it is asked
 
 `slmmux.local` adds its own branch (weights and servers), below SLMMuxError as well.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 __all__ = [
+    "AbstainedError",
     "ArgumentError",
     "ConfigError",
     "ExtractorError",
@@ -85,12 +88,29 @@ class NoAnswerError(SLMMuxError):
     """
 
     def __init__(self, errors: Iterable[SampleError], why: str = "every call failed") -> None:
-        self.errors = tuple(errors)
+        self.errors: tuple[SampleError, ...] = tuple(errors)
         self.why = why
         super().__init__(self.errors, why)
 
     def __str__(self) -> str:
         return f"no member replied: {self.why} ({len(self.errors)} failed){_causes(self.errors)}"
+
+
+class AbstainedError(SLMMuxError):
+    """A value was asked for where only a value can be returned, and its probability is below `abstain_below`.
+
+    Attributes:
+        record: The record of the decision.
+    """
+
+    def __init__(self, record: Mapping[str, Any]) -> None:
+        self.record = dict(record)
+        super().__init__(self.record)
+
+    def __str__(self) -> str:
+        probability = self.record["probability"]
+        sure = "of unknown probability" if probability is None else f"right with probability {probability:.2f}"
+        return f"the mux abstains: its answer is {sure}, below abstain_below; the record says what it would have said"
 
 
 class ProfilingError(SLMMuxError):
@@ -101,7 +121,7 @@ class ProfilingError(SLMMuxError):
     """
 
     def __init__(self, errors: Iterable[SampleError]) -> None:
-        self.errors = tuple(errors)
+        self.errors: tuple[SampleError, ...] = tuple(errors)
         super().__init__(self.errors)
 
     def __str__(self) -> str:

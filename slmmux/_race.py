@@ -165,7 +165,12 @@ class Race(Generic[R]):
             NoAnswerError: The race is over and not one reply came.
         """
         if self._decision is None and self._over is not None:
-            self._decision = self._decide(self._over)
+            decision, replied = self._decide(self._over)
+            if not replied:
+                raise NoAnswerError(
+                    self.errors, "every call failed" if self._over == "exhausted" else f"{self._over} reached"
+                )
+            self._decision = cast("Decision[R]", decision)  # a sample without an error has a reply
         return self._decision
 
     def _take(self, sample: Sample[R]) -> None:
@@ -191,8 +196,14 @@ class Race(Generic[R]):
         said = {sample.answer for sample in self._samples.values()}
         return len(said) == 1 and None not in said
 
-    def _decide(self, reason: Reason) -> Decision[R]:
-        votes = tuple(t.vote() for t in self._tallies.values())
+    @property
+    def without_reply(self) -> Decision[R | None]:
+        """What there is to say where not one reply came: who would have spoken by the rank, of nothing."""
+        return self._decide(self._over or "exhausted")[0]
+
+    def _decide(self, reason: Reason) -> tuple[Decision[R | None], bool]:
+        """Return the decision, and whether there is a reply in it."""
+        votes = tuple(t.vote() for t in self._ranked)
         ordered = self._ordered()
         winner, decided_by, speaker, probability = self._chosen(votes)
         spoken = next(
@@ -203,19 +214,18 @@ class Race(Generic[R]):
             ),
             None,
         )
-        if spoken is None:
-            raise NoAnswerError(self.errors, "every call failed" if reason == "exhausted" else f"{reason} reached")
-        return Decision(
+        decision = Decision(
             winner=winner,
             votes=votes,
-            reply=cast(R, spoken.reply),  # a sample without an error has a reply
-            sample=spoken.draw,
+            reply=spoken.reply if spoken else None,
+            sample=spoken.draw if spoken else Draw(winner.model, 0),
             decided_by=decided_by,
             reason=reason,
-            samples=ordered,
+            samples=cast("tuple[Sample[R | None], ...]", ordered),
             unused=tuple(Draw(*place) for place in self._places() if place not in self._samples),
             probability=None if self._missing else probability,
         )
+        return decision, spoken is not None
 
     def _chosen(self, votes: tuple[Vote, ...]) -> tuple[Vote, DecidedBy, int | None, float | None]:
         """Return the winning vote, what decided, the sample that speaks and the probability of being right."""

@@ -31,7 +31,8 @@ def record(
 
     Returns:
         The record. `probability` is `None` unless a learned rule gave one; under `wait="settled"` `confidence` is a
-        lower bound and `decided_by` provisional. `outcome` is "answered" until a gate says otherwise (`_gate`).
+        lower bound and `decided_by` provisional. `outcome` is "answered" until something
+        is made of the probability (`_asking`).
 
     Example:
         >>> from slmmux import Race
@@ -52,6 +53,7 @@ def record(
         "probability": decision.probability,
         "rule": rule,
         "outcome": "answered",
+        "withheld": None,
         "escalation": None,
         "decided_by": decision.decided_by,
         "reason": decision.reason,

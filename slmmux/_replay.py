@@ -12,8 +12,7 @@ from slmmux._race import Plan, Race, Wait, check_samples
 from slmmux._related import Group, classes, neighbourhoods
 from slmmux._row import RECORDED, Row, answer_of, as_recorded
 from slmmux._rules import RuleLike, rule_at
-from slmmux._types import Answer, Decision, Draw, Sample
-from slmmux._vote import vote
+from slmmux._types import Answer, Decision, Draw
 from slmmux.recording import Recording
 
 __all__ = ["group_of", "planned_samples", "read_answers", "replay"]
@@ -99,31 +98,13 @@ def _replay_one(  # noqa: PLR0917 - replay's own arguments
                     race.tell(draw, row)
                 else:
                     race.tell(draw, row, (race.read(row), _alike(row, race, rows)))
-    except NoAnswerError as nothing:
-        return _no_reply(planned, nothing)
+    except NoAnswerError:
+        return race.without_reply  # a table of questions must not end at the one that every call failed on
     return decision
 
 
 def _question(taken: Mapping[str, Sequence[Row]]) -> str:
     return next((row.question for rows in taken.values() for row in rows if row.question is not None), "")
-
-
-def _no_reply(planned: Mapping[str, int], nothing: NoAnswerError) -> Decision[Row | None]:
-    """A table of questions must not end at the one that every call failed on: the rank decides there too."""
-    samples: tuple[Sample[Row | None], ...] = tuple(
-        Sample(Draw(error.model, error.index), error=error.cause) for error in nothing.errors
-    )
-    votes = tuple(vote(model, (s for s in samples if s.draw.model == model), k) for model, k in planned.items())
-    return Decision(
-        winner=votes[0],
-        votes=votes,
-        reply=None,
-        sample=samples[0].draw,
-        decided_by="rank",
-        reason="exhausted",
-        samples=samples,
-        unused=(),
-    )
 
 
 def group_of(recording: Recording) -> Group | None:

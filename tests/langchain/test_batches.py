@@ -114,4 +114,5 @@ def test_a_batch_within_a_narrower_window_is_the_same_mux():
     flights = Flights(awaited=1)
     model = mux(flights)
     whole, narrow = model.batch(["q"]), model.batch(["q"], {"max_concurrency": 1})
-    assert whole[0].response_metadata["slmmux"] == narrow[0].response_metadata["slmmux"]
+    first, second = (came[0].response_metadata["slmmux"] | {"seconds": None} for came in (whole, narrow))
+    assert first == second

@@ -45,11 +45,17 @@ RECORD = {
     "answer": "5",
     "confidence": 1.0,
     "probability": None,
+    "rule": "self-consistency",
+    "outcome": "answered",
+    "withheld": None,
+    "escalation": None,
     "decided_by": "confidence",
     "reason": "exhausted",
     "votes": [
-        {"model": "wavers", "answer": "4", "count": 2, "of": 3, "abstained": 0, "failed": 0, "unused": 0},
-        {"model": "sure", "answer": "5", "count": 3, "of": 3, "abstained": 0, "failed": 0, "unused": 0},
+        {"model": "wavers", "answer": "4", "count": 2, "of": 3, "abstained": 0, "failed": 0, "unused": 0}
+        | {"answers": [["4", 2], ["6", 1]]},
+        {"model": "sure", "answer": "5", "count": 3, "of": 3, "abstained": 0, "failed": 0, "unused": 0}
+        | {"answers": [["5", 3]]},
     ],
     "samples": {"planned": 6, "used": 6},
     "usage": USAGE,
@@ -65,8 +71,9 @@ RECORD = {
 def check(came):
     (response,) = came
     assert (text_of(response), response.delta) == ("5", "5")
-    assert response.raw == {"usage": USAGE, "slmmux": RECORD}
     assert json.loads(json.dumps(response.raw)) == response.raw
+    assert response.raw["slmmux"].pop("seconds") > 0
+    assert response.raw == {"usage": USAGE, "slmmux": RECORD}
     tokens = {"prompt_tokens": 60, "completion_tokens": 12, "total_tokens": 72}
     assert response.additional_kwargs == tokens
 

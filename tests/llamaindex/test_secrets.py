@@ -304,7 +304,7 @@ def again_from_pickle(mux, given):
 
 
 def asked(mux) -> tuple[Any, ...]:
-    record = mux.complete("q").raw["slmmux"]
+    record = mux.complete("q").raw["slmmux"] | {"seconds": None}
     return mux.to_dict(), mux.k, mux.metadata, record
 
 

@@ -116,7 +116,12 @@ class Recorded:
             )
         recording = Recording.of(rows)
         decided = replay(recording, list(self.samples), plan=plan, wait=wait, same=lambda a, b: a[:2] == b[:2])["q"]
-        votes = [v if v.answer is None else replace(v, answer=v.answer[2], kind=v.answer[0]) for v in decided.votes]
+        votes = [
+            replace(v, answer=v.answer[2], kind=v.answer[0], answers=tuple((a[2], n) for a, n in v.answers))
+            if v.answer is not None
+            else v
+            for v in decided.votes
+        ]
         winner = next(vote for vote in votes if vote.model == decided.winner.model)
         return replace(decided, winner=winner, votes=tuple(votes))
 
@@ -228,17 +233,23 @@ class Heard(NamedTuple):
     calls: Calls
 
 
+def timeless(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record without what no two runs have in common: the seconds that the live one took."""
+    assert record["seconds"] > 0
+    return record | {"seconds": None}
+
+
 def of_message(message: AIMessage) -> Heard:
     calls = [(call["name"], call["args"]) for call in message.tool_calls]
     assert message.usage_metadata == message.response_metadata["slmmux"]["usage"]
-    return Heard(message.response_metadata["slmmux"], str(message.text), calls)
+    return Heard(timeless(message.response_metadata["slmmux"]), str(message.text), calls)
 
 
 def of_response(response: Any) -> Heard:
     calls = SLMMuxLLM.get_tool_calls_from_response(None, response, error_on_no_tool_call=False)
     assert response.raw["usage"] == response.raw["slmmux"]["usage"]
     said = [(call.tool_name, call.tool_kwargs) for call in calls]
-    return Heard(response.raw["slmmux"], response.message.content or "", said)
+    return Heard(timeless(response.raw["slmmux"]), response.message.content or "", said)
 
 
 def add(a: int, b: int) -> int:
@@ -476,13 +487,13 @@ def filled(way: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             root.event_handlers.remove(events)
         ends = [event for event in events.of("LLMChatEndEvent") if "slmmux_member" not in event.tags]
-        return ends[0].response.raw["slmmux"], value
+        return timeless(ends[0].response.raw["slmmux"]), value
 
     return ask
 
 
 def parsed(result: dict[str, Any]) -> tuple[dict[str, Any], City | None]:
-    return result["raw"].response_metadata["slmmux"], result["parsed"]
+    return timeless(result["raw"].response_metadata["slmmux"]), result["parsed"]
 
 
 def bound(recorded: Recorded, **options: Any) -> Any:
