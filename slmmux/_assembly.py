@@ -72,6 +72,7 @@ def arguments(source: str | Path | Config, member: Callable[[Endpoint], Any]) ->
         "agreement": config.agreement,
         "plan": config.plan,
         "wait": config.wait,
+        "rule": config.rule,
         "max_concurrency": config.max_concurrency,
         "timeout": config.timeout,
         "deadline": config.deadline,

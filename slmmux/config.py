@@ -23,7 +23,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -40,7 +40,7 @@ FEW_WORDS = "Answer in a few words, with the answer only."
 class MemberConfig(BaseModel):
     """One member: where it runs and how it is asked."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
 
     local: str | None = None
     url: str | None = None
@@ -96,7 +96,7 @@ class MemberConfig(BaseModel):
 class Config(BaseModel):
     """A whole `mux.toml`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
 
     models: dict[str, MemberConfig] = Field(min_length=1)
     samples: int = Field(default=5, ge=1)
@@ -106,6 +106,7 @@ class Config(BaseModel):
     agreement: Literal["canonical", "math"] = "canonical"  # by embedding: from Python, with agreement="embedding"
     plan: Plan = "parallel"
     wait: Wait = "settled"
+    rule: Literal["self-consistency", "pooled"] = "self-consistency"  # a fitted one: from_selection(...)
     max_tokens: int | None = Field(default=None, ge=1)
     max_concurrency: int = Field(default=64, ge=1)
     timeout: float | None = Field(default=None, gt=0)
