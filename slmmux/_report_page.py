@@ -15,7 +15,9 @@ from slmmux.plots import INK, drawn_alike
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Html", "each", "element", "page", "picture", "table"]
+__all__ = [
+    "Html", "bare", "captioned", "each", "element", "heads", "number", "page", "picture", "points", "table",
+]  # fmt: skip
 
 _CSS = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --ground: #ffffff;
@@ -46,7 +48,8 @@ th { background: var(--raised) }
 td.number { white-space: nowrap }
 .names { min-width: 9rem }
 .group { text-align: center; border-left: 1px solid var(--line) }
-.spoke { box-shadow: inset .25rem 0 var(--mark); font-weight: 600 }
+.spoke { font-weight: 600 }
+.spoke > :first-child { box-shadow: inset .25rem 0 var(--mark) }
 .right { color: var(--right) }
 .wrong { color: var(--wrong) }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1.5rem }
@@ -104,6 +107,31 @@ def table(caption: str, head: Iterable[Html], rows: Iterable[Html]) -> Html:
             element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption),
         ]
     )
+
+
+def heads(*names: str) -> list[Html]:
+    """Return the heads of columns of figures."""
+    return [element("th", name, class_="number") for name in names]
+
+
+def number(figure: Any) -> Html:
+    """Return a cell with a figure in it."""
+    return element("td", figure, class_="number")
+
+
+def bare(share: float) -> str:
+    """Return a share in per cent, without the sign."""
+    return f"{100 * share:.1f}"
+
+
+def points(share: float) -> str:
+    """Return a difference of shares in points, with its plus or minus."""
+    return f"{100 * share:+z.1f}"  # z: what rounds to nothing has no minus
+
+
+def captioned(figure: "Figure", name: str, says: str, *, least: str = "0") -> Html:
+    """Return a figure as a drawing with what it says below; see `picture`."""
+    return element("figure", picture(figure, name, says, least=least), element("figcaption", says))
 
 
 def picture(figure: "Figure", name: str, says: str, *, least: str = "0") -> Html:

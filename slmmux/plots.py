@@ -1,4 +1,4 @@
-"""Pictures of the offline half: who supplied the answers, who covers for whom, what more models or samples bring.
+"""Pictures of the offline half: who answered, who covers for whom, what more brings, what a probability is worth.
 
 Data first: what a picture shows is a function beside it, a `Selection` or the points of `scaling()`. matplotlib comes
 with the extra `plot` and is imported where it is used; its global state (pyplot) never is. Every title says whether the
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from slmmux._arrays import Arrays, Missing, Same, arrays_of
 from slmmux._errors import ArgumentError
+from slmmux._reliability import Bin, Covered, Reliability, RiskCoverage, reliability, risk_coverage
 from slmmux._replay import replay
 from slmmux.recording import Recording
 from slmmux.scaling import Point
-from slmmux.selection import Selection
+from slmmux.selection import Foretold, Selection, Threshold
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INK",
+    "Bin",
     "Complement",
+    "Covered",
+    "Reliability",
+    "RiskCoverage",
     "Spoken",
     "attribution",
     "complement",
@@ -37,7 +42,11 @@ __all__ = [
     "plot_attribution",
     "plot_complement",
     "plot_objective",
+    "plot_reliability",
+    "plot_risk_coverage",
     "plot_scaling",
+    "reliability",
+    "risk_coverage",
 ]
 
 INK = "#1b1f24"  # of all text, so that a page may put its own in its place
@@ -48,8 +57,11 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = "osD^vP"
 _WIDTH = 4.4  # inches: scaled down to a phone's width ten points are still read
 _ROW = 0.21  # inches a line of a legend
+_ORACLE = "oracle (right ones first)"
 _NUMBERED = 12  # the most models whose heat map has room for numbers
 _TICK, _NAME, _LINE = 20, 22, 44  # characters that fit beside an axis, in a line of a legend with figures, in a line
+_LARGEST = 300  # square points of a marker that stands for all questions
+_DOTTED = 12  # the most values of a confidence that are marked on its line
 _DARK = 0.6  # share of a colour map past which white is read better than black
 _STYLE: dict[str, Any] = {
     "font.size": 10,
@@ -332,7 +344,7 @@ def plot_objective(selection: Selection) -> "Figure":
     estimates = [(size, subset.held_out) for size, subset in zip(sizes, subsets, strict=True) if subset.held_out]
     above, below = ("ceiling", "accuracy"), ("union", "objective", "floor", "contradiction")
     with drawn_alike():
-        figure, upper = _figure(5.0 + _ROW * 8, rows=2)
+        figure, upper = _figure(5.0 + _ROW * 8, heights=(1, 1))
         lower = figure.axes[1]
         styles = zip([(upper, n) for n in above] + [(lower, n) for n in below], _COLOURS, _MARKERS, strict=True)
         for (axes, name), colour, marker in styles:
@@ -411,6 +423,106 @@ def plot_scaling(points: Sequence[Point], *, held_out: bool = False) -> "Figure"
     return figure
 
 
+def plot_reliability(foretold: Foretold, *, bins: int = 10) -> "Figure":
+    """Return a reliability diagram: share right against what was said, and below how many questions that rests on.
+
+    The learned probability, and beside it the raw confidence of Algorithm 1's own answer; see `reliability`. The larger
+    a mark, the more questions it rests on.
+
+    Args:
+        foretold: `Selection.best.foretold`.
+        bins: How many.
+
+    Raises:
+        ArgumentError: matplotlib is not installed; or as for `reliability`.
+    """
+    need_matplotlib()
+    found = {name: reliability(said, right, bins) for name, (said, right) in _told_by(foretold).items()}
+    with drawn_alike():
+        figure, upper = _figure(4.6 + _ROW * (len(found) + 1), heights=(3, 1))
+        lower = figure.axes[1]
+        upper.plot([0, 1], [0, 1], color=_PALE, linestyle="--", label="right as often as said")
+        wide = 0.4 / bins
+        for n, (name, one) in enumerate(found.items()):
+            colour, marker = _COLOURS[n], _MARKERS[n]
+            said, right = [each.said for each in one.bins], [each.right for each in one.bins]
+            told = f"{name}: ECE {one.error:.3f}, Brier {one.brier:.3f}"
+            upper.plot(said, right, color=colour, marker=marker, linewidth=1, markersize=3, label=told)
+            # As large as what they rest on: a bin of one question is noise.
+            area = [_LARGEST * each.questions / len(foretold.right) for each in one.bins]
+            upper.scatter(said, right, area, color=colour, marker=marker, linewidth=0, zorder=3)
+            middles = [(each.low + each.high) / 2 + (n - 0.5) * wide for each in one.bins]
+            lower.bar(middles, [each.questions for each in one.bins], wide, color=colour)
+        _shares(upper, "share right (%)")
+        lower.set_ylabel("questions")
+        lower.set_xlabel("probability said (%)")
+        lower.xaxis.set_major_formatter(_percent())
+        lower.set_xlim(-0.02, 1.02)
+        figure.suptitle(_title("Right as often as said?", held_out=True))
+        figure.legend(loc="outside lower center")
+    return figure
+
+
+def plot_risk_coverage(foretold: Foretold, thresholds: Sequence[Threshold] = ()) -> "Figure":
+    """Return lines: share wrong among the answered against share answered, when the least sure are left unanswered.
+
+    By learned probability, by the raw confidence of Algorithm 1's own answers, and in the oracle's order of the learned
+    rule's; see `risk_coverage`. The bar of a threshold is the interval of its accuracy.
+
+    Args:
+        foretold: `Selection.best.foretold`.
+        thresholds: From `Selection.threshold()`: to be marked.
+
+    Raises:
+        ArgumentError: matplotlib is not installed; or as for `risk_coverage`.
+    """
+    need_matplotlib()
+    orders = {**_told_by(foretold), _ORACLE: (foretold.right, foretold.right)}
+    found = {name: risk_coverage(said, right) for name, (said, right) in orders.items()}
+    with drawn_alike():
+        figure, axes = _figure(3.4 + _ROW * (len(found) + len(thresholds)))
+        for (name, one), colour, marker in zip(found.items(), (*_COLOURS[:2], _PALE), _MARKERS, strict=False):
+            least = [point.least for point in one.points]
+            # A threshold can only stop after the last of equals.
+            ends = [i for i, p in enumerate(least) if least[i + 1 : i + 2] != [p]]
+            axes.plot(
+                [point.answered for point in one.points],
+                [point.wrong for point in one.points],
+                color=colour,
+                linestyle="--" if name == _ORACLE else "-",
+                marker=marker if name != _ORACLE and len(ends) <= _DOTTED else None,
+                markevery=ends,
+                label=f"{name}: area {one.area:.3f}",
+            )
+        for each, marker in zip(thresholds, cycle(_MARKERS[2:]), strict=False):
+            wrong = 1 - each.accuracy
+            axes.errorbar(
+                [each.answered],
+                [wrong],
+                [[wrong - (1 - each.high)], [1 - each.low - wrong]],
+                color=INK,
+                fmt=marker,
+                capsize=4,
+                zorder=4,
+                label=f"p ≥ {each.p:.2f}: {100 * each.answered:.0f} % answered, {100 * wrong:.1f} % wrong",
+            )
+        axes.set_xlabel("share answered, the surest first (%)")
+        axes.xaxis.set_major_formatter(_percent())
+        axes.set_xlim(0, 1.02)
+        _shares(axes, "wrong among the answered (%)")
+        figure.suptitle(_title("Wrong answers against answers given", held_out=True))
+        figure.legend(loc="outside lower center")
+    return figure
+
+
+def _told_by(foretold: Foretold) -> dict[str, tuple[Sequence[float], Sequence[bool]]]:
+    # Each of its own answer: the rule may answer another than the most confident member.
+    return {
+        f"{foretold.rule} probability": (foretold.probability, foretold.right),
+        "raw confidence": (foretold.confidence, foretold.right_by_confidence),
+    }
+
+
 @contextmanager
 def drawn_alike() -> Iterator[None]:
     """Draw in one style, whatever a matplotlibrc says; what was set before is set again after."""
@@ -420,12 +532,12 @@ def drawn_alike() -> Iterator[None]:
         yield
 
 
-def _figure(height: float, *, width: float = _WIDTH, rows: int = 1) -> "tuple[Figure, Axes]":
-    """Return a figure and the first of its axes, which stand one below the other."""
+def _figure(height: float, *, width: float = _WIDTH, heights: Sequence[int] = (1,)) -> "tuple[Figure, Axes]":
+    """Return a figure and the first of its axes, which stand one below the other, of relative heights."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    for axes in figure.subplots(rows, sharex=True, squeeze=False).flat:
+    for axes in figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights).flat:
         axes.tick_params(colors=INK)  # ticks are made when they are drawn, out of the style's reach
     return figure, figure.axes[0]
 

@@ -12,23 +12,22 @@ from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slmmux._arrays import Arrays, Missing, Same, arrays_of
+from slmmux._contest import Rule
 from slmmux._replay import group_of, replay
-from slmmux._report_page import Html, each, element, page, picture, table
+from slmmux._report_confidence import confidence
+from slmmux._report_page import Html, bare, captioned, each, element, heads, number, page, points, table
 from slmmux._types import Decision, Vote
 from slmmux.baselines import baselines
 from slmmux.plots import complement_of, draw_complement, need_matplotlib, plot_attribution, plot_objective, plot_scaling
 from slmmux.recording import Recording, Row
 from slmmux.scaling import scaling
 from slmmux.selection import HeldOut, Selection, Subset, select_complementary
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["Changed", "Choosing", "Recorded", "by_dataset", "changed", "recorded", "report"]
 
@@ -45,6 +44,8 @@ class Choosing(TypedDict, total=False):
     repeats: int
     seed: int
     time_limit: float
+    rule: Rule
+    embedding: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ def report(
         models: Which models of the recording; `None`: all.
         same: Whether two answers are equal, the gold one included; without it as they were recorded.
         missing: What a question that was not recorded in full of every model is: an "error", or one to "drop".
-        choosing: How the models are chosen; see `Choosing`.
+        choosing: How the models are chosen, and with `rule` which rules are held against each other; see `Choosing`.
 
     Returns:
         The page, as text. It has no date in it: the same recording makes the same page.
@@ -228,6 +229,7 @@ class _Report:
                 *self._opening(),
                 *self._sizes(),
                 *self._baselines(),
+                *confidence(self._selection, self._mux),
                 *self._pictures(),
                 *self._models(),
                 *self._datasets(),
@@ -286,8 +288,8 @@ class _Report:
             ),
             element(
                 "tr",
-                *_heads("objective", "union", "contradiction", "floor", "ceiling", "accuracy"),
-                *_heads("accuracy", "best single", "gain, 95 % interval"),
+                *heads("objective", "union", "contradiction", "floor", "ceiling", "accuracy"),
+                *heads("accuracy", "best single", "gain, 95 % interval"),
             ),
         ]
         rows = [_size_row(str(size), subset) for size, subset in sorted(chosen.by_size.items())]
@@ -296,10 +298,13 @@ class _Report:
         out_of_time = (
             f" The search ran out of time for K = {', '.join(late)}: something better may exist." if late else ""
         )
+        by_which = (
+            "" if self._mux.contest is None else " All of it by self-consistency; other rules stand further down."
+        )
         estimate = next((subset.held_out for subset in chosen.by_size.values() if subset.held_out), None)
         return [
             element("h2", "The best mux of each size"),
-            element("p", _how_held_out(estimate) + out_of_time),
+            element("p", _how_held_out(estimate) + out_of_time + by_which),
             table("In-sample and held-out shares of questions, by number of models K", head, rows),
             element(
                 "p",
@@ -317,8 +322,8 @@ class _Report:
                 "tr",
                 element("td", row.name),
                 element("td", ", ".join(row.models)),
-                _number(f"{row.samples:.1f}"),
-                _number(_share(row.accuracy)),
+                number(f"{row.samples:.1f}"),
+                number(_share(row.accuracy)),
             )
             for row in baselines(self._used, self._mux.models, same=self._same)
         ]
@@ -335,7 +340,7 @@ class _Report:
                 [
                     element(
                         "tr", element("th", "way to answer", class_="names"), element("th", "models", class_="names"),
-                        *_heads("samples a question", "accuracy (in-sample)"),
+                        *heads("samples a question", "accuracy (in-sample)"),
                     )
                 ],
                 rows,
@@ -346,14 +351,14 @@ class _Report:
         used, mux, same = self._used, self._mux.models, self._same
         together = " + ".join(mux)
         shown = [
-            _figure(
+            captioned(
                 plot_objective(self._selection),
                 "objective",
                 "Above: how often the best mux of each size is right. Lines are in-sample; the stars are held-out, and "
                 "the ones to believe: where the bar of a star stays above the dash of the best single model, the gain "
                 "is more than chance. Below: what the models were chosen by (in-sample).",
             ),
-            _figure(
+            captioned(
                 plot_attribution(used, mux, same=same),
                 "attribution",
                 f"Which model of {together} gave the answer that the mux returned: a model that hardly ever speaks "
@@ -361,12 +366,12 @@ class _Report:
             ),
         ]
         if group_of(used) is None or same is not None:
-            points = [p for subset in self._selection.by_size.values() for p in scaling(used, subset.models, same=same)]
+            curves = [p for subset in self._selection.by_size.values() for p in scaling(used, subset.models, same=same)]
             says = (
                 "Whether asking each model more often would help: the accuracy expected with k samples each, over all "
                 "ways to draw them from those recorded. In-sample."
             )
-            shown.append(_figure(plot_scaling(points), "scaling", says))
+            shown.append(captioned(plot_scaling(curves), "scaling", says))
         else:
             shown.append(
                 element(
@@ -382,7 +387,7 @@ class _Report:
             )
             least = f"{max(0, 17 * len(self._order) - 60)}px"  # a cell for each, as wide as its name is high
             shown.append(
-                _figure(draw_complement(complement_of(self._arrays, self._order)), "complement", says, least=least)
+                captioned(draw_complement(complement_of(self._arrays, self._order)), "complement", says, least=least)
             )
         return [element("h2", "Pictures"), element("div", *shown, class_="figures")]
 
@@ -392,14 +397,14 @@ class _Report:
             element(
                 "tr",
                 element("th", model, scope="row"),
-                _number(row.of),
-                _number(", ".join(f"{t:g}" for t in row.temperatures) or "-"),
-                _number(f"{row.samples:,}"),
-                _number(f"{row.failed:,}"),
-                _number(_share(row.unread / row.samples)),
-                _number("-" if row.tokens is None else f"{row.tokens:,}"),
-                _number("-" if row.seconds is None else f"{row.seconds:.2f}"),
-                _number(_share(row.accuracy)),
+                number(row.of),
+                number(", ".join(f"{t:g}" for t in row.temperatures) or "-"),
+                number(f"{row.samples:,}"),
+                number(f"{row.failed:,}"),
+                number(_share(row.unread / row.samples)),
+                number("-" if row.tokens is None else f"{row.tokens:,}"),
+                number("-" if row.seconds is None else f"{row.seconds:.2f}"),
+                number(_share(row.accuracy)),
             )
             for model, row in ((model, found[model]) for model in self._order)
         ]
@@ -410,7 +415,7 @@ class _Report:
                 [
                     element(
                         "tr", element("th", "model", class_="names"),
-                        *_heads(
+                        *heads(
                             "samples a question (k)", "temperature", "samples", "calls failed", "no answer read",
                             "tokens", "seconds a call (median)", "accuracy (in-sample)",
                         ),
@@ -438,14 +443,14 @@ class _Report:
                     element(
                         "tr",
                         element("th", "model", class_="names"),
-                        *_heads(*(f"{name} ({_many(n, 'question')})" for name, (n, _) in datasets.items())),
+                        *heads(*(f"{name} ({_many(n, 'question')})" for name, (n, _) in datasets.items())),
                     )
                 ],
                 [
                     element(
                         "tr",
                         element("th", name, scope="row"),
-                        *(_number(_share(shares[dataset][1])) for dataset in datasets),
+                        *(number(_share(shares[dataset][1])) for dataset in datasets),
                     )
                     for name, shares in counted.items()
                 ],
@@ -536,10 +541,6 @@ def _dataset(recording: Recording, question: str) -> str:
     return next((row.dataset for row in rows if row.dataset), "no dataset named")
 
 
-def _figure(figure: "Figure", name: str, says: str, *, least: str = "0") -> Html:
-    return element("figure", picture(figure, name, says, least=least), element("figcaption", says))
-
-
 def _size_row(name: str, subset: Subset) -> Html:
     shares = (subset.objective, subset.union, subset.contradiction, subset.floor, subset.ceiling, subset.accuracy)
     seen = subset.held_out
@@ -547,19 +548,19 @@ def _size_row(name: str, subset: Subset) -> Html:
         ("-", "-", "-")
         if seen is None
         else (
-            _bare(seen.accuracy),
-            _bare(seen.single),
-            f"{_points(seen.gain)} ({_points(seen.low)} to {_points(seen.high)})",
+            bare(seen.accuracy),
+            bare(seen.single),
+            f"{points(seen.gain)} ({points(seen.low)} to {points(seen.high)})",
         )
     )
     return element(
         "tr",
         element("th", name, scope="row", class_="number"),
         element("td", " + ".join(subset.models)),
-        *map(_number, map(_bare, shares)),
-        *map(_number, held),
-        _number(f"{subset.samples['parallel']:.1f}"),
-        _number("-" if subset.tokens is None else f"{subset.tokens['parallel']:,.0f}"),
+        *map(number, map(bare, shares)),
+        *map(number, held),
+        number(f"{subset.samples['parallel']:.1f}"),
+        number("-" if subset.tokens is None else f"{subset.tokens['parallel']:,.0f}"),
     )
 
 
@@ -573,24 +574,8 @@ def _how_held_out(estimate: HeldOut | None) -> str:
     )
 
 
-def _heads(*names: str) -> list[Html]:
-    return [element("th", name, class_="number") for name in names]
-
-
-def _number(figure: Any) -> Html:
-    return element("td", figure, class_="number")
-
-
 def _share(share: float) -> str:
     return f"{100 * share:.1f} %"
-
-
-def _bare(share: float) -> str:
-    return f"{100 * share:.1f}"
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+z.1f}"  # z: what rounds to nothing has no minus
 
 
 def _many(n: int, what: str) -> str:

@@ -4,6 +4,8 @@ import io
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import permutations
+from statistics import fmean
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +16,7 @@ from reference import FAILED, algorithm_1, most_frequent
 
 from slmmux import ArgumentError, Recording, RecordingError, Row, select_complementary
 from slmmux._arrays import arrays_of
+from slmmux.learned import brier, expected_calibration_error
 from slmmux.plots import (
     Spoken,
     attribution,
@@ -21,9 +24,14 @@ from slmmux.plots import (
     plot_attribution,
     plot_complement,
     plot_objective,
+    plot_reliability,
+    plot_risk_coverage,
     plot_scaling,
+    reliability,
+    risk_coverage,
 )
 from slmmux.scaling import Point, scaling
+from slmmux.selection import Foretold
 
 GOLD = "x"
 
@@ -104,6 +112,84 @@ def test_models_samples_same_and_gaps_are_as_everywhere():
     assert complement(recording, **alike).share == ((0, 0), (0, 0))
 
 
+few_values = st.sampled_from([0, 0.1, 0.5, 0.7, 1])
+
+
+def told(most, probabilities):
+    return st.lists(st.tuples(probabilities, st.booleans()), min_size=1, max_size=most)
+
+
+@given(told(30, st.floats(0, 1) | few_values), st.integers(1, 12))
+def test_a_bin_is_what_was_said_within_its_borders(questions, bins):
+    """Each question is in the one bin whose upper border its probability does not pass; a bin is a plain count."""
+    found = reliability([p for p, _ in questions], [right for _, right in questions], bins)
+    assert sum(each.questions for each in found.bins) == len(questions)
+    assert [each.low for each in found.bins] == sorted({each.low for each in found.bins})
+    for each in found.bins:
+        inside = [(p, right) for p, right in questions if each.low < p <= each.high or p == each.low == 0]
+        assert each.high - each.low == pytest.approx(1 / bins)
+        assert each.questions == len(inside)
+        assert each.said == pytest.approx(fmean(p for p, _ in inside))
+        assert each.right == pytest.approx(fmean(right for _, right in inside))
+
+
+@given(told(30, st.floats(0, 1) | few_values), st.integers(1, 12))
+def test_the_errors_are_those_of_learned_and_of_the_bins(questions, bins):
+    """ECE is the gap of the bins shown, by their questions; it and Brier are not counted in another way here."""
+    said, right = [p for p, _ in questions], [right for _, right in questions]
+    found = reliability(said, right, bins)
+    assert (found.error, found.brier) == (expected_calibration_error(said, right, bins), brier(said, right))
+    gaps = sum(each.questions * abs(each.right - each.said) for each in found.bins)
+    assert found.error == pytest.approx(gaps / len(questions))
+
+
+@given(told(6, few_values))
+def test_risk_is_the_mean_over_all_orders_of_equals(questions):
+    """The share wrong among the first n by falling probability, over every order in which equals can stand."""
+    found = risk_coverage([p for p, _ in questions], [right for _, right in questions])
+    orders = [order for order in permutations(questions) if sorted(order, key=lambda told: -told[0]) == [*order]]
+    for n, point in enumerate(found.points, 1):
+        wrong = fmean(sum(not right for _, right in order[:n]) / n for order in orders)
+        assert (point.answered, point.wrong) == pytest.approx((n / len(questions), wrong))
+        assert point.least == orders[0][n - 1][0]
+    assert found.area == pytest.approx(fmean(point.wrong for point in found.points))
+
+
+@given(told(30, st.floats(0, 1) | few_values), st.randoms())
+def test_a_threshold_stops_on_the_curve_and_the_oracle_is_below_it(questions, random):
+    """After the last of equals the curve is a plain count of what lies at or above p; no order passes the oracle's;
+    that of the questions has no part in it.
+    """
+    found = risk_coverage([p for p, _ in questions], [right for _, right in questions])
+    assert len(found.points) == len(questions)
+    for p in {p for p, _ in questions}:
+        above = [right for said, right in questions if said >= p]
+        stop = found.points[len(above) - 1]
+        assert (stop.least, stop.answered) == (p, len(above) / len(questions))
+        assert stop.wrong == pytest.approx(1 - fmean(above))
+    oracle = risk_coverage([right for _, right in questions], [right for _, right in questions])
+    assert all(best.wrong <= point.wrong + 1e-12 for best, point in zip(oracle.points, found.points, strict=True))
+    random.shuffle(questions)
+    assert risk_coverage([p for p, _ in questions], [right for _, right in questions]) == found
+
+
+@pytest.mark.parametrize("count", [reliability, risk_coverage])
+def test_what_is_no_probability_is_refused(count):
+    """Nothing at all, lists of two lengths, per cent and NaN are refused with a sentence."""
+    for said, right in (([], []), ([0.5], [True, False]), ([[0.5]], [[True]])):
+        with pytest.raises(ArgumentError, match="one probability and one truth a question, found"):
+            count(said, right)
+    for said in ([80.0, 0.1], [-0.1, 1], [float("nan"), 1]):
+        with pytest.raises(ArgumentError, match="outside 0 to 1; pass shares"):
+            count(said, [True, False])
+
+
+def test_no_bins_are_refused():
+    """There is nothing to count in."""
+    with pytest.raises(ArgumentError, match="bins must be at least 1, found 0"):
+        reliability([0.5], [True], 0)
+
+
 @pytest.fixture(scope="module")
 def pool():
     """Four models, five samples, thirty questions."""
@@ -123,6 +209,13 @@ def pool():
 @pytest.fixture(scope="module")
 def chosen(pool):
     return select_complementary(pool, sizes=(1, 2, 4), repeats=2)
+
+
+@pytest.fixture(scope="module")
+def learned(pool):
+    """The same, five times over, with a rule learned on it."""
+    rows = [replace(row, question_id=f"{row.question_id}-{n}") for n in range(5) for row in pool.rows]
+    return select_complementary(Recording.of(rows), sizes=[3], rule="learned", repeats=1)
 
 
 def svg(figure):
@@ -265,6 +358,81 @@ def test_scaling_is_a_line_a_mux_with_its_band(pool):
     assert axes.get_ylabel().endswith("(%)")
 
 
+def test_the_reliability_diagram_has_the_counted_bins(learned):
+    """A mark a bin with what was said and what came, above how many questions; ECE and Brier of both in the legend."""
+    foretold = learned.best.foretold
+    figure = plot_reliability(foretold, bins=8)
+    upper, lower = figure.axes
+    said = reliability(foretold.probability, foretold.right, 8)
+    raw = reliability(foretold.confidence, foretold.right_by_confidence, 8)
+    diagonal, *lines = upper.lines
+    assert [*diagonal.get_xdata()] == [*diagonal.get_ydata()] == [0, 1]
+    for line, marks, bars, found in zip(lines, upper.collections, lower.containers, (said, raw), strict=True):
+        assert line.get_xdata().tolist() == [each.said for each in found.bins]
+        assert line.get_ydata().tolist() == [each.right for each in found.bins]
+        assert marks.get_offsets().tolist() == [[each.said, each.right] for each in found.bins]
+        sizes = marks.get_sizes() / marks.get_sizes().sum()
+        assert sizes == pytest.approx([each.questions / len(foretold.right) for each in found.bins])
+        assert [bar.get_height() for bar in bars] == [each.questions for each in found.bins]
+        assert all(
+            each.low <= bar.get_x() + 1e-9 and bar.get_x() + bar.get_width() <= each.high + 1e-9
+            for bar, each in zip(bars, found.bins, strict=True)
+        )
+    assert legend(figure) == [
+        "right as often as said",
+        f"learned probability: ECE {said.error:.3f}, Brier {said.brier:.3f}",
+        f"raw confidence: ECE {raw.error:.3f}, Brier {raw.brier:.3f}",
+    ]
+    assert figure.get_suptitle().endswith("\nheld-out")
+
+
+def test_the_risk_coverage_curves_are_the_counted_ones(learned):
+    """Learned, raw and the oracle's, with their areas; few stops are marked, and the thresholds with their intervals."""
+    foretold = learned.best.foretold
+    given = [learned.threshold(target_accuracy=0.8), learned.threshold(budget=0.5)]
+    figure = plot_risk_coverage(foretold, given)
+    (axes,) = figure.axes
+    said = risk_coverage(foretold.probability, foretold.right)
+    raw = risk_coverage(foretold.confidence, foretold.right_by_confidence)
+    oracle = risk_coverage(foretold.right, foretold.right)
+    for line, found in zip(axes.lines, (said, raw, oracle), strict=False):
+        assert line.get_xdata().tolist() == [point.answered for point in found.points]
+        assert line.get_ydata().tolist() == [point.wrong for point in found.points]
+    stops = axes.lines[1].get_markevery()
+    assert axes.lines[1].get_marker() == "s"
+    assert [raw.points[i].least for i in stops] == sorted({*foretold.confidence}, reverse=True)
+    assert all(raw.points[i].answered == fmean(c >= raw.points[i].least for c in foretold.confidence) for i in stops)
+    assert axes.lines[0].get_marker() == axes.lines[2].get_marker() == "None"
+    for bars, each in zip(axes.containers, given, strict=True):
+        data, _, (reach,) = bars
+        assert data.get_xdata().tolist() == [each.answered]
+        assert data.get_ydata().tolist() == [1 - each.accuracy]
+        assert reach.get_segments()[0][:, 1] == pytest.approx([1 - each.high, 1 - each.low])
+        at = next(point for point in reversed(said.points) if point.least >= each.p)
+        assert (at.answered, at.wrong) == pytest.approx((each.answered, 1 - each.accuracy))
+    assert sorted(legend(figure)) == sorted(
+        [
+            f"learned probability: area {said.area:.3f}",
+            f"raw confidence: area {raw.area:.3f}",
+            f"oracle (right ones first): area {oracle.area:.3f}",
+            *(f"p ≥ {t.p:.2f}: {100 * t.answered:.0f} % answered, {100 - 100 * t.accuracy:.1f} % wrong" for t in given),
+        ]
+    )
+    assert figure.get_suptitle().endswith("\nheld-out")
+
+
+def test_what_was_foretold_is_drawn_however_little_it_is():
+    """One question, silence, and no threshold are a picture too, in a title of its own rule."""
+    lone = Foretold(
+        rule="learned-by-question", probability=(0.0,), right=(False,), confidence=(0.0,), right_by_confidence=(False,)
+    )
+    assert legend(plot_reliability(lone))[1].startswith("learned-by-question probability: ECE 0.000")
+    assert len(legend(plot_risk_coverage(lone))) == 3
+    assert "held-out" in svg(plot_reliability(lone))
+    assert "held-out" in svg(plot_risk_coverage(lone))
+    assert "in-sample" not in svg(plot_reliability(lone)) + svg(plot_risk_coverage(lone))
+
+
 def test_no_points_are_refused():
     """There is nothing to draw."""
     with pytest.raises(ArgumentError, match=r"pass what scaling\(\) returned"):
@@ -301,10 +469,16 @@ def test_long_names_are_wrapped_in_a_legend():
     assert "".join(named.split()) == f"K=3:{'+'.join(names)}"
 
 
-def test_nothing_is_left_behind(pool, chosen):
+def test_nothing_is_left_behind(pool, chosen, learned):
     """Neither pyplot's global state nor a setting of matplotlib's is touched."""
     before = dict(mpl.rcParams)
-    for figure in (plot_attribution(pool, ["a", "b"]), plot_complement(pool), plot_objective(chosen)):
+    for figure in (
+        plot_attribution(pool, ["a", "b"]),
+        plot_complement(pool),
+        plot_objective(chosen),
+        plot_reliability(learned.best.foretold),
+        plot_risk_coverage(learned.best.foretold),
+    ):
         assert svg(figure)
     assert dict(mpl.rcParams) == before
     code = (
@@ -315,7 +489,7 @@ def test_nothing_is_left_behind(pool, chosen):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_without_matplotlib_the_sentence_names_the_extra(pool, chosen, monkeypatch):
+def test_without_matplotlib_the_sentence_names_the_extra(pool, chosen, learned, monkeypatch):
     """Every picture is refused with what to install; the data needs nothing."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     for draw in (
@@ -323,8 +497,12 @@ def test_without_matplotlib_the_sentence_names_the_extra(pool, chosen, monkeypat
         lambda: plot_complement(pool),
         lambda: plot_objective(chosen),
         lambda: plot_scaling([]),
+        lambda: plot_reliability(learned.best.foretold),
+        lambda: plot_risk_coverage(learned.best.foretold),
     ):
         with pytest.raises(ArgumentError, match=r'pip install "slmmux\[plot\]"'):
             draw()
     assert attribution(pool, ["a"])
     assert complement(pool)
+    assert reliability([1], [True])
+    assert risk_coverage([1], [True])

@@ -20,8 +20,12 @@ from reference import algorithm_1, most_frequent
 import slmmux.report as module
 from slmmux import ArgumentError, Recording, RecordingError, Row, select_complementary
 from slmmux._arrays import arrays_of
+from slmmux._report_confidence import TARGETS, confidence, thresholds
+from slmmux._report_page import points
 from slmmux.baselines import baselines
+from slmmux.learned import brier, expected_calibration_error
 from slmmux.report import Changed, by_dataset, changed, recorded, report
+from slmmux.selection import HeldOut
 
 GOLD = "x"
 VOID = {"meta", "br"}
@@ -211,16 +215,18 @@ def test_the_verdict_stands_first(source, selection):
     assert re.match(r'<main><h1>[^<]*</h1><p class="verdict">' + re.escape(verdict) + "</p>", body)
 
 
-def test_every_table_and_figure_says_what_it_was_counted_on(page):
+@pytest.mark.parametrize("kind", ["page", "contested"])
+def test_every_table_and_figure_says_what_it_was_counted_on(kind, request):
     """In-sample or held-out is said by each table, each drawing and each caption under one."""
+    page = request.getfixturevalue(kind)
     assert len(page.tables) > 10
     for region, table in zip(page.regions, page.tables, strict=True):
         assert re.search("in-sample|held-out", region + " ".join(table[0]))
-    assert len(page.figures) == 4
+    assert len(page.figures) == {"page": 4, "contested": 6}[kind]
     for figure in page.figures:
         *inside, caption = figure.strip().split("\n")
         assert re.search("in-sample|held-out", " ".join(inside))
-        assert re.search("In-sample|in-sample|held-out", caption)
+        assert re.search("[Ii]n-sample|[Hh]eld-out", caption)
 
 
 def test_the_table_of_sizes_is_the_selection(page, selection):
@@ -319,6 +325,130 @@ def test_the_single_model_outside_the_mux_is_shown_beside_it():
     assert shown == {"won": 5, "lost": 5}
 
 
+@pytest.fixture(scope="module")
+def learned():
+    """A pool of which a rule can be learned."""
+    return Recording.of(rows_of(drawn({"a": 0.7, "b": 0.6, "c": 0.4}, 120, seed=2)))
+
+
+@pytest.fixture(scope="module")
+def fitted(learned):
+    return select_complementary(learned, sizes=[2, 3], rule="learned", repeats=1)
+
+
+@pytest.fixture(scope="module")
+def contested_source(learned):
+    return report(learned, sizes=[2, 3], rule="learned", repeats=1)
+
+
+@pytest.fixture(scope="module")
+def contested(contested_source):
+    return Page(contested_source)
+
+
+def section(selection, size=None):
+    """The section on one subset, as a page of its own."""
+    return Page("".join(confidence(selection, selection.of_size(size))))
+
+
+def test_a_page_has_no_section_on_confidence_unless_a_rule_is_asked_for(page, selection, contested):
+    """By default nothing is held against the rule of the paper; with `rule=` there are two pictures and tables more."""
+    assert confidence(selection, selection.best) == []
+    for said in ("A confidence to act on", "All of it by self-consistency; other rules stand further down."):
+        assert said not in page.text
+        assert said in contested.text
+    assert contested.tags["svg"] == page.tags["svg"] + 2
+
+
+def test_the_contest_is_that_of_the_selection(contested, fitted):
+    """Each way to decide with its held-out figures, simplest first; the winner alone is marked."""
+    subset = fitted.best
+    head, *rows = contested.table("Each rule, simplest first (held-out")
+    assert head == ["rule", "accuracy (%)", "gain over the best single, 95 % interval", "in words"]
+    assert [row[0].removesuffix("best rule") for row in rows] == [
+        "best single model", "self-consistency", "pooled", "learned"
+    ]  # fmt: skip
+    assert [row[0] for row in rows if "best rule" in row[0]] == [f"{subset.rule}best rule"]
+    for row, seen in zip(rows, subset.contest.values(), strict=True):
+        assert row[1] == f"{100 * seen.accuracy:.1f}"
+        figures = [float(figure) for figure in re.findall(r"[+-]\d+\.\d", row[2])]
+        assert figures == pytest.approx([100 * seen.gain, 100 * seen.low, 100 * seen.high][: len(figures)], abs=0.051)
+        assert len(figures) == (3 if seen is not subset.contest["single"] else 0)
+
+
+held = st.builds(
+    HeldOut, accuracy=st.floats(0, 1), single=st.floats(0, 1), gain=st.sampled_from([-0.05, 0.0, 0.05]),
+    low=st.sampled_from([-0.1, -0.06, 0.01]), high=st.sampled_from([-0.01, 0.06, 0.1]), folds=st.just(5),
+    repeats=st.just(4),
+)  # fmt: skip
+
+
+@given(held.filter(lambda seen: seen.low <= seen.gain <= seen.high))
+def test_words_say_what_the_interval_does(fitted, seen):
+    """Better or worse outright only where the whole interval is; and a best rule that does not win says not to mux."""
+    subset = replace(fitted.best, rule="learned", foretold=None, contest={"single": seen, "learned": seen})
+    page = Page("".join(confidence(fitted, subset)))
+    (*_, words) = page.table("Each rule")[2]
+    assert ("maybe by chance" in words) == (seen.low <= 0 <= seen.high and seen.gain != 0)
+    assert ("better" in words) == (seen.gain >= 0)
+    assert ("loses" in words) == (seen.gain < 0)
+    assert ("do not mux" in page.text) == (seen.gain <= 0)
+
+
+def test_what_was_said_is_held_against_what_came(contested, fitted):
+    """Raw confidence and the learned probability, each with its own answers, and both errors of each."""
+    told = fitted.best.foretold
+    _, *rows = contested.table("How far what was said is from what came true (held-out)")
+    expected = [
+        ("raw confidence", told.confidence, told.right_by_confidence),
+        ("learned probability", told.probability, told.right),
+    ]
+    for row, (name, said, right) in zip(rows, expected, strict=True):
+        errors = expected_calibration_error(said, right), brier(said, right)
+        assert row == [
+            name, f"{100 * np.mean(said):.1f}", f"{100 * np.mean(right):.1f}", *(f"{error:.3f}" for error in errors)
+        ]  # fmt: skip
+
+
+def test_thresholds_are_those_of_the_selection_or_not_reached(contested, fitted):
+    """p, accuracy with its interval, and what is still answered; few answers are said to be few."""
+    for size in (2, 3):
+        page = section(fitted, size)
+        (head, *rows) = page.table("To answer only from a probability p on (held-out)")
+        assert head[-1] == f"of {len(fitted.of_size(size).foretold.right)} questions"
+        assert [row[0] for row in rows] == ["80 %", "90 %", "95 %"]
+        for row, target in zip(rows, TARGETS, strict=True):
+            found = fitted.threshold(target_accuracy=target, size=size)
+            answers = round(found.answered * 120)
+            assert row[1:] == [
+                f"{found.p:.3f}",
+                f"{100 * found.accuracy:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})",
+                f"{100 * found.answered:.1f}",
+                f"{answers}{'too few to rely on' if answers < 30 else ''}",
+            ]
+    told = fitted.best.foretold
+    assert contested.table("To answer only") == section(fitted, len(fitted.best.models)).table("To answer only")
+    sure = replace(fitted, by_size={2: replace(fitted.by_size[2], foretold=replace(told, right=(True,) * 120))})
+    assert section(sure, 2).figures[1].count("p ≥") == 1  # three rows of one threshold, which is marked once
+    told = replace(told, right=(False,) * 120)
+    by_size = {size: replace(subset, foretold=told) for size, subset in fitted.by_size.items()}
+    hopeless = replace(fitted, by_size=by_size)
+    assert thresholds(hopeless, 2) == dict.fromkeys(TARGETS)
+    assert [row[1:] for row in section(hopeless, 2).table("To answer only")[1:]] == [["not reached", "-", "-", "-"]] * 3
+
+
+def test_without_a_probability_the_section_says_how_to_get_one(learned, fitted):
+    """One vote of all samples can win and foretells nothing; a fitted rule that lost is to be asked for by name."""
+    page = Page(report(learned, sizes=[2], rule="pooled", repeats=1))
+    assert 'says how probable it is that its answer is right. A fitted one does: ask for rule="learned"' in page.text
+    assert page.tags["svg"] == 4
+    assert len(page.table("Each rule")) == 4
+    for rule in ("pooled", "learned"):
+        lost = f'Best at deciding is {rule}, which says no probability: to act on one, ask the mux for rule="learned".'
+        text = Page("".join(confidence(fitted, replace(fitted.best, rule=rule)))).text
+        assert (lost in text) == (rule == "pooled")
+
+
 HOSTILE = ['<script>alert("a")</script>', "a&b\"c'd", r"$\frac$ _x", "</svg></style><b onload=1> \U0001f600"]
 
 
@@ -340,9 +470,10 @@ def hostile():
     return Recording.of([*rows], {"system_prompt": "</pre><script>alert(1)</script>", "extract": "<b>"})
 
 
-def test_every_text_is_escaped(hostile):
+@pytest.mark.parametrize("rule", ["self-consistency", "learned"])
+def test_every_text_is_escaped(hostile, rule):
     """Labels, questions, answers, gold, datasets and settings are shown as they stand, and make no element."""
-    source = report(hostile, repeats=1)
+    source = report(hostile, rule=rule, repeats=1)
     page = Page(source)
     assert not set(page.tags) & {"script", "i", "u", "b", "x"}
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
@@ -356,7 +487,7 @@ def test_every_text_is_escaped(hostile):
     assert "<u>0&amp; (20 questions)" in page.text
     assert "\x00" not in source
     assert "\u202e" not in source
-    assert source.count("<svg") == source.count("</svg>") == 4
+    assert source.count("<svg") == source.count("</svg>") == (4 if rule == "self-consistency" else 6)
 
 
 def test_what_is_long_is_cut_and_silence_is_said():
@@ -380,21 +511,24 @@ def test_the_same_recording_makes_the_same_page(pool, source, tmp_path):
 
 def test_nothing_has_no_minus():
     """A gain that rounds to nothing is no loss."""
-    assert [module._points(share) for share in (-0.0001, 0.0, 0.0051, -0.01)] == ["+0.0", "+0.0", "+0.5", "-1.0"]
+    assert [points(share) for share in (-0.0001, 0.0, 0.0051, -0.01)] == ["+0.0", "+0.0", "+0.5", "-1.0"]
 
 
-def test_another_process_makes_the_same_page(pool, source, tmp_path):
-    """No order of a set and no date gets into it."""
+def test_another_process_makes_the_same_page(pool, source, learned, contested_source, tmp_path):
+    """No order of a set and no date gets into it, with a learned rule or without."""
     pool.save(tmp_path / "pool.jsonl")
+    learned.save(tmp_path / "learned.jsonl")
     code = (
         "import sys, hashlib; from slmmux import Recording; from slmmux.report import report; "
-        "print(hashlib.sha256(report(Recording.load(sys.argv[1]), repeats=2).encode()).hexdigest())"
+        "pages = report(Recording.load(sys.argv[1]), repeats=2), "
+        "report(Recording.load(sys.argv[2]), sizes=[2, 3], rule='learned', repeats=1); "
+        "print(*(hashlib.sha256(page.encode()).hexdigest() for page in pages))"
     )
     made = subprocess.run(
-        [sys.executable, "-c", code, tmp_path / "pool.jsonl"],
+        [sys.executable, "-c", code, tmp_path / "pool.jsonl", tmp_path / "learned.jsonl"],
         capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": "7", "SOURCE_DATE_EPOCH": "0"},
     )  # fmt: skip
-    assert made.stdout.strip() == hashlib.sha256(source.encode()).hexdigest()
+    assert made.stdout.split() == [hashlib.sha256(page.encode()).hexdigest() for page in (source, contested_source)]
 
 
 def test_one_model_is_a_page_too():
