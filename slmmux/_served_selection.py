@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
+from slmmux._contest import FITTED
 from slmmux._errors import ArgumentError
 from slmmux._generation import extractor_name, generation_settings
+from slmmux._held_out import SELF_CONSISTENCY
 from slmmux._warn import warn
 from slmmux.selection import Selection, Subset
 
@@ -24,14 +26,15 @@ def selected_arguments(
         selection: A selection, or the path of a saved one.
         models: The framework's models by the labels they were profiled under; of the whole pool, or more.
         size: Serve the best subset of this size; `None`: the best of all.
-        options: Arguments of the mux class, which come first.
+        options: Arguments of the mux class, which come first. Of `rule` the names of fitted rules mean the one in the
+            selection; without it the winner of its contest decides.
 
     Raises:
-        ArgumentError: A model of the subset is not among `models`, a size that was not looked at, or an extractor that
-            the file cannot hold.
+        ArgumentError: A model of the subset is not among `models`, a size that was not looked at, an extractor that the
+            file cannot hold, or a fitted rule that it does not hold.
     """
     chosen = selection if isinstance(selection, Selection) else Selection.load(selection)
-    subset = _subset(chosen, size)
+    subset = chosen.of_size(size)
     if missing := [label for label in subset.models if label not in models]:
         raise ArgumentError(
             f"the selection is of {', '.join(map(repr, subset.models))}, and models= has no {missing[0]!r}; "
@@ -45,6 +48,8 @@ def selected_arguments(
         "system_prompt": chosen.system_prompt,
         **options,
     }
+    if (rule := _rule(subset, options.get("rule", subset.rule))) != SELF_CONSISTENCY:
+        arguments["rule"] = rule
     if "extract" not in options and chosen.extractor is not None:
         if chosen.extractor not in _EXTRACTORS:
             raise ArgumentError(
@@ -56,12 +61,17 @@ def selected_arguments(
     return arguments
 
 
-def _subset(selection: Selection, size: int | None) -> Subset:
-    if size is None:
-        return selection.best
-    if size not in selection.by_size:
-        raise ArgumentError(f"size {size} was not looked at; the selection has {sorted(selection.by_size)}")
-    return selection.by_size[size]
+def _rule(subset: Subset, asked: Any) -> Any:
+    """Return what decides: a fitted rule itself where it is asked for by name, anything else as it is."""
+    if not isinstance(asked, str) or asked not in FITTED:
+        return asked
+    if asked not in subset.fitted:
+        raise ArgumentError(
+            f"rule={asked!r} is the one fitted in the selection, and for {' + '.join(subset.models)} it has "
+            f"{', '.join(map(repr, subset.fitted)) or 'none'}; make it with select_complementary(..., rule={asked!r}), "
+            "on more questions where it was"
+        )
+    return subset.fitted[asked]
 
 
 def _differences(selection: Selection, arguments: Mapping[str, Any]) -> list[str]:

@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from slmmux._arrays import Arrays, Missing, Same, arrays_of
+from slmmux._contest import RULES, Fitted, Foretold, Rule, contest, learners
 from slmmux._errors import ArgumentError, RecordingError
-from slmmux._held_out import HeldOut, held_out, ranked
-from slmmux._replay import replay
+from slmmux._held_out import SELF_CONSISTENCY, HeldOut, held_out, ranked
+from slmmux._replay import group_of, replay
 from slmmux._search import Found, search
+from slmmux._threshold import Threshold, threshold
 from slmmux.recording import Recording
 
-__all__ = ["HeldOut", "Profiled", "Selection", "Subset", "select_complementary"]
+__all__ = ["Foretold", "HeldOut", "Profiled", "Selection", "Subset", "Threshold", "select_complementary"]
 
 Bools = NDArray[np.bool_]
 
@@ -64,6 +66,13 @@ class Subset:
             the best subset of each size only: it is replayed.
         tokens: Tokens a question, by plan; `None` where they were not recorded.
         held_out: On the best subset of each size: what choosing that many models brings on questions not chosen on.
+        contest: On the best subset of each size, where a rule was asked for: what each brings on questions that neither
+            it nor the choice of models had seen, by its name and, as "single", the best single model. Few repeats; the
+            winner's figure is the best of a handful, which flatters it a little.
+        rule: Of the rules in the contest the one of highest accuracy, equal ones the simplest; "self-consistency" where
+            there was none.
+        fitted: By name, the rules of these models that were fitted on all questions, whether or not one won.
+        foretold: What the better of them foretold of questions it had not seen.
     """
 
     models: tuple[str, ...]
@@ -76,6 +85,10 @@ class Subset:
     samples: Mapping[str, float]
     tokens: Mapping[str, float] | None = None
     held_out: HeldOut | None = None
+    contest: Mapping[str, HeldOut] | None = None
+    rule: Rule = SELF_CONSISTENCY
+    fitted: Mapping[str, Fitted] = field(default_factory=dict)
+    foretold: Foretold | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +127,71 @@ class Selection:
     proved: Mapping[int, bool]
     fingerprint: str
 
+    def of_size(self, size: int | None = None) -> Subset:
+        """Return the best subset of a size; `None`: the best of all.
+
+        Raises:
+            ArgumentError: A size that was not looked at.
+        """
+        if size is None:
+            return self.best
+        if size not in self.by_size:
+            raise ArgumentError(f"size {size} was not looked at; the selection has {sorted(self.by_size)}")
+        return self.by_size[size]
+
+    def threshold(
+        self, *, target_accuracy: float | None = None, budget: float | None = None, size: int | None = None
+    ) -> Threshold:
+        """Return from which probability on to answer, and what that brings on held-out questions.
+
+        The probability is that of the best fitted rule (`.rule` of what is returned), which is not always the rule that
+        is served: where it is not, ask the mux for it by that name. p is for `abstain_below` or `escalate_below`.
+
+        Args:
+            target_accuracy: The lowest p such that the questions at or above it were answered with this accuracy.
+            budget: The highest p that gives up (abstains on, or escalates) no more than this share of the questions.
+            size: Of the best subset of this size; `None`: of the best of all.
+
+        Raises:
+            ArgumentError: Both or none of the two, one that is not above 0 and at most 1, an accuracy that is reached
+                from no probability on, a size that was not looked at, or a selection without a fitted rule.
+
+        Example:
+            >>> from slmmux import Row
+            >>> said = {"a": ["11"] * 20 + ["12"] * 20, "b": ["22", "11", "13", "11"] * 10}  # the gold answer is 1
+            >>> recording = Recording.of(
+            ...     Row(question_id=f"q{q:02}", model=model, sample_index=i, answer=answer, gold="1")
+            ...     for model, answers in said.items()
+            ...     for q, both in enumerate(answers)
+            ...     for i, answer in enumerate(both)
+            ... )
+            >>> selection = select_complementary(recording, sizes=[2], rule="learned")
+            >>> found = selection.threshold(target_accuracy=0.95)
+            >>> found.rule, found.accuracy >= 0.95, found.low <= found.accuracy <= found.high
+            ('learned', True, True)
+            >>> found.p >= selection.threshold(target_accuracy=0.8).p
+            True
+            >>> selection.threshold(budget=0.1).answered >= 0.9
+            True
+        """
+        subset = self.of_size(size)
+        told = subset.foretold
+        if told is None:
+            raise ArgumentError(
+                f"no fitted rule of {' + '.join(subset.models)} foretold anything; make the selection with "
+                'select_complementary(..., rule="learned"), on more questions where it was'
+            )
+        return threshold(told.probability, told.right, target_accuracy=target_accuracy, budget=budget, rule=told.rule)
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write it as JSON; a file that is there is replaced.
 
         Raises:
             OSError: The file cannot be written.
         """
-        Path(path).write_bytes(_FILE.dump_json(_File(1, self), indent=1) + b"\n")
+        # Rules and what they foretold are large: each once, with the best subset of its size.
+        bare = replace(self, best=_bare(self.best), ranking=tuple(map(_bare, self.ranking)))
+        Path(path).write_bytes(_FILE.dump_json(_File(1, bare), indent=1) + b"\n")
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Selection":
@@ -131,13 +202,20 @@ class Selection:
             OSError: The file cannot be read.
         """
         try:
-            return _FILE.validate_json(Path(path).read_bytes()).selection
+            found = _FILE.validate_json(Path(path).read_bytes()).selection
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"])) or "the file"
             raise ArgumentError(
                 f"{path} is no selection: {where}: {first['msg']}; make one with `slmmux select` or Selection.save()"
             ) from None
+        whole = {subset.models: subset for subset in found.by_size.values()}
+        ranking = tuple(whole.get(subset.models, subset) for subset in found.ranking)
+        return replace(found, best=whole.get(found.best.models, found.best), ranking=ranking)
+
+
+def _bare(subset: Subset) -> Subset:
+    return replace(subset, fitted={}, foretold=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +246,8 @@ def select_complementary(
     same: Same | None = None,
     missing: Missing = "error",
     time_limit: float = _TIME_LIMIT_S,
+    rule: Rule = SELF_CONSISTENCY,
+    embedding: Any = None,
 ) -> Selection:
     """Return the subsets of a recorded pool whose models complete each other, best first, and what to expect of them.
 
@@ -190,12 +270,20 @@ def select_complementary(
         same: Whether two answers are equal, the gold one included; without it as they were recorded.
         missing: What a question that was not recorded in full of every model is: an "error", or one to "drop".
         time_limit: Seconds a size; past them the best found so far is returned, and `proved` says so.
+        rule: What is to decide, at most: with more than "self-consistency" the rules up to it ("pooled", "learned",
+            "learned-by-question") are fitted for the best subset of each size, and held against each other and the best
+            single model on questions that they have not seen; `.best.rule` is the winner, never more than it need be.
+        embedding: What "learned-by-question" compares questions by: a LangChain `Embeddings`, a LlamaIndex
+            `BaseEmbedding`, or a function: text -> vector. Without it by their words, with scikit-learn (the extra
+            `learned`).
 
     Returns:
         The selection; `.best.models`, `.verdict`.
 
     Raises:
-        ArgumentError: Sizes larger than the pool, a penalty below 0, an unknown rule, a k that was not recorded.
+        ArgumentError: Sizes larger than the pool, a penalty below 0, an unknown rule, a k that was not recorded; a rule
+            that compares answers of different members, where equality was no key; or one by question, without the
+            questions' texts or the extra `learned`.
         RecordingError: No samples, samples missing, or questions without a gold answer.
 
     Example:
@@ -214,6 +302,8 @@ def select_complementary(
     arrays = arrays_of(recording, models, samples, same=same, missing=missing)
     wanted = _sizes(sizes, len(arrays.models))
     _check(penalty, keep, folds, repeats)
+    _check_rule(rule, recording, embedding)
+    fitting = learners(rule, lambda: _texts(recording, arrays.questions), embedding)
     pool = _Pool(arrays, _right(arrays, correct), penalty, keep, time_limit)
 
     found: dict[int, list[Subset]] = {}
@@ -222,7 +312,15 @@ def select_complementary(
         subsets, proved[size] = pool.subsets(size)
         estimate = held_out(arrays.votes, pool.chooser(size), size, folds=folds, repeats=repeats, seed=seed)
         replayed = {**subsets[0].samples, "adaptive": _adaptive(recording, subsets[0].models, samples, same, arrays)}
-        found[size] = [replace(subsets[0], held_out=estimate, samples=replayed), *subsets[1:]]
+        best = replace(subsets[0], held_out=estimate, samples=replayed)
+        if rule != SELF_CONSISTENCY:
+            members = [arrays.models.index(model) for model in best.models]
+            choose = pool.chooser(size)
+            outcome = contest(arrays, rule, fitting, members, choose, folds=folds, repeats=repeats, seed=seed)
+            best = replace(
+                best, contest=outcome.held, rule=outcome.rule, fitted=outcome.fitted, foretold=outcome.foretold
+            )
+        found[size] = [best, *subsets[1:]]
     ranking = sorted((s for subsets in found.values() for s in subsets), key=pool.order)
     by_size = {size: subsets[0] for size, subsets in found.items()}
     single = pool.subset(Found((int(pool.accuracy.argmax()),), 0, 0))
@@ -232,7 +330,7 @@ def select_complementary(
         by_size=by_size,
         ranking=tuple(ranking),
         single=single,
-        verdict=_verdict(ranking[0], by_size, single),
+        verdict=_verdict(ranking[0], by_size, single, rule),
         models={
             model: Profiled(
                 accuracy=float(pool.accuracy[m]),
@@ -400,11 +498,40 @@ def _check(penalty: float, keep: int, folds: int, repeats: int) -> None:
             raise ArgumentError(f"{name} must be at least {least}, found {value!r}")
 
 
+def _texts(recording: Recording, questions: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for question in questions:
+        rows = (row for of_model in recording.by_question[question].values() for row in of_model)
+        text = next((row.question for row in rows if row.question), None)
+        if text is None:
+            raise RecordingError(
+                f'rule="learned-by-question" goes by the text of a question, and {question!r} was recorded without; '
+                'record it as "question", or ask for rule="learned"'
+            )
+        found.append(text)
+    return found
+
+
+def _check_rule(rule: Rule, recording: Recording, embedding: Any) -> None:
+    if rule not in RULES:
+        raise ArgumentError(f"rule={rule!r} is no rule; write one of {', '.join(map(repr, RULES))}")
+    if embedding is not None and rule != "learned-by-question":
+        raise ArgumentError(
+            f'embedding is for rule="learned-by-question", found rule={rule!r}; ask for that rule, or leave it out'
+        )
+    if rule != SELF_CONSISTENCY and group_of(recording) is not None:
+        raise ArgumentError(
+            f"rule={rule!r} compares answers of different members, and this recording's were compared by "
+            f"agreement={recording.settings['agreement']!r}, each member's among themselves; leave the rule at "
+            f'"{SELF_CONSISTENCY}", or record with agreement="canonical"'
+        )
+
+
 def _exact(penalty: float) -> Fraction:
     return Fraction(str(penalty))  # as it is written: 0.1 is a tenth
 
 
-def _verdict(best: Subset, by_size: Mapping[int, Subset], single: Subset) -> str:
+def _verdict(best: Subset, by_size: Mapping[int, Subset], single: Subset, asked: Rule) -> str:
     """Say what to do about the best mux: by what was held out, and never by what was not."""
     alone = f"model {single.models[0]}"
     muxes = [subset for size, subset in by_size.items() if size > 1]
@@ -417,13 +544,27 @@ def _verdict(best: Subset, by_size: Mapping[int, Subset], single: Subset) -> str
             f"nothing can be said yet: too few questions, or too many subsets, to hold any out; in-sample {names} has "
             f"{100 * mux.accuracy:.1f} % and {alone} alone {100 * single.accuracy:.1f} %"
         )
-    seen = mux.held_out
+    seen, deciding = mux.held_out, ""
+    if mux.contest is not None:
+        seen, deciding = mux.contest[mux.rule], f' with rule="{mux.rule}"'
     interval = f"95 % interval {100 * seen.low:+z.1f} to {100 * seen.high:+z.1f}, held out"
     figures = (
         f"{100 * seen.accuracy:.1f} % against {100 * seen.single:.1f} %, {100 * seen.gain:+z.1f} points, {interval}"
     )
+    after = _fitted(mux, asked, muxed=seen.gain > 0)
     if seen.gain <= 0:
-        return f"do not mux: {alone} alone is {'better' if seen.high < 0 else 'as good or better'} ({figures})"
+        how = f"{'better' if seen.high < 0 else 'as good or better'}{f' than {names}{deciding}' if deciding else ''}"
+        return f"do not mux: {alone} alone is {how} ({figures}){after}"
     if seen.low <= 0:
-        return f"mux {names} if it costs you nothing: it may be better than {alone} alone ({figures})"
-    return f"mux {names}: better than {alone} alone ({figures})"
+        return f"mux {names}{deciding} if it costs you nothing: it may be better than {alone} alone ({figures}){after}"
+    return f"mux {names}{deciding}: better than {alone} alone ({figures}){after}"
+
+
+def _fitted(mux: Subset, asked: Rule, *, muxed: bool) -> str:
+    """Say what became of the rule asked for, where another is served."""
+    if mux.contest is None or mux.rule == asked:
+        return ""
+    served = f'rule="{mux.rule}" {"is" if muxed else "would be"} served'
+    if asked in mux.contest:
+        return f'; rule="{asked}" did not help ({100 * mux.contest[asked].accuracy:.1f} %), so {served}'
+    return f'; too few questions tell right from wrong to fit rule="{asked}", so {served}'
