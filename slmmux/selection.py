@@ -31,6 +31,7 @@ Bools = NDArray[np.bool_]
 
 _SIZES = (1, 2, 3)  # what is asked for when nobody asks: clipped to the pool, where explicit sizes are refused
 _TIME_LIMIT_S = 60.0
+_FEW = 30  # questions below which an interval promises too much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,7 +331,7 @@ def select_complementary(
         by_size=by_size,
         ranking=tuple(ranking),
         single=single,
-        verdict=_verdict(ranking[0], by_size, single, rule),
+        verdict=_verdict(ranking[0], by_size, single, rule, len(arrays.questions)),
         models={
             model: Profiled(
                 accuracy=float(pool.accuracy[m]),
@@ -531,7 +532,7 @@ def _exact(penalty: float) -> Fraction:
     return Fraction(str(penalty))  # as it is written: 0.1 is a tenth
 
 
-def _verdict(best: Subset, by_size: Mapping[int, Subset], single: Subset, asked: Rule) -> str:
+def _verdict(best: Subset, by_size: Mapping[int, Subset], single: Subset, asked: Rule, questions: int) -> str:
     """Say what to do about the best mux: by what was held out, and never by what was not."""
     alone = f"model {single.models[0]}"
     muxes = [subset for size, subset in by_size.items() if size > 1]
@@ -547,7 +548,9 @@ def _verdict(best: Subset, by_size: Mapping[int, Subset], single: Subset, asked:
     seen, deciding = mux.held_out, ""
     if mux.contest is not None:
         seen, deciding = mux.contest[mux.rule], f' with rule="{mux.rule}"'
-    interval = f"95 % interval {100 * seen.low:+z.1f} to {100 * seen.high:+z.1f}, held out"
+    # Of so few a bootstrap knows only those it was given, and its interval is too sure of itself.
+    few = f", on {questions} questions only: record more before you rely on it" if questions < _FEW else ""
+    interval = f"95 % interval {100 * seen.low:+z.1f} to {100 * seen.high:+z.1f}, held out{few}"
     figures = (
         f"{100 * seen.accuracy:.1f} % against {100 * seen.single:.1f} %, {100 * seen.gain:+z.1f} points, {interval}"
     )
