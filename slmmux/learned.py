@@ -18,12 +18,15 @@ __all__ = [
     "Lesson",
     "Near",
     "brier",
+    "by_id",
     "decisions",
     "evaluate",
     "expected_calibration_error",
     "fit",
-    "learn",
     "leaned",
+    "learn",
+    "places",
+    "right_votes",
 ]
 
 Ints: TypeAlias = NDArray[np.int64]
@@ -81,7 +84,7 @@ def fit(arrays: Arrays, questions: ArrayLike | None = None, ridge: float = 2.0) 
         >>> fit(arrays_of(recording), range(FEWEST - 1)) is None
         True
     """
-    lesson = learn(arrays, _places(arrays, questions), ridge)
+    lesson = learn(arrays, places(arrays, questions), ridge)
     if lesson is None:
         return None
     return LearnedRule(lesson.models, lesson.weights, lesson.bonuses, lesson.calibration, lesson.questions)
@@ -158,8 +161,17 @@ def learn(arrays: Arrays, questions: ArrayLike, ridge: float, near: Near | None 
 
 def by_id(arrays: Arrays, questions: ArrayLike | None) -> Ints:
     """Return questions' places in the order of their ids; `None`: all."""
-    chosen = _places(arrays, questions)
+    chosen = places(arrays, questions)
     return chosen[sorted(range(chosen.size), key=lambda q: arrays.questions[chosen[q]])]
+
+
+def right_votes(arrays: Arrays, questions: ArrayLike) -> Floats:
+    """Return [q, m] whether each member's vote is right: 1 or 0, and r/t where r of t tied answers are."""
+    chosen = places(arrays, questions)
+    question, right, ties = _Seen.of_arrays(arrays, range(len(arrays.models)), chosen).right_votes()
+    found = np.zeros((chosen.size, len(arrays.models)))
+    found[question] = right / ties.clip(min=1)
+    return found
 
 
 def leaned(weights: Sequence[int], lean: int, near: Floats | None) -> NDArray[Any]:
@@ -183,7 +195,7 @@ def evaluate(arrays: Arrays, rule: WeightedRule, questions: ArrayLike | None = N
     Raises:
         ArgumentError: A member that the rule weighs is not in the arrays.
     """
-    return decisions(arrays, rule, rule.weights, _places(arrays, questions))
+    return decisions(arrays, rule, rule.weights, places(arrays, questions))
 
 
 def decisions(
@@ -248,7 +260,8 @@ def brier(probability: ArrayLike, right: ArrayLike) -> float:
     return float(np.mean((np.asarray(probability, dtype=np.float64) - np.asarray(right, dtype=np.float64)) ** 2))
 
 
-def _places(arrays: Arrays, questions: ArrayLike | None) -> Ints:
+def places(arrays: Arrays, questions: ArrayLike | None) -> Ints:
+    """Return questions as an array of places; `None`: all."""
     return np.arange(len(arrays.questions)) if questions is None else np.asarray(questions, dtype=np.int64)
 
 
@@ -336,13 +349,18 @@ class _Seen:
         """Return the same of the members in another order."""
         return _Seen(self.question, self.count[:, rank], self.first[:, rank], self.right, self.k[rank])
 
-    def rights(self) -> list[Fraction]:
-        """Return [m] the questions that each member's vote is right on; one of t tied answers counts 1/t."""
+    def right_votes(self) -> tuple[Ints, Ints, Ints]:
+        """Return [q] the questions with an answer, and [q, m] of a member's tied votes how many are right, and all."""
         starts = np.unique(self.question, return_index=True)[1]
         of = np.repeat(np.arange(starts.size), np.diff(starts, append=self.question.size))
         tied = (self.count > 0) & (self.count == np.maximum.reduceat(self.count, starts)[of])
         ties = np.add.reduceat(tied.astype(np.int64), starts)
         right = np.add.reduceat((tied & self.right[:, None]).astype(np.int64), starts)
+        return self.question[starts], right, ties
+
+    def rights(self) -> list[Fraction]:
+        """Return [m] the questions that each member's vote is right on; one of t tied answers counts 1/t."""
+        _, right, ties = self.right_votes()
         # By size of the tie: few fractions, and exact, so that equals stay equal.
         return [
             sum((Fraction(int(row[size == t].sum()), t) for t in range(1, int(size.max(initial=0)) + 1)), Fraction())
