@@ -1,6 +1,8 @@
-"""The docs pages say only what is so: each is what its script makes of the tables and docstrings today."""
+"""The docs pages say only what is so: those that a script makes are what it makes today, and each table is complete."""
 
+import dataclasses
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -9,18 +11,43 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+from langchain_core.language_models import BaseChatModel
+from llama_index.core.llms.function_calling import FunctionCallingLLM
 
-from slmmux import answers
+import langchain_slmmux
+import llamaindex_slmmux
+import slmmux
+from langchain_slmmux.testing import ScriptedChatModel
+from llamaindex_slmmux.testing import ScriptedLLM
+from slmmux import Row, answers
+from slmmux.cli import app
+from slmmux.config import Config, MemberConfig
 
 ROOT = Path(__file__).parents[2]
+TABLES = ROOT / "docs" / "reference"
+
+
+def loaded(name):
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
 def script():
-    spec = importlib.util.spec_from_file_location("docs_answers", ROOT / "docs" / "answers.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded("answers")
+
+
+def table(text):
+    """Return a section's table by its first column, without the marks of code."""
+    return {cells[0].strip(" `"): [cell.strip() for cell in cells[1:]] for cells in rows(text)}
+
+
+def part(text, title):
+    """Return a page from a heading on to the next of its level."""
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
 def sections():
@@ -114,3 +141,105 @@ def test_the_command_makes_the_page(tmp_path):
     assert failed.returncode == 1
     assert failed.stderr.decode().strip() == "The table tests/core/answers/code.json is missing."
     assert not page.exists()
+
+
+# --- the tables of what there is -------------------------------------------------------------------------------------
+
+
+def test_the_tables_are_what_the_script_makes():
+    """`python docs/reference.py` would change nothing: no option, command or field is newer than its table."""
+    for page, text in loaded("reference").pages().items():
+        assert page.read_text(encoding="utf-8") == text, "run python docs/reference.py"
+
+
+def test_every_option_of_both_classes_is_in_the_table():
+    """The rows are the fields that our classes add to their framework's, each with its default and its meaning."""
+    shown = table((TABLES / "options.md").read_text("utf-8"))
+    own = {
+        name: field
+        for model, base in (
+            (llamaindex_slmmux.SLMMuxLLM, FunctionCallingLLM),
+            (langchain_slmmux.SLMMuxChatModel, BaseChatModel),
+        )
+        for name, field in model.model_fields.items()
+        if name not in base.model_fields or name == "system_prompt"
+    }
+    assert set(shown) == set(own)
+    for name, (default, meaning) in shown.items():
+        assert default == ("required" if own[name].is_required() else f"`{own[name].default!r}`")
+        assert len(meaning) > 10
+
+
+@pytest.mark.parametrize(("title", "model"), [("The mux", Config), ("A member", MemberConfig)])
+def test_every_key_of_mux_toml_is_in_its_table(title, model):
+    """The rows are the keys that a `mux.toml` can have, no more and no less, each with the default it has."""
+    shown = table(part((TABLES / "mux-toml.md").read_text("utf-8"), title))
+    assert set(shown) == set(model.model_fields)
+    for name, (default, meaning) in shown.items():
+        field = model.model_fields[name]
+        written = "required" if field.is_required() else "" if field.default is None else json.dumps(field.default)
+        assert default.strip("`") == written
+        assert len(meaning) > 10
+
+
+def records():
+    said = {"sure": ["4"], "unsure": ["4", "5"]}
+    chat = langchain_slmmux.SLMMuxChatModel(
+        models={name: ScriptedChatModel(script=each) for name, each in said.items()}
+    )
+    llm = llamaindex_slmmux.SLMMuxLLM(models={name: ScriptedLLM(script=each) for name, each in said.items()})
+    return [chat.invoke("2 + 2?").response_metadata["slmmux"], llm.complete("2 + 2?").raw["slmmux"]]
+
+
+def test_every_field_of_a_record_is_in_its_table():
+    """A record of either framework has the fields of the page and no others, and so has a row of its votes."""
+    page = (TABLES / "record.md").read_text("utf-8")
+    whole, vote = page.split("A row of `votes`")
+    for record in records():
+        assert list(table(whole)) == list(record)
+        assert list(table(vote)) == list(record["votes"][0])
+
+
+def test_every_field_of_a_recording_is_in_its_table():
+    """The rows are the fields of `Row` in their order, and those without a default are marked."""
+    shown = table((TABLES / "recording.md").read_text("utf-8"))
+    fields = {field.name: field.default is dataclasses.MISSING for field in dataclasses.fields(Row)}
+    assert {name: cells[0] == "required" for name, cells in shown.items()} == fields
+
+
+def commands(command, path=("slmmux",)):
+    yield " ".join(path), command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, (*path, name))
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_option_of_a_command_is_in_its_table(path):
+    """Each command has a section, and its rows are the arguments and options that it takes."""
+    shown = table(part((TABLES / "cli.md").read_text("utf-8"), f"`{path}`"))
+    taken = {
+        option
+        for each in COMMANDS[path].params
+        for option in (each.opts if each.param_type_name == "option" else [each.name.upper()])
+        if option not in {"--install-completion", "--show-completion"}
+    }
+    assert {name for cell in shown for name in cell.removesuffix("...").split(", ")} == taken
+
+
+@pytest.mark.parametrize(
+    ("page", "package"),
+    [
+        ("slmmux", slmmux),
+        ("answers", answers),
+        ("langchain", langchain_slmmux),
+        ("llamaindex", llamaindex_slmmux),
+    ],
+)
+def test_every_public_name_is_in_the_reference(page, package):
+    """The reference takes in each name that a package exports, and none that it does not."""
+    text = (TABLES / f"{page}.md").read_text("utf-8")
+    named = re.findall(rf"^::: {package.__name__}\.(\w+)$", text, re.MULTILINE)
+    assert sorted(named) == sorted(set(package.__all__) - {"answers"})
