@@ -2,7 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from langchain_slmmux._chat_model import SLMMuxChatModel
+try:
+    from langchain_slmmux._chat_model import SLMMuxChatModel
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "langchain_core":
+        raise
+    raise ModuleNotFoundError(
+        'langchain_slmmux needs langchain-core: pip install "slmmux[langchain]"', name=error.name
+    ) from error
 
 if TYPE_CHECKING:
     from langchain_slmmux._profile import aprofile, profile

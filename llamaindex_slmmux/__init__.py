@@ -2,7 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from llamaindex_slmmux._llm import SLMMuxLLM
+try:
+    from llamaindex_slmmux._llm import SLMMuxLLM
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "llama_index":
+        raise
+    raise ModuleNotFoundError(
+        'llamaindex_slmmux needs llama-index-core: pip install "slmmux[llamaindex]"', name=error.name
+    ) from error
 
 if TYPE_CHECKING:
     from llamaindex_slmmux._profile import aprofile, profile

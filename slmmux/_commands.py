@@ -1,8 +1,7 @@
 """The commands of the offline half: a recording in, a table, a file or JSON out. None of them calls a model."""
 
 import dataclasses
-import json
-import sys
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from slmmux._command_line import OptionError, completing, one_of, print_json
 from slmmux._errors import ArgumentError
 from slmmux._terminal import shown
 
@@ -21,12 +21,26 @@ if TYPE_CHECKING:
 
 __all__ = ["convert", "report", "reread", "scale", "select"]
 
+_EXTRACTORS = ("auto", "boxed", "choice", "code", "json", "number", "text")
+_AGREEMENTS = ("canonical", "math")
+_SOURCES = ("lm-eval", "inspect")
+_RULES = ("unanimous", "plurality", "at_least:2")
+
 Recordings = Annotated[list[Path], typer.Argument(help="A recording, .jsonl or .jsonl.gz; several are read as one.")]
-Samples = Annotated[int | None, typer.Option(min=1, help="k, the first samples of each model; without it all.")]
-Models = Annotated[str | None, typer.Option(help="Labels, separated by commas; without it all.")]
-Out = Annotated[Path | None, typer.Option(help="Where to write it.")]
+Samples = Annotated[
+    int | None, typer.Option(min=1, metavar="K", help="The first K samples of each model; without it all.")
+]
+Models = Annotated[str | None, typer.Option(metavar="A,B,...", help="These models; without it all.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Drop = Annotated[bool, typer.Option("--drop", help="Leave out questions that were not recorded in full.")]
+Extract = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=f"How answers are read: {', '.join(_EXTRACTORS)}.",
+        autocompletion=completing(lambda: _EXTRACTORS),
+    ),
+]
 
 
 @contextmanager
@@ -47,24 +61,35 @@ def _load(paths: Sequence[Path]) -> "Recording":
 
 def select(
     recording: Recordings,
-    sizes: Annotated[str | None, typer.Option(help="Models a subset, such as 1,2,3; without it up to three.")] = None,
-    penalty: Annotated[float, typer.Option(help="What a contradiction costs.")] = 1.0,
-    correct: Annotated[str, typer.Option(help='"unanimous", "plurality" or "at_least:2".')] = "unanimous",
+    sizes: Annotated[
+        str | None, typer.Option(metavar="N,N,...", help="How many models, such as 1,2,3; without it up to three.")
+    ] = None,
+    penalty: Annotated[float, typer.Option(metavar="X", help="What a contradiction costs.")] = 1.0,
+    correct: Annotated[
+        str,
+        typer.Option(
+            metavar="RULE",
+            help="When a model is right: unanimous, plurality or at_least:2 (samples).",
+            autocompletion=completing(lambda: _RULES),
+        ),
+    ] = "unanimous",
     samples: Samples = None,
     models: Models = None,
-    out: Out = None,
-    seed: Annotated[int, typer.Option(help="Of what is held out.")] = 0,
-    top: Annotated[int, typer.Option(min=1, help="Subsets of each size to show.")] = 3,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to keep the selection, as JSON.")] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the draw of what is held out.")] = 0,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Subsets of each size to show.")] = 3,
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:
-    """Find the models that complete each other, and say whether to mux at all.
+    """Find the models that complete each other, and say whether to mux.
 
     Example: slmmux select samples.jsonl --sizes 1,2,3 --out selection.json
     """
     from slmmux.selection import select_complementary  # noqa: PLC0415
 
     options: dict[str, Any] = {} if sizes is None else {"sizes": _whole_numbers("sizes", sizes)}
+    if not re.fullmatch(r"unanimous|plurality|at_least:0*[1-9]\d*", correct):
+        raise OptionError(f"correct {correct!r} is no rule; write unanimous, plurality or at_least:2")
     selection = select_complementary(
         _load(recording),
         penalty=penalty,
@@ -79,7 +104,7 @@ def select(
         with _files():
             selection.save(out)
     if as_json:
-        _json(dataclasses.asdict(selection))
+        print_json(dataclasses.asdict(selection))
         return
     console = Console()
     console.print(_selected(selection, top))
@@ -126,27 +151,29 @@ def _table(title: str, *columns: str) -> Table:
 def scale(
     recording: Recordings,
     models: Models = None,
-    samples: Annotated[str | None, typer.Option(help="k, such as 2,3,5; without it 2 to 9.")] = None,
+    samples: Annotated[
+        str | None, typer.Option(metavar="K,K,...", help="Samples of each model, such as 2,3,5; without it 2 to 9.")
+    ] = None,
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:
-    """Show what more samples and more models bring, in expectation, and what the mux has to beat.
+    """Show what more samples and more models bring, and what to beat.
 
     Example: slmmux scale samples.jsonl --models qwen,phi --samples 2,3,5
     """
     from slmmux.baselines import baselines  # noqa: PLC0415
     from slmmux.scaling import scaling  # noqa: PLC0415
 
+    ks = None if samples is None else _whole_numbers("samples", samples)
     recorded = _load(recording)
     missing: Any = "drop" if drop else "error"
     rows = baselines(recorded, _labels(models), missing=missing)
     # The rank that the baselines found: the best first, in-sample.
     rank = max((row.models for row in rows), key=len)
-    ks = None if samples is None else _whole_numbers("samples", samples)
     points = scaling(recorded, rank, ks, sizes=range(1, len(rank) + 1), missing=missing)
     if as_json:
         plain = [{k: v for k, v in dataclasses.asdict(row).items() if k != "right"} for row in rows]
-        _json({"baselines": plain, "scaling": [dataclasses.asdict(point) for point in points]})
+        print_json({"baselines": plain, "scaling": [dataclasses.asdict(point) for point in points]})
         return
     console = Console()
     table = _table("on all samples recorded, %", "right", "samples")
@@ -173,11 +200,14 @@ def _scaled(points: Sequence[Any]) -> Table:
 
 def report(
     recording: Recordings,
-    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("report.html"),
     samples: Samples = None,
     drop: Drop = False,
+    as_json: Json = False,
 ) -> None:
-    """Write one self-contained page about a recording: who is right, who completes whom, and what to do.
+    """Write all that a recording says as one page of HTML.
+
+    Who is right, who completes whom, and what to do; the page fetches nothing and runs nothing.
 
     Example: slmmux report samples.jsonl --out report.html
     """
@@ -186,38 +216,64 @@ def report(
     recorded = _load(recording)
     with _files():
         write(recorded, out, samples=samples, missing="drop" if drop else "error")
-    Console().print(shown(f"written: {out}"))
+    told = {"written": str(out), "models": list(recorded.models), "questions": len(recorded.questions)}
+    _written(f"written: {out}", told, as_json=as_json)
 
 
 def reread(
     recording: Recordings,
-    out: Annotated[Path, typer.Option(help="The new recording, .jsonl or .jsonl.gz.")],
-    extract: Annotated[
-        str, typer.Option(help='"auto", "boxed", "number", "choice", "json", "code" or "text".')
-    ] = "auto",
-    agreement: Annotated[str, typer.Option(help='"canonical" or "math".')] = "canonical",
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The new recording, .jsonl or .jsonl.gz.")],
+    extract: Extract = "auto",
+    agreement: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="When answers agree: canonical or math.",
+            autocompletion=completing(lambda: _AGREEMENTS),
+        ),
+    ] = "canonical",
+    as_json: Json = False,
 ) -> None:
-    """Read the answers of a recording anew, with another extractor and without a call.
+    """Read a recording's answers anew, with another extractor.
+
+    No model is called; the old recording stays as it is.
 
     Example: slmmux reread samples.jsonl --extract number --out numbers.jsonl
     """
     from slmmux import rereading  # noqa: PLC0415
     from slmmux._agreement import agreement_of  # noqa: PLC0415
 
+    one_of("extract", extract, _EXTRACTORS)
+    one_of("agreement", agreement, _AGREEMENTS)
     compare = agreement_of(agreement).compare
     recorded = _load(recording)
     anew = rereading.reread(recorded, extract, compare=None if compare is None else (agreement, compare))
     with _files():
         anew.save(out)
     changed = sum(old.answer != new.answer for old, new in zip(recorded.rows, anew.rows, strict=True))
-    Console().print(shown(f"written: {out}, {len(anew.rows):,} samples, {changed:,} with another answer"))
+    _written(
+        f"written: {out}, {len(anew.rows):,} samples, {changed:,} with another answer",
+        {"written": str(out), "samples": len(anew.rows), "changed": changed},
+        as_json=as_json,
+    )
 
 
 def convert(
     logs: Annotated[list[Path], typer.Argument(help="Logs of another tool: files or folders.")],
-    out: Annotated[Path, typer.Option(help="The recording to write, .jsonl or .jsonl.gz.")],
-    source: Annotated[str, typer.Option("--from", help='"lm-eval" or "inspect".')],
-    extract: Annotated[str, typer.Option(help='How answers are read; "": as the other tool did.')] = "auto",
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The recording to write, .jsonl or .jsonl.gz.")],
+    source: Annotated[
+        str,
+        typer.Option("--from", metavar="TOOL", help="lm-eval or inspect.", autocompletion=completing(lambda: _SOURCES)),
+    ],
+    extract: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help='How answers are read, as for reread; "": as the other tool did.',
+            autocompletion=completing(lambda: _EXTRACTORS),
+        ),
+    ] = "auto",
+    as_json: Json = False,
 ) -> None:
     """Make a recording of logs of lm-evaluation-harness or Inspect.
 
@@ -225,14 +281,25 @@ def convert(
     """
     from slmmux.readers import read_inspect, read_lm_eval  # noqa: PLC0415
 
-    readers = {"lm-eval": read_lm_eval, "inspect": read_inspect}
-    if source not in readers:
-        raise ArgumentError(f"--from {source!r} is not known; choose one of {', '.join(map(repr, readers))}")
+    one_of("--from", source, _SOURCES)
+    if extract:
+        one_of("extract", extract, _EXTRACTORS)
+    read = read_lm_eval if source == "lm-eval" else read_inspect
     with _files():
-        recording = readers[source](*logs, extract=extract or None)
+        recording = read(*logs, extract=extract or None)
         recording.save(out)
-    told = f"written: {out}, {len(recording.rows):,} samples of {', '.join(recording.models)}"
-    Console().print(shown(told))
+    _written(
+        f"written: {out}, {len(recording.rows):,} samples of {', '.join(recording.models)}",
+        {"written": str(out), "samples": len(recording.rows), "models": list(recording.models)},
+        as_json=as_json,
+    )
+
+
+def _written(text: str, told: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(told)
+    else:
+        Console().print(shown(text), soft_wrap=True)
 
 
 def _labels(models: str | None) -> list[str] | None:
@@ -243,12 +310,8 @@ def _whole_numbers(name: str, text: str) -> list[int]:
     try:
         return [int(number) for number in text.split(",")]
     except ValueError:
-        raise ArgumentError(f"{name} {text!r} are no whole numbers; write them as 1,2,3") from None
+        raise OptionError(f"{name} {text!r} are no whole numbers; write them as 1,2,3") from None
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
-
-
-def _json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")

@@ -104,7 +104,7 @@ class AbstainedError(SLMMuxError):
     """
 
     def __init__(self, record: Mapping[str, Any]) -> None:
-        self.record = dict(record)
+        self.record: dict[str, Any] = dict(record)
         super().__init__(self.record)
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal, TypeVar, cast
+from typing import Annotated, Any, BinaryIO, ClassVar, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -65,7 +65,7 @@ class Row:
     """
 
     # Strict: "0" is no index. Fields of others' making are passed over, so that a recording may carry more.
-    __pydantic_config__ = ConfigDict(strict=True, extra="ignore")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="ignore")
 
     question_id: str
     model: str
@@ -89,7 +89,7 @@ class Row:
 class _Head:
     """The optional first line: the format's version, and what the samples were made with."""
 
-    __pydantic_config__ = ConfigDict(strict=True)
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True)
 
     slmmux_recording: Literal[1]
     settings: dict[str, Any] = field(default_factory=dict)

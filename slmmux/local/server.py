@@ -53,7 +53,7 @@ class Server:
         self.parallel = parallel
         self.context = context
         self.path = path
-        self.stop = known.stop if known else ()
+        self.stop: tuple[str, ...] = known.stop if known else ()
         self._api_key = secrets.token_urlsafe(32)
         self._owner = os.getpid()
         self._process, self._address = _start(

@@ -207,7 +207,10 @@ def _from_hub(spec: str, *, progress: Progress, say: Notice, offline: bool) -> P
 @contextmanager
 def _arriving(place: Path, here: Callable[[], Path | None]) -> Iterator[Path | None]:
     """Yield where a file may arrive, or `None` if another process brought it while this one waited for its turn."""
-    from filelock import FileLock  # noqa: PLC0415 - a file that is here needs none
+    try:
+        from filelock import FileLock  # noqa: PLC0415 - a file that is here needs none
+    except ImportError as error:
+        raise DownloadError('weights are fetched with what an extra brings: pip install "slmmux[local]"') from error
 
     locks = cache_folder().parent / "locks"  # not beside the files: a lock stays, and nothing else may
     try:

@@ -5,6 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from slmmux import cli
 from slmmux.cli import app
 
 from ..langchain.openai_server import Refused, serving
@@ -131,29 +132,45 @@ def test_no_reply_is_a_sentence_on_stderr(mux_toml, framework):
 
 
 @pytest.mark.parametrize(
-    ("args", "words"),
+    ("args", "status", "words"),
     [
-        (["--config", "nowhere.toml"], "nowhere.toml cannot be read"),
-        (["--plan", "fastest"], "plan 'fastest' does not exist"),
-        (["--framework", "other"], "framework 'other' does not exist; choose one of 'langchain', 'llamaindex'"),
+        (["--config", "nowhere.toml"], 1, "nowhere.toml cannot be read"),
+        (["--plan", "fastest"], 2, "plan 'fastest' does not exist; choose one of 'parallel', 'cascade'"),
+        (["--plan", "cascad"], 2, "plan 'cascad' does not exist; did you mean 'cascade'?"),
+        (["--framework", "other"], 2, "framework 'other' does not exist; choose one of 'langchain', 'llamaindex'"),
+        (["--samples", "0"], 2, "'--samples'"),
+        (["--smples", "2"], 2, "No such option: --smples"),
     ],
 )
-def test_bad_options_get_a_sentence(args, words):
-    """What the command cannot do is said in a sentence, without a traceback."""
+def test_bad_options_get_a_sentence(args, status, words):
+    """What the command cannot do is one sentence, without a traceback: 2 where the command line is wrong, else 1."""
     result = run(app, ["ask", "q", *args])
-    assert result.exit_code == 1
+    assert (result.exit_code, result.stdout) == (status, "")
     assert words in result.stderr
-    assert "Traceback" not in result.output
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_what_is_not_installed_is_told_before_anything_is_fetched(monkeypatch):
+    """Without the extras the default pair is not fetched first: the sentence names all that is missing."""
+    monkeypatch.setattr(cli, "_installed", lambda module: False)
+    monkeypatch.setattr("slmmux.local.fetch", lambda *_, **__: pytest.fail("it fetched"))
+    result = run(app, ["ask", "q", "--framework", "llamaindex"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert 'pip install "slmmux[llamaindex,local]"' in result.stderr
 
 
 def test_models_lists_name_size_licence_and_whether_it_is_here(monkeypatch, tmp_path):
-    """The list tells what each model is before anything is fetched."""
+    """The list tells what each model is before anything is fetched, as a table and as JSON; no name is cut off."""
     monkeypatch.setenv("SLMMUX_CACHE", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "80")
     result = run(app, ["models"])
     assert result.exit_code == 0, result.output
-    for words in ("smollm2-135m-instruct", "98 MB", "Apache-2.0", "gemma-3-270m", "Gemma", "no"):
+    for words in ("qwen2.5-coder-1.5b-instruct ", "98 MB", "Apache-2.0", "gemma-3-270m: from ", "Gemma", "no"):
         assert words in result.stdout
+    listed = json.loads(run(app, ["models", "--json"]).stdout)
+    assert {"name", "size", "licence", "path", "source"} == set(listed[0])
+    assert (listed[0]["name"], listed[0]["path"]) == ("smollm2-135m-instruct", None)
 
 
 def test_pulling_an_unknown_model_names_the_nearest():
@@ -168,3 +185,15 @@ def test_version():
     from importlib.metadata import version
 
     assert run(app, ["--version"]).stdout.strip() == version("slmmux")
+
+
+def test_a_pull_without_its_extra_names_it(monkeypatch):
+    """What fetching needs and is not there is said with the extra that brings it."""
+
+    def fetch(*_, **__):
+        raise ModuleNotFoundError("No module named 'filelock'")
+
+    monkeypatch.setattr("slmmux.local.fetch", fetch)
+    result = run(app, ["models", "pull", "gemma-3-270m"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert 'pip install "slmmux[local]"' in result.stderr

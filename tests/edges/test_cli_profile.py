@@ -80,6 +80,27 @@ def test_a_trial_and_the_rest(command):
     assert len(Recording.load(command.out).rows) == 8
 
 
+@FRAMEWORKS
+def test_json_prints_what_was_recorded(command, framework):
+    """With --json standard output is one JSON object: of each member, what the recording holds; the bars stay aside."""
+
+    def script(body, _):
+        return Refused(400, "no") if body["messages"][-1]["content"][0] == "1" else {"content": "4"}
+
+    with serving(["4"]) as a, serving(script) as b:
+        result = command("--json", "--retries", "0", a=a, b=b, framework=framework)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["recording"] == str(command.out)
+    assert list(told["models"]) == ["a", "b"]
+    rows = Recording.load(command.out).rows
+    for label, counts in told["models"].items():
+        own = [row for row in rows if row.model == label]
+        assert (counts["questions"], counts["samples"]) == (4, 8) == (len({r.question_id for r in own}), len(own))
+        assert counts["failed"] == sum(row.error is not None for row in own) == (0 if label == "a" else 2)
+        assert counts["output_tokens"] == sum(row.output_tokens or 0 for row in own)
+
+
 def test_a_changed_setting_is_refused(command):
     """Another temperature ends with status 1 and says what changed; the file is left as it is."""
     with serving(["4"]) as a:
@@ -160,7 +181,7 @@ def test_bad_questions_and_files_are_sentences(command, tmp_path):
             assert (result.exit_code, sentence in result.stderr) == (1, True), result.stderr
         assert command.questions.read_text() == '{"question_id": "q1", "question": "2 + 2?"}'
         result = command("--framework", "other", a=a)
-        assert (result.exit_code, "framework 'other' does not exist" in result.stderr) == (1, True)
+        assert (result.exit_code, "framework 'other' does not exist" in result.stderr) == (2, True)
     assert a.requests == []
 
 

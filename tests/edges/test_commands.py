@@ -94,8 +94,8 @@ def test_convert_makes_a_recording_of_others_logs(tmp_path):
     assert result.exit_code == 0, result.output
     assert Recording.load(out).rows
     refused = run(app, ["convert", str(FOREIGN), "--from", "helm", "--out", str(out)])
-    assert refused.exit_code == 1
-    assert "--from 'helm' is not known; choose one of 'lm-eval', 'inspect'" in refused.stderr
+    assert refused.exit_code == 2
+    assert "--from 'helm' does not exist; choose one of 'lm-eval', 'inspect'" in refused.stderr
 
 
 def test_questions_that_are_not_complete_are_named_or_dropped(samples):
@@ -110,27 +110,61 @@ def test_questions_that_are_not_complete_are_named_or_dropped(samples):
 
 
 @pytest.mark.parametrize(
-    ("args", "words"),
+    ("args", "status", "words"),
     [
-        (["select", "nowhere.jsonl"], "nowhere.jsonl: No such file or directory"),
-        (["select", "SAMPLES", "--sizes", "two"], "sizes 'two' are no whole numbers; write them as 1,2,3"),
-        (["select", "SAMPLES", "--models", "a,d"], "no model 'd' in this recording"),
-        (["scale", "SAMPLES", "--samples", "9"], "9"),
-        (["reread", "SAMPLES", "--extract", "boxd", "--out", "x.jsonl"], "did you mean 'boxed'?"),
-        (["select", "SAMPLES", "--out", "no/such/folder.json"], "no/such/folder.json: No such file or directory"),
+        (["select", "nowhere.jsonl"], 1, "nowhere.jsonl: No such file or directory"),
+        (["select", "SAMPLES", "--sizes", "two"], 2, "sizes 'two' are no whole numbers; write them as 1,2,3"),
+        (["select", "SAMPLES", "--correct", "at_least:0"], 2, "correct 'at_least:0' is no rule"),
+        (["select", "SAMPLES", "--models", "a,d"], 1, "no model 'd' in this recording"),
+        (["select", "SAMPLES", "--sizes", "4"], 1, "4"),
+        (["scale", "SAMPLES", "--samples", "9"], 1, "9"),
+        (["scale", "SAMPLES", "--samples", "9;"], 2, "samples '9;' are no whole numbers"),
+        (["reread", "SAMPLES", "--extract", "boxd", "--out", "x.jsonl"], 2, "did you mean 'boxed'?"),
+        (["reread", "SAMPLES", "--agreement", "maths", "--out", "x.jsonl"], 2, "did you mean 'math'?"),
+        (["convert", "SAMPLES", "--from", "lm-eval", "--extract", "boxd", "--out", "x.jsonl"], 2, "'boxed'?"),
+        (["select", "SAMPLES", "--out", "no/such/folder.json"], 1, "no/such/folder.json: No such file or directory"),
     ],
 )
-def test_bad_input_is_a_sentence_and_an_exit_code(samples, args, words):
-    """Each command says what was wrong on standard error and ends with 1, never with a traceback."""
+def test_bad_input_is_a_sentence_and_an_exit_code(samples, args, status, words):
+    """Each command says in a line on standard error what was wrong: 2 for the command line, 1 for what it names."""
     result = run(app, [str(samples) if arg == "SAMPLES" else arg for arg in args])
-    assert result.exit_code == 1
+    assert (result.exit_code, result.stdout) == (status, "")
     assert words in " ".join(result.stderr.split())
-    assert "Traceback" not in result.output
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["profile", "select", "scale", "report", "reread", "convert"])
-def test_each_command_shows_an_example(command):
-    """--help of each names an example."""
-    assert f"Example: slmmux {command} " in " ".join(
-        run(app, [command, "--help"], env={"COLUMNS": "200"}).stdout.split()
-    )
+def strict(text):
+    """Read JSON as other languages do: one value, no NaN, no infinity."""
+
+    def refused(constant):
+        raise ValueError(constant)
+
+    return json.loads(text, parse_constant=refused)
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["select", "SAMPLES"], {"questions": 30, "correct": "unanimous"}),
+        (["select", "SAMPLES", "--out", "OUT/selection.json"], {"penalty": 1.0}),
+        (["scale", "SAMPLES"], {}),
+        (["report", "SAMPLES", "--out", "OUT/p.html"], {"questions": 30, "models": ["a", "b", "c"]}),
+        (["reread", "SAMPLES", "--extract", "text", "--out", "OUT/a.jsonl"], {"samples": 270, "changed": 90}),
+        (
+            ["convert", "FOREIGN", "--from", "lm-eval", "--out", "OUT/b.jsonl"],
+            {"models": ["acme__small-3b", "acme__tiny-1b"]},
+        ),
+    ],
+)
+def test_json_is_all_of_standard_output(samples, tmp_path, args, told):
+    """With --json each command prints one JSON object, NaN in none of them, and nothing else."""
+    places = {"SAMPLES": str(samples), "FOREIGN": str(FOREIGN / "lm_eval")}
+    given = [places.get(arg, arg.replace("OUT", str(tmp_path))) for arg in args]
+    result = run(app, [*given, "--json"])
+    assert (result.exit_code, result.stderr) == (0, ""), result.output
+    assert result.stdout.count("\n") == 1
+    found = strict(result.stdout)
+    assert {key: found[key] for key in told} == told
+    if "written" in found:
+        assert Path(found["written"]).is_file()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, assert_type
 
 from langchain_core.language_models import BaseChatModel
@@ -37,7 +38,10 @@ from slmmux import (
     vote,
 )
 from slmmux.baselines import Baseline, baselines
+from slmmux.config import Config, MemberConfig, default_config, load_config
+from slmmux.local import Entry, Server, fetch, listing, serve
 from slmmux.readers import read_inspect, read_lm_eval
+from slmmux.report import report
 from slmmux.rereading import reread
 from slmmux.scaling import Point, scaling
 from slmmux.selection import HeldOut, Subset
@@ -163,3 +167,17 @@ async def the_offline_half(chat: BaseChatModel, llm: LLM) -> None:
     assert_type(baselines(recording), tuple[Baseline, ...])
     assert_type(SLMMuxChatModel.from_selection(selection, models={"a": chat}), SLMMuxChatModel)
     assert_type(SLMMuxLLM.from_selection("selection.json", models={"a": llm}, size=1), SLMMuxLLM)
+
+
+def the_edges(recording: Recording) -> None:
+    assert_type(load_config(Path("mux.toml")), Config)
+    assert_type(default_config().models["gemma-3-270m"], MemberConfig)
+    assert_type(default_config().accuracies(), dict[str, float] | None)
+    server = serve("smollm2-135m-instruct", parallel=2, context=512)
+    assert_type(server, Server)
+    assert_type(server.stop, tuple[str, ...])
+    assert_type(fetch("smollm2-135m-instruct"), Path)
+    entry = next(iter(listing()))
+    assert_type(entry, Entry)
+    assert_type(entry.path, Path | None)
+    assert_type(report(recording, "report.html", samples=3, missing="drop"), str)

@@ -1,0 +1,131 @@
+"""What is published holds what it should and nothing else: the wheel and the sdist, built offline from the sources."""
+
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from importlib.metadata import PathDistribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("slmmux", "langchain_slmmux", "llamaindex_slmmux")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "slmmux").is_dir(), reason="the sources are not here: the installed wheel is what is tested"
+)
+
+
+def built(root, out, target):
+    """Build one target with the build backend that is installed here: nothing is fetched."""
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(out)],
+        cwd=root,
+        check=True,
+        capture_output=True,
+    )
+    (file,) = out.iterdir()
+    return file
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    return built(ROOT, tmp_path_factory.mktemp("wheel"), "wheel")
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    return built(ROOT, tmp_path_factory.mktemp("sdist"), "sdist")
+
+
+def names(wheel):
+    return set(zipfile.ZipFile(wheel).namelist())
+
+
+def metadata(wheel):
+    (folder,) = {name.split("/")[0] for name in names(wheel) if ".dist-info/" in name}
+    return PathDistribution(zipfile.Path(wheel, f"{folder}/"))
+
+
+def test_the_wheel_holds_our_three_packages_and_nothing_else(wheel):
+    """Every module of ours is in it, each package with its py.typed; no test, no bench, no cookbook, no cache."""
+    modules = {str(p.relative_to(ROOT)) for package in PACKAGES for p in (ROOT / package).rglob("*.py")}
+    typed = {f"{package}/py.typed" for package in PACKAGES}
+    assert {name for name in names(wheel) if ".dist-info/" not in name} == modules | typed
+    assert wheel.name == f"slmmux-{PROJECT['version']}-py3-none-any.whl"
+
+
+def test_its_metadata_is_the_project_s(wheel):
+    """Name, version, Python, licence, README, command, and every requirement with its extra, as pyproject.toml has them."""
+    told = metadata(wheel)
+    assert (told.metadata["Name"], told.version) == (PROJECT["name"], PROJECT["version"])
+    assert told.metadata["Requires-Python"] == PROJECT["requires-python"]
+    assert told.metadata["License-Expression"] == PROJECT["license"]
+    assert told.metadata["Summary"] == PROJECT["description"]
+    assert told.metadata["Description-Content-Type"] == "text/markdown"
+    assert told.metadata.get_payload().strip() == (ROOT / "README.md").read_text("utf-8").strip()
+    assert any(name.endswith("/licenses/LICENSE") for name in names(wheel))
+    assert [(script.name, script.value) for script in told.entry_points] == list(PROJECT["scripts"].items())
+    extras = PROJECT["optional-dependencies"]
+    assert set(told.metadata.get_all("Provides-Extra")) == set(extras)
+    required = {extra: set() for extra in (None, *extras)}
+    for requirement in map(Requirement, told.requires):
+        (extra,) = [e for e in extras if requirement.marker and requirement.marker.evaluate({"extra": e})] or [None]
+        required[extra].add(asked(requirement))
+    assert required == {extra: wanted(lines) for extra, lines in {None: PROJECT["dependencies"], **extras}.items()}
+
+
+def wanted(lines):
+    """What lines of pyproject.toml ask for; where they name an extra of ours, what that asks for."""
+    found = set()
+    for requirement in map(Requirement, lines):
+        if requirement.name == PROJECT["name"]:
+            found.update(*(wanted(PROJECT["optional-dependencies"][extra]) for extra in requirement.extras))
+        else:
+            found.add(asked(requirement))
+    return found
+
+
+def asked(requirement):
+    """What is asked for, names in the one way that counts."""
+    extras = frozenset(map(canonicalize_name, requirement.extras))
+    return canonicalize_name(requirement.name), extras, str(requirement.specifier)
+
+
+def test_the_test_extra_brings_every_other_one():
+    """Who installs what the tests need has every feature."""
+    extras = PROJECT["optional-dependencies"]
+    (own,) = [r for r in map(Requirement, extras["test"]) if r.name == PROJECT["name"]]
+    assert own.extras >= set(extras) - {"test", "docs"}
+
+
+def test_the_wheel_works_by_itself(wheel, tmp_path):
+    """With the wheel on the path and not the sources, the package is the wheel's, and it decides."""
+    code = (
+        f"import sys; sys.path[:] = [{str(wheel)!r}] + [p for p in sys.path if p and p != {str(ROOT)!r}]\n"
+        "import slmmux\n"
+        "rows = [slmmux.Row(question_id='q', model=m, sample_index=0, answer=a) for m, a in (('a', '4'), ('b', '5'))]\n"
+        "print(slmmux.__file__, slmmux.replay(slmmux.Recording.of(rows), ['a', 'b'])['q'].winner.answer)"
+    )
+    command = [sys.executable, "-I", "-c", code]
+    said = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert said.split() == [f"{wheel}/slmmux/__init__.py", "4"]
+
+
+def test_the_sdist_makes_the_same_wheel(wheel, sdist, tmp_path):
+    """From the sdist alone, unpacked elsewhere, comes a wheel with the same files; the tests are in it."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (root,) = tmp_path.iterdir()
+    assert root.name == f"slmmux-{PROJECT['version']}"
+    for name in ("tests/edges/test_package.py", "README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml"):
+        assert (root / name).is_file()
+    again = built(root, tmp_path / "out", "wheel")
+    assert again.name == wheel.name
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(again) as other:
+        assert {i.filename: i.CRC for i in one.infolist()} == {i.filename: i.CRC for i in other.infolist()}
