@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from slmmux._command_line import OptionError, completing, one_of, print_json
 from slmmux._errors import ArgumentError
+from slmmux._rules import RuleName
 from slmmux._terminal import shown
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ __all__ = ["convert", "report", "reread", "scale", "select"]
 _EXTRACTORS = ("auto", "boxed", "choice", "code", "json", "number", "text")
 _AGREEMENTS = ("canonical", "math")
 _SOURCES = ("lm-eval", "inspect")
-_RULES = ("unanimous", "plurality", "at_least:2")
+_CORRECT = ("unanimous", "plurality", "at_least:2")
+_RULES = get_args(RuleName)
 
 Recordings = Annotated[list[Path], typer.Argument(help="A recording, .jsonl or .jsonl.gz; several are read as one.")]
 Samples = Annotated[
@@ -33,6 +35,14 @@ Samples = Annotated[
 Models = Annotated[str | None, typer.Option(metavar="A,B,...", help="These models; without it all.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Drop = Annotated[bool, typer.Option("--drop", help="Leave out questions that were not recorded in full.")]
+RuleAsked = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=f"What is to decide: {', '.join(_RULES)}; held against the simpler ones.",
+        autocompletion=completing(lambda: _RULES),
+    ),
+]
 Extract = Annotated[
     str,
     typer.Option(
@@ -70,11 +80,12 @@ def select(
         typer.Option(
             metavar="RULE",
             help="When a model is right: unanimous, plurality or at_least:2 (samples).",
-            autocompletion=completing(lambda: _RULES),
+            autocompletion=completing(lambda: _CORRECT),
         ),
     ] = "unanimous",
     samples: Samples = None,
     models: Models = None,
+    rule: RuleAsked = "self-consistency",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to keep the selection, as JSON.")] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the draw of what is held out.")] = 0,
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Subsets of each size to show.")] = 3,
@@ -84,9 +95,12 @@ def select(
     """Find the models that complete each other, and say whether to mux.
 
     Example: slmmux select samples.jsonl --sizes 1,2,3 --out selection.json
+
+    Example: slmmux select samples.jsonl --rule learned --out selection.json
     """
     from slmmux.selection import select_complementary  # noqa: PLC0415
 
+    one_of("rule", rule, _RULES)
     options: dict[str, Any] = {} if sizes is None else {"sizes": _whole_numbers("sizes", sizes)}
     if not re.fullmatch(r"unanimous|plurality|at_least:0*[1-9]\d*", correct):
         raise OptionError(f"correct {correct!r} is no rule; write unanimous, plurality or at_least:2")
@@ -98,6 +112,7 @@ def select(
         models=_labels(models),
         seed=seed,
         missing="drop" if drop else "error",
+        rule=cast("RuleName", rule),
         **options,
     )
     if out is not None:
@@ -111,6 +126,9 @@ def select(
     console.print()
     console.print(_held_out(selection))
     console.print()
+    if rule != "self-consistency":
+        console.print(_contest(selection))
+        console.print()
     console.print(shown(f"{selection.questions} questions; {selection.correct}, penalty {selection.penalty:g}", "dim"))
     if late := [str(size) for size, proved in selection.proved.items() if not proved]:
         console.print(shown(f"not proved best, the time ran out: size {', '.join(late)}", "yellow"))
@@ -138,6 +156,18 @@ def _held_out(selection: "Selection") -> Table:
             interval = f"{100 * seen.low:+z.1f} to {100 * seen.high:+z.1f}"
             gain = f"{100 * seen.gain:+z.1f}"
             table.add_row(str(size), _percent(seen.accuracy), _percent(seen.single), gain, interval)
+    return table
+
+
+def _contest(selection: "Selection") -> Table:
+    table = _table("held out, by what decides, %", "models", "right", "gain", "95 % interval")
+    table.add_column("rule")
+    for size, subset in selection.by_size.items():
+        for name, seen in (subset.contest or {}).items():
+            interval = f"{100 * seen.low:+z.1f} to {100 * seen.high:+z.1f}"
+            served = name == subset.rule
+            row = str(size), _percent(seen.accuracy), f"{100 * seen.gain:+z.1f}", interval
+            table.add_row(*row, shown(f"{name}, served" if served else name, "bold" if served else ""))
     return table
 
 
@@ -202,6 +232,7 @@ def report(
     recording: Recordings,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("report.html"),
     samples: Samples = None,
+    rule: RuleAsked = "self-consistency",
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:
@@ -213,9 +244,10 @@ def report(
     """
     from slmmux.report import report as write  # noqa: PLC0415
 
+    one_of("rule", rule, _RULES)
     recorded = _load(recording)
     with _files():
-        write(recorded, out, samples=samples, missing="drop" if drop else "error")
+        write(recorded, out, samples=samples, missing="drop" if drop else "error", rule=cast("RuleName", rule))
     told = {"written": str(out), "models": list(recorded.models), "questions": len(recorded.questions)}
     _written(f"written: {out}", told, as_json=as_json)
 

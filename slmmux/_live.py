@@ -1,21 +1,21 @@
-"""The live table of `slmmux ask`: who said what, filling as samples arrive.
+"""The live table of `slmmux ask`: who said what, filling as samples arrive; it ends as `explain()` shows a record.
 
 It knows members, answers and seconds; where they come from is the caller's business.
 """
 
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
-from rich.text import Text
 
-from slmmux._terminal import shown
+from slmmux._explained import Chip, Look, Shown, in_colours, own_look, read_record, said
+from slmmux._explained_table import table
+from slmmux._line import whole
 
 __all__ = ["Board"]
-
-_WIDEST = 18  # characters of one sample in its row
 
 
 class Board:
@@ -27,53 +27,51 @@ class Board:
 
     def __init__(self, samples: Mapping[str, int]) -> None:
         self._samples = samples
-        self._chips: dict[str, dict[int, Text]] = {label: {} for label in samples}
+        self._chips: dict[str, dict[int, Chip]] = {label: {} for label in samples}
         self._record: Mapping[str, Any] | None = None
         self._begun = time.monotonic()
-        self._ended: float | None = None
 
     def answered(self, label: str, index: int, answer: Any) -> None:
         """Show a sample's answer; `None`: none was found in it."""
-        chip = shown("no answer", "dim italic") if answer is None else shown(answer, limit=_WIDEST)
-        self._chips[label][index] = chip
+        self._chips[label][index] = own_look("no answer") if answer is None else said(answer, (whole(answer), 1))
 
     def failed(self, label: str, index: int, *, unneeded: bool) -> None:
         """Show that a sample's call failed, or was no longer needed."""
-        self._chips[label][index] = shown("not needed", "dim") if unneeded else shown("failed", "red")
+        self._chips[label][index] = own_look("not needed" if unneeded else "failed")
 
     def decided(self, record: Mapping[str, Any]) -> None:
         """Show the decision's record."""
-        self._record = record
-        self._ended = time.monotonic()
+        seconds = record.get("seconds")
+        self._record = {**record, "seconds": time.monotonic() - self._begun if seconds is None else seconds}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        votes = {vote["model"]: vote for vote in self._record["votes"]} if self._record else {}
-        winner = self._record["model"] if self._record else None
-        table = Table(box=None, pad_edge=False, show_edge=False)
-        table.add_column("member", no_wrap=True)
-        table.add_column("samples", overflow="fold")
-        table.add_column("vote", justify="right", no_wrap=True)
-        missing = Text("not needed" if self._record else "·", style="dim")
-        for label, k in self._samples.items():
-            chips = [self._chips[label].get(i, missing) for i in range(k)]
-            vote = votes.get(label)
-            says = (
-                Text.assemble(f"{vote['count']}/{vote['of']}  ", shown(vote["answer"], limit=_WIDEST)) if vote else ""
-            )
-            mark = "➜ " if label == winner else "  "
-            style = "bold green" if label == winner else ""
-            table.add_row(Text(mark, style=style) + shown(label, style), Text(" | ", style="dim").join(chips), says)
-        yield table
-        yield Text(self._summary(), style="dim")
-
-    def _summary(self) -> str:
-        seconds = (self._ended or time.monotonic()) - self._begun
         if self._record is None:
-            return f"asking ... {seconds:.1f} s"
-        samples, usage = self._record["samples"], self._record["usage"]
-        return (
-            f"{self._record['model']} speaks: confidence {self._record['confidence']:.2f}, decided by "
-            f"{self._record['decided_by']} ({self._record['reason']}); "
-            f"{samples['used']} of {samples['planned']} samples, "
-            f"{usage['input_tokens']} + {usage['output_tokens']} tokens, {seconds:.1f} s"
-        )
+            members = [Shown(label, self._seen(label, "awaited"), "", "", "", speaks=False) for label in self._samples]
+            sentences: tuple[str, ...] = (f"asking ... {time.monotonic() - self._begun:.1f} s",)
+        else:
+            recorded, sentences = read_record(self._record)
+            members = [replace(m, chips=_counted(self._seen(m.model, "not needed"), m.chips)) for m in recorded]
+        yield from table(in_colours(members), sentences, console)
+
+    def _seen(self, label: str, missing: Look) -> tuple[Chip, ...]:
+        return tuple(self._chips[label].get(i, own_look(missing)) for i in range(self._samples[label]))
+
+
+def _counted(seen: Sequence[Chip], recorded: Sequence[Chip]) -> tuple[Chip, ...]:
+    """Return the samples as they were seen, each with the answer the record counted it for.
+
+    The record has each answer as one sample wrote it. Where the others wrote it in another way, as "Oslo." for "Oslo",
+    and one answer alone has counts left for them, they are of that one.
+    """
+    left = Counter(chip.answer for chip in recorded if chip.answer is not None)
+    known = set(left)
+    left.subtract(chip.answer for chip in seen if chip.answer in known)
+    others = sum(chip.answer is not None and chip.answer not in known for chip in seen)
+    open_ = [answer for answer, count in left.items() if count > 0]
+    of_all = open_[0] if len(open_) == 1 and left[open_[0]] == others else None
+    return tuple(
+        replace(chip, answer=of_all)
+        if of_all is not None and chip.answer is not None and chip.answer not in known
+        else chip
+        for chip in seen
+    )

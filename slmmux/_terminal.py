@@ -4,6 +4,8 @@ from typing import Any
 
 from rich.text import Text
 
+from slmmux import _line
+
 __all__ = ["shown", "whole"]
 
 
@@ -19,11 +21,8 @@ def shown(value: Any, style: str = "", *, limit: int | None = None) -> Text:
         >>> shown("[bold]4[/bold]" + chr(27) + "[31m").plain
         '[bold]4[/bold]�[31m'
     """
-    line = "-" if value is None else " ".join(str(value).split())
-    safe = _safe(line)
-    if limit is not None and len(safe) > limit:
-        safe = safe[: limit - 1] + "…"
-    return Text(safe, style=style)
+    safe = _line.line(value)
+    return Text(safe if limit is None else _line.cut(safe, limit), style=style)
 
 
 def whole(text: str, style: str = "") -> Text:
@@ -33,8 +32,4 @@ def whole(text: str, style: str = "") -> Text:
         >>> whole("if x:" + chr(10) + "    y" + chr(27)).plain.splitlines()
         ['if x:', '    y�']
     """
-    return Text("\n".join(_safe(line) for line in text.expandtabs(4).splitlines()), style=style)
-
-
-def _safe(line: str) -> str:
-    return "".join(c if c.isprintable() else "\ufffd" for c in line)
+    return Text(_line.whole(text), style=style)

@@ -51,6 +51,15 @@ PlanName = Annotated[
         autocompletion=completing(lambda: get_args(Plan)),
     ),
 ]
+_UNFITTED = ("self-consistency", "pooled")
+RuleServed = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help=f"What decides: {' or '.join(_UNFITTED)}.",
+        autocompletion=completing(lambda: _UNFITTED),
+    ),
+]
 System = Annotated[str | None, typer.Option(metavar="TEXT", help='The instruction put in front; "" for none.')]
 Framework = Annotated[
     str,
@@ -85,6 +94,7 @@ def ask(
     config: ConfigFile = None,
     samples: Samples = None,
     plan: PlanName = None,
+    rule: RuleServed = None,
     system: System = None,
     framework: Framework = "langchain",
     as_json: Annotated[bool, typer.Option("--json", help="Print the record, as JSON, and nothing else.")] = False,
@@ -97,7 +107,7 @@ def ask(
 
     Example: slmmux ask "2 + 2?" --config mux.toml --plan cascade --json
     """
-    settings = _settings(config, samples=samples, system=system, plan=plan)
+    settings = _settings(config, samples=samples, system=system, plan=plan, rule=rule)
     samples_of, put = _made(_FRAMEWORKS, framework, settings)
     if as_json:
         _, record = put(question, None)
@@ -195,6 +205,8 @@ def _settings(path: Path | None, *, samples: int | None, **given: Any) -> "Confi
         changed["system_prompt"] = system or None
     if (plan := given.get("plan")) is not None:
         one_of("plan", plan, get_args(Plan))
+    if (rule := given.get("rule")) is not None:
+        one_of("rule", rule, _UNFITTED)
     changed |= {name: value for name, value in given.items() if value is not None}
     try:
         return Config.model_validate(changed)

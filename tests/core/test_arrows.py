@@ -20,19 +20,34 @@ FRAMEWORKS = {
 
 # Ring 1, arrow by arrow: a module that is not here belongs to an outer ring.
 DECISION = {
-    "slmmux._types": set(),
+    "slmmux._types": {"slmmux._explain"},  # lazily: a decision shows itself in a notebook
     "slmmux._errors": set(),
     "slmmux._pool": set(),
     "slmmux._vote": {"slmmux._types"},
     "slmmux._settled": {"slmmux._vote", "slmmux._types"},
     "slmmux._related": {"slmmux._vote", "slmmux._types"},
+    "slmmux._rules": {"slmmux._errors"},
+    "slmmux._settled_rule": {"slmmux._rules", "slmmux._vote", "slmmux._types"},
     "slmmux._plans": {"slmmux._settled", "slmmux._vote", "slmmux._types"},
     "slmmux._race": {
-        "slmmux._plans", "slmmux._settled", "slmmux._related", "slmmux._vote", "slmmux._types", "slmmux._errors",
+        "slmmux._plans", "slmmux._settled", "slmmux._settled_rule", "slmmux._rules", "slmmux._related", "slmmux._vote",
+        "slmmux._types", "slmmux._errors",
     },
     "slmmux._budget": {"slmmux._types", "slmmux._errors"},
     "slmmux._drive": {"slmmux._race", "slmmux._budget", "slmmux._pool", "slmmux._types", "slmmux._errors"},
     "slmmux._record": {"slmmux._types", "slmmux._errors"},
+}  # fmt: skip
+# A leaf beside it: how a decision is shown. It knows decisions by what they carry, and of others' work rich alone.
+SHOWN = {
+    "slmmux._line": set(),
+    "slmmux._terminal": {"slmmux._line"},
+    "slmmux._explained_text": {"slmmux._line"},
+    "slmmux._explained": {"slmmux._explained_text", "slmmux._line", "slmmux._errors"},
+    "slmmux._explained_html": {"slmmux._explained"},
+    "slmmux._explained_table": {"slmmux._explained", "slmmux._explained_html", "slmmux._terminal"},
+    "slmmux._explain": {
+        "slmmux._explained", "slmmux._explained_html", "slmmux._explained_table", "slmmux._errors",
+    },
 }  # fmt: skip
 OFFLINE = {
     # files
@@ -40,9 +55,10 @@ OFFLINE = {
     # a pool put to questions
     "slmmux.profiling", "slmmux._generation", "slmmux._options", "slmmux._warn",
     # figures
-    "slmmux._arrays", "slmmux._search", "slmmux._held_out", "slmmux.selection", "slmmux.scaling", "slmmux.baselines",
-    "slmmux.learned",
-    "slmmux.plots", "slmmux.report", "slmmux._report_page",
+    "slmmux._arrays", "slmmux._search", "slmmux._held_out", "slmmux._contest", "slmmux._threshold", "slmmux.selection",
+    "slmmux.scaling", "slmmux.baselines",
+    "slmmux.learned", "slmmux.by_question", "slmmux._neighbours", "slmmux._embedding",
+    "slmmux._reliability", "slmmux.plots", "slmmux.report", "slmmux._report_confidence", "slmmux._report_page",
 }  # fmt: skip
 
 
@@ -56,7 +72,7 @@ MODULES = {name_of(path): path for package in ("slmmux", *ADAPTERS) for path in 
 
 def ring(module):
     """1 the decision, 1.5 the answers, 2 the offline half, 3 the edges, 4 the adapters; the front door is 3."""
-    if module in DECISION:
+    if module in DECISION or module in SHOWN:
         return 1
     if module == "slmmux.answers" or module.startswith("slmmux.answers."):
         return 1.5
@@ -100,9 +116,20 @@ def test_the_decision_follows_its_arrows(module):
         assert name in MODULES or name.split(".")[0] in sys.stdlib_module_names, f"{module} imports {name}"
 
 
+@pytest.mark.parametrize("module", SHOWN)
+def test_what_shows_a_decision_is_a_leaf(module):
+    """It follows its arrows and imports otherwise the standard library and rich; `explain()` does without rich."""
+    assert ours(module) <= SHOWN[module]
+    for name, at_the_top in imports(module):
+        package = name.split(".")[0]
+        assert name in MODULES or package == "rich" or package in sys.stdlib_module_names, f"{module} imports {name}"
+        if module not in {"slmmux._terminal", "slmmux._explained_table"}:
+            assert package != "rich" or not at_the_top, f"{module} imports {name} at its top"
+
+
 def test_types_import_nothing_of_ours():
     """`_types` is the innermost: whatever talks about a draw or a vote can import it."""
-    assert ours("slmmux._types") == set()
+    assert [name for name, at_the_top in imports("slmmux._types") if at_the_top and name in MODULES] == []
 
 
 @pytest.mark.parametrize("module", MODULES)

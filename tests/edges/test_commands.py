@@ -57,6 +57,24 @@ def test_select_takes_its_options(samples):
     assert (found["correct"], found["penalty"], found["models"]["a"]["samples"]) == ("plurality", 0.5, 2)
 
 
+def test_select_holds_a_rule_against_the_simpler_ones(samples, tmp_path):
+    """With --rule a table says what each rule brings and which is served; the selection and the report have it."""
+    out = tmp_path / "selection.json"
+    result = run(app, ["select", str(samples), "--sizes", "3", "--rule", "learned", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    subset = Selection.load(out).best
+    assert set(subset.contest) == {"single", "self-consistency", "pooled", "learned"}
+    for name, held in subset.contest.items():
+        (row,) = [
+            line for line in result.stdout.splitlines() if line.rstrip().endswith((f" {name}", f" {name}, served"))
+        ]
+        assert f"{100 * held.accuracy:.1f}" in row
+        assert row.rstrip().endswith("served") == (name == subset.rule)
+    page = tmp_path / "report.html"
+    assert run(app, ["report", str(samples), "--rule", "learned", "--out", str(page)]).exit_code == 0
+    assert "A confidence to act on" in page.read_text("utf-8")
+
+
 def test_scale_shows_the_baselines_and_the_curve(samples):
     """What the mux has to beat and what k and K bring, as tables and as JSON."""
     result = run(app, ["scale", str(samples)])
