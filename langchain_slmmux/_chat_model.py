@@ -201,9 +201,7 @@ class SLMMuxChatModel(BaseChatModel):
         bigger = {} if self.escalate_to is None else {ESCALATION: self.escalate_to}
         self._bigger = make_members(bigger, samples={ESCALATION: 1}, temperature={}, settings={})
         self._agreement = agreement_of(self.agreement, own_embedding(self), self.tau)
-        self._ruled = ruled(self, explicit="wait" in self.model_fields_set)
-        if isinstance(self.rule, WeightedRule):
-            self.rule.check(options.rank)
+        self._ruled = ruled(self, options.rank, explicit="wait" in self.model_fields_set)
         self._pool = Pool(self.max_concurrency)
         self._slots = Slots(self.max_concurrency)
 

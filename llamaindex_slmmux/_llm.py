@@ -222,9 +222,7 @@ class SLMMuxLLM(FunctionCallingLLM):
         self._members = {label: members[label] for label in options.rank}
         bigger = {} if self.escalate_to is None else {ESCALATION: self.escalate_to}
         self._bigger = make_members(bigger, samples={ESCALATION: 1}, temperature={}, settings={})
-        self._ruled = ruled(self, explicit="wait" in self.model_fields_set)
-        if isinstance(self.rule, WeightedRule):
-            self.rule.check(options.rank)
+        self._ruled = ruled(self, options.rank, explicit="wait" in self.model_fields_set)
         warn_if_unbounded(self.budget, {label: longest_reply(member.llm) for label, member in members.items()})
 
     @property
@@ -515,7 +513,7 @@ class SLMMuxLLM(FunctionCallingLLM):
             rule=self._ruled.name,
         )
         bigger = own_name(ESCALATION, self.escalate_to) if self._bigger else None
-        cost = spoken.bigger.reply.usage if spoken.bigger else dict.fromkeys(USAGE, 0)
+        cost: Mapping[str, int] = spoken.bigger.reply.usage if spoken.bigger else dict.fromkeys(USAGE, 0)
         said, calls = (spoken.reply.response, spoken.reply.calls) if spoken.reply else (self._abstention(), ())
         return chat_response(said, calls, recorded(spoken, made, bigger, cost)), spoken.reply
 

@@ -34,7 +34,7 @@ class Question:
         self._members = members
         self._wrapper = wrapper
         self._pool = pool
-        self.usage = dict.fromkeys(USAGE, 0)
+        self.usage: dict[str, int] = dict.fromkeys(USAGE, 0)
 
     def text(self) -> str:
         """Return what was asked last by a person, for a rule by question; where nobody did, what was said last."""

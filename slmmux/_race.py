@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 from slmmux._errors import ArgumentError, NoAnswerError, SampleError
 from slmmux._plans import PLANS, Plan
 from slmmux._related import Group, RelatedTally
-from slmmux._rules import WeightedRule
+from slmmux._rules import WeightedRule, check_members
 from slmmux._settled import settled
 from slmmux._settled_rule import settled_by
 from slmmux._types import Answer, DecidedBy, Decision, Draw, Reason, Sample, Vote
@@ -73,7 +73,7 @@ class Race(Generic[R]):
         _check("plan", plan, get_args(Plan))
         _check("wait", wait, get_args(Wait))
         if rule is not None:
-            rule.check(list(samples))
+            check_members(rule.models, samples)
             if group is not None:
                 raise ArgumentError(
                     "this rule compares answers of different members, and an agreement that is no canonical form "
@@ -229,13 +229,13 @@ class Race(Generic[R]):
 
     def _chosen(self, votes: tuple[Vote, ...]) -> tuple[Vote, DecidedBy, int | None, float | None]:
         """Return the winning vote, what decided, the sample that speaks and the probability of being right."""
-        rule, nothing = self._rule, None
-        if rule is not None:
-            given = {t.model: t.given() for t in self._ranked}
-            ruling = rule.decide(given, {t.model: t.of for t in self._ranked})
-            nothing = None if rule.calibration is None else 0.0  # the probability that no answer is right
-        if rule is None or ruling is None:
+        rule = self._rule
+        given = {} if rule is None else {tally.model: tally.given() for tally in self._ranked}
+        ruling = None if rule is None else rule.decide(given, {tally.model: tally.of for tally in self._ranked})
+        if ruling is None:
             winner, decided_by = choose(votes)
+            # Where nothing was read nothing is right, and a rule that knows probabilities knows this one.
+            nothing = None if rule is None or rule.calibration is None else 0.0
             return winner, decided_by, self._tallies[winner.model].speaker, nothing
         count, first = given[ruling.model][ruling.answer]
         own = next(vote for vote in votes if vote.model == ruling.model)

@@ -4,7 +4,7 @@ Pure counting over what was given, in whole numbers; nothing here knows what is 
 weights are learned (`learned`). Algorithm 1 is another rule, and `_vote` has it.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, fsum, lcm, log, tanh
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, get_args, runtime_checkable
@@ -19,6 +19,7 @@ __all__ = [
     "RuleName",
     "Ruling",
     "WeightedRule",
+    "check_members",
     "check_rule",
     "log_odds",
     "name_of_rule",
@@ -100,7 +101,7 @@ class WeightedRule:
             ArgumentError: A member that the rule does not weigh, or without a k.
         """
         of = dict.fromkeys(self.models, k) if isinstance(k, int) else k
-        self.check([*shares, *of])
+        check_members(self.models, [*shares, *of])
         whole = lcm(*(of[label] for label in self.models))
         # In order of rank and index, so that the first of equals is the one they fall to.
         scores: dict[A, int] = {}
@@ -124,19 +125,6 @@ class WeightedRule:
         if self.calibration is not None:
             probability = probability_of(log_odds(scores[won], others, UNIT * whole), self.calibration)
         return Ruling(won, speaker, probability, scores[won] in others)
-
-    def check(self, labels: Sequence[str]) -> None:
-        """Refuse members that are not exactly those the rule weighs.
-
-        Raises:
-            ArgumentError: One more or one missing; names it.
-        """
-        for label in [*labels, *self.models]:
-            if label not in labels or label not in self.models:
-                raise ArgumentError(
-                    f"the rule weighs {', '.join(map(repr, self.models))}, and {label!r} is not one of them or has no "
-                    "k; give the samples and the k of these members"
-                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +164,20 @@ def check_rule(rule: Any) -> None:
             "does, and from_selection(...) serves it"
         )
     raise ArgumentError(f"rule={rule!r} does not exist; choose one of {', '.join(map(repr, get_args(RuleName)))}")
+
+
+def check_members(models: Sequence[str], labels: Collection[str]) -> None:
+    """Refuse members that are not exactly those a rule weighs.
+
+    Raises:
+        ArgumentError: One more or one missing; names it.
+    """
+    for label in [*labels, *models]:
+        if label not in labels or label not in models:
+            raise ArgumentError(
+                f"the rule weighs {', '.join(map(repr, models))}, and {label!r} is not one of them or has no k; give "
+                "the samples and the k of these members"
+            )
 
 
 def name_of_rule(rule: RuleLike) -> str:

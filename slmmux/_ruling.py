@@ -2,13 +2,22 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
 from slmmux._errors import ArgumentError
 from slmmux._race import Wait
-from slmmux._rules import LearnedRule, RuleByQuestion, RuleLike, WeightedRule, check_rule, name_of_rule, rule_at
+from slmmux._rules import (
+    LearnedRule,
+    RuleByQuestion,
+    RuleLike,
+    WeightedRule,
+    check_members,
+    check_rule,
+    name_of_rule,
+    rule_at,
+)
 
 __all__ = ["Outcome", "Ruled", "own_embedding", "plain_rule", "rule_of_plain", "ruled"]
 
@@ -90,17 +99,18 @@ class Ruled:
         return "abstained" if _is_below(probability, self.abstain_below) else "answered"
 
 
-def ruled(mux: RuledOptions, *, explicit: bool) -> Ruled:
+def ruled(mux: RuledOptions, labels: Collection[str], *, explicit: bool) -> Ruled:
     """Return what decides for a mux, and what is made of it.
 
     Args:
         mux: The mux, or what it was given.
+        labels: Its members.
         explicit: Whether its `wait` was given, not a default: then a fitted rule may end early and give no
             probability, where no threshold needs one.
 
     Raises:
-        ArgumentError: No such rule, a threshold outside 0..1, a threshold or a bigger model without the other, a
-            threshold for a rule without probabilities, or with a plan that ends before all samples are in.
+        ArgumentError: No such rule, or one of other members; a threshold outside 0..1, for a rule without probabilities,
+            or with a plan that ends before all samples are in; a bigger model without its threshold, or the reverse.
     """
     check_rule(mux.rule)
     thresholds = {
@@ -118,16 +128,19 @@ def ruled(mux: RuledOptions, *, explicit: bool) -> Ruled:
         )
     if thresholds:
         _check_threshold(next(iter(thresholds)), mux)
-    rule: RuleLike = mux.rule
+    given: RuleLike = mux.rule
+    if not isinstance(given, str):
+        check_members(given.models, labels)
+    rule = given
     if _compares_embeddings(rule):
         if mux.embedding is None:
             raise ArgumentError(
                 "this rule compares questions by their embeddings; pass the embedding= it was fitted on"
             )
         rule = _Embedded(rule, mux.embedding)
-    needs_all = bool(thresholds) or not (explicit or isinstance(mux.rule, str))
+    needs_all = bool(thresholds) or not (explicit or isinstance(given, str))
     wait: Wait = "exhausted" if needs_all else mux.wait
-    return Ruled(rule, wait, mux.abstain_below, mux.escalate_below, _identity(mux.rule))
+    return Ruled(rule, wait, mux.abstain_below, mux.escalate_below, _identity(given))
 
 
 def plain_rule(rule: RuleLike) -> Any:

@@ -434,6 +434,10 @@ def test_setting_an_option_keeps_the_rest():
     assert ask("llamaindex", made)[1]["outcome"] == "answered"
 
 
+def of_others():
+    return ByQuestionRule(("a", "c"), (1, 1), (0, 0), 1, Vectors("terms", ((1,),)), ((1, 1),))
+
+
 REFUSED = {
     "a threshold without a probability": ({"rule": "self-consistency", "abstain_below": 0.5}, "gives none"),
     "a threshold that is none": ({"abstain_below": 1.5}, "above 0 and at most 1, found 1.5"),
@@ -441,6 +445,7 @@ REFUSED = {
     "a plan that ends early": ({"abstain_below": 0.5, "plan": "first_round"}, "leave the plan out"),
     "a rule that is none": ({"rule": "majority"}, "'self-consistency', 'pooled'"),
     "a rule to be fitted": ({"rule": "learned"}, "select_complementary"),
+    "a rule by question of others": ({"rule": of_others()}, "'b'"),
     "a rule of others": ({"rule": LearnedRule(("a", "c"), (1, 1), (0, 0), (0.0, 1.0), 60)}, "'b'"),
 }
 
