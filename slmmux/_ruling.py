@@ -109,8 +109,9 @@ def ruled(mux: RuledOptions, labels: Collection[str], *, explicit: bool) -> Rule
             probability, where no threshold needs one.
 
     Raises:
-        ArgumentError: No such rule, or one of other members; a threshold outside 0..1, for a rule without probabilities,
-            or with a plan that ends before all samples are in; a bigger model without its threshold, or the reverse.
+        ArgumentError: No such rule, or one of other members; a threshold outside 0..1, for a rule that gives no
+            probabilities, or with a plan that ends before all samples are in; a bigger model without its threshold, or
+            the reverse.
     """
     check_rule(mux.rule)
     thresholds = {
