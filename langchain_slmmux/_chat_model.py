@@ -671,7 +671,7 @@ class SLMMuxChatModel(BaseChatModel):
         size: int | None = None,
         **options: Any,
     ) -> Self:
-        """Return the mux of the models that `select_complementary()` chose: their k, rank, extractor and instruction.
+        """Return the mux that `select_complementary()` chose: its models, k, rank, rule, extractor and instruction.
 
         Args:
             selection: A selection, or the path of a saved one.
