@@ -29,9 +29,9 @@ from langchain_slmmux._question import Question
 from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools
 from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured, kept
-from slmmux import Decision, Pool, Race, adrive, answers, drive
+from slmmux import Pool, Race, answers
 from slmmux._agreement import Agreement, AgreementName, agreement_of
-from slmmux._asking import ESCALATION, Flow, Spoken, arun, asking, recorded, run
+from slmmux._asking import ESCALATION, Flow, Limits, Spoken, arun, asking, recorded, run
 from slmmux._generation import longest_reply
 from slmmux._keywords import argument_error, warn_unknown
 from slmmux._options import by_label, label_models, member_options, no_bool, warn_if_unbounded
@@ -453,25 +453,8 @@ class SLMMuxChatModel(BaseChatModel):
     ) -> ChatResult:
         question = self._question(messages, stop, run_manager, kwargs)
         rule = self._ruled.at(self.k, question.text)
-        budget = question.budget(self.budget)
-
-        def driven(race: Race[Reply], left: float | None) -> Decision[Reply]:
-            sampling = question.sampling()
-            try:
-                return drive(
-                    race,
-                    sampling.call,
-                    pool=self._pool,
-                    group=sampling.group,
-                    compare=self._agreement.compare,
-                    timeout=self.timeout,
-                    deadline=left,
-                    budget=budget,
-                )
-            finally:
-                sampling.close(race)
-
-        message = self._message(run(self._flow(question, rule), driven, self.deadline), question, run_manager)
+        spoken = run(self._flow(question, rule), question.sampling, self._limits(question), self._pool)
+        message = self._message(spoken, question, run_manager)
         if run_manager is not None and _wants_tokens(run_manager):
             run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
         return ChatResult(generations=[ChatGeneration(message=message)])
@@ -485,27 +468,10 @@ class SLMMuxChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         question = self._question(messages, stop, run_manager, kwargs)
-        budget = question.budget(self.budget)
-
-        async def driven(race: Race[Reply], left: float | None) -> Decision[Reply]:
-            sampling = question.sampling()
-            try:
-                return await adrive(
-                    race,
-                    lambda draws: sampling.acall(draws, race),
-                    slots=self._slots.here(),
-                    group=sampling.group,
-                    compare=self._agreement.compare,
-                    timeout=self.timeout,
-                    deadline=left,
-                    budget=budget,
-                )
-            finally:
-                await sampling.aclose(race)
-
         try:
             rule = await self._ruled.aat(self.k, question.text)
-            spoken = await arun(self._flow(question, rule), driven, self.deadline)
+            flow = self._flow(question, rule)
+            spoken = await arun(flow, question.sampling, self._limits(question), self._slots.here())
         except asyncio.CancelledError as error:
             if run_manager is not None:
                 await run_manager.on_llm_error(error)  # agenerate() leaves a cancelled run open
@@ -556,6 +522,9 @@ class SLMMuxChatModel(BaseChatModel):
         read = question.request.read
         race = Race(self.k, read, plan=self.plan, wait=self._ruled.wait, group=self._agreement.group, rule=rule)
         return asking(race, self._ruled, Race({ESCALATION: 1}, read) if self._bigger else None)
+
+    def _limits(self, question: Question) -> Limits:
+        return Limits(self._agreement.compare, self.timeout, self.deadline, question.budget(self.budget))
 
     def _message(
         self,

@@ -7,9 +7,9 @@ from langchain_core.messages import BaseMessage
 
 from langchain_slmmux._messages import question_of
 from langchain_slmmux._request import Request
-from langchain_slmmux._sampling import Sampling
+from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
-from slmmux import Pool
+from slmmux import Pool, Race
 from slmmux._budget import Budget
 from slmmux._record import USAGE
 
@@ -46,10 +46,10 @@ class Question:
         """Return what was asked, for a rule by question."""
         return question_of(self._messages)
 
-    def sampling(self) -> Sampling:
+    def sampling(self, race: Race[Reply]) -> Sampling:
         """Return what makes the requests of one race."""
         self._traces.append(Traces(self._parent))
-        return Sampling(self.request.asked, self._messages, self._stop, self._traces[-1], self._pool)
+        return Sampling(self.request.asked, self._messages, self._stop, self._traces[-1], self._pool, race=race)
 
     def budget(self, limits: Mapping[str, int] | None) -> Budget | None:
         """Return what all of it may cost."""

@@ -1,6 +1,6 @@
 """One question put to the members: each request made, its replies counted, its faults cleaned of secrets.
 
-Knows nothing of races: a driver calls `call` or `acall` with the draws of one request.
+A driver calls `call` or `acall` with the draws of one request.
 """
 
 import asyncio
@@ -49,6 +49,7 @@ class Sampling:
         stop: Stop sequences; without them a binding keeps its own.
         traces: The samples' runs.
         pool: Threads for members that only have a sync call.
+        race: Whose calls they are; it knows better than a cancelled task why one failed.
     """
 
     def __init__(
@@ -58,6 +59,8 @@ class Sampling:
         stop: list[str] | None,
         traces: Traces,
         pool: Pool,
+        *,
+        race: Race[Reply] | None = None,
     ) -> None:
         self._asked = {
             label: replace(a, kwargs={**a.kwargs, "stop": a.kwargs.get("stop") if stop is None else stop})
@@ -66,6 +69,7 @@ class Sampling:
         self._messages = messages
         self.traces = traces
         self._pool = pool
+        self._race = race
 
     def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
         """Put the draws of a member that takes `n` in one request; all others are requests of their own."""
@@ -95,8 +99,8 @@ class Sampling:
             return replies
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
 
-    async def acall(self, draws: tuple[Draw, ...], race: Race[Reply] | None = None) -> list[Reply]:
-        """Make one request in this task; a race knows better than a cancelled task why it failed."""
+    async def acall(self, draws: tuple[Draw, ...]) -> list[Reply]:
+        """Make one request in this task."""
         asked = self._asked[draws[0].model]
         try:
             runs = [await self.traces.aopen(draw, asked, self._messages) for draw in draws]
@@ -113,22 +117,27 @@ class Sampling:
                 return []
             fault = clean_error(error, asked.member.secrets)
             for draw in draws:
-                await self.traces.afail(draw, (why(race, draw) if race else None) or fault)
+                await self.traces.afail(draw, self._why(draw) or fault)
         else:
             for draw, reply, ended in zip(draws, replies, results, strict=False):
                 await self.traces.aend(draw, ended, reply.usage)
             return replies
         raise fault
 
-    def close(self, race: Race[Reply]) -> None:
+    def close(self) -> None:
         """Close the runs of the calls that nobody waits for any more."""
         for draw in self.traces.close():
-            self.traces.fail(draw, why(race, draw) or _unneeded())
+            self.traces.fail(draw, self._why(draw) or _unneeded())
 
-    async def aclose(self, race: Race[Reply]) -> None:
+    async def aclose(self) -> None:
         """Close the runs of the tasks that would not end when they were cancelled."""
         for draw in self.traces.close():
-            await self.traces.afail(draw, why(race, draw) or _unneeded())
+            await self.traces.afail(draw, self._why(draw) or _unneeded())
+
+    def _why(self, draw: Draw) -> BaseException | None:
+        """Return the error the race knows for a draw: its time-out, say, rather than the cancellation it led to."""
+        sample = self._race.sample(draw) if self._race else None
+        return sample.error if sample else None
 
     def _kwargs(self, draws: Sequence[Draw]) -> dict[str, Any]:
         several = {"n": len(draws)} if len(draws) > 1 else {}
@@ -176,12 +185,6 @@ def _carried(asked: Asked, error: Exception) -> ChatResult | None:
     completion = getattr(error, "completion", None)
     read = getattr(asked.model, "_create_chat_result", None)
     return None if completion is None or read is None else cast("ChatResult", read(completion))
-
-
-def why(race: Race[Reply], draw: Draw) -> BaseException | None:
-    """Return the error the race knows for a draw: its time-out, say, rather than the cancellation it led to."""
-    sample = race.sample(draw)
-    return sample.error if sample else None
 
 
 def _unneeded() -> asyncio.CancelledError:

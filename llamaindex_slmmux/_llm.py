@@ -49,9 +49,9 @@ from llamaindex_slmmux._question import Question
 from llamaindex_slmmux._request import Chat, Completion, Reply, Request
 from llamaindex_slmmux._structured import Structured
 from llamaindex_slmmux._tools import Tools, selections
-from slmmux import AbstainedError, ArgumentError, Decision, Pool, Race, adrive, answers, drive
+from slmmux import AbstainedError, ArgumentError, Pool, Race, answers
 from slmmux._agreement import Agreement, AgreementName, agreement_of
-from slmmux._asking import ESCALATION, Flow, Spoken, arun, asking, recorded, run
+from slmmux._asking import ESCALATION, Flow, Limits, Spoken, arun, asking, recorded, run
 from slmmux._generation import longest_reply
 from slmmux._keywords import argument_error, warn_unknown
 from slmmux._options import by_label, label_models, member_options, no_bool, warn_if_unbounded
@@ -450,49 +450,15 @@ class SLMMuxLLM(FunctionCallingLLM):
     def _decide(self, request: Request) -> tuple[ChatResponse, Reply | None]:
         """Return the response, and the reply it is made of; none where the mux abstains."""
         question = self._question(request)
-        budget = question.budget(self.budget)
-
-        def driven(race: Race[Reply], left: float | None) -> Decision[Reply]:
-            sampling = question.sampling()
-            try:
-                return drive(
-                    race,
-                    sampling.call,
-                    pool=self._pool,
-                    group=sampling.group,
-                    compare=self._agreement.compare,
-                    timeout=self.timeout,
-                    deadline=left,
-                    budget=budget,
-                )
-            finally:
-                sampling.close()
-
         rule = self._ruled.at(self.k, question.text)
-        return self._response(run(self._flow(question, rule), driven, self.deadline), question)
+        spoken = run(self._flow(question, rule), question.sampling, self._limits(question), self._pool)
+        return self._response(spoken, question)
 
     async def _adecide(self, request: Request) -> tuple[ChatResponse, Reply | None]:
         question = self._question(request)
-        budget = question.budget(self.budget)
-
-        async def driven(race: Race[Reply], left: float | None) -> Decision[Reply]:
-            sampling = question.sampling()
-            try:
-                return await adrive(
-                    race,
-                    sampling.acall,
-                    slots=self._slots.here(),
-                    group=sampling.group,
-                    compare=self._agreement.compare,
-                    timeout=self.timeout,
-                    deadline=left,
-                    budget=budget,
-                )
-            finally:
-                sampling.close()
-
-        rule = await self._ruled.aat(self.k, question.text)
-        return self._response(await arun(self._flow(question, rule), driven, self.deadline), question)
+        flow = self._flow(question, await self._ruled.aat(self.k, question.text))
+        spoken = await arun(flow, question.sampling, self._limits(question), self._slots.here())
+        return self._response(spoken, question)
 
     def _question(self, request: Request) -> Question:
         manager = self.callback_manager if isinstance(self.callback_manager, CallbackManager) else CallbackManager([])
@@ -502,6 +468,9 @@ class SLMMuxLLM(FunctionCallingLLM):
         read = question.request.read
         race = Race(self.k, read, plan=self.plan, wait=self._ruled.wait, group=self._agreement.group, rule=rule)
         return asking(race, self._ruled, Race({ESCALATION: 1}, read) if self._bigger else None)
+
+    def _limits(self, question: Question) -> Limits:
+        return Limits(self._agreement.compare, self.timeout, self.deadline, question.budget(self.budget))
 
     def _response(self, spoken: Spoken[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
         made = record(

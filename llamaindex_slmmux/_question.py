@@ -8,7 +8,7 @@ from llama_index.core.callbacks import CallbackManager
 from llamaindex_slmmux._members import Member
 from llamaindex_slmmux._request import Reply, Request
 from llamaindex_slmmux._sampling import Sampling
-from slmmux import Pool
+from slmmux import Pool, Race
 from slmmux._budget import Budget
 from slmmux._generation import longest_reply
 from slmmux._record import USAGE
@@ -42,7 +42,7 @@ class Question:
         asked = [message for message in messages if message.role is MessageRole.USER] or messages
         return (asked[-1].content or "") if asked else ""
 
-    def sampling(self) -> Sampling:
+    def sampling(self, _: Race[Reply] | None = None) -> Sampling:
         """Return what makes the calls of one race."""
         return Sampling(self._members, self.request, self._wrapper, self._pool, self.usage)
 

@@ -87,6 +87,10 @@ class Sampling:
         with self._lock:
             self._closed = True
 
+    async def aclose(self) -> None:
+        """Do the same; what runs on tasks has ended before."""
+        self.close()
+
     def _begin(self, draws: tuple[Draw, ...]) -> tuple[Member, Call]:
         if self._closed:
             raise asyncio.CancelledError("decided before this call began")

@@ -3,19 +3,24 @@
 `asking` yields what is to be driven and is sent the decision, so that threads (`run`) and tasks (`arun`) share it.
 """
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
+from slmmux._budget import Budget
+from slmmux._drive import Compare, Draws, adrive, drive
 from slmmux._errors import NoAnswerError
+from slmmux._pool import Pool
 from slmmux._race import Race
 from slmmux._ruling import Outcome, Ruled
-from slmmux._types import Decision
+from slmmux._types import Decision, Draw
 
-__all__ = ["ESCALATION", "Flow", "Spoken", "arun", "asking", "recorded", "run"]
+__all__ = ["ESCALATION", "Flow", "Limits", "Sampling", "Spoken", "arun", "asking", "recorded", "run"]
 
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 ESCALATION = "escalate_to"  # the bigger model's label among those that are called
 
@@ -74,22 +79,62 @@ def asking(race: Race[R], ruled: Ruled, bigger: Race[R] | None) -> Flow[R]:
     return Spoken(decision, "escalated", said.reply, bigger=said)
 
 
-def run(flow: Flow[R], drive: Callable[[Race[R], float | None], Decision[R]], deadline: float | None) -> Spoken[R]:
+class Sampling(Protocol[R_co]):
+    """The calls of one race: made, counted, and closed when it is over."""
+
+    def group(self, draws: Sequence[Draw]) -> list[Draws]: ...
+    def call(self, draws: Draws) -> Sequence[R_co]: ...
+    async def acall(self, draws: Draws) -> Sequence[R_co]: ...
+    def close(self) -> None: ...
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What holds for a question as a whole.
+
+    Attributes:
+        compare: Which answers agree, where equality is no key.
+        timeout: Seconds a call may take.
+        deadline: Seconds for the question, the bigger model included.
+        budget: What it may cost, the bigger model included.
+    """
+
+    compare: Compare | None
+    timeout: float | None
+    deadline: float | None
+    budget: Budget | None
+
+
+def run(flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limits, pool: Pool) -> Spoken[R]:
     """Run a flow on threads.
 
     Args:
         flow: What `asking` returned.
-        drive: Drives one race, given the seconds that are left.
-        deadline: Seconds for the whole question.
+        sampling: Makes the calls of a race.
+        limits: What holds for the question.
+        pool: The threads.
     """
-    left = _clock(deadline)
+    left = _clock(limits.deadline)
     race = next(flow)
     try:
         while True:
+            calls = sampling(race)
             try:
-                came: Decision[R] | NoAnswerError = drive(race, left())
+                came: Decision[R] | NoAnswerError = drive(
+                    race,
+                    calls.call,
+                    pool=pool,
+                    group=calls.group,
+                    compare=limits.compare,
+                    timeout=limits.timeout,
+                    deadline=left(),
+                    budget=limits.budget,
+                )
             except NoAnswerError as nothing:
                 came = nothing
+            finally:
+                calls.close()
             race = _next(flow, came, left)
     except StopIteration as end:
         spoken: Spoken[R] = end.value
@@ -97,17 +142,29 @@ def run(flow: Flow[R], drive: Callable[[Race[R], float | None], Decision[R]], de
 
 
 async def arun(
-    flow: Flow[R], drive: Callable[[Race[R], float | None], Awaitable[Decision[R]]], deadline: float | None
+    flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limits, slots: asyncio.Semaphore
 ) -> Spoken[R]:
-    """Run a flow on tasks; the arguments are those of `run`."""
-    left = _clock(deadline)
+    """Run a flow on tasks; the arguments are those of `run`, with places for calls instead of threads."""
+    left = _clock(limits.deadline)
     race = next(flow)
     try:
         while True:
+            calls = sampling(race)
             try:
-                came: Decision[R] | NoAnswerError = await drive(race, left())
+                came: Decision[R] | NoAnswerError = await adrive(
+                    race,
+                    calls.acall,
+                    slots=slots,
+                    group=calls.group,
+                    compare=limits.compare,
+                    timeout=limits.timeout,
+                    deadline=left(),
+                    budget=limits.budget,
+                )
             except NoAnswerError as nothing:
                 came = nothing
+            finally:
+                await calls.aclose()
             race = _next(flow, came, left)
     except StopIteration as end:
         spoken: Spoken[R] = end.value
