@@ -10,7 +10,7 @@ import warnings
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, ClassVar, Literal, TypeVar, cast
 
@@ -156,7 +156,7 @@ def head_line(settings: Mapping[str, Any]) -> bytes:
 
 def row_line(row: Row) -> bytes:
     """Return a sample's line; what is not known of it is left out, but for the answer."""
-    known = {name: getattr(row, name) for name in Row.__dataclass_fields__}
+    known = {each.name: getattr(row, each.name) for each in fields(Row)}
     return _line({name: value for name, value in known.items() if value is not None or name == "answer"})
 
 

@@ -383,6 +383,10 @@ BAD = {
     "extract": ["boxd", 7],
     "plan": ["paralel"],
     "wait": ["for it"],
+    "rule": ["majority", "learned", 7],
+    "abstain_below": [0.5, 2.0],
+    "escalate_below": [0.5],
+    "escalate_to": [ScriptedLLM(script=["4"]), "a text"],
     "trace_samples": [False],
     "stop": [7],
 }
@@ -408,6 +412,7 @@ def test_bad_options_set_on_the_mux_are_refused_and_change_nothing(name, value):
         "abstained": 0,
         "failed": 0,
         "unused": 0,
+        "answers": [["0.5 None", 2]],
     }
 
 
