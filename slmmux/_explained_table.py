@@ -33,7 +33,7 @@ def table(members: Sequence[Shown], sentences: Sequence[str], console: Console) 
     for member in members:
         style = "bold green" if member.speaks else ""
         mark = Text("➜ " if member.speaks else "  ", style=style)
-        vote = Text.assemble(f"{member.share}  ", shown(member.vote)) if member.vote else ""
+        vote = Text.assemble(f"{member.share}  ", shown(member.vote)) if member.share else ""
         chips = _Chips([_chip(chip, has_grounds=has_grounds) for chip in member.chips], " " if has_grounds else " | ")
         rows.add_row(mark + shown(member.model, style), chips, vote)
     yield rows

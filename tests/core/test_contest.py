@@ -283,6 +283,13 @@ def test_by_question_falls_back_with_the_learned_rule():
     assert '; too few questions tell right from wrong to fit rule="learned-by-question", so ' in selection.verdict
 
 
+def test_where_nothing_can_be_held_out_there_is_no_contest():
+    """One question alone cannot be held out: self-consistency is served, and the verdict says that nothing is known."""
+    selection = selected(recorded({"a": ["11"], "b": ["12"]}), "pooled", sizes=[2])
+    assert (selection.best.contest, selection.best.rule) == (None, "self-consistency")
+    assert selection.verdict.startswith("nothing can be said yet")
+
+
 def test_the_fitted_rule_is_of_the_subset_alone():
     """A rule of two is fitted on the samples of these two, and weighs no other."""
     recording = liar(60)
