@@ -120,6 +120,12 @@ def test_what_settled_holds_holds_under_every_completion():
     assert early > 150
 
 
+def test_with_nothing_outstanding_it_is_settled():
+    """All in, nothing can change: also where no sample has an answer."""
+    for said in (["x", "y"], [ABSTAINED, ABSTAINED]):
+        assert settled_by(pooled({"a": 2}), tallied({"a": said}, [("a", 0), ("a", 1)]))
+
+
 def test_settled_is_late_for_equal_scores_only():
     """Exact otherwise: where all completions lead to one outcome and it says open, some completion draws level."""
     late = exact = 0
