@@ -31,14 +31,14 @@ from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured, kept
 from slmmux import Pool, Race, answers
 from slmmux._agreement import Agreement, AgreementName, agreement_of
-from slmmux._asking import ESCALATION, Flow, Limits, Spoken, arun, asking, recorded, run
+from slmmux._asking import Flow, Limits, Spoken, arun, asking, recorded, run
 from slmmux._generation import longest_reply
 from slmmux._keywords import argument_error, warn_unknown
 from slmmux._options import by_label, label_models, member_options, no_bool, warn_if_unbounded
 from slmmux._race import Plan, Wait
 from slmmux._record import USAGE, record
 from slmmux._rules import RuleLike, WeightedRule
-from slmmux._ruling import Ruled, own_embedding, ruled
+from slmmux._ruling import ESCALATION, Ruled, own_embedding, ruled
 from slmmux._secrets import secrets_of, strike
 from slmmux._slots import Slots
 from slmmux.config import Config

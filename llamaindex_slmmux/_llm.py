@@ -51,14 +51,14 @@ from llamaindex_slmmux._structured import Structured
 from llamaindex_slmmux._tools import Tools, selections
 from slmmux import AbstainedError, ArgumentError, Pool, Race, answers
 from slmmux._agreement import Agreement, AgreementName, agreement_of
-from slmmux._asking import ESCALATION, Flow, Limits, Spoken, arun, asking, recorded, run
+from slmmux._asking import Flow, Limits, Spoken, arun, asking, recorded, run
 from slmmux._generation import longest_reply
 from slmmux._keywords import argument_error, warn_unknown
 from slmmux._options import by_label, label_models, member_options, no_bool, warn_if_unbounded
 from slmmux._race import Plan, Wait
 from slmmux._record import USAGE, record
 from slmmux._rules import RuleLike, WeightedRule
-from slmmux._ruling import Ruled, own_embedding, plain_rule, rule_of_plain, ruled
+from slmmux._ruling import ESCALATION, Ruled, own_embedding, plain_rule, rule_of_plain, ruled
 from slmmux._slots import Slots
 from slmmux.config import Config
 

@@ -17,12 +17,10 @@ from slmmux._race import Race
 from slmmux._ruling import Outcome, Ruled
 from slmmux._types import Decision, Draw
 
-__all__ = ["ESCALATION", "Flow", "Limits", "Sampling", "Spoken", "arun", "asking", "recorded", "run"]
+__all__ = ["Flow", "Limits", "Sampling", "Spoken", "arun", "asking", "recorded", "run"]
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-
-ESCALATION = "escalate_to"  # the bigger model's label among those that are called
 
 
 @dataclass(frozen=True)

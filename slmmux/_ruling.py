@@ -19,9 +19,11 @@ from slmmux._rules import (
     rule_at,
 )
 
-__all__ = ["Outcome", "Ruled", "own_embedding", "plain_rule", "rule_of_plain", "ruled"]
+__all__ = ["ESCALATION", "Outcome", "Ruled", "own_embedding", "plain_rule", "rule_of_plain", "ruled"]
 
 Outcome: TypeAlias = Literal["answered", "abstained", "escalated"]
+
+ESCALATION = "escalate_to"  # the bigger model's label among those that are called
 
 
 class RuledOptions(Protocol):
@@ -111,7 +113,7 @@ def ruled(mux: RuledOptions, labels: Collection[str], *, explicit: bool) -> Rule
     Raises:
         ArgumentError: No such rule, or one of other members; a threshold outside 0..1, for a rule that gives no
             probabilities, or with a plan that ends before all samples are in; a bigger model without its threshold, or
-            the reverse.
+            the reverse, or whose label a member has.
     """
     check_rule(mux.rule)
     thresholds = {
@@ -126,6 +128,10 @@ def ruled(mux: RuledOptions, labels: Collection[str], *, explicit: bool) -> Rule
         raise ArgumentError(
             "escalate_to and escalate_below belong together: the bigger model, and the probability below which it is "
             "asked; give both or neither"
+        )
+    if mux.escalate_to is not None and ESCALATION in labels:
+        raise ArgumentError(
+            f"a member is labelled {ESCALATION!r}, as the bigger model is; give the member another name"
         )
     if thresholds:
         _check_threshold(next(iter(thresholds)), mux)

@@ -458,6 +458,13 @@ def test_what_cannot_be_is_refused_when_the_mux_is_made(way, why):
         mux(way, SURE, **options)
 
 
+def test_a_member_of_the_bigger_models_label_is_refused(way):
+    """Their calls go by the label: one of the two would never be asked."""
+    rule = LearnedRule(("a", "escalate_to"), (UNIT, UNIT), (0, 0), (0.0, 1.0), 60)
+    with pytest.raises(ArgumentError, match="give the member another name"):
+        escalating(way, {"a": ["4"], "escalate_to": ["4"]}, ["6"], rule=rule)
+
+
 def test_a_bigger_model_that_is_none_is_refused(way):
     """It has to be the framework's own kind of model, as a member has."""
     with pytest.raises(ArgumentError, match="escalate_to"):
