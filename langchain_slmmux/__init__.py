@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 try:
     from langchain_slmmux._chat_model import SLMMuxChatModel
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] != "langchain_core":
+except ModuleNotFoundError as _missing:
+    if (_missing.name or "").partition(".")[0] != "langchain_core":
         raise
     raise ModuleNotFoundError(
-        'langchain_slmmux needs langchain-core: pip install "slmmux[langchain]"', name=error.name
-    ) from error
+        'langchain_slmmux needs langchain-core: pip install "slmmux[langchain]"', name=_missing.name
+    ) from _missing
 
 if TYPE_CHECKING:
     from langchain_slmmux._profile import aprofile, profile

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 try:
     from llamaindex_slmmux._llm import SLMMuxLLM
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] != "llama_index":
+except ModuleNotFoundError as _missing:
+    if (_missing.name or "").partition(".")[0] != "llama_index":
         raise
     raise ModuleNotFoundError(
-        'llamaindex_slmmux needs llama-index-core: pip install "slmmux[llamaindex]"', name=error.name
-    ) from error
+        'llamaindex_slmmux needs llama-index-core: pip install "slmmux[llamaindex]"', name=_missing.name
+    ) from _missing
 
 if TYPE_CHECKING:
     from llamaindex_slmmux._profile import aprofile, profile

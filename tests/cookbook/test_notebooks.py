@@ -1,7 +1,7 @@
 """The cookbook runs as it stands, and shows what a run puts out.
 
 A notebook may say what it needs in its metadata, under "slmmux": {"models": names of the local models it runs, "slow":
-whether it takes more than a minute, "repeats": whether its outputs are the same each time}. Slow ones run where
+whether it takes longer than a landing should wait, "repeats": whether its outputs are the same each time}. Slow ones run where
 SLMMUX_SLOW_NOTEBOOKS is set, as `.ci/full` does.
 """
 
@@ -33,7 +33,7 @@ def needs(path: Path) -> dict:
 def to_run(path: Path):
     needed, marks = needs(path), [pytest.mark.timeout(1800)]
     if needed.get("slow") and not os.environ.get("SLMMUX_SLOW_NOTEBOOKS"):
-        marks.append(pytest.mark.skip(reason="takes more than a minute: SLMMUX_SLOW_NOTEBOOKS=1 runs it"))
+        marks.append(pytest.mark.skip(reason="takes long: SLMMUX_SLOW_NOTEBOOKS=1 runs it, as .ci/full does"))
     elif needed.get("models"):
         marks.append(pytest.mark.real_model)
     return pytest.param(path, id=path.stem, marks=marks)
