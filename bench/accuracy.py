@@ -40,7 +40,7 @@ def record(models: Iterable[str], out: Path, samples: int, temperature: float) -
     from langchain_core.messages import HumanMessage, SystemMessage
 
     from langchain_slmmux._from_config import member
-    from slmmux._assembly import arguments
+    from slmmux._mux.from_config import arguments
     from slmmux.config import Config, MemberConfig
 
     config = Config(

@@ -10,8 +10,8 @@ from bench.cli import main
 from bench.measure import cpu, interleaved
 from bench.row import Row
 from slmmux import Answer, Race
-from slmmux._race import Wait
-from slmmux._types import Draw
+from slmmux._decision.race import Wait
+from slmmux._decision.types import Draw
 
 __all__ = ["rows"]
 

@@ -12,7 +12,7 @@ from bench.recorded import OWN_RANK, decided, own, shared, shared_pools
 from bench.row import Row
 from bench.synthetic import ACCURACIES, synthetic
 from slmmux import Recording, replay
-from slmmux._race import Plan
+from slmmux._decision.race import Plan
 
 __all__ = ["rows"]
 

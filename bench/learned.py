@@ -25,11 +25,11 @@ from rich.console import Console
 from rich.table import Table
 
 from slmmux import Recording
-from slmmux._arrays import Arrays, Votes, arrays_of
-from slmmux._held_out import ranked
-from slmmux._rules import pooled
+from slmmux._decision.rules import pooled
 from slmmux.by_question import Vectors, evaluate_by_question, fit_by_question, vectors_of
 from slmmux.learned import brier, evaluate, expected_calibration_error, fit
+from slmmux.recording._arrays import Arrays, Votes, arrays_of
+from slmmux.selection._held_out import ranked
 
 __all__ = ["Outcome", "fell", "outcomes", "pools", "split", "table"]
 

@@ -67,7 +67,7 @@ def record(models: Iterable[str], out: Path, samples: int, temperature: float, e
     from langchain_core.messages import HumanMessage
 
     from langchain_slmmux._from_config import member
-    from slmmux._assembly import arguments
+    from slmmux._mux.from_config import arguments
     from slmmux.config import Config, MemberConfig
 
     done = {(row.model, row.question_id) for row in Recording.load(out).rows} if out.exists() else None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from slmmux._search import search
+from slmmux.selection._search import search
 
 Pool = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 

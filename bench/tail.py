@@ -16,8 +16,8 @@ from bench.row import Row
 from bench.synthetic import ACCURACIES, synthetic
 from langchain_slmmux import SLMMuxChatModel
 from slmmux import Answer, Draw, NoAnswerError, Race, Recording
-from slmmux._race import Wait
-from slmmux._row import answer_of
+from slmmux._decision.race import Wait
+from slmmux.recording._row import answer_of
 
 __all__ = ["rows"]
 

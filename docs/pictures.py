@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 from slmmux import Decision, Explanation, Recording, Row, explain, replay
-from slmmux._record import record
+from slmmux._decision.record import record
 from slmmux.report import report
 
 ROOT = Path(__file__).parents[1]

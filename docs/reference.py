@@ -16,8 +16,8 @@ from pydantic_core import PydanticUndefined
 from langchain_slmmux import SLMMuxChatModel
 from llamaindex_slmmux import SLMMuxLLM
 from slmmux import Row
-from slmmux._command_line import STATUS
 from slmmux.cli import app
+from slmmux.cli._console import STATUS
 
 FOLDER = Path(__file__).with_suffix("")
 MADE = "<!-- Made by `python docs/reference.py`; change the docstrings or the help texts, and make it again. -->"

@@ -22,5 +22,10 @@ def __getattr__(name: str) -> object:
     if name in {"aprofile", "profile"}:
         from langchain_slmmux import _profile  # noqa: PLC0415
 
-        return getattr(_profile, name)
+        function = getattr(_profile, name)
+        function.__module__ = __name__
+        return function
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+SLMMuxChatModel.__module__ = __name__  # tracebacks and reprs name the path that people import

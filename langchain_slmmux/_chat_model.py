@@ -30,17 +30,17 @@ from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools
 from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured, kept
 from slmmux import Pool, Race, answers
-from slmmux._agreement import Agreement, AgreementName, agreement_of
-from slmmux._asking import Flow, Limits, Spoken, arun, asking, recorded, run
-from slmmux._generation import longest_reply
-from slmmux._keywords import argument_error, warn_unknown
-from slmmux._options import by_label, label_models, member_options, no_bool, warn_if_unbounded
-from slmmux._race import Plan, Wait
-from slmmux._record import USAGE, record
-from slmmux._rules import RuleLike, WeightedRule
-from slmmux._ruling import ESCALATION, Ruled, own_embedding, ruled
-from slmmux._secrets import secrets_of, strike
-from slmmux._slots import Slots
+from slmmux._decision.labels import by_label
+from slmmux._decision.pool import Slots
+from slmmux._decision.race import Plan, Wait
+from slmmux._decision.record import USAGE, record
+from slmmux._decision.rules import RuleLike, WeightedRule
+from slmmux._mux.agreement import Agreement, AgreementName, agreement_of
+from slmmux._mux.engine import Flow, Limits, Spoken, arun, asking, recorded, run
+from slmmux._mux.generation import longest_reply
+from slmmux._mux.options import argument_error, label_models, member_options, no_bool, warn_if_unbounded, warn_unknown
+from slmmux._mux.rule import ESCALATION, Ruled, own_embedding, ruled
+from slmmux._mux.secrets import secrets_of, strike
 from slmmux.config import Config
 
 if TYPE_CHECKING:
@@ -627,7 +627,7 @@ class SLMMuxChatModel(BaseChatModel):
         """
         # Imported here: they bring the provider's package and the local models with them.
         from langchain_slmmux._from_config import member  # noqa: PLC0415
-        from slmmux._assembly import arguments  # noqa: PLC0415
+        from slmmux._mux.from_config import arguments  # noqa: PLC0415
 
         return cls(**{**arguments(source, member), **options})
 
@@ -654,7 +654,7 @@ class SLMMuxChatModel(BaseChatModel):
         What is served otherwise than it was profiled is warned of.
         """
         # Imported here: the offline half brings numpy with it.
-        from slmmux._served_selection import selected_arguments  # noqa: PLC0415
+        from slmmux._mux.from_selection import selected_arguments  # noqa: PLC0415
 
         return cls(**selected_arguments(selection, models, size, options))
 

@@ -6,8 +6,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.rate_limiters import InMemoryRateLimiter
 
 from slmmux import ConfigError
-from slmmux._assembly import Endpoint
-from slmmux._http import http_clients
+from slmmux._mux.from_config import Endpoint, http_clients
 
 __all__ = ["member"]
 

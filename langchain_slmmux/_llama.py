@@ -6,7 +6,7 @@ from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
 from typing_extensions import override
 
-from slmmux._completions import COUNTING, count_completions
+from slmmux._mux.llama_cpp import COUNTING, count_completions
 
 __all__ = ["ChatLlama"]
 

@@ -18,8 +18,8 @@ from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from pydantic import SecretBytes, SecretStr
 
 from slmmux import MemberError
-from slmmux._options import no_temperature, warn_if_equal, warn_if_unused
-from slmmux._secrets import clean_error, secrets_of, strike
+from slmmux._mux.options import no_temperature, warn_if_equal, warn_if_unused
+from slmmux._mux.secrets import clean_error, secrets_of, strike
 from slmmux.answers import FirstOf
 from slmmux.answers._extractor import Extractor
 

@@ -11,15 +11,15 @@ from langchain_slmmux._request import Request
 from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
 from slmmux import Answer, Draw, Recording
-from slmmux._bars import watching
-from slmmux._generation import generation_settings
-from slmmux._mux_profile import asking_mux, recorded_settings
-from slmmux._options import by_label
+from slmmux._decision.labels import by_label
+from slmmux._mux.generation import generation_settings
+from slmmux._mux.profile import asking_mux, recorded_settings
 from slmmux.profiling import Watch
 from slmmux.profiling import aprofile as aprofile_members
 from slmmux.profiling import profile as profile_members
 from slmmux.profiling._asker import Came, Draws
 from slmmux.profiling._pressing import Pressing, split
+from slmmux.profiling._progress import watching
 from slmmux.profiling._questions import Questions
 
 __all__ = ["aprofile", "profile"]

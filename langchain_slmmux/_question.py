@@ -10,8 +10,8 @@ from langchain_slmmux._request import Request
 from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
 from slmmux import Pool, Race
-from slmmux._budget import Budget
-from slmmux._record import USAGE
+from slmmux._decision.budget import Budget
+from slmmux._decision.record import USAGE
 
 __all__ = ["Question"]
 

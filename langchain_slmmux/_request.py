@@ -12,9 +12,9 @@ from langchain_slmmux._members import Asked, Member, ask_member, unwrap
 from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured
 from slmmux import Answer, ArgumentError
-from slmmux._budget import Budget
-from slmmux._generation import longest_reply
-from slmmux._reading import reading
+from slmmux._decision.budget import Budget
+from slmmux._mux.generation import longest_reply
+from slmmux._mux.reading import reading
 
 __all__ = ["TOOL_OPTIONS", "Request", "bind_tools"]
 

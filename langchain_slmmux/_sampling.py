@@ -16,8 +16,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 from langchain_slmmux._members import Asked
 from langchain_slmmux._tracing import Traces, inner_config
 from slmmux import Draw, Pool, Race
-from slmmux._record import USAGE
-from slmmux._secrets import clean_error
+from slmmux._decision.record import USAGE
+from slmmux._mux.secrets import clean_error
 
 __all__ = ["Reply", "Sampling", "usage_of"]
 

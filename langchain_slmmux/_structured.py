@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from langchain_slmmux._members import Asked, Member, ask_member, unwrap
 from slmmux import Answer, MemberError
-from slmmux._reading import structured_answer
+from slmmux._mux.reading import structured_answer
 
 __all__ = ["Structured"]
 

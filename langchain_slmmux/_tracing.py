@@ -26,8 +26,8 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from langchain_slmmux._members import Asked
 from slmmux import Draw
-from slmmux._record import USAGE
-from slmmux._secrets import strike
+from slmmux._decision.record import USAGE
+from slmmux._mux.secrets import strike
 
 __all__ = ["NOSTREAM", "SAMPLE_TAG", "Run", "Traces", "inner_config"]
 

@@ -6,8 +6,7 @@ from llama_index.core.llms import LLM
 from llama_index.core.rate_limiter import TokenBucketRateLimiter
 
 from slmmux import ConfigError
-from slmmux._assembly import Endpoint
-from slmmux._http import http_clients
+from slmmux._mux.from_config import Endpoint, http_clients
 
 __all__ = ["member"]
 

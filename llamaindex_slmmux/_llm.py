@@ -50,16 +50,16 @@ from llamaindex_slmmux._request import Chat, Completion, Reply, Request
 from llamaindex_slmmux._structured import Structured
 from llamaindex_slmmux._tools import Tools, selections
 from slmmux import AbstainedError, ArgumentError, Pool, Race, answers
-from slmmux._agreement import Agreement, AgreementName, agreement_of
-from slmmux._asking import Flow, Limits, Spoken, arun, asking, recorded, run
-from slmmux._generation import longest_reply
-from slmmux._keywords import argument_error, warn_unknown
-from slmmux._options import by_label, label_models, member_options, no_bool, warn_if_unbounded
-from slmmux._race import Plan, Wait
-from slmmux._record import USAGE, record
-from slmmux._rules import RuleLike, WeightedRule
-from slmmux._ruling import ESCALATION, Ruled, own_embedding, plain_rule, rule_of_plain, ruled
-from slmmux._slots import Slots
+from slmmux._decision.labels import by_label
+from slmmux._decision.pool import Slots
+from slmmux._decision.race import Plan, Wait
+from slmmux._decision.record import USAGE, record
+from slmmux._decision.rules import RuleLike, WeightedRule
+from slmmux._mux.agreement import Agreement, AgreementName, agreement_of
+from slmmux._mux.engine import Flow, Limits, Spoken, arun, asking, recorded, run
+from slmmux._mux.generation import longest_reply
+from slmmux._mux.options import argument_error, label_models, member_options, no_bool, warn_if_unbounded, warn_unknown
+from slmmux._mux.rule import ESCALATION, Ruled, own_embedding, plain_rule, rule_of_plain, ruled
 from slmmux.config import Config
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ class SLMMuxLLM(FunctionCallingLLM):
         """
         # Imported here: they bring the provider's package and the local models with them.
         from llamaindex_slmmux._from_config import member  # noqa: PLC0415
-        from slmmux._assembly import arguments  # noqa: PLC0415
+        from slmmux._mux.from_config import arguments  # noqa: PLC0415
 
         return cls(**{**arguments(source, member), **options})
 
@@ -298,7 +298,7 @@ class SLMMuxLLM(FunctionCallingLLM):
         What is served otherwise than it was profiled is warned of.
         """
         # Imported here: the offline half brings numpy with it.
-        from slmmux._served_selection import selected_arguments  # noqa: PLC0415
+        from slmmux._mux.from_selection import selected_arguments  # noqa: PLC0415
 
         return cls(**selected_arguments(selection, models, size, options))
 

@@ -17,8 +17,8 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 
 from llamaindex_slmmux._several import takes_several
 from slmmux import MemberError
-from slmmux._options import no_temperature, warn_if_equal, warn_if_unused
-from slmmux._secrets import secrets_of
+from slmmux._mux.options import no_temperature, warn_if_equal, warn_if_unused
+from slmmux._mux.secrets import secrets_of
 
 __all__ = ["Member", "check_llm", "count_once", "make_members", "own_name", "reporting_to"]
 

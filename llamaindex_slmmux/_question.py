@@ -9,9 +9,9 @@ from llamaindex_slmmux._members import Member
 from llamaindex_slmmux._request import Reply, Request
 from llamaindex_slmmux._sampling import Sampling
 from slmmux import Pool, Race
-from slmmux._budget import Budget
-from slmmux._generation import longest_reply
-from slmmux._record import USAGE
+from slmmux._decision.budget import Budget
+from slmmux._decision.record import USAGE
+from slmmux._mux.generation import longest_reply
 
 __all__ = ["Question"]
 

@@ -21,7 +21,7 @@ from llamaindex_slmmux._several import split
 from llamaindex_slmmux._tools import Tools, calls_of
 from llamaindex_slmmux._usage import usage_of
 from slmmux import Answer
-from slmmux._reading import Read, reading
+from slmmux._mux.reading import Read, reading
 
 __all__ = ["Call", "Chat", "Completion", "Reply", "Request"]
 

@@ -16,7 +16,7 @@ from llamaindex_slmmux._members import Member, count_once
 from llamaindex_slmmux._request import Call, Reply, Request
 from llamaindex_slmmux._several import refuses_several, report
 from slmmux import Draw, Pool
-from slmmux._secrets import clean_error
+from slmmux._mux.secrets import clean_error
 
 __all__ = ["MEMBER_TAG", "SAMPLE_TAG", "Sampling"]
 

@@ -8,7 +8,7 @@ from llama_index.llms.openai_like import OpenAILike
 from pydantic import Field
 from typing_extensions import override
 
-from slmmux._completions import COUNTING, count_completions
+from slmmux._mux.llama_cpp import COUNTING, count_completions
 
 __all__ = ["Served"]
 

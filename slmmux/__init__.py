@@ -1,9 +1,14 @@
 """A chat model that is really several: the shared core."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slmmux import answers
-from slmmux._drive import adrive, drive
+from slmmux._decision.drive import adrive, drive
+from slmmux._decision.pool import Pool
+from slmmux._decision.race import Race
+from slmmux._decision.rules import LearnedRule, WeightedRule
+from slmmux._decision.types import Answer, Decision, Draw, Sample, Vote
+from slmmux._decision.vote import choose, vote
 from slmmux._errors import (
     AbstainedError,
     ArgumentError,
@@ -17,17 +22,12 @@ from slmmux._errors import (
     SampleTimeoutError,
     SLMMuxError,
 )
-from slmmux._pool import Pool
-from slmmux._race import Race
-from slmmux._rules import LearnedRule, WeightedRule
-from slmmux._types import Answer, Decision, Draw, Sample, Vote
-from slmmux._vote import choose, vote
 
 if TYPE_CHECKING:
-    from slmmux._explain import Explanation, explain
-    from slmmux._replay import replay
+    from slmmux._display.explain import Explanation, explain
     from slmmux.profiling import aprofile, profile
     from slmmux.recording import Recording, Row
+    from slmmux.recording._replay import replay
     from slmmux.selection import Selection, select_complementary
 
 __all__ = [
@@ -68,16 +68,16 @@ __all__ = [
 ]
 
 
-# The offline half brings pydantic and numpy with it, and few want a decision shown: the rest does not wait for them.
+# The offline half brings pydantic and numpy with it, and few programs show a decision: these load when they are used.
 _LAZY = {
-    "Explanation": "slmmux._explain",
+    "Explanation": "slmmux._display.explain",
     "Recording": "slmmux.recording",
     "Row": "slmmux.recording",
     "Selection": "slmmux.selection",
     "aprofile": "slmmux.profiling",
-    "explain": "slmmux._explain",
+    "explain": "slmmux._display.explain",
     "profile": "slmmux.profiling",
-    "replay": "slmmux._replay",
+    "replay": "slmmux.recording._replay",
     "select_complementary": "slmmux.selection",
 }
 
@@ -86,5 +86,22 @@ def __getattr__(name: str) -> object:
     if name in _LAZY:
         from importlib import import_module  # noqa: PLC0415
 
-        return getattr(import_module(_LAZY[name]), name)
+        value = getattr(import_module(_LAZY[name]), name)
+        value.__module__ = __name__
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _decision_html(decision: Decision[Any]) -> str:
+    """Show a decision in a notebook, with all its samples."""
+    from slmmux._display.explain import explain  # noqa: PLC0415 - only a notebook needs it
+
+    return explain(decision)._repr_html_()
+
+
+# Here and not in the class: the decision is the innermost noun, and how it is shown lies outside it.
+Decision._repr_html_ = _decision_html  # type: ignore[attr-defined]
+
+# Tracebacks, reprs and pickles name the path that people import, not the file where a thing is defined.
+for _name in set(__all__) - _LAZY.keys() - {"answers"}:
+    globals()[_name].__module__ = __name__

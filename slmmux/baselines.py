@@ -10,9 +10,9 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from slmmux._arrays import Missing, Same, arrays_of
-from slmmux._replay import group_of
 from slmmux.recording import Recording
+from slmmux.recording._arrays import Missing, Same, arrays_of
+from slmmux.recording._replay import group_of
 
 __all__ = [
     "AGENT_FOREST",

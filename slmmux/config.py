@@ -28,8 +28,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from slmmux._decision.race import Plan, Wait
 from slmmux._errors import ConfigError
-from slmmux._race import Plan, Wait
 
 __all__ = ["FEW_WORDS", "Config", "MemberConfig", "default_config", "load_config"]
 

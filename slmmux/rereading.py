@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from slmmux import answers
+from slmmux._decision.types import Answer
 from slmmux._errors import RecordingError, quote
-from slmmux._generation import extractor_name
-from slmmux._row import Row
-from slmmux._types import Answer
+from slmmux.answers._reader import extractor_name
 from slmmux.recording import Recording
+from slmmux.recording._row import Row
 
 __all__ = ["reread"]
 

@@ -11,11 +11,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from slmmux._arrays import Arrays, Missing, Same, arrays_of
+from slmmux._decision.race import check_samples
 from slmmux._errors import ArgumentError
-from slmmux._race import check_samples
-from slmmux._replay import group_of
 from slmmux.recording import Recording
+from slmmux.recording._arrays import Arrays, Missing, Same, arrays_of
+from slmmux.recording._replay import group_of
 
 __all__ = ["Point", "expected_right", "scaling"]
 

@@ -118,7 +118,7 @@ def profiled(framework):
 def mathematics(folder):
     """Answers that differ in form and not in value agree."""
     from slmmux import answers
-    from slmmux._agreement import agreement_of
+    from slmmux._mux.agreement import agreement_of
 
     assert agreement_of("math").name == "math"
     assert answers.same(r"x^2 + 2x + 1", r"(x+1)^2")

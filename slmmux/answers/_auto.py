@@ -1,6 +1,6 @@
 r"""The reading of a reply that nobody said how to read: one fixed order, the same for every reply."""
 
-from slmmux._types import Answer
+from slmmux._decision.types import Answer
 from slmmux.answers._announced import announced
 from slmmux.answers._boxed import boxed, boxed_key
 from slmmux.answers._choice import announced_letter, plain_letter

@@ -4,7 +4,7 @@ import ast
 import re
 from textwrap import dedent
 
-from slmmux._types import Answer
+from slmmux._decision.types import Answer
 from slmmux.answers._fences import fenced
 from slmmux.answers._reasoning import strip_reasoning
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
-from slmmux._types import Answer
+from slmmux._decision.types import Answer
 
 __all__ = ["Extractor"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
+from slmmux._decision.types import Answer
 from slmmux._errors import ExtractorError
-from slmmux._types import Answer
 from slmmux.answers._extractor import Extractor
 from slmmux.answers._reader import reader
 from slmmux.answers._regex import Regex

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from slmmux._decision.types import Answer
 from slmmux._errors import ArgumentError
-from slmmux._types import Answer
 from slmmux.answers._boxed import boxed_key
 from slmmux.answers._canonical import canonical
 from slmmux.answers._code import program_keys

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
+from slmmux._decision.types import Answer
 from slmmux._errors import ExtractorError
-from slmmux._types import Answer
 from slmmux.answers._auto import auto, read_auto
 from slmmux.answers._boxed import boxed, boxed_key
 from slmmux.answers._canonical import canonical
@@ -17,7 +17,7 @@ from slmmux.answers._number import number
 from slmmux.answers._reasoning import strip_reasoning
 from slmmux.answers._text import text, text_key
 
-__all__ = ["reader"]
+__all__ = ["extractor_name", "reader"]
 
 Reader = Callable[[str], Answer | None]
 
@@ -92,3 +92,17 @@ _EXTRACTORS: dict[str, Callable[[str], str | None]] = {
 _KEYS = {"boxed": boxed_key, "text": text_key}  # the others are read in canonical form
 _READERS = {name: _keyed(name, extract, _KEYS.get(name, str)) for name, extract in _EXTRACTORS.items()}
 _READERS |= {"auto": read_auto, "code": read_code}
+
+
+def extractor_name(extract: str | Callable[[str], Any]) -> str:
+    """Return what a recording calls an extractor.
+
+    Example:
+        >>> extractor_name("number"), extractor_name(str.strip)
+        ('number', 'str.strip')
+    """
+    if isinstance(extract, str):
+        return extract
+    if isinstance(extract, Extractor):
+        return extract.name
+    return str(getattr(extract, "__qualname__", type(extract).__qualname__))

@@ -3,8 +3,8 @@ r"""An answer that a pattern finds."""
 import re
 from dataclasses import dataclass
 
+from slmmux._decision.types import Answer
 from slmmux._errors import ExtractorError
-from slmmux._types import Answer
 from slmmux.answers._extractor import Extractor
 from slmmux.answers._reasoning import strip_reasoning
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Unpack
 
+from slmmux._decision.pool import Pool
 from slmmux._errors import ArgumentError
-from slmmux._pool import Pool
 from slmmux.profiling._asker import Asker, Came, Functions
 from slmmux.profiling._campaign import Request
 from slmmux.profiling._pressing import Pressing

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from slmmux import answers
+from slmmux._decision.labels import by_label
+from slmmux._decision.pool import Pool
+from slmmux._decision.types import Answer, Draw
 from slmmux._errors import ArgumentError
-from slmmux._generation import extractor_name
-from slmmux._options import by_label
-from slmmux._pool import Pool
-from slmmux._types import Answer, Draw
+from slmmux.answers._reader import extractor_name
 
 __all__ = ["Asker", "Came", "Draws", "Functions"]
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from slmmux._types import Draw
+from slmmux._decision.types import Draw
 from slmmux.profiling._passing import asked_to_wait, passes
 
 __all__ = ["Bounds", "Campaign", "Request"]

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, Self
 from pydantic_core import from_json
 
 from slmmux._errors import RecordingError
-from slmmux._row import Row, head_line, is_packed, row_line
 from slmmux.recording import Recording
+from slmmux.recording._row import Row, head_line, is_packed, row_line
 
 __all__ = ["Journal"]
 

@@ -7,16 +7,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from slmmux._decision.race import check_samples
+from slmmux._decision.types import Answer, Draw
 from slmmux._errors import ProfilingError, RecordingError, SampleError, SampleTimeoutError, quote
-from slmmux._race import check_samples
-from slmmux._row import Row, answer_of
-from slmmux._types import Answer, Draw
 from slmmux.profiling._asker import Asker, Came
 from slmmux.profiling._campaign import Bounds, Campaign, Request
 from slmmux.profiling._journal import Journal
 from slmmux.profiling._pressing import Pressing, bounds_of
 from slmmux.profiling._questions import Question, Questions, asked
 from slmmux.recording import Recording
+from slmmux.recording._row import Row, answer_of
 
 __all__ = ["Effort", "Run", "Watch"]
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from slmmux import answers
+from slmmux._decision.types import Answer
 from slmmux._errors import ArgumentError, RecordingError
-from slmmux._row import Row
-from slmmux._types import Answer
 from slmmux.answers._extractor import Extractor
 from slmmux.readers import _inspect_ai, _lm_eval
 from slmmux.readers._foreign import Foreign
 from slmmux.recording import Recording
+from slmmux.recording._row import Row
 
 __all__ = ["read_inspect", "read_lm_eval"]
 

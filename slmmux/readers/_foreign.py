@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from slmmux._errors import RecordingError
-from slmmux._row import Row
+from slmmux.recording._row import Row
 
 __all__ = ["Foreign", "checked"]
 
@@ -39,7 +39,7 @@ def checked(form: TypeAdapter[F], data: bytes, place: str, instead: str) -> F:
     Example:
         >>> checked(TypeAdapter(int), b"[4]", "a.json", "give a number")
         Traceback (most recent call last):
-        slmmux._errors.RecordingError: a.json: the JSON: Input should be a valid integer, found [4]; give a number
+        slmmux.RecordingError: a.json: the JSON: Input should be a valid integer, found [4]; give a number
     """
     try:
         return form.validate_json(data)

@@ -14,8 +14,8 @@ from zipfile import BadZipFile, ZipFile
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from slmmux._errors import RecordingError
-from slmmux._row import Row
 from slmmux.readers._foreign import Foreign, checked
+from slmmux.recording._row import Row
 
 __all__ = ["files", "samples"]
 

@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter
 
 from slmmux._errors import RecordingError
-from slmmux._row import Row
 from slmmux.readers._foreign import Foreign, checked
+from slmmux.recording._row import Row
 
 __all__ = ["files", "samples"]
 

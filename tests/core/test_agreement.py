@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from slmmux import ArgumentError, NoAnswerError, Pool, Race, adrive, drive
-from slmmux._agreement import agreement_of
+from slmmux._mux.agreement import agreement_of
 from slmmux.answers import reader
 
 
@@ -173,7 +173,7 @@ class ByText:
 @pytest.mark.parametrize("embedding", [ByQuery(), ByText(), by_angle])
 def test_whose_embedding(embedding, monkeypatch):
     """Objects with either framework's method, or a function; vectors are kept until there are too many."""
-    monkeypatch.setattr("slmmux._agreement._MOST_KEPT", 1)
+    monkeypatch.setattr("slmmux._mux.agreement._MOST_KEPT", 1)
     assert decided(["at 0", "at 5", "at 90"], agreement_of("embedding", embedding)).winner.count == 2
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from slmmux import answers
+from slmmux._decision.types import Answer
 from slmmux._errors import ExtractorError
-from slmmux._types import Answer
 
 
 def table(name):

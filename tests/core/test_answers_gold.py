@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slmmux import answers
+from slmmux._decision.types import Answer
 from slmmux._errors import ArgumentError, ExtractorError
-from slmmux._types import Answer
 from slmmux.answers import first_of, reader, regex, right
 
 NAMES = ["auto", "boxed", "choice", "code", "json", "number", "text"]

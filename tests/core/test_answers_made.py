@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from langchain_slmmux._members import code_identity
 from slmmux import answers
+from slmmux._decision.race import Race
 from slmmux._errors import ExtractorError
-from slmmux._race import Race
 from slmmux.answers import first_of, reader, regex
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slmmux import ArgumentError, Recording, RecordingError, Row, answers, replay
-from slmmux._arrays import arrays_of
+from slmmux.recording._arrays import arrays_of
 
 ANSWERS = st.sampled_from([None, "1", "1.0", "2", "3", 1, 2.0])
 

@@ -18,48 +18,36 @@ FRAMEWORKS = {
     "llama_index_instrumentation", "workflows", "openai", "httpx", "xllamacpp", "huggingface_hub",
 }  # fmt: skip
 
-# Ring 1, arrow by arrow: a module that is not here belongs to an outer ring.
-DECISION = {
-    "slmmux._types": {"slmmux._explain"},  # lazily: a decision shows itself in a notebook
-    "slmmux._errors": set(),
-    "slmmux._pool": set(),
-    "slmmux._vote": {"slmmux._types"},
-    "slmmux._settled": {"slmmux._vote", "slmmux._types"},
-    "slmmux._related": {"slmmux._vote", "slmmux._types"},
-    "slmmux._rules": {"slmmux._errors"},
-    "slmmux._settled_rule": {"slmmux._rules", "slmmux._vote", "slmmux._types"},
-    "slmmux._plans": {"slmmux._settled", "slmmux._vote", "slmmux._types"},
-    "slmmux._race": {
-        "slmmux._plans", "slmmux._settled", "slmmux._settled_rule", "slmmux._rules", "slmmux._related", "slmmux._vote",
-        "slmmux._types", "slmmux._errors",
+# Who may import whom, folder by folder (a file at the root of slmmux/ is a folder of its own). A folder may always import
+# itself; `slmmux` stands for the public names of the front door.
+ARROWS = {
+    "_errors": set(),
+    "_decision": {"_errors"},
+    "_display": {"_errors"},
+    "local": {"_errors"},
+    "answers": {"_decision", "_errors"},
+    "config": {"_decision", "_errors"},
+    "recording": {"answers", "_decision", "_errors"},
+    "readers": {"recording", "answers", "_decision", "_errors"},
+    "rereading": {"recording", "answers", "_decision", "_errors"},
+    "baselines": {"recording", "answers", "_decision", "_errors"},
+    "scaling": {"recording", "answers", "_decision", "_errors"},
+    "learned": {"recording", "answers", "_decision", "_errors"},
+    "by_question": {"learned"},  # a face of it, whose path is documented
+    "profiling": {"recording", "answers", "_decision", "_display", "_errors"},
+    "selection": {"learned", "recording", "_decision", "_errors"},
+    "plots": {"selection", "scaling", "learned", "recording", "_errors"},
+    "report": {
+        "plots", "selection", "baselines", "scaling", "learned", "recording", "_decision", "_errors",
     },
-    "slmmux._budget": {"slmmux._types", "slmmux._errors"},
-    "slmmux._drive": {"slmmux._race", "slmmux._budget", "slmmux._pool", "slmmux._types", "slmmux._errors"},
-    "slmmux._record": {"slmmux._types", "slmmux._errors"},
+    "_mux": {"selection", "profiling", "learned", "config", "local", "answers", "_decision", "_errors"},
+    "langchain_slmmux": {"slmmux", "answers", "config", "_mux", "_decision", "profiling"},
+    "llamaindex_slmmux": {"slmmux", "answers", "config", "_mux", "_decision", "profiling"},
 }  # fmt: skip
-# A leaf beside it: how a decision is shown. It knows decisions by what they carry, and of others' work rich alone.
-SHOWN = {
-    "slmmux._line": set(),
-    "slmmux._terminal": {"slmmux._line"},
-    "slmmux._explained_text": {"slmmux._line"},
-    "slmmux._explained": {"slmmux._explained_text", "slmmux._line", "slmmux._errors"},
-    "slmmux._explained_html": {"slmmux._explained"},
-    "slmmux._explained_table": {"slmmux._explained", "slmmux._explained_html", "slmmux._terminal"},
-    "slmmux._explain": {
-        "slmmux._explained", "slmmux._explained_html", "slmmux._explained_table", "slmmux._errors",
-    },
-}  # fmt: skip
-OFFLINE = {
-    # files
-    "slmmux._row", "slmmux.recording", "slmmux._replay", "slmmux.rereading", "slmmux.readers",
-    # a pool put to questions
-    "slmmux.profiling", "slmmux._generation", "slmmux._options", "slmmux._warn",
-    # figures
-    "slmmux._arrays", "slmmux._search", "slmmux._held_out", "slmmux._contest", "slmmux._threshold", "slmmux.selection",
-    "slmmux.scaling", "slmmux.baselines",
-    "slmmux.learned", "slmmux.by_question", "slmmux._neighbours", "slmmux._embedding",
-    "slmmux._reliability", "slmmux.plots", "slmmux.report", "slmmux._report_confidence", "slmmux._report_page",
-}  # fmt: skip
+# The front door opens on every folder but the adapters; the commands put everything together.
+EVERYTHING = {*ARROWS, "slmmux", "cli"}
+ARROWS["slmmux"] = EVERYTHING - {*ADAPTERS, "cli"}
+ARROWS["cli"] = EVERYTHING
 
 
 def name_of(path):
@@ -70,15 +58,10 @@ def name_of(path):
 MODULES = {name_of(path): path for package in ("slmmux", *ADAPTERS) for path in sorted((ROOT / package).rglob("*.py"))}
 
 
-def ring(module):
-    """1 the decision, 1.5 the answers, 2 the offline half, 3 the edges, 4 the adapters; the front door is 3."""
-    if module in DECISION or module in SHOWN:
-        return 1
-    if module == "slmmux.answers" or module.startswith("slmmux.answers."):
-        return 1.5
-    if module in OFFLINE or module.startswith(("slmmux.profiling.", "slmmux.readers.")):
-        return 2
-    return 4 if module.startswith(ADAPTERS) else 3
+def folder(module):
+    """Return the folder, or the file at the root, that a module belongs to."""
+    package, *inside = module.split(".")
+    return inside[0] if package == "slmmux" and inside else package
 
 
 def imports(module):
@@ -108,59 +91,70 @@ def ours(module):
     return {name for name, _ in imports(module) if name in MODULES}
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module in DECISION])
-def test_the_decision_follows_its_arrows(module):
-    """Ring 1 imports only what its arrows name, and otherwise only the standard library."""
-    assert ours(module) <= DECISION[module]
+def test_the_table_has_a_row_for_every_folder():
+    """A new folder joins the table with its row, and a row whose folder is gone leaves it."""
+    assert {folder(module) for module in MODULES} == set(ARROWS)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_follow_the_table(module):
+    """A file imports its own folder and those that its folder's row names, lazily or not."""
+    for name in ours(module):
+        assert folder(name) in {folder(module), *ARROWS[folder(module)]}, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if folder(module) == "_decision"])
+def test_the_decision_needs_the_standard_library_alone(module):
+    """Whatever decides imports nothing of anybody else's."""
     for name, _ in imports(module):
         assert name in MODULES or name.split(".")[0] in sys.stdlib_module_names, f"{module} imports {name}"
 
 
-@pytest.mark.parametrize("module", SHOWN)
-def test_what_shows_a_decision_is_a_leaf(module):
-    """It follows its arrows and imports otherwise the standard library and rich; `explain()` does without rich."""
-    assert ours(module) <= SHOWN[module]
+@pytest.mark.parametrize("module", [module for module in MODULES if folder(module) == "_display"])
+def test_the_display_needs_rich_and_the_standard_library_alone(module):
+    """It imports rich and nothing else of anybody else's, and `explain()` as text does without rich."""
     for name, at_the_top in imports(module):
         package = name.split(".")[0]
         assert name in MODULES or package == "rich" or package in sys.stdlib_module_names, f"{module} imports {name}"
-        if module not in {"slmmux._terminal", "slmmux._explained_table"}:
+        if module not in {f"slmmux._display.{file}" for file in ("live", "terminal", "table")}:
             assert package != "rich" or not at_the_top, f"{module} imports {name} at its top"
 
 
 def test_types_import_nothing_of_ours():
-    """`_types` is the innermost: whatever talks about a draw or a vote can import it."""
-    assert [name for name, at_the_top in imports("slmmux._types") if at_the_top and name in MODULES] == []
+    """`_decision.types` is the innermost: whatever talks about a draw or a vote can import it."""
+    assert ours("slmmux._decision.types") == set()
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_an_inner_ring_never_imports_an_outer_one(module):
-    """Imports point inwards, lazy ones too; only cli.py, the composition root, reaches out to the adapters."""
-    for name in ours(module):
-        if module == "slmmux" or (module == "slmmux.cli" and ring(name) == 4):
-            continue  # the front door opens on every ring but the adapters: see below
-        assert ring(name) <= ring(module), f"{module} imports {name}"
-
-
-@pytest.mark.parametrize("module", [module for module in MODULES if ring(module) == 1.5])
-def test_answers_is_a_leaf(module):
+@pytest.mark.parametrize("module", [module for module in MODULES if folder(module) == "answers"])
+def test_the_answers_know_the_nouns_of_a_decision_alone(module):
     """The extractors know each other, the error tree and the types, and no driver or race."""
-    assert {name for name in ours(module) if ring(name) != 1.5} <= {"slmmux._errors", "slmmux._types"}
+    assert {name for name in ours(module) if folder(name) == "_decision"} <= {"slmmux._decision.types"}
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if ring(module) <= 2 or module == "slmmux"])
-def test_rings_one_and_two_import_no_framework(module):
-    """Neither the decision nor the answers nor the offline half knows a framework, not even lazily."""
-    assert not {name.split(".")[0] for name, _ in imports(module)} & FRAMEWORKS
+@pytest.mark.parametrize("module", [module for module in MODULES if folder(module) not in {"cli", *ADAPTERS}])
+def test_only_commands_and_adapters_import_a_framework(module):
+    """Nothing below the commands knows a framework, not even lazily; `local` alone runs llama.cpp."""
+    own = {"xllamacpp", "huggingface_hub"} if folder(module) == "local" else set()
+    assert not {name.split(".")[0] for name, _ in imports(module)} & (FRAMEWORKS - own)
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_adapters_are_imported_by_cli_alone_and_lazily(module):
-    """An adapter never imports another, and inside slmmux only functions of cli.py import one."""
+def test_adapters_are_imported_by_the_commands_alone_and_lazily(module):
+    """An adapter never imports another, and inside slmmux only functions of the commands import one."""
     for name, at_the_top in imports(module):
         package = name.split(".")[0]
         if package in ADAPTERS and package != module.split(".")[0]:
-            assert module == "slmmux.cli", f"{module} imports {name}"
+            assert folder(module) == "cli", f"{module} imports {name}"
             assert not at_the_top, f"{module} imports {name} at its top"
+
+
+@pytest.mark.parametrize("package", ["slmmux", *ADAPTERS])
+def test_no_folder_is_crowded(package):
+    """A reader takes a folder in at one look: the root holds about seven files, no folder over about twenty-five."""
+    for path in [ROOT / package, *(ROOT / package).rglob("*")]:
+        if path.is_dir():
+            files = [file for file in path.glob("*.py") if file.name != "__init__.py"]
+            assert len(files) <= (8 if path == ROOT / "slmmux" else 26), f"{path.name} holds {len(files)} files"
 
 
 def test_there_are_no_cycles():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slmmux import Answer, ArgumentError, Draw, NoAnswerError, Pool, Race, adrive, drive
-from slmmux._budget import Budget, check_budget
+from slmmux._decision.budget import Budget, check_budget
 from slmmux._errors import SampleTimeoutError
 
 PLANS = ["parallel", "cascade", "adaptive", "first_round"]

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from slmmux import ArgumentError, Recording, learned
-from slmmux._arrays import Arrays, _votes, arrays_of
-from slmmux._neighbours import NEAREST, Nearest, hashed, space_of
-from slmmux._rules import LearnedRule
+from slmmux._decision.rules import LearnedRule
 from slmmux.by_question import ByQuestionRule, Vectors, evaluate_by_question, fit_by_question, vectors_of
 from slmmux.learned import FEWEST, evaluate, fit, leaned, right_votes
+from slmmux.learned._neighbours import NEAREST, Nearest, hashed, space_of
+from slmmux.recording._arrays import Arrays, _votes, arrays_of
 
 few = settings(max_examples=25, deadline=None)  # each of them learns, some ten milliseconds
 

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slmmux import ArgumentError, Recording, RecordingError, Row, Selection, select_complementary
-from slmmux._arrays import arrays_of
-from slmmux._contest import REPEATS, RULES, Learner, _pooled, contest, learners
-from slmmux._rules import LearnedRule
-from slmmux._served_selection import selected_arguments
+from slmmux._decision.rules import LearnedRule
+from slmmux._mux.from_selection import selected_arguments
 from slmmux.baselines import AGENT_FOREST, baselines
 from slmmux.learned import FEWEST, evaluate, fit
+from slmmux.recording._arrays import arrays_of
+from slmmux.selection._contest import REPEATS, RULES, Learner, _pooled, contest, learners
 
 some = settings(max_examples=25, deadline=None)  # each selects, and with rules
 

@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import ABSTAINED, FAILED, algorithm_1
 
-from slmmux import _drive
-from slmmux._drive import adrive, drive
+from slmmux._decision import drive as _drive
+from slmmux._decision.drive import adrive, drive
+from slmmux._decision.pool import Pool
+from slmmux._decision.race import Race
+from slmmux._decision.types import Answer, Draw
 from slmmux._errors import NoAnswerError, SampleTimeoutError
-from slmmux._pool import Pool
-from slmmux._race import Race
-from slmmux._types import Answer, Draw
 
 outcomes = st.lists(st.sampled_from(["x", "y", ABSTAINED, FAILED]), min_size=1, max_size=4)
 tables = st.lists(outcomes, min_size=1, max_size=4).map(lambda members: dict(zip("abcd", members, strict=False)))

@@ -17,10 +17,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from slmmux import AbstainedError, Answer, ArgumentError, Decision, Explanation, NoAnswerError, Race, Vote, explain
-from slmmux._explained_html import GROUNDS, INK
-from slmmux._live import Board
-from slmmux._record import record
-from slmmux._related import classes, neighbourhoods
+from slmmux._decision.groups import classes, neighbourhoods
+from slmmux._decision.record import record
+from slmmux._display.html import GROUNDS, INK
+from slmmux._display.live import Board
 
 few = settings(max_examples=50)  # a page an example
 
@@ -508,7 +508,7 @@ def test_the_board_ends_as_the_explanation():
 def test_explaining_needs_neither_rich_nor_a_framework():
     """As HTML and as text nothing is loaded but the standard library; rich comes with a terminal."""
     code = (
-        "import sys; from slmmux import explain; from slmmux._explain import Explanation;"
+        "import sys; from slmmux import explain; from slmmux._display.explain import Explanation;"
         "explanation = Explanation((), ('a',)); str(explanation); explanation._repr_html_();"
         "print(*{name.split('.')[0] for name in sys.modules})"
     )

@@ -16,9 +16,9 @@ import profiled_process
 import pytest
 
 from slmmux import ArgumentError, Recording, RecordingError, Row
-from slmmux._row import head_line, row_line
 from slmmux.profiling import profile
 from slmmux.profiling._journal import Journal
+from slmmux.recording._row import head_line, row_line
 
 SETTINGS = {"extract": "number", "models": {"qwen": {"temperature": 0.7}}}
 

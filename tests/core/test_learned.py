@@ -13,11 +13,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from slmmux import ArgumentError, Recording, Row, learned
-from slmmux._arrays import Arrays, _votes, arrays_of
-from slmmux._held_out import ranked
-from slmmux._rules import LearnedRule, WeightedRule
+from slmmux._decision.rules import LearnedRule, WeightedRule
 from slmmux.baselines import AGENT_FOREST, baselines
 from slmmux.learned import FEWEST, brier, evaluate, expected_calibration_error, fit
+from slmmux.recording._arrays import Arrays, _votes, arrays_of
+from slmmux.selection._held_out import ranked
 
 few = settings(max_examples=40)  # each of them learns, some ten milliseconds, or counts a table
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from reference import ABSTAINED, FAILED, algorithm_1
 
 from slmmux import Answer, Draw, NoAnswerError, Pool, Race, Sample, adrive, drive
-from slmmux._plans import PLANS
-from slmmux._related import classes
-from slmmux._vote import Tally
+from slmmux._decision.groups import classes
+from slmmux._decision.plans import PLANS
+from slmmux._decision.vote import Tally
 
 outcomes = st.lists(st.sampled_from(["x", "y", "z", ABSTAINED, FAILED]), min_size=1, max_size=5)
 tables = st.lists(outcomes, min_size=1, max_size=4).map(lambda members: dict(zip("abcd", members, strict=False)))

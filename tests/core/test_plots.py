@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from reference import FAILED, algorithm_1, most_frequent
 
 from slmmux import ArgumentError, Recording, RecordingError, Row, select_complementary
-from slmmux._arrays import arrays_of
 from slmmux.learned import brier, expected_calibration_error
 from slmmux.plots import (
     Spoken,
@@ -30,6 +29,7 @@ from slmmux.plots import (
     reliability,
     risk_coverage,
 )
+from slmmux.recording._arrays import arrays_of
 from slmmux.scaling import Point, scaling
 from slmmux.selection import Foretold
 

@@ -7,7 +7,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from slmmux._pool import Pool
+from slmmux._decision.pool import Pool
 
 WAIT_S = 30
 

@@ -17,11 +17,12 @@ from rich.console import Console
 
 from slmmux import Answer, ArgumentError, Draw, ProfilingError, Recording, RecordingError, answers
 from slmmux import profiling as profiling_module
-from slmmux._bars import Bars, watching
-from slmmux._generation import extractor_name, generation_settings
+from slmmux._mux.generation import generation_settings
+from slmmux.answers._reader import extractor_name
 from slmmux.profiling import Came, Question, aprofile, profile, read_questions
 from slmmux.profiling import _campaign as campaign_module
 from slmmux.profiling._pressing import split
+from slmmux.profiling._progress import Bars, watching
 from slmmux.profiling._run import Effort, Run
 
 QUESTIONS = [{"question_id": f"q{i}", "question": f"{i} + {i}?", "gold": str(2 * i)} for i in range(5)]

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import ABSTAINED, FAILED, algorithm_1
 
+from slmmux._decision.race import Race
+from slmmux._decision.types import Answer, Draw
 from slmmux._errors import ArgumentError, NoAnswerError
-from slmmux._race import Race
-from slmmux._types import Answer, Draw
 
 PLANS = ("parallel", "cascade", "adaptive")  # the lossless ones
 

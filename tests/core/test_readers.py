@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from slmmux import answers
 from slmmux._errors import ArgumentError, ExtractorError, RecordingError
-from slmmux._replay import replay
 from slmmux.readers import read_inspect, read_lm_eval
 from slmmux.recording import Recording
+from slmmux.recording._replay import replay
 
 FOREIGN = Path(__file__).parent / "foreign"
 LM_EVAL = FOREIGN / "lm_eval"

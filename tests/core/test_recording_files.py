@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slmmux import Recording, RecordingError, Row
-from slmmux._row import answer_of
+from slmmux.recording._row import answer_of
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 jsons = st.recursive(

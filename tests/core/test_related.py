@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slmmux import Answer, Draw, NoAnswerError, Race
-from slmmux._related import classes, neighbourhoods
+from slmmux._decision.groups import classes, neighbourhoods
 
 GROUPS = pytest.mark.parametrize("group", [classes, neighbourhoods])
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slmmux import Answer, Draw, NoAnswerError, Race, Recording, Row, replay
-from slmmux._related import classes, neighbourhoods
-from slmmux._replay import group_of
+from slmmux._decision.groups import classes, neighbourhoods
+from slmmux.recording._replay import group_of
 
 PLANS = st.sampled_from(["parallel", "cascade"])
 WAITS = st.sampled_from(["settled", "exhausted"])

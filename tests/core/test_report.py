@@ -19,12 +19,12 @@ from reference import algorithm_1, most_frequent
 
 import slmmux.report as module
 from slmmux import ArgumentError, Recording, RecordingError, Row, select_complementary
-from slmmux._arrays import arrays_of
-from slmmux._report_confidence import TARGETS, confidence, thresholds
-from slmmux._report_page import points
 from slmmux.baselines import baselines
 from slmmux.learned import brier, expected_calibration_error
+from slmmux.recording._arrays import arrays_of
 from slmmux.report import Changed, by_dataset, changed, recorded, report
+from slmmux.report._confidence import TARGETS, confidence, thresholds
+from slmmux.report._page import points
 from slmmux.selection import HeldOut
 
 GOLD = "x"

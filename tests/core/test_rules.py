@@ -7,11 +7,11 @@ from itertools import product
 import pytest
 
 from slmmux import Answer, ArgumentError, Draw, NoAnswerError, Race, Recording, Row, replay
-from slmmux._related import classes
-from slmmux._rules import UNIT, LearnedRule, WeightedRule, check_rule, name_of_rule, pooled, rule_at
-from slmmux._settled_rule import settled_by
-from slmmux._types import Sample
-from slmmux._vote import Tally
+from slmmux._decision.groups import classes
+from slmmux._decision.rules import UNIT, LearnedRule, WeightedRule, check_rule, name_of_rule, pooled, rule_at
+from slmmux._decision.settled import settled_by
+from slmmux._decision.types import Sample
+from slmmux._decision.vote import Tally
 
 SEED = 7
 ABSTAINED = None

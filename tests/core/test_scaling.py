@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from reference import most_frequent
 
 from slmmux import ArgumentError, Draw, Recording, RecordingError, Row, Sample, replay
-from slmmux._arrays import arrays_of
-from slmmux._types import Answer
-from slmmux._vote import choose, vote
+from slmmux._decision.types import Answer
+from slmmux._decision.vote import choose, vote
+from slmmux.recording._arrays import arrays_of
 from slmmux.scaling import expected_right, scaling
 
 GOLD = "x"

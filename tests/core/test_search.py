@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from slmmux import _search
-from slmmux._search import Found, search
+from slmmux.selection import _search
+from slmmux.selection._search import Found, search
 
 
 def brute(right, wrong, size, *, names, penalty, keep, costs):

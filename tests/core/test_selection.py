@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slmmux import ArgumentError, Recording, RecordingError, Row, Selection, replay, select_complementary
-from slmmux._arrays import arrays_of
-from slmmux._held_out import held_out, ranked
+from slmmux.recording._arrays import arrays_of
+from slmmux.selection._held_out import held_out, ranked
 
 
 def recorded(said, golds=None, **settings):

@@ -9,8 +9,9 @@ from itertools import product
 import pytest
 from reference import ABSTAINED, FAILED, algorithm_1, most_confident, most_frequent
 
-from slmmux import _settled, _vote
-from slmmux._types import Answer, Draw, Sample
+from slmmux._decision import settled as _settled
+from slmmux._decision import vote as _vote
+from slmmux._decision.types import Answer, Draw, Sample
 
 SEED = 2510_05077
 STATES = 3000

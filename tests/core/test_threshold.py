@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from slmmux import ArgumentError
-from slmmux._threshold import threshold
+from slmmux.selection._threshold import threshold
 
 few = settings(max_examples=40, deadline=None)  # enough for a formula
 

@@ -5,7 +5,6 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from slmmux import cli
 from slmmux.cli import app
 
 from ..langchain.openai_server import Refused, serving
@@ -153,7 +152,7 @@ def test_bad_options_get_a_sentence(args, status, words):
 
 def test_what_is_not_installed_is_told_before_anything_is_fetched(monkeypatch):
     """Without the extras the default pair is not fetched first: the sentence names all that is missing."""
-    monkeypatch.setattr(cli, "_installed", lambda module: False)
+    monkeypatch.setattr("slmmux.cli._frameworks._installed", lambda module: False)
     monkeypatch.setattr("slmmux.local.fetch", lambda *_, **__: pytest.fail("it fetched"))
     result = run(app, ["ask", "q", "--framework", "llamaindex"])
     assert (result.exit_code, result.stdout) == (1, "")

@@ -15,9 +15,9 @@ import typer
 from typer.testing import CliRunner
 
 from slmmux import Recording, Row, answers, config
-from slmmux._command_line import print_json
-from slmmux._commands import _EXTRACTORS
 from slmmux.cli import app
+from slmmux.cli._console import print_json
+from slmmux.cli._offline import _EXTRACTORS
 from slmmux.local import CATALOGUE
 
 from ..langchain.openai_server import serving

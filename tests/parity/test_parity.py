@@ -25,7 +25,7 @@ from langchain_slmmux.testing import ScriptedChatModel
 from llamaindex_slmmux import SLMMuxLLM
 from llamaindex_slmmux.testing import ScriptedLLM
 from slmmux import Answer, Decision, Draw, NoAnswerError, Race, Recording, SampleError, answers, replay
-from slmmux._record import record
+from slmmux._decision.record import record
 from slmmux.recording import Row
 
 from ..llamaindex.support import Events, user

@@ -15,7 +15,7 @@ from langchain_slmmux.testing import ScriptedChatModel
 from llamaindex_slmmux import SLMMuxLLM
 from llamaindex_slmmux.testing import ScriptedLLM
 from slmmux import ArgumentError, ProfilingError, Recording, RecordingError, replay
-from slmmux._record import record
+from slmmux._decision.record import record
 
 from ..langchain.openai_server import Refused, serving
 

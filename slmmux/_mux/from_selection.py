@@ -1,0 +1,106 @@
+"""The arguments of a mux that serves a selection, and a warning where what is served is not what was profiled."""
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
+
+from slmmux._errors import ArgumentError
+from slmmux._mux.generation import generation_settings
+from slmmux._mux.warn import warn
+from slmmux.answers._reader import extractor_name
+from slmmux.selection import Selection, Subset
+from slmmux.selection._contest import FITTED
+from slmmux.selection._held_out import SELF_CONSISTENCY
+
+__all__ = ["selected_arguments"]
+
+# Built in, so that a selection's file can name them; any other extractor is a function, which no file holds.
+_EXTRACTORS = {"auto", "boxed", "choice", "code", "json", "number", "text"}
+
+
+def selected_arguments(
+    selection: Selection | str | PathLike[str], models: Mapping[str, Any], size: int | None, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the arguments of a mux class.
+
+    Args:
+        selection: A selection, or the path of a saved one.
+        models: The framework's models by the labels they were profiled under; of the whole pool, or more.
+        size: Serve the best subset of this size; `None`: the best of all.
+        options: Arguments of the mux class, which come first. Of `rule` the names of fitted rules mean the one in the
+            selection; without it the winner of its contest decides.
+
+    Raises:
+        ArgumentError: A model of the subset is not among `models`, a size that was not looked at, an extractor that the
+            file cannot hold, or a fitted rule that it does not hold.
+    """
+    chosen = selection if isinstance(selection, Selection) else Selection.load(selection)
+    subset = chosen.of_size(size)
+    if missing := [label for label in subset.models if label not in models]:
+        raise ArgumentError(
+            f"the selection is of {', '.join(map(repr, subset.models))}, and models= has no {missing[0]!r}; "
+            "pass each under the label it was profiled under"
+        )
+    arguments: dict[str, Any] = {
+        "models": {label: models[label] for label in subset.models},
+        "samples": {label: chosen.models[label].samples for label in subset.models},
+        "accuracies": {label: chosen.models[label].accuracy for label in subset.models},
+        "agreement": chosen.agreement,
+        "system_prompt": chosen.system_prompt,
+        **options,
+    }
+    if (rule := _rule(subset, options.get("rule", subset.rule))) != SELF_CONSISTENCY:
+        arguments["rule"] = rule
+    if "extract" not in options and chosen.extractor is not None:
+        if chosen.extractor not in _EXTRACTORS:
+            raise ArgumentError(
+                f"the pool was profiled with the extractor {chosen.extractor!r}, which no file can hold; pass extract="
+            )
+        arguments["extract"] = chosen.extractor
+    for difference in _differences(chosen, arguments):
+        warn(f"{difference}; the selection's figures are of what was profiled")
+    return arguments
+
+
+def _rule(subset: Subset, asked: Any) -> Any:
+    """Return what decides: a fitted rule itself where it is asked for by name, anything else as it is."""
+    if not isinstance(asked, str) or asked not in FITTED:
+        return asked
+    if asked not in subset.fitted:
+        raise ArgumentError(
+            f"rule={asked!r} is the one fitted in the selection, and for {' + '.join(subset.models)} it has "
+            f"{', '.join(map(repr, subset.fitted)) or 'none'}; make it with select_complementary(..., rule={asked!r}), "
+            "on more questions where it was"
+        )
+    return subset.fitted[asked]
+
+
+def _differences(selection: Selection, arguments: Mapping[str, Any]) -> list[str]:
+    """Return what is served otherwise than it was profiled, as far as either says."""
+    found: list[str] = []
+    overridden = arguments.get("temperature")
+    for label, model in arguments["models"].items():
+        profiled = selection.models[label].settings
+        served = generation_settings(getattr(model, "bound", model), getattr(model, "kwargs", None))
+        own = overridden.get(label) if isinstance(overridden, Mapping) else overridden
+        for name, value in (("temperature", own), ("max_tokens", arguments.get("max_tokens"))):
+            if value is not None:
+                served[name] = value
+        found += [
+            f"{label!r} was profiled with {name} {profiled.get(name)!r} and is served with {served.get(name)!r}"
+            for name in sorted({*profiled, *served} if profiled else ())
+            if profiled.get(name) != served.get(name)
+        ]
+    samples = arguments["samples"]
+    for label in arguments["models"]:
+        k, served_k = selection.models[label].samples, samples if isinstance(samples, int) else samples.get(label)
+        if served_k != k:
+            found.append(f"{label!r} was profiled with {k} samples and is served with {served_k}")
+    for name, asked, given in (
+        ("extract", selection.extractor, extractor_name(arguments.get("extract", "auto"))),
+        ("agreement", selection.agreement, arguments["agreement"]),
+        ("system_prompt", selection.system_prompt, arguments["system_prompt"]),
+    ):
+        if asked is not None and given != asked:
+            found.append(f"the pool was profiled with {name} {asked!r} and is served with {given!r}")
+    return found

@@ -1,0 +1,5 @@
+"""`python -m slmmux.cli` is the command `slmmux`."""
+
+from slmmux.cli import app
+
+app()

@@ -1,0 +1,118 @@
+"""The frameworks: the one place where the core meets an adapter, lazily, once its extra is known to be installed."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from slmmux._errors import ConfigError, SLMMuxError
+from slmmux.cli._console import one_of
+
+if TYPE_CHECKING:
+    from slmmux.config import Config
+
+
+from slmmux.cli._models import fetch_weights
+
+__all__ = ["ASKERS", "FRAMEWORK_NAMES", "PROFILERS", "Put", "made_by"]
+
+# Puts a question, and reports the samples to (read, answered, failed) as they arrive: the text and the record.
+Put: TypeAlias = Callable[[str, tuple[Any, ...] | None], tuple[str, dict[str, Any]]]
+
+
+FRAMEWORK_NAMES = ("langchain", "llamaindex")
+
+
+_NEEDED = {
+    "langchain": ("langchain_core", "langchain_openai"),
+    "llamaindex": ("llama_index.core", "llama_index.llms.openai_like"),
+    "local": ("filelock", "xllamacpp"),
+}
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a package above it is not there
+        return False
+
+
+def made_by(makers: "Mapping[str, Callable[[Config], Any]]", framework: str, settings: "Config") -> Any:
+    """Return what a framework makes of the settings; whatever is not installed is told before anything is fetched."""
+    one_of("framework", framework, makers)
+    needed = {framework: _NEEDED[framework]}
+    if any(member.local is not None for member in settings.models.values()):
+        needed["local"] = _NEEDED["local"]
+    if missing := [extra for extra, modules in needed.items() if not all(map(_installed, modules))]:
+        raise ConfigError(f'this needs what is not installed: pip install "slmmux[{",".join(missing)}]"')
+    _begin(settings)
+    try:
+        return makers[framework](settings)
+    except ImportError as error:
+        raise ConfigError(f'this needs the extra: pip install "slmmux[{framework},local]" ({error})') from error
+
+
+def _langchain(settings: "Config") -> tuple[Mapping[str, int], Put]:
+    from langchain_slmmux import SLMMuxChatModel  # noqa: PLC0415
+    from langchain_slmmux._watch import Watch  # noqa: PLC0415
+
+    mux = SLMMuxChatModel.from_config(settings)
+
+    def put(question: str, watch: tuple[Any, ...] | None) -> tuple[str, dict[str, Any]]:
+        message = mux.invoke(question, {"callbacks": [Watch(*watch)]} if watch else None)
+        return str(message.text), message.response_metadata["slmmux"]
+
+    return mux.k, put
+
+
+def _llamaindex(settings: "Config") -> tuple[Mapping[str, int], Put]:
+    from llamaindex_slmmux import SLMMuxLLM  # noqa: PLC0415
+    from llamaindex_slmmux._watch import watching  # noqa: PLC0415
+
+    mux = SLMMuxLLM.from_config(settings)
+
+    def put(question: str, watch: tuple[Any, ...] | None) -> tuple[str, dict[str, Any]]:
+        with watching(*watch) if watch else contextlib.nullcontext():
+            response = mux.complete(question)
+        assert isinstance(response.raw, dict)  # noqa: S101 - ours always is
+        return response.text, response.raw["slmmux"]
+
+    return mux.k, put
+
+
+ASKERS = {"langchain": _langchain, "llamaindex": _llamaindex}
+
+
+def _langchain_profile(settings: "Config") -> tuple[Any, Callable[..., Any]]:
+    import langchain_slmmux  # noqa: PLC0415
+
+    return langchain_slmmux.SLMMuxChatModel.from_config(settings), langchain_slmmux.profile
+
+
+def _llamaindex_profile(settings: "Config") -> tuple[Any, Callable[..., Any]]:
+    import llamaindex_slmmux  # noqa: PLC0415
+
+    return llamaindex_slmmux.SLMMuxLLM.from_config(settings), llamaindex_slmmux.profile
+
+
+PROFILERS = {"langchain": _langchain_profile, "llamaindex": _llamaindex_profile}
+
+
+def _begin(settings: "Config") -> None:
+    """Fetch the local models, and let their servers load while the framework is imported.
+
+    Together they are most of the time to a first answer.
+    """
+    local = {m.local: settings.samples_of(label) for label, m in settings.models.items() if m.local is not None}
+    for spec in local:
+        fetch_weights(spec)
+    for spec, k in local.items():
+        Thread(target=_warm, args=(spec, k), daemon=True).start()
+
+
+def _warm(spec: str, k: int) -> None:
+    from slmmux.local import serve  # noqa: PLC0415
+
+    with contextlib.suppress(SLMMuxError):  # asked for again, and told, where the member is made
+        serve(spec, parallel=k)

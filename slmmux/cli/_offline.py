@@ -1,0 +1,349 @@
+"""The commands of the offline half: a recording in, a table, a file or JSON out. None of them calls a model."""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from slmmux._decision.rules import RuleName
+from slmmux._display.terminal import shown
+from slmmux._errors import ArgumentError
+from slmmux.cli._console import OptionError, completing, one_of, print_json
+
+if TYPE_CHECKING:
+    from slmmux.recording import Recording
+    from slmmux.selection import Selection
+
+__all__ = ["convert", "report", "reread", "scale", "select"]
+
+_EXTRACTORS = ("auto", "boxed", "choice", "code", "json", "number", "text")
+_AGREEMENTS = ("canonical", "math")
+_SOURCES = ("lm-eval", "inspect")
+_CORRECT = ("unanimous", "plurality", "at_least:2")
+_RULES = get_args(RuleName)
+
+Recordings = Annotated[list[Path], typer.Argument(help="A recording, .jsonl or .jsonl.gz; several are read as one.")]
+Samples = Annotated[
+    int | None, typer.Option(min=1, metavar="K", help="The first K samples of each model; without it all.")
+]
+Models = Annotated[str | None, typer.Option(metavar="A,B,...", help="These models; without it all.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Drop = Annotated[bool, typer.Option("--drop", help="Leave out questions that were not recorded in full.")]
+RuleAsked = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=f"What is to decide: {', '.join(_RULES)}; held against the simpler ones.",
+        autocompletion=completing(lambda: _RULES),
+    ),
+]
+Extract = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=f"How answers are read: {', '.join(_EXTRACTORS)}.",
+        autocompletion=completing(lambda: _EXTRACTORS),
+    ),
+]
+
+
+@contextmanager
+def _files() -> Iterator[None]:
+    """Say of a file that cannot be opened what the system says of it."""
+    try:
+        yield
+    except OSError as error:
+        raise ArgumentError(f"{error.filename}: {error.strerror}") from error
+
+
+def _load(paths: Sequence[Path]) -> "Recording":
+    from slmmux.recording import Recording  # noqa: PLC0415
+
+    with _files():
+        return Recording.load(*paths)
+
+
+def select(
+    recording: Recordings,
+    sizes: Annotated[
+        str | None, typer.Option(metavar="N,N,...", help="How many models, such as 1,2,3; without it up to three.")
+    ] = None,
+    penalty: Annotated[float, typer.Option(metavar="X", help="What a contradiction costs.")] = 1.0,
+    correct: Annotated[
+        str,
+        typer.Option(
+            metavar="RULE",
+            help="When a model is right: unanimous, plurality or at_least:2 (samples).",
+            autocompletion=completing(lambda: _CORRECT),
+        ),
+    ] = "unanimous",
+    samples: Samples = None,
+    models: Models = None,
+    rule: RuleAsked = "self-consistency",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to keep the selection, as JSON.")] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the draw of what is held out.")] = 0,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Subsets of each size to show.")] = 3,
+    drop: Drop = False,
+    as_json: Json = False,
+) -> None:
+    """Find the models that complete each other, and say whether to mux.
+
+    Example: slmmux select samples.jsonl --sizes 1,2,3 --out selection.json
+
+    Example: slmmux select samples.jsonl --rule learned --out selection.json
+    """
+    from slmmux.selection import select_complementary  # noqa: PLC0415
+
+    one_of("rule", rule, _RULES)
+    options: dict[str, Any] = {} if sizes is None else {"sizes": _whole_numbers("sizes", sizes)}
+    if not re.fullmatch(r"unanimous|plurality|at_least:0*[1-9]\d*", correct):
+        raise OptionError(f"correct {correct!r} is no rule; write unanimous, plurality or at_least:2")
+    selection = select_complementary(
+        _load(recording),
+        penalty=penalty,
+        correct=correct,
+        samples=samples,
+        models=_labels(models),
+        seed=seed,
+        missing="drop" if drop else "error",
+        rule=cast("RuleName", rule),
+        **options,
+    )
+    if out is not None:
+        with _files():
+            selection.save(out)
+    if as_json:
+        print_json(dataclasses.asdict(selection))
+        return
+    console = Console()
+    console.print(_selected(selection, top))
+    console.print()
+    console.print(_held_out(selection))
+    console.print()
+    if rule != "self-consistency":
+        console.print(_contest(selection))
+        console.print()
+    console.print(shown(f"{selection.questions} questions; {selection.correct}, penalty {selection.penalty:g}", "dim"))
+    if late := [str(size) for size, proved in selection.proved.items() if not proved]:
+        console.print(shown(f"not proved best, the time ran out: size {', '.join(late)}", "yellow"))
+    console.print(shown(selection.verdict, "bold"))
+
+
+def _selected(selection: "Selection", top: int) -> Table:
+    shares = ("objective", "union", "contradiction", "floor", "accuracy", "ceiling")
+    table = _table("in-sample, on the questions they were chosen on, %", *shares[:2], "contra", *shares[3:], "samples")
+    table.add_column("models, the best first")
+    for size in selection.by_size:
+        for subset in [s for s in selection.ranking if len(s.models) == size][:top]:
+            samples = f"{subset.samples['cascade']:.1f}-{subset.samples['parallel']:g}"
+            figures = (_percent(getattr(subset, share)) for share in shares)
+            table.add_row(*figures, samples, shown(" + ".join(subset.models)))
+    return table
+
+
+def _held_out(selection: "Selection") -> Table:
+    table = _table("held out, on questions not chosen on, %", "models", "mux", "best single", "gain", "95 % interval")
+    for size, subset in selection.by_size.items():
+        if (seen := subset.held_out) is None:
+            table.add_row(str(size), "too few questions, or too many subsets")
+        else:
+            interval = f"{100 * seen.low:+z.1f} to {100 * seen.high:+z.1f}"
+            gain = f"{100 * seen.gain:+z.1f}"
+            table.add_row(str(size), _percent(seen.accuracy), _percent(seen.single), gain, interval)
+    return table
+
+
+def _contest(selection: "Selection") -> Table:
+    table = _table("held out, by what decides, %", "models", "right", "gain", "95 % interval")
+    table.add_column("rule")
+    for size, subset in selection.by_size.items():
+        for name, seen in (subset.contest or {}).items():
+            interval = f"{100 * seen.low:+z.1f} to {100 * seen.high:+z.1f}"
+            served = name == subset.rule
+            row = str(size), _percent(seen.accuracy), f"{100 * seen.gain:+z.1f}", interval
+            table.add_row(*row, shown(f"{name}, served" if served else name, "bold" if served else ""))
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def scale(
+    recording: Recordings,
+    models: Models = None,
+    samples: Annotated[
+        str | None, typer.Option(metavar="K,K,...", help="Samples of each model, such as 2,3,5; without it 2 to 9.")
+    ] = None,
+    drop: Drop = False,
+    as_json: Json = False,
+) -> None:
+    """Show what more samples and more models bring, and what to beat.
+
+    Example: slmmux scale samples.jsonl --models qwen,phi --samples 2,3,5
+    """
+    from slmmux.baselines import baselines  # noqa: PLC0415
+    from slmmux.scaling import scaling  # noqa: PLC0415
+
+    ks = None if samples is None else _whole_numbers("samples", samples)
+    recorded = _load(recording)
+    missing: Any = "drop" if drop else "error"
+    rows = baselines(recorded, _labels(models), missing=missing)
+    # The rank that the baselines found: the best first, in-sample.
+    rank = max((row.models for row in rows), key=len)
+    points = scaling(recorded, rank, ks, sizes=range(1, len(rank) + 1), missing=missing)
+    if as_json:
+        plain = [{k: v for k, v in dataclasses.asdict(row).items() if k != "right"} for row in rows]
+        print_json({"baselines": plain, "scaling": [dataclasses.asdict(point) for point in points]})
+        return
+    console = Console()
+    table = _table("on all samples recorded, %", "right", "samples")
+    table.add_column("who answers")
+    for row in rows:
+        who = row.models[0] if len(row.models) == 1 else f"{len(row.models)} models"
+        note = " (in-sample)" if row.in_sample else ""
+        table.add_row(_percent(row.accuracy), f"{row.samples:.1f}", shown(f"{row.name}, {who}{note}"))
+    console.print(table)
+    console.print()
+    console.print(_scaled(points))
+
+
+def _scaled(points: Sequence[Any]) -> Table:
+    ks = sorted({point.samples for point in points})
+    table = _table("the mux with k samples a model, % expected (deviation of a run)", *(f"k={k}" for k in ks))
+    table.add_column("models, the best first (in-sample)")
+    for models in dict.fromkeys(point.models for point in points):
+        own = {point.samples: point for point in points if point.models == models}
+        cells = [f"{100 * own[k].accuracy:.1f} ({100 * own[k].deviation:.1f})" if k in own else "" for k in ks]
+        table.add_row(*cells, shown(f"... + {models[-1]}" if len(models) > 1 else models[0]))
+    return table
+
+
+def report(
+    recording: Recordings,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("report.html"),
+    samples: Samples = None,
+    rule: RuleAsked = "self-consistency",
+    drop: Drop = False,
+    as_json: Json = False,
+) -> None:
+    """Write all that a recording says as one page of HTML.
+
+    Who is right, who completes whom, and what to do; the page fetches nothing and runs nothing.
+
+    Example: slmmux report samples.jsonl --out report.html
+    """
+    from slmmux.report import report as write  # noqa: PLC0415
+
+    one_of("rule", rule, _RULES)
+    recorded = _load(recording)
+    with _files():
+        write(recorded, out, samples=samples, missing="drop" if drop else "error", rule=cast("RuleName", rule))
+    told = {"written": str(out), "models": list(recorded.models), "questions": len(recorded.questions)}
+    _written(f"written: {out}", told, as_json=as_json)
+
+
+def reread(
+    recording: Recordings,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The new recording, .jsonl or .jsonl.gz.")],
+    extract: Extract = "auto",
+    agreement: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="When answers agree: canonical or math.",
+            autocompletion=completing(lambda: _AGREEMENTS),
+        ),
+    ] = "canonical",
+    as_json: Json = False,
+) -> None:
+    """Read a recording's answers anew, with another extractor.
+
+    No model is called; the old recording stays as it is.
+
+    Example: slmmux reread samples.jsonl --extract number --out numbers.jsonl
+    """
+    from slmmux import rereading  # noqa: PLC0415
+    from slmmux._mux.agreement import agreement_of  # noqa: PLC0415
+
+    one_of("extract", extract, _EXTRACTORS)
+    one_of("agreement", agreement, _AGREEMENTS)
+    compare = agreement_of(agreement).compare
+    recorded = _load(recording)
+    anew = rereading.reread(recorded, extract, compare=None if compare is None else (agreement, compare))
+    with _files():
+        anew.save(out)
+    changed = sum(old.answer != new.answer for old, new in zip(recorded.rows, anew.rows, strict=True))
+    _written(
+        f"written: {out}, {len(anew.rows):,} samples, {changed:,} with another answer",
+        {"written": str(out), "samples": len(anew.rows), "changed": changed},
+        as_json=as_json,
+    )
+
+
+def convert(
+    logs: Annotated[list[Path], typer.Argument(help="Logs of another tool: files or folders.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The recording to write, .jsonl or .jsonl.gz.")],
+    source: Annotated[
+        str,
+        typer.Option("--from", metavar="TOOL", help="lm-eval or inspect.", autocompletion=completing(lambda: _SOURCES)),
+    ],
+    extract: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help='How answers are read, as for reread; "": as the other tool did.',
+            autocompletion=completing(lambda: _EXTRACTORS),
+        ),
+    ] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Make a recording of logs of lm-evaluation-harness or Inspect.
+
+    Example: slmmux convert results/my-model --from lm-eval --out samples.jsonl
+    """
+    from slmmux.readers import read_inspect, read_lm_eval  # noqa: PLC0415
+
+    one_of("--from", source, _SOURCES)
+    if extract:
+        one_of("extract", extract, _EXTRACTORS)
+    read = read_lm_eval if source == "lm-eval" else read_inspect
+    with _files():
+        recording = read(*logs, extract=extract or None)
+        recording.save(out)
+    _written(
+        f"written: {out}, {len(recording.rows):,} samples of {', '.join(recording.models)}",
+        {"written": str(out), "samples": len(recording.rows), "models": list(recording.models)},
+        as_json=as_json,
+    )
+
+
+def _written(text: str, told: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(told)
+    else:
+        Console().print(shown(text), soft_wrap=True)
+
+
+def _labels(models: str | None) -> list[str] | None:
+    return None if models is None else [label.strip() for label in models.split(",")]
+
+
+def _whole_numbers(name: str, text: str) -> list[int]:
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise OptionError(f"{name} {text!r} are no whole numbers; write them as 1,2,3") from None
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"

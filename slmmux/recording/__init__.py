@@ -1,0 +1,22 @@
+"""Samples on disk: a recording holds what a pool of models replied to a set of questions.
+
+`Arrays` and `arrays_of` bring numpy with them, so they are loaded when they are first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from slmmux.recording._recording import Recording
+from slmmux.recording._row import Row
+
+if TYPE_CHECKING:
+    from slmmux.recording._arrays import Arrays, arrays_of
+
+__all__ = ["Arrays", "Recording", "Row", "arrays_of"]
+
+
+def __getattr__(name: str) -> object:
+    if name in {"Arrays", "arrays_of"}:
+        from slmmux.recording import _arrays  # noqa: PLC0415
+
+        return getattr(_arrays, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

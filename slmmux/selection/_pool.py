@@ -1,0 +1,119 @@
+"""What is counted of a pool: every figure of a subset, and the order in which subsets are ranked."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slmmux.recording._arrays import Arrays
+from slmmux.selection._held_out import ranked
+from slmmux.selection._search import Found, search
+from slmmux.selection._selection import Subset
+
+__all__ = ["Bools", "PoolFigures"]
+
+Bools = NDArray[np.bool_]
+
+
+class PoolFigures:
+    """A pool's arrays, and everything that is counted of a subset of it."""
+
+    def __init__(self, arrays: Arrays, right: Bools, penalty: float, keep: int, time_limit: float) -> None:
+        votes = arrays.votes
+        self._arrays = arrays
+        self._penalty = penalty
+        self._keep = keep
+        self._time_limit = time_limit
+        self._right = right
+        # All samples gave one answer, and it is not the gold one; all empty is no answer, so its count is 0.
+        self._wrong = votes.unanimous & ~votes.right
+        self._sure = votes.unanimous & votes.right
+        self.accuracy = votes.right.mean(axis=1)
+        k = arrays.of[:, None]
+        self._asked = np.broadcast_to(k, votes.count.shape)
+        self._costs = [int(c) for c in (self._asked if arrays.tokens is None else arrays.tokens).sum(axis=1)]
+
+    def chooser(self, size: int) -> Callable[[NDArray[np.int64]], Sequence[int]]:
+        """Return what chooses the best subset of a size on some of the questions."""
+
+        def choose(questions: NDArray[np.int64]) -> Sequence[int]:
+            searched = search(
+                self._right[:, questions],
+                self._wrong[:, questions],
+                size,
+                names=self._arrays.models,
+                penalty=self._penalty,
+                keep=1,
+                costs=self._costs,
+                time_limit=self._time_limit,
+            )
+            return searched.found[0].members
+
+        return choose
+
+    def subsets(self, size: int) -> tuple[list[Subset], bool]:
+        """Return the best subsets of a size, best first, and whether nothing better exists."""
+        searched = search(
+            self._right,
+            self._wrong,
+            size,
+            names=self._arrays.models,
+            penalty=self._penalty,
+            keep=self._keep,
+            costs=self._costs,
+            time_limit=self._time_limit,
+        )
+        return [self.subset(found) for found in searched.found], searched.proved
+
+    def subset(self, found: Found) -> Subset:
+        """Return what the models of a subset would do together."""
+        rank = ranked(found.members, self.accuracy)
+        questions = len(self._arrays.questions)
+        union, contradiction = self._counted(rank, self._right)
+        sure, disputed = self._counted(rank, self._sure)
+        ceiling, _ = self._counted(rank, self._arrays.votes.right)
+        return Subset(
+            models=tuple(self._arrays.models[m] for m in rank),
+            objective=float((union - _exact(self._penalty) * contradiction) / questions),
+            union=union / questions,
+            contradiction=contradiction / questions,
+            floor=(sure - disputed) / questions,
+            ceiling=ceiling / questions,
+            accuracy=float(self._arrays.votes.decided_right(rank).mean()),
+            samples=self._by_plan(rank, self._asked, np.ones(self._asked.shape, dtype=np.int64)),
+            tokens=self._by_plan(rank, tokens, alone)
+            if (tokens := self._arrays.tokens) is not None and (alone := self._arrays.tokens_alone) is not None
+            else None,
+        )
+
+    def order(self, subset: Subset) -> tuple[Any, ...]:
+        """Return what subsets of all sizes are sorted by, exactly."""
+        members = [self._arrays.models.index(model) for model in subset.models]
+        union, contradiction = self._counted(members, self._right)
+        objective = union - _exact(self._penalty) * contradiction
+        return -objective, -union, len(members), sum(self._costs[m] for m in members), sorted(subset.models)
+
+    def _counted(self, members: Sequence[int], right: Bools) -> tuple[int, int]:
+        rows = list(members)
+        some_right = right[rows].any(axis=0)
+        return int(some_right.sum()), int((some_right & self._wrong[rows].any(axis=0)).sum())
+
+    def _by_plan(self, rank: Sequence[int], whole: NDArray[Any], first: NDArray[Any]) -> dict[str, float]:
+        """Return what a question costs on average: all of it, up to the first unanimous member, or one round of it."""
+        rows = list(rank)
+        unanimous = self._arrays.votes.unanimous[rows]
+        sums = whole[rows].cumsum(axis=0)
+        last = np.where(unanimous.any(axis=0), unanimous.argmax(axis=0), len(rows) - 1)
+        codes = self._arrays.codes[rows, :, 0]
+        agreed = (codes == codes[0]).all(axis=0) & (codes[0] >= 0)
+        return {
+            "parallel": float(sums[-1].mean()),
+            "cascade": float(np.take_along_axis(sums, last[None], axis=0).mean()),
+            "first_round": float(np.where(agreed, first[rows].sum(axis=0), sums[-1]).mean()),
+        }
+
+
+def _exact(penalty: float) -> Fraction:
+    return Fraction(str(penalty))  # as it is written: 0.1 is a tenth
