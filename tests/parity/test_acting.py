@@ -18,7 +18,8 @@ from langchain_slmmux import SLMMuxChatModel
 from langchain_slmmux.testing import ScriptedChatModel
 from llamaindex_slmmux import SLMMuxLLM
 from llamaindex_slmmux.testing import ScriptedLLM
-from slmmux import AbstainedError, ArgumentError, LearnedRule, NoAnswerError, WeightedRule, _asking
+from slmmux import AbstainedError, ArgumentError, LearnedRule, NoAnswerError, WeightedRule
+from slmmux._mux import engine as _asking
 from slmmux.by_question import ByQuestionRule, Vectors
 
 UNIT = 10**6
