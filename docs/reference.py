@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 from langchain_slmmux import SLMMuxChatModel
 from llamaindex_slmmux import SLMMuxLLM
 from slmmux import Row
+from slmmux._mux.base import Mux
 from slmmux.cli import app
 from slmmux.cli._console import STATUS
 
@@ -35,12 +36,6 @@ nearest one that exists.
 What the framework's base class has beside these (`cache`, `tags`, `metadata`, `callbacks`, `callback_manager` and so
 on) works as it does there.
 """
-# Fields that only make a class fit where a framework's own model stood; their docstrings leave them out.
-UNSAID = {
-    "streaming": "Taken, as other chat models take it; the answer streams as one chunk either way.",
-    "api_key": "Taken, warned of and not used: each member carries its own.",
-}
-
 RECORDING = """\
 # A recording
 
@@ -90,27 +85,26 @@ def pages() -> dict[Path, str]:
 def options() -> str:
     """Return the table of both classes' own fields, in the order of the first."""
     classes: tuple[type[Any], ...] = (SLMMuxChatModel, SLMMuxLLM)
-    said: dict[str, str] = {}
+    meanings: dict[str, str] = {}
     for each in classes:
-        for name, text in entries(each, "Args").items():
-            if said.setdefault(name, text) != text:
-                said[name] += f" `{each.__name__}`: {text}"
-    said |= UNSAID
-    named = [name for each in classes for name in own_fields(each)]
+        for name in own_fields(each):
+            text = " ".join((each.model_fields[name].description or "").split())
+            if meanings.setdefault(name, text) != text:
+                meanings[name] += f" `{each.__name__}`: {text}"
     lines = row(["option", "default", "meaning"]) + row(["---"] * 3)
-    for name in dict.fromkeys([*said, *named]):
+    for name, meaning in meanings.items():
         fields = {each.__name__: each.model_fields[name] for each in classes if name in each.model_fields}
         default = next(iter(fields.values())).default
         shown = "required" if default is PydanticUndefined else f"`{default!r}`"
         only = "" if len(fields) == len(classes) else f" `{next(iter(fields))}` alone."
-        lines += row([f"`{name}`", shown, said[name] + only])
+        lines += row([f"`{name}`", shown, meaning + only])
     return "\n".join(lines)
 
 
 def own_fields(model: type[Any]) -> list[str]:
-    """Return the fields that a class of ours adds to its framework's base class."""
+    """Return a mux's own options: those that all muxes have, then those that its class adds to its framework's."""
     inherited = {name for base in model.__bases__ for name in getattr(base, "model_fields", {})}
-    return [name for name in model.model_fields if name not in inherited]
+    return [*Mux.model_fields, *(name for name in model.model_fields if name not in inherited)]
 
 
 def rows() -> str:

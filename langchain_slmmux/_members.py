@@ -18,7 +18,8 @@ from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from pydantic import SecretBytes, SecretStr
 
 from slmmux import MemberError
-from slmmux._mux.options import no_temperature, warn_if_equal, warn_if_unused
+from slmmux._mux import members
+from slmmux._mux.options import no_temperature
 from slmmux._mux.secrets import clean_error, secrets_of, strike
 from slmmux.answers import FirstOf
 from slmmux.answers._extractor import Extractor
@@ -31,26 +32,19 @@ Json: TypeAlias = Any
 T = TypeVar("T")
 
 
-@dataclass(eq=False)
-class Member:
-    """One wrapped model, ready to be sampled.
+@dataclass(eq=False, kw_only=True)
+class Member(members.Member):
+    """One wrapped chat model, ready to be sampled.
 
     Attributes:
-        label: Its name in votes, records and traces.
-        model: Our copy: uncached (k samples must be k draws, not one cached reply), streaming off, settings applied.
-        kwargs: Call arguments of a binding the user passed.
+        model: Our copy of the user's model: uncached (k samples must be k draws, not one cached reply), streaming off,
+            settings applied.
         config: Tags, metadata and callbacks of that binding.
-        secrets: Texts to strike out of errors and traces.
-        takes_n: Whether one request can bring several completions; a server that ignores it is remembered here.
-        identity: What makes its samples what they are, as JSON without secrets: its part of the cache key.
+        identity: The settings that affect generation, as JSON without secrets: the member's part of the cache key.
     """
 
-    label: str
     model: BaseChatModel
-    kwargs: dict[str, Any]
     config: RunnableConfig
-    secrets: tuple[str, ...]
-    takes_n: bool
     identity: Json = field(repr=False)
 
     @property
@@ -76,10 +70,7 @@ def own_name(label: str, given: Any) -> str:
         MemberError: It is not a chat model.
     """
     model = unwrap(label, given)[0]
-    for attribute in ("model_name", "model", "model_id", "deployment_name"):
-        if isinstance(name := getattr(model, attribute, None), str) and name:
-            return name
-    return type(model).__name__
+    return members.name_of_model(model) or type(model).__name__
 
 
 def unwrap(label: str, model: Any) -> Bound:
@@ -172,16 +163,9 @@ def make_members(
     Raises:
         MemberError: Not a chat model, or a temperature the model does not take.
     """
-    members = {label: _member(label, model, temperature.get(label), settings) for label, model in models.items()}
-    warn_if_unused(settings, [type(member.model) for member in members.values()])
-    for label, member in members.items():
-        warn_if_equal(
-            label,
-            samples[label],
-            temperature=member.kwargs.get("temperature", getattr(member.model, "temperature", None)),
-            seed=member.kwargs.get("seed", getattr(member.model, "seed", None)),
-        )
-    return members
+    own = {label: _member(label, model, temperature.get(label), settings) for label, model in models.items()}
+    members.warn_of_settings(settings, samples, [(label, m.model, m.kwargs) for label, m in own.items()])
+    return own
 
 
 def _member(label: str, given: Any, temperature: float | None, settings: Mapping[str, Any]) -> Member:
@@ -208,12 +192,12 @@ def _member(label: str, given: Any, temperature: float | None, settings: Mapping
         kwargs=kwargs,
         config=config,
         secrets=secrets,
-        takes_n=_takes_n(model, kwargs),
+        takes_several=_takes_several(model, kwargs),
         identity=strike(_identity(copy, kwargs), secrets),
     )
 
 
-def _takes_n(model: BaseChatModel, kwargs: Mapping[str, Any]) -> bool:
+def _takes_several(model: BaseChatModel, kwargs: Mapping[str, Any]) -> bool:
     """Return whether one request may ask for several completions; an `n` of the user's own says no."""
     if "n" not in type(model).model_fields or getattr(model, "use_responses_api", None):
         return False
@@ -224,10 +208,9 @@ def _retry(copy: BaseChatModel, max_retries: int) -> None:
     """Tell the clients of the OpenAI SDK: they take max_retries when they are built, and ours are shared."""
     for root, client in (("root_client", "client"), ("root_async_client", "async_client")):
         sdk = getattr(copy, root, None)
-        if sdk is not None and hasattr(sdk, "with_options"):
-            sdk = sdk.with_options(max_retries=max_retries)
-            setattr(copy, root, sdk)
-            setattr(copy, client, sdk.chat.completions)
+        if (retrying := members.retry_with(sdk, max_retries)) is not sdk:
+            setattr(copy, root, retrying)
+            setattr(copy, client, retrying.chat.completions)
 
 
 def _identity(model: BaseChatModel, kwargs: Mapping[str, Any]) -> Json:

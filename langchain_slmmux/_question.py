@@ -1,4 +1,4 @@
-"""One question as it is put: its request, its messages, and the samplings it takes, counted together."""
+"""One question as LangChain puts it: its request, its messages, and the samplings it takes, counted together."""
 
 from collections.abc import Mapping
 
@@ -9,9 +9,9 @@ from langchain_slmmux._messages import question_of
 from langchain_slmmux._request import Request
 from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
-from slmmux import Pool, Race
-from slmmux._decision.budget import Budget
-from slmmux._decision.record import USAGE
+from slmmux import Answer, Pool, Race
+from slmmux._mux.generation import longest_reply
+from slmmux._mux.usage import total
 
 __all__ = ["Question"]
 
@@ -35,27 +35,45 @@ class Question:
         parent: BaseRunManager | None,
         pool: Pool,
     ) -> None:
-        self.request = request
+        self._request = request
         self._messages = messages
         self._stop = stop
         self._parent = parent
         self._pool = pool
         self._traces: list[Traces] = []
 
-    def text(self) -> str:
-        """Return what was asked, for a rule by question."""
-        return question_of(self._messages)
+    @property
+    def extractor(self) -> str:
+        """The name of the reading, for the record."""
+        return self._request.extractor
 
-    def sampling(self, race: Race[Reply]) -> Sampling:
-        """Return what makes the requests of one race."""
-        self._traces.append(Traces(self._parent))
-        return Sampling(self.request.asked, self._messages, self._stop, self._traces[-1], self._pool, race=race)
-
-    def budget(self, limits: Mapping[str, int] | None) -> Budget | None:
-        """Return what all of it may cost."""
-        return None if limits is None else self.request.budget(limits)
+    @property
+    def longest(self) -> Mapping[str, int]:
+        """The most tokens a reply of each model can have, by label; 0 if nobody knows."""
+        return {label: longest_reply(a.model, a.kwargs) or 0 for label, a in self._request.asked.items()}
 
     @property
     def usage(self) -> dict[str, int]:
-        """Tokens of every reply that came in time, whoever gave it."""
-        return {name: sum(traces.usage[name] for traces in self._traces) for name in USAGE}
+        """The tokens of every reply that arrived in time, needed for the decision or not."""
+        return total(traces.usage for traces in self._traces)
+
+    def text(self) -> str:
+        """Return the question's text, for a rule by question."""
+        return question_of(self._messages)
+
+    def read(self, reply: Reply) -> Answer | None:
+        """Return the answer of a reply."""
+        return self._request.read(reply)
+
+    def usage_of(self, reply: Reply) -> Mapping[str, int]:
+        """Return the tokens of one reply."""
+        return reply.usage
+
+    def text_of(self, reply: Reply) -> str:
+        """Return the text of one reply."""
+        return str(reply.message.text)
+
+    def sampling(self, race: Race[Reply] | None = None) -> Sampling:
+        """Return the calls of a race, or of a profile, which has none."""
+        self._traces.append(Traces(self._parent))
+        return Sampling(self._request.asked, self._messages, self._stop, self._traces[-1], self._pool, race=race)

@@ -12,8 +12,6 @@ from langchain_slmmux._members import Asked, Member, ask_member, unwrap
 from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured
 from slmmux import Answer, ArgumentError
-from slmmux._decision.budget import Budget
-from slmmux._mux.generation import longest_reply
 from slmmux._mux.reading import reading
 
 __all__ = ["TOOL_OPTIONS", "Request", "bind_tools"]
@@ -72,11 +70,6 @@ class Request:
             return cls(asked, lambda reply: structured.read(reply.model, reply.message), "structured")
         read, name = reading(extract, tools=bool(tools), formatted=passed.get("response_format") is not None)
         return cls(asked, lambda reply: read(str(reply.message.text), reply.message.tool_calls), name)
-
-    def budget(self, limits: Mapping[str, int]) -> Budget:
-        """Return what this request may cost, over all who are asked."""
-        longest = {label: longest_reply(a.model, a.kwargs) or 0 for label, a in self.asked.items()}
-        return Budget(limits, lambda draw: longest[draw.model], lambda reply: reply.usage["total_tokens"])
 
 
 def bind_tools(

@@ -4,7 +4,6 @@ A driver calls `call` or `acall` with the draws of one request.
 """
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -16,13 +15,11 @@ from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 from langchain_slmmux._members import Asked
 from langchain_slmmux._tracing import Traces, inner_config
 from slmmux import Draw, Pool, Race
-from slmmux._decision.record import USAGE
+from slmmux._mux.sampling import group_draws, refuses_several, remember_single
 from slmmux._mux.secrets import clean_error
+from slmmux._mux.usage import USAGE
 
 __all__ = ["Reply", "Sampling", "usage_of"]
-
-_log = logging.getLogger("slmmux")
-_REFUSED = {400, 422}  # what a server answers that does not know `n`
 
 
 @dataclass(frozen=True)
@@ -73,11 +70,7 @@ class Sampling:
 
     def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
         """Put the draws of a member that takes `n` in one request; all others are requests of their own."""
-        groups: dict[object, list[Draw]] = {}
-        for draw in draws:
-            key = draw.model if self._asked[draw.model].member.takes_n else draw
-            groups.setdefault(key, []).append(draw)
-        return [tuple(group) for group in groups.values()]
+        return group_draws(draws, lambda label: self._asked[label].member.takes_several)
 
     def call(self, draws: tuple[Draw, ...]) -> list[Reply]:
         """Make one request in this thread."""
@@ -145,11 +138,9 @@ class Sampling:
 
     def _gave_up_n(self, asked: Asked, draws: tuple[Draw, ...], error: BaseException) -> bool:
         """Remember a server or class that refuses `n`; its draws are asked again one by one."""
-        if len(draws) == 1 or not (
-            isinstance(error, TypeError | NotImplementedError) or getattr(error, "status_code", None) in _REFUSED
-        ):
+        if len(draws) == 1 or not refuses_several(error):
             return False
-        _remember(asked, "refuses n")
+        remember_single(asked.member, "refuses n")
         return True
 
 
@@ -191,17 +182,12 @@ def _unneeded() -> asyncio.CancelledError:
     return asyncio.CancelledError("decided without this sample")
 
 
-def _remember(asked: Asked, what: str) -> None:
-    asked.member.takes_n = False
-    _log.info("%s %s: its samples are asked for one by one from now on", asked.member.label, what)
-
-
 def _read(asked: Asked, draws: tuple[Draw, ...], result: Any) -> tuple[list[Reply], list[LLMResult]]:
     """Return a reply and a run's result for each completion that came back; the request's usage is the first one's."""
     if not isinstance(result, ChatResult):
         raise TypeError(f"the model returned {type(result).__name__}, not a ChatResult")
     if len(result.generations) < len(draws) and len(draws) > 1:
-        _remember(asked, f"brought {len(result.generations)} of {len(draws)} completions")
+        remember_single(asked.member, f"brought {len(result.generations)} of {len(draws)} completions")
     replies: list[Reply] = []
     results: list[LLMResult] = []
     for i, generation in enumerate(result.generations[: len(draws)]):

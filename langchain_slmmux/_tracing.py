@@ -26,8 +26,8 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from langchain_slmmux._members import Asked
 from slmmux import Draw
-from slmmux._decision.record import USAGE
 from slmmux._mux.secrets import strike
+from slmmux._mux.usage import no_usage
 
 __all__ = ["NOSTREAM", "SAMPLE_TAG", "Run", "Traces", "inner_config"]
 
@@ -60,7 +60,7 @@ class Traces:
         self._open: dict[Draw, Run | None] = {}
         self._busy = 0  # handlers at work; close() waits for them, so that no run ends after the mux's own
         self._closed = False
-        self.usage: dict[str, int] = dict.fromkeys(USAGE, 0)
+        self.usage: dict[str, int] = no_usage()
 
     def open(self, draw: Draw, asked: Asked, messages: list[BaseMessage]) -> CallbackManagerForLLMRun | None:
         """Open a sample's run, or return the one that is open: a draw can be asked again one by one.

@@ -17,7 +17,8 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 
 from llamaindex_slmmux._several import takes_several
 from slmmux import MemberError
-from slmmux._mux.options import no_temperature, warn_if_equal, warn_if_unused
+from slmmux._mux import members
+from slmmux._mux.options import no_temperature
 from slmmux._mux.secrets import secrets_of
 
 __all__ = ["Member", "check_llm", "count_once", "make_members", "own_name", "reporting_to"]
@@ -25,21 +26,16 @@ __all__ = ["Member", "check_llm", "count_once", "make_members", "own_name", "rep
 _counting: ContextVar[frozenset[BaseCallbackHandler]] = ContextVar("slmmux_counting", default=frozenset())
 
 
-@dataclass(eq=False)
-class Member:
-    """One wrapped LLM, ready to be sampled.
+@dataclass(eq=False, kw_only=True)
+class Member(members.Member):
+    """One wrapped LLM, ready to be sampled."""
 
-    Attributes:
-        label: Its name in votes, records and tags.
-        llm: The user's own, or a copy of it where settings differ.
-        secrets: Texts to strike out of errors.
-        takes_several: Whether one request can bring several completions; a server that will not is remembered here.
-    """
+    model: LLM
 
-    label: str
-    llm: LLM
-    secrets: tuple[str, ...]
-    takes_several: bool
+    @property
+    def llm(self) -> LLM:
+        """The user's own LLM, or a copy of it if settings differ."""
+        return self.model
 
     @property
     def calls_functions(self) -> bool:
@@ -108,17 +104,9 @@ def make_members(
     Raises:
         MemberError: Not an LLM, or a temperature it does not take.
     """
-    members = {label: _member(label, llm, temperature.get(label), settings) for label, llm in models.items()}
-    warn_if_unused(settings, [type(member.llm) for member in members.values()])
-    for label, member in members.items():
-        own = _more_arguments(member.llm)
-        warn_if_equal(
-            label,
-            samples[label],
-            temperature=own.get("temperature", getattr(member.llm, "temperature", None)),
-            seed=own.get("seed", getattr(member.llm, "seed", None)),
-        )
-    return members
+    own = {label: _member(label, llm, temperature.get(label), settings) for label, llm in models.items()}
+    members.warn_of_settings(settings, samples, [(label, m.llm, _more_arguments(m.llm)) for label, m in own.items()])
+    return own
 
 
 def _member(label: str, given: LLM, temperature: float | None, settings: Mapping[str, Any]) -> Member:
@@ -135,7 +123,8 @@ def _member(label: str, given: LLM, temperature: float | None, settings: Mapping
     llm = given.model_copy(update=update) if update else given
     if "max_retries" in update:
         _retry(llm, update["max_retries"])
-    return Member(label, llm, (*secrets_of(given), *_keys(given)), takes_several(llm))
+    secrets = (*secrets_of(given), *_keys(given))
+    return Member(label=label, model=llm, secrets=secrets, takes_several=takes_several(llm))
 
 
 def _keys(llm: LLM) -> Iterator[str]:
@@ -154,9 +143,7 @@ def _more_arguments(llm: LLM) -> Mapping[str, Any]:
 def _retry(llm: LLM, max_retries: int) -> None:
     """Tell the clients of the OpenAI SDK: they take max_retries when they are built, and the copy shares them."""
     for name in ("_client", "_aclient"):
-        sdk = getattr(llm, name, None)
-        if sdk is not None and hasattr(sdk, "with_options"):
-            setattr(llm, name, sdk.with_options(max_retries=max_retries))
+        setattr(llm, name, members.retry_with(getattr(llm, name, None), max_retries))
 
 
 def count_once(wrapper: CallbackManager) -> None:

@@ -4,7 +4,6 @@ Knows nothing of races: a driver calls `call` or `acall` with the draws of one r
 """
 
 import asyncio
-import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,13 +13,12 @@ from llama_index_instrumentation.dispatcher import active_instrument_tags
 
 from llamaindex_slmmux._members import Member, count_once
 from llamaindex_slmmux._request import Call, Reply, Request
-from llamaindex_slmmux._several import refuses_several, report
+from llamaindex_slmmux._several import report
 from slmmux import Draw, Pool
+from slmmux._mux.sampling import group_draws, refuses_several, remember_single
 from slmmux._mux.secrets import clean_error
 
 __all__ = ["MEMBER_TAG", "SAMPLE_TAG", "Sampling"]
-
-_log = logging.getLogger("slmmux")
 
 # What every event and span below a sample carries, so that a tracer can tell whose it is.
 MEMBER_TAG = "slmmux_member"
@@ -56,11 +54,7 @@ class Sampling:
 
     def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
         """Put the draws of a member in one call where it takes several; all others are calls of their own."""
-        groups: dict[object, list[Draw]] = {}
-        for draw in draws:
-            several = self._request.takes_several(self._members[draw.model])
-            groups.setdefault(draw.model if several else draw, []).append(draw)
-        return [tuple(group) for group in groups.values()]
+        return group_draws(draws, lambda label: self._request.takes_several(self._members[label]))
 
     def call(self, draws: tuple[Draw, ...]) -> Sequence[Reply]:
         """Make one call in this thread."""
@@ -105,10 +99,10 @@ class Sampling:
         member = self._members[draws[0].model]
         if len(draws) > 1:
             if isinstance(outcome, BaseException) and refuses_several(outcome):
-                _remember(member, "refuses n")
+                remember_single(member, "refuses n")
                 return []
             if isinstance(outcome, list) and len(outcome) < len(draws):
-                _remember(member, f"brought {len(outcome)} of {len(draws)} completions")
+                remember_single(member, f"brought {len(outcome)} of {len(draws)} completions")
             for i, draw in enumerate(draws[1:], 1):
                 if isinstance(outcome, BaseException):
                     report(made.llm, made.messages, _tags(draw), outcome)
@@ -127,11 +121,6 @@ class Sampling:
 
 def _tags(draw: Draw) -> dict[str, Any]:
     return {**active_instrument_tags.get(), MEMBER_TAG: draw.model, SAMPLE_TAG: draw.index}
-
-
-def _remember(member: Member, what: str) -> None:
-    member.takes_several = False
-    _log.info("%s %s: its samples are asked for one by one from now on", member.label, what)
 
 
 def _ask(made: Call) -> list[Reply]:

@@ -18,8 +18,8 @@ from llamaindex_slmmux._messages import under_instruction
 from llamaindex_slmmux._request import Call, Reply
 from llamaindex_slmmux._usage import Recorder, usage_of
 from slmmux import Answer
-from slmmux._decision.record import USAGE
 from slmmux._mux.reading import structured_answer
+from slmmux._mux.usage import USAGE
 
 __all__ = ["Structured"]
 

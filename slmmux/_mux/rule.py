@@ -19,14 +19,14 @@ from slmmux._decision.rules import (
 )
 from slmmux._errors import ArgumentError
 
-__all__ = ["ESCALATION", "Outcome", "Ruled", "own_embedding", "plain_rule", "rule_of_plain", "ruled"]
+__all__ = ["ESCALATION", "Outcome", "Policy", "own_embedding", "plain_rule", "policy_of", "rule_of_plain"]
 
 Outcome: TypeAlias = Literal["answered", "abstained", "escalated"]
 
 ESCALATION = "escalate_to"  # the bigger model's label among those that are called
 
 
-class RuledOptions(Protocol):
+class PolicyOptions(Protocol):
     """What a mux of any framework was given."""
 
     rule: Any
@@ -57,7 +57,7 @@ class _Embedded:
 
 
 @dataclass(frozen=True)
-class Ruled:
+class Policy:
     """A rule, and the least probabilities it may speak with.
 
     Attributes:
@@ -93,7 +93,7 @@ class Ruled:
         """Return what is made of an answer; an unknown probability is below any.
 
         Example:
-            >>> Ruled("pooled", "exhausted", 0.5, 0.8, "").outcome(0.6)
+            >>> Policy("pooled", "exhausted", 0.5, 0.8, "").outcome(0.6)
             'escalated'
         """
         if can_escalate and _is_below(probability, self.escalate_below):
@@ -101,7 +101,7 @@ class Ruled:
         return "abstained" if _is_below(probability, self.abstain_below) else "answered"
 
 
-def ruled(mux: RuledOptions, labels: Collection[str], *, explicit: bool) -> Ruled:
+def policy_of(mux: PolicyOptions, labels: Collection[str], *, explicit: bool) -> Policy:
     """Return what decides for a mux, and what is made of it.
 
     Args:
@@ -147,7 +147,7 @@ def ruled(mux: RuledOptions, labels: Collection[str], *, explicit: bool) -> Rule
         rule = _Embedded(rule, mux.embedding)
     needs_all = bool(thresholds) or not (explicit or isinstance(given, str))
     wait: Wait = "exhausted" if needs_all else mux.wait
-    return Ruled(rule, wait, mux.abstain_below, mux.escalate_below, _identity(given))
+    return Policy(rule, wait, mux.abstain_below, mux.escalate_below, _identity(given))
 
 
 def plain_rule(rule: RuleLike) -> Any:
@@ -156,7 +156,7 @@ def plain_rule(rule: RuleLike) -> Any:
 
 
 def rule_of_plain(value: Any) -> Any:
-    """Return the rule of a dump; what is no dump of one is returned as it is, for `ruled` to look at.
+    """Return the rule of a dump; what is no dump of one is returned as it is, for `policy_of` to look at.
 
     Example:
         >>> from slmmux import LearnedRule
@@ -176,7 +176,7 @@ def _form() -> Any:
     return TypeAdapter(ByQuestionRule | LearnedRule)
 
 
-def _check_threshold(name: str, mux: RuledOptions) -> None:
+def _check_threshold(name: str, mux: PolicyOptions) -> None:
     rule: RuleLike = mux.rule
     if isinstance(rule, str) or (isinstance(rule, WeightedRule) and rule.calibration is None):
         raise ArgumentError(
@@ -189,7 +189,7 @@ def _check_threshold(name: str, mux: RuledOptions) -> None:
         )
 
 
-def own_embedding(mux: RuledOptions) -> Any:
+def own_embedding(mux: PolicyOptions) -> Any:
     """Return the embedding that answers are compared by: not the one that only its rule compares questions by."""
     return None if mux.agreement != "embedding" and _compares_embeddings(mux.rule) else mux.embedding
 

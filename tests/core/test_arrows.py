@@ -40,9 +40,9 @@ ARROWS = {
     "report": {
         "plots", "selection", "baselines", "scaling", "learned", "recording", "_decision", "_errors",
     },
-    "_mux": {"selection", "profiling", "learned", "config", "local", "answers", "_decision", "_errors"},
-    "langchain_slmmux": {"slmmux", "answers", "config", "_mux", "_decision", "profiling"},
-    "llamaindex_slmmux": {"slmmux", "answers", "config", "_mux", "_decision", "profiling"},
+    "_mux": {"selection", "profiling", "learned", "recording", "config", "local", "answers", "_decision", "_errors"},
+    "langchain_slmmux": {"slmmux", "answers", "config", "_mux"},
+    "llamaindex_slmmux": {"slmmux", "answers", "config", "_mux"},
 }  # fmt: skip
 # The front door opens on every folder but the adapters; the commands put everything together.
 EVERYTHING = {*ARROWS, "slmmux", "cli"}
