@@ -17,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference import algorithm_1, most_frequent
 
-import slmmux.report as module
 from slmmux import ArgumentError, Recording, RecordingError, Row, select_complementary
 from slmmux.baselines import baselines
 from slmmux.learned import brier, expected_calibration_error
 from slmmux.recording._arrays import arrays_of
 from slmmux.report import Changed, by_dataset, changed, recorded, report
+from slmmux.report import _report as module
 from slmmux.report._confidence import TARGETS, confidence, thresholds
 from slmmux.report._page import points
 from slmmux.selection import HeldOut
