@@ -10,7 +10,7 @@ from langchain_core.messages.tool import tool_call_chunk
 
 __all__ = ["as_chunk", "final_message", "question_of", "with_usage"]
 
-_KEPT = ("finish_reason", "stop_reason", "done_reason", "system_fingerprint", "logprobs")
+_KEPT = ("model_provider", "finish_reason", "stop_reason", "done_reason", "system_fingerprint", "logprobs")
 
 
 def final_message(

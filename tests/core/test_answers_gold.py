@@ -46,7 +46,7 @@ def test_every_table(name):
         assert not right(answer, "Zermatt 90909"), case
 
 
-@pytest.mark.parametrize("name", set(NAMES) - {"auto"})
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "auto"])
 def test_a_worked_solution_as_gold(name):
     """Gold that is a whole reply, as data sets have it, is read like one."""
     for case in table(name):
