@@ -1,7 +1,7 @@
 """How often the mux is right, beside its members alone and one vote of all: questions in, a table out.
 
-    python bench/accuracy.py record --out samples.jsonl --temperature 0.7
-    python bench/accuracy.py report samples.jsonl
+    python -m bench.accuracy record --out samples.jsonl --temperature 0.7
+    python -m bench.accuracy report samples.jsonl
 
 The questions (`bench/questions.jsonl`, capitals and sums, written for this) are split: validation gives the rank, test
 gives every figure. An answer is right when it equals the gold answer, or names the gold capital in a few words.

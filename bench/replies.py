@@ -1,8 +1,8 @@
 r"""How often a reply is read rightly: real replies of small models, read by the extractor of their kind and by `auto`.
 
-    python bench/replies.py record --out replies.jsonl
-    python bench/replies.py record --out replies.jsonl --models qwen2.5-coder-1.5b-instruct --every 2
-    python bench/replies.py report bench/recordings/replies.jsonl.gz --look
+    python -m bench.replies record --out replies.jsonl
+    python -m bench.replies record --out replies.jsonl --models qwen2.5-coder-1.5b-instruct --every 2
+    python -m bench.replies report bench/recordings/replies.jsonl.gz --look
 
 The questions (`bench/replies.jsonl`, written for this) are word problems, multiple choice, and short mathematics for a
 box; each is asked in one of the ways in which people ask for an answer's form. `report` reads the texts anew, so it

@@ -1,6 +1,6 @@
 """What the exact search for complementary models costs: pools by sizes, best of a few runs.
 
-python bench/search.py
+python -m bench.search
 """
 
 import itertools

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from slmmux.recording._replay import replay
     from slmmux.selection import Selection, select_complementary
 
+    __version__: str
+
 __all__ = [
     "AbstainedError",
     "Answer",
@@ -83,6 +85,10 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("slmmux")
     if name in _LAZY:
         from importlib import import_module  # noqa: PLC0415
 

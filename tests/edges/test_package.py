@@ -5,12 +5,14 @@ import sys
 import tarfile
 import tomllib
 import zipfile
-from importlib.metadata import PathDistribution
+from importlib.metadata import PathDistribution, version
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import slmmux
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("slmmux", "langchain_slmmux", "llamaindex_slmmux")
@@ -60,6 +62,11 @@ def test_the_wheel_holds_our_three_packages_and_nothing_else(wheel):
     assert wheel.name == f"slmmux-{PROJECT['version']}-py3-none-any.whl"
 
 
+def test_the_version_is_that_of_the_installed_distribution():
+    """`slmmux.__version__` is what pip installed, and what the project says."""
+    assert slmmux.__version__ == version("slmmux") == PROJECT["version"]
+
+
 def test_its_metadata_is_the_project_s(wheel):
     """Name, version, Python, licence, README, command, and every requirement with its extra, as pyproject.toml has them."""
     told = metadata(wheel)
@@ -101,7 +108,7 @@ def test_the_test_extra_brings_every_other_one():
     """Who installs what the tests need has every feature."""
     extras = PROJECT["optional-dependencies"]
     (own,) = [r for r in map(Requirement, extras["test"]) if r.name == PROJECT["name"]]
-    assert own.extras >= set(extras) - {"test", "docs"}
+    assert own.extras >= set(extras) - {"docs", "integrations", "test"}
 
 
 def test_the_wheel_works_by_itself(wheel, tmp_path):

@@ -18,7 +18,7 @@ def test_there_are_exactly_two_commands():
     """One runs the main job, one passes the tests; each is one line that sets everything up."""
     ask, test = (block.strip() for block in blocks("sh"))
     assert ask.endswith('slmmux ask "What is the capital of Norway?"')
-    assert test.endswith("python -m pytest")
+    assert test.endswith("python -m pytest -n auto")
     for command in (ask, test):
         assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
         assert "\n" not in command

@@ -57,6 +57,12 @@ def pages(site):
     return {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
 
 
+def test_every_page_has_a_search_box(site):
+    """A reader can search the documentation from any page."""
+    for page in site.rglob("*.html"):
+        assert 'data-md-component="search-query"' in page.read_text(encoding="utf-8")
+
+
 def test_every_page_is_there(site, pages):
     """Each Markdown file is a page, and nothing else of docs/ but its pictures is on the site."""
     made = {path.relative_to(site).with_suffix(".md") for path in pages} - {Path("404.md")}
