@@ -4,6 +4,7 @@ import random
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from unittest import mock
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import slmmux.answers
 from slmmux import answers
 from slmmux._errors import ExtractorError
+from tests.lengths import short_form
 
 NAMES = ["auto", "boxed", "choice", "code", "json", "number", "text"]
 
@@ -138,8 +140,10 @@ def repeated(unit, frame):
     return lambda length: FRAMES[frame].format(unit * (length // len(unit)))
 
 
-@pytest.mark.parametrize("frame", FRAMES)
-@pytest.mark.parametrize("name", READERS)
+ALWAYS_TIMED = {("auto", "alone"), ("choice", "announced"), ("number", "indented")}
+
+
+@pytest.mark.parametrize(("name", "frame"), short_form(product(READERS, FRAMES), ALWAYS_TIMED.__contains__))
 def test_time_grows_with_length(name, frame):
     """Any piece of a reply repeated 12,000 characters long takes about four times as long as at 3,000."""
     assert not [unit for unit in UNITS if grows(READERS[name], repeated(unit, frame), 3_000)]
@@ -203,7 +207,7 @@ def at_both_depths(read, *given):
         return thread.submit(at_depth, 10, read, *given).result(), at_depth(800, read, *given)
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", short_form(READERS, {"boxed", "same"}.__contains__))
 def test_depth_neither_of_the_text_nor_of_the_caller(name):
     """However deep a text is nested and wherever the caller stands, the same comes of it, and no full stack."""
     for shape, text in NESTED.items():

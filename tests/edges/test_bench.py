@@ -11,9 +11,10 @@ from bench.recorded import decided
 from bench.row import Row as Figure
 from bench.synthetic import synthetic
 from slmmux import Recording, Row, replay
+from tests.lengths import short_form
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", short_form(FIGURES, lambda name: name not in {"imports", "engine", "in_flight"}))
 def test_what_a_figure_rests_on_holds(name):
     """Same decisions, counts as planned, and nothing left behind, for every figure of the bench."""
     figure(name)(short=True)
