@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -12,19 +13,19 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field, PrivateAttr, SecretStr
 from typing_extensions import override
 
 from langchain_slmmux._handover import Handover
-from langchain_slmmux._members import Member, code_identity, make_members, own_name, unwrap
+from langchain_slmmux._members import Asked, Member, code_identity, make_members, own_name, unwrap
 from langchain_slmmux._messages import as_chunk, final_message, with_usage
 from langchain_slmmux._question import Question
-from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools
+from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools, tool_form
 from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured, kept
 from slmmux._mux.base import Mux
@@ -34,6 +35,8 @@ from slmmux._mux.rule import ESCALATION
 from slmmux._mux.secrets import secrets_of, strike
 
 __all__ = ["SLMMuxChatModel"]
+
+_log = logging.getLogger("slmmux")
 
 Configs: TypeAlias = RunnableConfig | list[RunnableConfig] | None
 
@@ -151,12 +154,12 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         schema = self._structured.identity if self._structured else None
         key = {"slmmux": self._identifying_params, "stop": stop or self.stop, "schema": schema}
-        key["kwargs"] = strike(kwargs, secrets_of(kwargs))
+        key["kwargs"] = strike(_as_json(kwargs), secrets_of(kwargs))
         return json.dumps(key, sort_keys=True, ensure_ascii=False, default=code_identity)
 
     @override
     def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
-        params = super()._get_invocation_params(stop=stop, **kwargs)
+        params = super()._get_invocation_params(stop=stop, **_as_json(kwargs))
         return cast("dict[str, Any]", strike(params, secrets_of(kwargs)))
 
     @override
@@ -187,24 +190,36 @@ class SLMMuxChatModel(Mux, BaseChatModel):
 
     @override
     def get_num_tokens(self, text: str) -> int:
-        """Return the most tokens any member counts in a text: what fits for all."""
-        return self._most(lambda model: model.get_num_tokens(text))
+        """Return the most tokens any member counts in a text: what fits for all.
+
+        A member that cannot count here, without a tokenizer or a way to fetch one, is estimated.
+        """
+        if self.custom_get_token_ids is not None:
+            return super().get_num_tokens(text)
+        return self._most(
+            lambda model: model.get_num_tokens(text), lambda: count_tokens_approximately([HumanMessage(text)])
+        )
 
     @override
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """Return the most tokens any member counts in messages."""
-        return self._most(lambda model: model.get_num_tokens_from_messages(messages, tools))
+        if self.custom_get_token_ids is not None:
+            return super().get_num_tokens_from_messages(messages, tools)
+        return self._most(
+            lambda model: model.get_num_tokens_from_messages(messages, tools),
+            lambda: count_tokens_approximately(messages),
+        )
 
-    def _most(self, count: Callable[[BaseChatModel], int]) -> int:
+    def _most(self, count: Callable[[BaseChatModel], int], estimate: Callable[[], int]) -> int:
         counts: list[int] = []
-        faults: list[Exception] = []
-        for member in self._members.values():
+        for label, member in self._members.items():
             try:
                 counts.append(count(member.model))
-            except Exception as error:  # noqa: BLE001 - a member without a tokenizer does not silence the others
-                faults.append(error)
-        if not counts:
-            raise faults[0]
+            except Exception as error:  # noqa: BLE001 - a member without a tokenizer must not stop who trims a history
+                if not member.memory.estimated:
+                    member.memory.estimated = True
+                    _log.warning("member %r cannot count tokens here, so they are estimated: %s", label, error)
+                counts.append(estimate())
         return max(counts)
 
     # --- asking ---------------------------------------------------------------------------------------------------
@@ -288,7 +303,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         mux = self
         if limit < self.max_concurrency:
             mux = self.model_copy()
-            mux._set_window(limit)
+            mux._pool, mux._slots = self._labelled.window(limit)
         return mux, [{**own, "max_concurrency": min(limit, len(inputs))} for own in configs]
 
     @override
@@ -401,7 +416,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
         kwargs: dict[str, Any],
     ) -> Question:
-        request = Request.build(self._callable_members, kwargs, self.extract, self._structured)
+        self._warn_of_equal_samples(kwargs)
+        request = Request.build(self._callable_members, kwargs, self.extract, self._structured, self.vote_on)
         if self.system_prompt and not any(isinstance(m, SystemMessage) for m in messages):
             messages = [SystemMessage(self.system_prompt), *messages]
         parent = run_manager if self.trace_samples else None
@@ -416,12 +432,14 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         winner = answered.reply.message if answered.reply else AIMessage(self.abstain_with)
         name = winner.response_metadata.get("model_name") or winner.response_metadata.get("model")
         speaker = self._bigger_name if answered.bigger else answered.decision.winner.model
+        if not self.trace_samples and len({s.draw.model for s in answered.decision.samples}) > 1:
+            name = "+".join(self._members)  # the usage is that of several models, and booked under none of theirs
         message = final_message(
             winner,
             self._record(answered, question),
             model_name=name if isinstance(name, str) and name else str(speaker),
             message_id=f"lc_run--{run_manager.run_id}" if run_manager else None,
-            additional=kept(winner) if self._structured else {},
+            additional=kept(winner),
         )
         # Traced samples carry their own usage: on the mux's run as well it would be counted twice.
         return message if self.trace_samples and run_manager else with_usage(message)
@@ -441,11 +459,12 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         Raises:
             MemberError: A member cannot bind them; names it.
         """
-        dicts = [convert_to_openai_tool(tool) for tool in tools]
+        bound = list(tools)
         options: dict[str, Any] = {k: kwargs[k] for k in TOOL_OPTIONS if k in kwargs}
-        bind_tools(self._callable_members, dicts, tool_choice, options)  # refuse now, not at the first call
+        asked = {label: Asked(m, m.model, m.kwargs) for label, m in self._callable_members.items()}
+        bind_tools(asked, bound, tool_choice, options)  # refuse now, not at the first call
         choice = {} if tool_choice is None else {"tool_choice": tool_choice}
-        return self.bind(tools=dicts, **choice, **kwargs)
+        return self.bind(tools=bound, **choice, **kwargs)
 
     @override
     def with_structured_output(
@@ -484,6 +503,11 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             return result["parsed"]
 
         return derived.bind(ls_structured_output_format=shown) | RunnableLambda(parse)
+
+
+def _as_json(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return call arguments with their tools as JSON: members get the tools themselves, traces and keys a copy."""
+    return {**kwargs, "tools": [tool_form(tool) for tool in kwargs["tools"]]} if kwargs.get("tools") else kwargs
 
 
 @contextmanager

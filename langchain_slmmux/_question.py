@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from langchain_core.callbacks.manager import BaseRunManager
 from langchain_core.messages import BaseMessage
 
-from langchain_slmmux._messages import question_of
+from langchain_slmmux._messages import has_content, question_of
 from langchain_slmmux._request import Request
 from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
@@ -64,6 +64,10 @@ class Question:
     def read(self, reply: Reply) -> Answer | None:
         """Return the answer of a reply."""
         return self._request.read(reply)
+
+    def has_content(self, reply: Reply) -> bool:
+        """Return whether a reply says anything: a text or another block, tool calls, or a refusal."""
+        return has_content(reply.message)
 
     def usage_of(self, reply: Reply) -> Mapping[str, int]:
         """Return the tokens of one reply."""

@@ -13,9 +13,10 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 
 from langchain_slmmux._members import Asked
+from langchain_slmmux._messages import history_of
 from langchain_slmmux._tracing import Traces, inner_config
 from slmmux import Draw, Pool, Race
-from slmmux._mux.sampling import group_draws, refuses_several, remember_single
+from slmmux._mux.sampling import group_draws, remedy_for, remember_single
 from slmmux._mux.secrets import clean_error
 from slmmux._mux.usage import USAGE
 
@@ -63,7 +64,7 @@ class Sampling:
             label: replace(a, kwargs={**a.kwargs, "stop": a.kwargs.get("stop") if stop is None else stop})
             for label, a in asked.items()
         }
-        self._messages = messages
+        self._histories = {label: history_of(messages, label) for label in self._asked}
         self.traces = traces
         self._pool = pool
         self._race = race
@@ -76,19 +77,32 @@ class Sampling:
         """Make one request in this thread."""
         asked = self._asked[draws[0].model]
         try:
-            runs = [self.traces.open(draw, asked, self._messages) for draw in draws]
+            messages = self._histories[draws[0].model]
+            runs = [self.traces.open(draw, asked, messages) for draw in draws]
             inner_config(runs[0])
-            result = _generate(asked, list(self._messages), runs[0], self._kwargs(draws))
+            result = _generate(asked, list(messages), runs[0], self._kwargs(draws))
             replies, results = _read(asked, draws, result)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
-            if self._gave_up_n(asked, draws, error):
-                return []
             fault = clean_error(error, asked.member.secrets)
-            for draw in draws:
-                self.traces.fail(draw, fault)
+            remedy = remedy_for(error, draws)
+            if remedy == "singly":
+                _remember_class(asked, error)
+                return []
+            if remedy == "none":
+                for draw in draws:
+                    self.traces.fail(draw, fault)
         else:
             for draw, reply, ended in zip(draws, replies, results, strict=False):
                 self.traces.end(draw, ended, reply.usage)
+            return replies
+        if remedy == "probe":
+            try:
+                replies = self.call(draws[:1])
+            except BaseException as refusal:
+                for draw in draws[1:]:
+                    self.traces.fail(draw, refusal)
+                raise
+            remember_single(asked.member, "refuses n")
             return replies
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
 
@@ -96,24 +110,37 @@ class Sampling:
         """Make one request in this task."""
         asked = self._asked[draws[0].model]
         try:
-            runs = [await self.traces.aopen(draw, asked, self._messages) for draw in draws]
+            messages = self._histories[draws[0].model]
+            runs = [await self.traces.aopen(draw, asked, messages) for draw in draws]
             inner_config(runs[0])
             kwargs = self._kwargs(draws)
             if asked.member.sync_only:
                 run = runs[0].get_sync() if runs[0] else None
-                result = await self._pool.run(lambda: _generate(asked, list(self._messages), run, kwargs))
+                result = await self._pool.run(lambda: _generate(asked, list(messages), run, kwargs))
             else:
-                result = await _agenerate(asked, list(self._messages), runs[0], kwargs)
+                result = await _agenerate(asked, list(messages), runs[0], kwargs)
             replies, results = _read(asked, draws, result)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
-            if self._gave_up_n(asked, draws, error):
-                return []
             fault = clean_error(error, asked.member.secrets)
-            for draw in draws:
-                await self.traces.afail(draw, self._why(draw) or fault)
+            remedy = remedy_for(error, draws)
+            if remedy == "singly":
+                _remember_class(asked, error)
+                return []
+            if remedy == "none":
+                for draw in draws:
+                    await self.traces.afail(draw, self._why(draw) or fault)
         else:
             for draw, reply, ended in zip(draws, replies, results, strict=False):
                 await self.traces.aend(draw, ended, reply.usage)
+            return replies
+        if remedy == "probe":
+            try:
+                replies = await self.acall(draws[:1])
+            except BaseException as refusal:
+                for draw in draws[1:]:
+                    await self.traces.afail(draw, self._why(draw) or refusal)
+                raise
+            remember_single(asked.member, "refuses n")
             return replies
         raise fault
 
@@ -136,12 +163,11 @@ class Sampling:
         several = {"n": len(draws)} if len(draws) > 1 else {}
         return {**self._asked[draws[0].model].kwargs, **several}
 
-    def _gave_up_n(self, asked: Asked, draws: tuple[Draw, ...], error: BaseException) -> bool:
-        """Remember a server or class that refuses `n`; its draws are asked again one by one."""
-        if len(draws) == 1 or not refuses_several(error):
-            return False
+
+def _remember_class(asked: Asked, error: BaseException) -> None:
+    """Remember a class that takes no `n`; a server that failed once may well take it the next time."""
+    if isinstance(error, TypeError | NotImplementedError):
         remember_single(asked.member, "refuses n")
-        return True
 
 
 def _generate(

@@ -6,7 +6,7 @@ like all others.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -79,12 +79,24 @@ class Structured:
             result: dict[str, Any] = self.parsers[label].invoke({"raw": message}, config={"callbacks": []})
         return result
 
-    def read(self, label: str, message: AIMessage) -> Answer | None:
-        """Return the parsed value as a canonical answer; `None` where the parser found fault."""
+    def read(
+        self,
+        label: str,
+        message: AIMessage,
+        extract: str | Callable[[str], Any] = "auto",
+        vote_on: Collection[str] | None = None,
+    ) -> Answer | None:
+        """Return the parsed value as an answer; `None` if the parser found fault."""
         parsed = self.parse(label, message)["parsed"]
         if parsed is None:
             return None
-        return structured_answer(_plain(parsed))
+        value = parsed if isinstance(parsed, BaseModel) else _plain(parsed)
+        return structured_answer(value, _text_of(message), extract=extract, vote_on=vote_on)
+
+
+def _text_of(message: AIMessage) -> str:
+    """Return the reply's text; of a schema asked for as a tool, the call's arguments."""
+    return str(message.text) or (json.dumps(message.tool_calls[0]["args"]) if message.tool_calls else "")
 
 
 def kept(message: AIMessage) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
 from langchain_slmmux._members import Asked
+from langchain_slmmux._silent import silent
 from slmmux import Draw
 from slmmux._mux.secrets import strike
 from slmmux._mux.usage import no_usage
@@ -178,6 +179,8 @@ class Traces:
         )
         for handler in extra if isinstance(extra, list) else extra.handlers if extra else []:
             configured.add_handler(handler, inherit=True)
+        configured.handlers = silent(configured.handlers)
+        configured.inheritable_handlers = silent(configured.inheritable_handlers)
         return configured
 
 

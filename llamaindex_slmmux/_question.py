@@ -6,6 +6,7 @@ from llama_index.core.base.llms.types import MessageRole
 from llama_index.core.callbacks import CallbackManager
 
 from llamaindex_slmmux._members import Member
+from llamaindex_slmmux._messages import has_content
 from llamaindex_slmmux._request import Reply, Request
 from llamaindex_slmmux._sampling import Sampling
 from slmmux import Answer, Pool, Race
@@ -41,6 +42,11 @@ class Question:
         return self._request.extractor
 
     @property
+    def streams_structure(self) -> bool:
+        """Whether the reply is a structure that LlamaIndex streams out of a required call."""
+        return bool(getattr(self._request, "kwargs", {}).get("tool_required"))
+
+    @property
     def longest(self) -> Mapping[str, int]:
         """The most tokens a reply of each model can have, by label; 0 if nobody knows."""
         return {label: longest_reply(member.model, member.kwargs) or 0 for label, member in self._members.items()}
@@ -54,6 +60,10 @@ class Question:
     def read(self, reply: Reply) -> Answer | None:
         """Return the answer of a reply."""
         return self._request.read(reply)
+
+    def has_content(self, reply: Reply) -> bool:
+        """Return whether a reply says anything: a text or another block, tool calls, or a value."""
+        return reply.value is not None or bool(reply.calls) or has_content(reply.response.message)
 
     def usage_of(self, reply: Reply) -> Mapping[str, int]:
         """Return the tokens of one reply."""

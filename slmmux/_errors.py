@@ -15,7 +15,7 @@
 `slmmux.local` adds its own branch (weights and servers), below SLMMuxError as well.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 __all__ = [
@@ -90,7 +90,34 @@ class NoAnswerError(SLMMuxError):
     def __init__(self, errors: Iterable[SampleError], why: str = "every call failed") -> None:
         self.errors: tuple[SampleError, ...] = tuple(errors)
         self.why = why
-        super().__init__(self.errors, why)
+        # Not super(): below this class may stand the one that all causes share, whose arguments are its own.
+        Exception.__init__(self, self.errors, why)
+
+    @classmethod
+    def of(cls, errors: Iterable[SampleError], why: str = "every call failed") -> "NoAnswerError":
+        """Return the error, which is also of the class that all its causes share.
+
+        So a program that catches a rate limit, an overflow or a refused key of a single model catches the mux's too,
+        and reads the same attributes off it. The first cause is its `__cause__`.
+
+        Example:
+            >>> errors = [SampleError("qwen", i, TimeoutError("too slow")) for i in range(2)]
+            >>> isinstance(NoAnswerError.of(errors), TimeoutError)
+            True
+        """
+        errors = tuple(errors)
+        causes = [error.cause for error in errors]
+        combined = _combined(cls, _shared_class(causes))
+        error = combined(errors, why)
+        if combined is not cls:
+            own = {"errors", "why"}
+            vars(error).update({name: value for name, value in vars(causes[0]).items() if name not in own})
+        if causes:
+            error.__cause__ = causes[0]
+        return error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NoAnswerError.of, (self.errors, self.why)
 
     def __str__(self) -> str:
         return f"no member replied: {self.why} ({len(self.errors)} failed){_causes(self.errors)}"
@@ -130,6 +157,34 @@ class ProfilingError(SLMMuxError):
             f"{models} failed in every one of the first requests, so the rest was not made and none of it recorded; "
             f"mend it and run the same again:{_causes(self.errors)}"
         )
+
+
+_UNTELLING = {Exception, BaseException, SLMMuxError}  # classes that say nothing of what went wrong
+
+
+def _shared_class(causes: Sequence[BaseException]) -> type[BaseException] | None:
+    """Return the most specific class that all causes are of, or `None` if none of theirs says what went wrong."""
+    if not causes:
+        return None
+    shared = (c for c in type(causes[0]).__mro__ if all(isinstance(cause, c) for cause in causes))
+    first = next((c for c in shared if issubclass(c, BaseException)), None)
+    return None if first in _UNTELLING else first
+
+
+_COMBINED: dict[tuple[type, type | None], type[NoAnswerError]] = {}
+
+
+def _combined(cls: type[NoAnswerError], shared: type[BaseException] | None) -> type[NoAnswerError]:
+    """Return a subclass of both; the class itself if there is nothing to add or the two cannot be one."""
+    if shared is None or issubclass(cls, shared):
+        return cls
+    if (cls, shared) not in _COMBINED:
+        try:
+            names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+            _COMBINED[cls, shared] = type(cls.__name__, (cls, shared), names)
+        except TypeError:  # two layouts that cannot be one
+            _COMBINED[cls, shared] = cls
+    return _COMBINED[cls, shared]
 
 
 def _causes(errors: Iterable[SampleError]) -> str:

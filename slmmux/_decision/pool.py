@@ -38,6 +38,9 @@ class Pool:
     def __deepcopy__(self, memo: object) -> "Pool":
         return Pool(self._limit)  # the copy of a mux has threads of its own
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Pool, (self._limit,)  # and so has a mux in another process
+
     def submit(self, call: Callable[[], T]) -> Future[T]:
         """Queue a call; it runs in a copy of the caller's context, and `cancel()` withdraws it while queued."""
         future: Future[T] = Future()
@@ -125,6 +128,9 @@ class Slots:
 
     def __deepcopy__(self, memo: object) -> "Slots":
         return Slots(self._limit)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Slots, (self._limit,)
 
     def here(self) -> asyncio.Semaphore:
         """Return the running loop's semaphore."""

@@ -41,6 +41,8 @@ class Race(Generic[R]):
         group: Where equality is no key: how a member's answers that agree are grouped, `classes` or `neighbourhoods`
             of `_related`. Which agree is told with each reply, by a driver that has `alike`.
         rule: Weighs the answers of all members together; without one the most confident member wins (Algorithm 1).
+        has_content: Whether a reply says anything; without it every reply does. It counts only if no answer could be
+            read in any reply: then the best-ranked member speaks whose reply has content.
 
     Raises:
         ArgumentError: No members, a k below 1, an unknown plan or wait, a rule of other members, or a rule where
@@ -67,6 +69,7 @@ class Race(Generic[R]):
         wait: Wait = "settled",
         group: Group | None = None,
         rule: WeightedRule | None = None,
+        has_content: Callable[[R], bool] | None = None,
     ) -> None:
         check_samples(samples)
         _check("plan", plan, get_args(Plan))
@@ -81,6 +84,7 @@ class Race(Generic[R]):
         self._rule = rule
         self._is_settled = settled if rule is None else partial(settled_by, rule)
         self._read = read
+        self._content = has_content
         self._wait = wait
         self._tallies = {
             model: Tally(model, k) if group is None else RelatedTally(model, k, group) for model, k in samples.items()
@@ -166,7 +170,7 @@ class Race(Generic[R]):
         if self._decision is None and self._over is not None:
             decision, replied = self._decide(self._over)
             if not replied:
-                raise NoAnswerError(
+                raise NoAnswerError.of(
                     self.errors, "every call failed" if self._over == "exhausted" else f"{self._over} reached"
                 )
             self._decision = cast("Decision[R]", decision)  # a sample without an error has a reply
@@ -205,14 +209,13 @@ class Race(Generic[R]):
         votes = tuple(t.vote() for t in self._ranked)
         ordered = self._ordered()
         winner, decided_by, speaker, probability = self._chosen(votes)
-        spoken = next(
-            (
-                s
-                for s in ordered
-                if s.error is None and s.draw.model == winner.model and speaker in {None, s.draw.index}
-            ),
-            None,
-        )
+        replies = [s for s in ordered if s.error is None]
+        if not winner.count and (telling := next((s for s in replies if self._has_content(s)), None)) is not None:
+            # No answer could be read in any reply, so the rank decides; but an empty reply never speaks over one that
+            # has something.
+            winner = next(vote for vote in votes if vote.model == telling.draw.model)
+            speaker = telling.draw.index
+        spoken = next((s for s in replies if s.draw.model == winner.model and speaker in {None, s.draw.index}), None)
         decision = Decision(
             winner=winner,
             votes=votes,
@@ -241,6 +244,9 @@ class Race(Generic[R]):
         answer = next(a for a in given[ruling.model] if a == ruling.answer)  # as this member wrote it
         winner = replace(own, answer=answer.value, kind=answer.kind, count=count)
         return winner, "tie-break" if ruling.tied else "confidence", first, ruling.probability
+
+    def _has_content(self, sample: Sample[R]) -> bool:
+        return self._content is None or self._content(cast("R", sample.reply))
 
     def _ordered(self) -> tuple[Sample[R], ...]:
         return tuple(self._samples[place] for place in self._places() if place in self._samples)

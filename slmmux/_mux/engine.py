@@ -71,7 +71,8 @@ def answer_flow(race: Race[R], policy: Policy, bigger: Race[R] | None) -> Flow[R
         escalation = yield bigger
     except NoAnswerError as fault:
         if failure:
-            raise NoAnswerError((*failure.errors, *fault.errors), failure.why) from None
+            everything = NoAnswerError.of((*failure.errors, *fault.errors), failure.why)
+            raise everything from everything.__cause__
         outcome = policy.outcome(decision.probability, can_escalate=False)
         return Answered(decision, outcome, None if outcome == "abstained" else decision.reply, fault=fault)
     return Answered(decision, "escalated", escalation.reply, bigger=escalation)
@@ -111,6 +112,10 @@ class Question(Protocol[R]):
 
     def read(self, reply: R) -> Answer | None:
         """Return the answer of a reply."""
+        ...
+
+    def has_content(self, reply: R) -> bool:
+        """Return whether a reply says anything: a text, tool calls or a refusal."""
         ...
 
     def usage_of(self, reply: R) -> Mapping[str, int]:
