@@ -22,7 +22,7 @@ from pydantic import Field, PrivateAttr, SecretStr
 from typing_extensions import override
 
 from langchain_slmmux._handover import Handover
-from langchain_slmmux._members import Asked, Member, code_identity, make_members, own_name, unwrap
+from langchain_slmmux._members import Member, MemberCall, code_identity, make_members, own_name, unwrap
 from langchain_slmmux._messages import as_chunk, final_message, with_usage
 from langchain_slmmux._question import Question
 from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools, tool_form
@@ -275,21 +275,21 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         handover = Handover()
         with _streaming():
             token = _handover.set(handover)
-            whole = asyncio.ensure_future(self.ainvoke(input, config, stop=stop, **kwargs))
+            invocation = asyncio.ensure_future(self.ainvoke(input, config, stop=stop, **kwargs))
             _handover.reset(token)
         try:
-            message = await handover.message(whole)
+            message = await handover.message(invocation)
             # Nothing was handed over where a cache had it: no sample was drawn.
-            yield as_chunk(with_usage(message) if message is not None else await whole)
+            yield as_chunk(with_usage(message) if message is not None else await invocation)
             handover.taken.set()
-            await whole
+            await invocation
         finally:
             if not handover.taken.is_set():  # broken off: what is decided ends as decided, the rest is cancelled
                 handover.taken.set()
-                if not handover.given:
-                    whole.cancel()
+                if not handover.has_message:
+                    invocation.cancel()
                 with suppress(asyncio.CancelledError, Exception):
-                    await whole
+                    await invocation
 
     # --- many questions: one window over all their samples -------------------------------------------------------
 
@@ -461,8 +461,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         """
         bound = list(tools)
         options: dict[str, Any] = {k: kwargs[k] for k in TOOL_OPTIONS if k in kwargs}
-        asked = {label: Asked(m, m.model, m.kwargs) for label, m in self._callable_members.items()}
-        bind_tools(asked, bound, tool_choice, options)  # refuse now, not at the first call
+        member_calls = {label: MemberCall(m, m.model, m.kwargs) for label, m in self._callable_members.items()}
+        bind_tools(member_calls, bound, tool_choice, options)  # refuse now, not at the first call
         choice = {} if tool_choice is None else {"tool_choice": tool_choice}
         return self.bind(tools=bound, **choice, **kwargs)
 
@@ -491,11 +491,11 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         shown = {"kwargs": {"method": method or "function_calling", "strict": strict}, "schema": schema}
 
         def parse(message: AIMessage) -> Any:
-            made = message.response_metadata["slmmux"]
+            record = message.response_metadata["slmmux"]
             result: dict[str, Any] = {"parsed": None, "parsing_error": None}
-            if made["outcome"] != "abstained":
-                escalated = made["outcome"] == "escalated"
-                result = structured.parse(ESCALATION if escalated else made["model"], message)
+            if record["outcome"] != "abstained":
+                escalated = record["outcome"] == "escalated"
+                result = structured.parse(ESCALATION if escalated else record["model"], message)
             if include_raw:
                 return {**result, "raw": message}
             if result["parsing_error"] is not None:

@@ -27,9 +27,9 @@ from slmmux.answers import FirstOf
 from slmmux.answers._extractor import Extractor
 
 __all__ = [
-    "Asked",
-    "Bound",
     "Member",
+    "MemberCall",
+    "Unwrapped",
     "ask_member",
     "code_identity",
     "make_members",
@@ -38,7 +38,7 @@ __all__ = [
     "with_settings",
 ]
 
-Bound: TypeAlias = tuple[BaseChatModel, dict[str, Any], RunnableConfig]
+Unwrapped: TypeAlias = tuple[BaseChatModel, dict[str, Any], RunnableConfig]
 Json: TypeAlias = Any
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class Member(members.Member):
 
 
 @dataclass(frozen=True)
-class Asked:
+class MemberCall:
     """What one member is asked for this request: its model and call arguments, tools or schema included."""
 
     member: Member
@@ -75,17 +75,17 @@ class Asked:
     kwargs: dict[str, Any]
 
 
-def own_name(label: str, given: Any) -> str:
+def own_name(label: str, model_or_binding: Any) -> str:
     """Return the name a model of a list goes by.
 
     Raises:
         MemberError: It is not a chat model.
     """
-    model = unwrap(label, given)[0]
+    model = unwrap(label, model_or_binding)[0]
     return members.name_of_model(model) or type(model).__name__
 
 
-def unwrap(label: str, model: Any) -> Bound:
+def unwrap(label: str, model: Any) -> Unwrapped:
     """Return the chat model under any bindings, with their call arguments and config merged.
 
     Raises:
@@ -141,14 +141,14 @@ def _instead(model: Any) -> str:
     return "pass a LangChain chat model such as ChatOpenAI(...), or a binding of one"
 
 
-def ask_member(member: Member, what: str, instead: str, ask: Callable[[], T]) -> T:
+def ask_member(member: Member, what: str, instead: str, call: Callable[[], T]) -> T:
     """Return what a member's own method returns.
 
     Raises:
         MemberError: It refused, with its label, the reason it gave and what to do instead.
     """
     try:
-        return ask()
+        return call()
     except (NotImplementedError, ValueError, TypeError) as error:
         fault = clean_error(error, member.secrets)
     # Raised out here, or it would carry the error that may quote a secret.
@@ -180,8 +180,8 @@ def make_members(
     return own
 
 
-def _member(label: str, given: Any, temperature: float | None, settings: Mapping[str, Any]) -> Member:
-    model, kwargs, config = unwrap(label, given)
+def _member(label: str, model_or_binding: Any, temperature: float | None, settings: Mapping[str, Any]) -> Member:
+    model, kwargs, config = unwrap(label, model_or_binding)
     fields = type(model).model_fields
     update: dict[str, Any] = {"cache": False, "disable_streaming": True}
     streams = getattr(model, "streaming", None) is True or kwargs.pop("stream", None) is True
@@ -221,7 +221,7 @@ _MOST_VARIANTS = 32
 _CLOSED = ("langchain_ollama.", "langchain_anthropic.", "langchain_google_genai.")  # clients that know their arguments
 
 
-def with_settings(asked: Mapping[str, Asked], settings: Mapping[str, Any]) -> dict[str, Asked]:
+def with_settings(member_calls: Mapping[str, MemberCall], settings: Mapping[str, Any]) -> dict[str, MemberCall]:
     """Return what is asked of each member with the standard settings of one call, each in the member's own way.
 
     A member whose class has a field for a setting is asked through a copy that has it, kept for the next call. Any
@@ -232,35 +232,35 @@ def with_settings(asked: Mapping[str, Asked], settings: Mapping[str, Any]) -> di
         ArgumentError: A setting that no member takes.
     """
     without: dict[str, list[str]] = {}
-    settled: dict[str, Asked] = {}
-    for label, ask in asked.items():
+    adjusted: dict[str, MemberCall] = {}
+    for label, call in member_calls.items():
         update: dict[str, Any] = {}
-        kwargs = dict(ask.kwargs)
+        kwargs = dict(call.kwargs)
         for name, value in settings.items():
-            if (field := field_for(name, type(ask.model).model_fields)) is not None:
+            if (field := field_for(name, type(call.model).model_fields)) is not None:
                 update[field] = value
                 kwargs.pop(name, None)
-            elif type(ask.model).__module__.startswith(_CLOSED):
+            elif type(call.model).__module__.startswith(_CLOSED):
                 without.setdefault(name, []).append(label)
             else:
                 kwargs[name] = value
-        model = _variant(ask, update) if update else ask.model
-        settled[label] = Asked(ask.member, model, kwargs)
+        model = _variant(call, update) if update else call.model
+        adjusted[label] = MemberCall(call.member, model, kwargs)
     for name, labels in without.items():
-        if len(labels) == len(asked):
-            raise no_member_takes(name, settings[name], [type(ask.model).__name__ for ask in asked.values()])
+        if len(labels) == len(member_calls):
+            raise no_member_takes(name, settings[name], [type(call.model).__name__ for call in member_calls.values()])
         warn(f"{name}={settings[name]!r} goes to the members that take it; {', '.join(labels)} does without")
-    return settled
+    return adjusted
 
 
-def _variant(ask: Asked, update: Mapping[str, Any]) -> BaseChatModel:
+def _variant(call: MemberCall, update: Mapping[str, Any]) -> BaseChatModel:
     """Return a copy of the model with some fields changed: the same one each time, since a model may keep state."""
-    variants = ask.member.memory.variants
-    key = json.dumps([id(ask.model), dict(update)], sort_keys=True, default=str)
+    variants = call.member.memory.variants
+    key = json.dumps([id(call.model), dict(update)], sort_keys=True, default=str)
     if key not in variants:
         if len(variants) >= _MOST_VARIANTS:
             variants.clear()
-        copy = ask.model.model_copy(update=update)
+        copy = call.model.model_copy(update=update)
         vars(copy).pop("_serialized", None)
         variants[key] = copy
     return cast("BaseChatModel", variants[key])

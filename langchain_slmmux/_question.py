@@ -50,7 +50,7 @@ class Question:
     @property
     def longest(self) -> Mapping[str, int]:
         """The most tokens a reply of each model can have, by label; 0 if nobody knows."""
-        return {label: longest_reply(a.model, a.kwargs) or 0 for label, a in self._request.asked.items()}
+        return {label: longest_reply(a.model, a.kwargs) or 0 for label, a in self._request.member_calls.items()}
 
     @property
     def usage(self) -> dict[str, int]:
@@ -80,4 +80,4 @@ class Question:
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:
         """Return the calls of a race, or of a profile, which has none."""
         self._traces.append(Traces(self._parent))
-        return Sampling(self._request.asked, self._messages, self._stop, self._traces[-1], self._pool, race=race)
+        return Sampling(self._request.member_calls, self._messages, self._stop, self._traces[-1], self._pool, race=race)

@@ -12,7 +12,7 @@ from typing import Any
 from langchain_core.messages import AIMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from langchain_slmmux._members import Asked, Member, ask_member, unwrap, with_settings
+from langchain_slmmux._members import Member, MemberCall, ask_member, unwrap, with_settings
 from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured
 from slmmux import Answer
@@ -28,7 +28,7 @@ TOOL_OPTIONS = ("strict", "parallel_tool_calls")
 class Request:
     """What each member is asked, by label, and the answer of a reply."""
 
-    asked: Mapping[str, Asked]
+    member_calls: Mapping[str, MemberCall]
     read: Callable[[Reply], Answer | None]
     extractor: str
 
@@ -59,32 +59,36 @@ class Request:
         settings = {k: passed.pop(k) for k in tuple(passed) if is_standard(k) and passed[k] is not None}
         tools = kwargs.get("tools")
         if structured is not None:
-            asked = with_settings(structured.asked, settings)
+            member_calls = with_settings(structured.member_calls, settings)
         else:
-            asked = with_settings({label: Asked(m, m.model, m.kwargs) for label, m in members.items()}, settings)
+            member_calls = with_settings(
+                {label: MemberCall(m, m.model, m.kwargs) for label, m in members.items()}, settings
+            )
             if tools:
                 options: dict[str, Any] = {k: passed.pop(k) for k in TOOL_OPTIONS if k in passed}
-                asked = bind_tools(asked, tools, kwargs.get("tool_choice"), options)
-        asked = {label: Asked(a.member, a.model, {**a.kwargs, **passed}) for label, a in asked.items()}
+                member_calls = bind_tools(member_calls, tools, kwargs.get("tool_choice"), options)
+        member_calls = {
+            label: MemberCall(a.member, a.model, {**a.kwargs, **passed}) for label, a in member_calls.items()
+        }
 
         if structured is not None:
-            return cls(asked, lambda r: structured.read(r.model, r.message, extract, vote_on), "structured")
+            return cls(member_calls, lambda r: structured.read(r.model, r.message, extract, vote_on), "structured")
         formatted = passed.get("response_format") is not None
         read, name = reading(extract, tools=bool(tools), formatted=formatted, vote_on=vote_on)
-        return cls(asked, lambda reply: read(str(reply.message.text), calls_of(reply.message)), name)
+        return cls(member_calls, lambda reply: read(str(reply.message.text), calls_of(reply.message)), name)
 
 
 def bind_tools(
-    asked: Mapping[str, Asked], tools: Any, tool_choice: Any, options: Mapping[str, Any]
-) -> dict[str, Asked]:
+    member_calls: Mapping[str, MemberCall], tools: Any, tool_choice: Any, options: Mapping[str, Any]
+) -> dict[str, MemberCall]:
     """Bind tools to every member, each in its own way: it gets them as the user wrote them.
 
     Raises:
         MemberError: A member cannot, with its label and the reason it gave.
     """
     choice = {} if tool_choice is None else {"tool_choice": tool_choice}
-    bound: dict[str, Asked] = {}
-    for label, ask in asked.items():
+    bound: dict[str, MemberCall] = {}
+    for label, ask in member_calls.items():
         binding = ask_member(
             ask.member,
             "cannot bind these tools",
@@ -92,7 +96,7 @@ def bind_tools(
             partial(ask.model.bind_tools, tools, **choice, **options),
         )
         model, kwargs, _ = unwrap(label, binding)
-        bound[label] = Asked(ask.member, model, {**ask.kwargs, **kwargs})
+        bound[label] = MemberCall(ask.member, model, {**ask.kwargs, **kwargs})
     return bound
 
 

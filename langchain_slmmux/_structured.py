@@ -18,7 +18,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 from langsmith import tracing_context
 from pydantic import BaseModel, ValidationError
 
-from langchain_slmmux._members import Asked, Member, ask_member, unwrap
+from langchain_slmmux._members import Member, MemberCall, ask_member, unwrap
 from slmmux import Answer, MemberError
 from slmmux._mux.reading import structured_answer
 
@@ -40,7 +40,7 @@ class Structured:
 
     schema: Any
     options: Mapping[str, Any]
-    asked: Mapping[str, Asked]
+    member_calls: Mapping[str, MemberCall]
     parsers: Mapping[str, Runnable[Any, Any]]
 
     @classmethod
@@ -50,7 +50,7 @@ class Structured:
         Raises:
             MemberError: A member cannot do it, with the reason it gave.
         """
-        asked: dict[str, Asked] = {}
+        member_calls: dict[str, MemberCall] = {}
         parsers: dict[str, Runnable[Any, Any]] = {}
         for label, member in members.items():
             chain = ask_member(
@@ -60,9 +60,9 @@ class Structured:
                 partial(member.model.with_structured_output, schema, include_raw=True, **options),
             )
             model, kwargs, parser = _take_apart(label, chain)
-            asked[label] = Asked(member, model, {**member.kwargs, **kwargs})
+            member_calls[label] = MemberCall(member, model, {**member.kwargs, **kwargs})
             parsers[label] = parser
-        return cls(schema, options, asked, parsers)
+        return cls(schema, options, member_calls, parsers)
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -180,10 +180,12 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             raise ArgumentError("this is no dump of a SLMMuxLLM: it names no members; pass what to_dict() returned")
         labels = list(options.pop("members"))
         if llms is None:
-            raise ArgumentError(f"a dump holds no LLMs, nor their keys; pass llms={{label: LLM}} for {_listed(labels)}")
+            raise ArgumentError(
+                f"a dump holds no LLMs, nor their keys; pass llms={{label: LLM}} for {_label_list(labels)}"
+            )
         models = label_models(llms, own_name, what="LLM", example="OpenAILike(...)")
         if set(models) != set(labels):
-            raise ArgumentError(f"the dump is of a mux of {_listed(labels)}, found llms for {_listed(models)}")
+            raise ArgumentError(f"the dump is of a mux of {_label_list(labels)}, found llms for {_label_list(models)}")
         if options.get("extract") is None:
             raise ArgumentError("the dump is of a mux with a callable extractor, which it cannot hold; pass extract=")
         return cls(**{**options, "models": {label: models[label] for label in labels}})
@@ -268,15 +270,20 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         return _aone(as_completion(await self._aresponded(self._completion(prompt, formatted, kwargs))))
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> Chat:
-        passed = self._passed(kwargs)
-        return Chat(messages, passed, self.extract, self.system_prompt, self.vote_on, predicted())
+        arguments = self._call_arguments(kwargs)
+        return Chat(messages, arguments, self.extract, self.system_prompt, self.vote_on, predicted())
 
     def _completion(self, prompt: str, formatted: bool, kwargs: dict[str, Any]) -> Completion:
-        put = self.completion_to_prompt
-        if put is not None and put is not default_completion_to_prompt and not formatted:
-            prompt, formatted = put(prompt), True  # in the mux's form, so not in the member's as well
+        form = self.completion_to_prompt
+        if form is not None and form is not default_completion_to_prompt and not formatted:
+            prompt, formatted = form(prompt), True  # in the mux's form, so not in the member's as well
         return Completion.of(
-            prompt, self._passed(kwargs), self.extract, self.system_prompt, formatted=formatted, vote_on=self.vote_on
+            prompt,
+            self._call_arguments(kwargs),
+            self.extract,
+            self.system_prompt,
+            formatted=formatted,
+            vote_on=self.vote_on,
         )
 
     @override
@@ -284,7 +291,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         """Leave the messages as they are: a chat puts the system prompt in front, and only where there is none."""
         return messages
 
-    def _passed(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _call_arguments(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         refuse_at_call_time(kwargs)
         self._warn_of_equal_samples(kwargs)
         return {"stop": self.stop, **kwargs} if self.stop else kwargs
@@ -385,15 +392,15 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             Exception: Replies came and none could be parsed: what the best-ranked member's own parser raised.
         """
         request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
-        spoken: list[Reply | None] = []
+        replies: list[Reply | None] = []
 
         @llm_chat_callback()
         def chat(_self: Self, messages: Sequence[ChatMessage], **_: Any) -> ChatResponse:  # noqa: ARG001
             response, reply = self._decide(request)
-            spoken.append(reply)
+            replies.append(reply)
             return response
 
-        return _value(chat(self, request.messages), spoken[0], output_cls)
+        return _value(chat(self, request.messages), replies[0], output_cls)
 
     @override
     async def astructured_predict(
@@ -404,15 +411,15 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         **prompt_args: Any,
     ) -> S:
         request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
-        spoken: list[Reply | None] = []
+        replies: list[Reply | None] = []
 
         @llm_chat_callback()
         async def achat(_self: Self, messages: Sequence[ChatMessage], **_: Any) -> ChatResponse:  # noqa: ARG001
             response, reply = await self._adecide(request)
-            spoken.append(reply)
+            replies.append(reply)
             return response
 
-        return _value(await achat(self, request.messages), spoken[0], output_cls)
+        return _value(await achat(self, request.messages), replies[0], output_cls)
 
     @override
     def stream_structured_predict(
@@ -449,9 +456,9 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         dispatcher.event(
             LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)
         )
-        passed = self._passed(llm_kwargs or {})
+        arguments = self._call_arguments(llm_kwargs or {})
         return Structured(
-            output_cls, prompt, passed, prompt_args, self.system_prompt, extract=self.extract, vote_on=self.vote_on
+            output_cls, prompt, arguments, prompt_args, self.system_prompt, extract=self.extract, vote_on=self.vote_on
         )
 
 
@@ -472,5 +479,5 @@ async def _aone(item: T) -> AsyncGenerator[T, None]:
     yield item
 
 
-def _listed(labels: Any) -> str:
+def _label_list(labels: Any) -> str:
     return ", ".join(map(repr, labels))

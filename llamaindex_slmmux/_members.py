@@ -225,9 +225,9 @@ def reporting_to(llm: LLM, *more: BaseCallbackHandler) -> LLM:
     """Return the LLM, or a copy of it where its handlers must differ: no counter is told twice, and `more` as well."""
     manager = llm.callback_manager
     own = list(manager.handlers) if isinstance(manager, CallbackManager) else []
-    told = [handler for handler in own if handler not in _counting.get()]
-    if len(told) == len(own) and not more:
+    handlers = [handler for handler in own if handler not in _counting.get()]
+    if len(handlers) == len(own) and not more:
         return llm
-    changed = copy.copy(manager) if isinstance(manager, CallbackManager) else CallbackManager([])
-    changed.handlers = [*told, *more]
-    return llm.model_copy(update={"callback_manager": changed})
+    quieter = copy.copy(manager) if isinstance(manager, CallbackManager) else CallbackManager([])
+    quieter.handlers = [*handlers, *more]
+    return llm.model_copy(update={"callback_manager": quieter})

@@ -12,6 +12,7 @@ from llama_index.core.callbacks import CallbackManager
 from llama_index_instrumentation.dispatcher import active_instrument_tags
 
 from llamaindex_slmmux._members import Member, count_once
+from llamaindex_slmmux._opentelemetry import trace_once
 from llamaindex_slmmux._request import Call, Reply, Request
 from llamaindex_slmmux._several import report
 from slmmux import Draw, Pool
@@ -103,6 +104,7 @@ class Sampling:
         # Each call runs in a context of its own, so that nobody has to set this back.
         active_instrument_tags.set(_tags(draws[0]))
         count_once(self._wrapper)
+        trace_once()
         member = self._members[draws[0].model]
         return member, self._request.call(member, len(draws))
 

@@ -319,7 +319,7 @@ class Mux(BaseModel):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the options, members included: a pickle holds what the members' own pickles hold, keys too."""
         options = {name: getattr(self, name) for name in self.model_fields_set}
-        own = {name: value for name, value in (self.__pydantic_private__ or {}).items() if name not in _MADE}
+        own = {name: value for name, value in (self.__pydantic_private__ or {}).items() if name not in _DERIVED}
         return _unpickled, (type(self), options, own)
 
     def __repr__(self) -> str:
@@ -422,8 +422,8 @@ class Mux(BaseModel):
         )
         self._warn_of_lost(answered.decision, members_record["lost"])
         usage = dict.fromkeys(USAGE, 0) if answered.bigger is None else question.usage_of(answered.bigger.reply)
-        whole = recorded(answered, members_record, self._bigger_name, usage)
-        return compact(whole) if self.record == "compact" else whole
+        full = recorded(answered, members_record, self._bigger_name, usage)
+        return compact(full) if self.record == "compact" else full
 
     def _warn_of_lost(self, decision: Decision[Any], lost: Collection[str]) -> None:
         """Tell the user once of each member that failed on all its samples: the pool is smaller than it looks."""
@@ -441,7 +441,7 @@ class Mux(BaseModel):
 
 M = TypeVar("M", bound=Mux)
 
-_MADE = {"_members", "_bigger", "_agreement", "_policy", "_pool", "_slots"}  # what follows from the options
+_DERIVED = {"_members", "_bigger", "_agreement", "_policy", "_pool", "_slots"}  # what follows from the options
 
 
 def _validated(cls: type[M], options: Mapping[str, Any]) -> M:

@@ -37,8 +37,8 @@ def decisive(value: Any, vote_on: Collection[str] | None = None) -> Any:
         ({'reason': 'because'}, {'b': 2})
     """
     if vote_on is not None:
-        chosen = _chosen(value, set(vote_on))
-        return value if chosen is None else chosen
+        selected = _selected_fields(value, set(vote_on))
+        return value if selected is None else selected
     return _telling(value)
 
 
@@ -57,16 +57,16 @@ def _is_explanation(name: Any, item: Any) -> bool:
     return str(name).lower() in _EXPLANATIONS and all(isinstance(text, str) for text in texts)
 
 
-def _chosen(value: Any, names: Collection[str]) -> Any:
+def _selected_fields(value: Any, names: Collection[str]) -> Any:
     if isinstance(value, Mapping):
-        chosen = {
-            name: item if name in names else _chosen(item, names)
+        selected = {
+            name: item if name in names else _selected_fields(item, names)
             for name, item in value.items()
-            if name in names or _chosen(item, names) is not None
+            if name in names or _selected_fields(item, names) is not None
         }
-        return chosen or None
+        return selected or None
     if isinstance(value, list | tuple):
-        return [item for item in (_chosen(each, names) for each in value) if item is not None] or None
+        return [item for item in (_selected_fields(each, names) for each in value) if item is not None] or None
     return None
 
 

@@ -157,7 +157,7 @@ def run(flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limit
         limits: What holds for the question.
         pool: The threads.
     """
-    left = _clock(limits.deadline)
+    seconds_left = _clock(limits.deadline)
     race = next(flow)
     try:
         while True:
@@ -170,14 +170,14 @@ def run(flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limit
                     group=calls.group,
                     compare=limits.compare,
                     timeout=limits.timeout,
-                    deadline=left(),
+                    deadline=seconds_left(),
                     budget=limits.budget,
                 )
             except NoAnswerError as failure:
                 result = failure
             finally:
                 calls.close()
-            race = _next(flow, result, left)
+            race = _next(flow, result, seconds_left)
     except StopIteration as end:
         answered: Answered[R] = end.value
         return answered
@@ -187,7 +187,7 @@ async def arun(
     flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limits, slots: asyncio.Semaphore
 ) -> Answered[R]:
     """Run a flow on tasks; the arguments are those of `run`, with places for calls instead of threads."""
-    left = _clock(limits.deadline)
+    seconds_left = _clock(limits.deadline)
     race = next(flow)
     try:
         while True:
@@ -200,23 +200,23 @@ async def arun(
                     group=calls.group,
                     compare=limits.compare,
                     timeout=limits.timeout,
-                    deadline=left(),
+                    deadline=seconds_left(),
                     budget=limits.budget,
                 )
             except NoAnswerError as failure:
                 result = failure
             finally:
                 await calls.aclose()
-            race = _next(flow, result, left)
+            race = _next(flow, result, seconds_left)
     except StopIteration as end:
         answered: Answered[R] = end.value
         return answered
 
 
-def _next(flow: Flow[R], result: Decision[R] | NoAnswerError, left: Callable[[], float | None]) -> Race[R]:
+def _next(flow: Flow[R], result: Decision[R] | NoAnswerError, seconds_left: Callable[[], float | None]) -> Race[R]:
     """Send a race's result to the flow and return the race to drive next, unless the deadline has passed."""
     race = flow.throw(result) if isinstance(result, NoAnswerError) else flow.send(result)
-    return flow.throw(NoAnswerError((), "deadline reached")) if left() == 0 else race
+    return flow.throw(NoAnswerError((), "deadline reached")) if seconds_left() == 0 else race
 
 
 def _clock(deadline: float | None) -> Callable[[], float | None]:

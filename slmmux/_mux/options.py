@@ -240,9 +240,9 @@ def warn_unknown(name: str, given: Mapping[str, Any], known: Collection[str]) ->
 
 def argument_error(error: ValidationError) -> Exception:
     """Return the error of ours that pydantic wrapped, or its findings as one sentence without the values passed."""
-    found: dict[str, list[str]] = {}
+    faults: dict[str, list[str]] = {}
     for fault in error.errors(include_input=False, include_url=False):
         if isinstance(cause := fault.get("ctx", {}).get("error"), SLMMuxError):
             return cause
-        found.setdefault(str(fault["loc"][0]) if fault["loc"] else "arguments", []).append(fault["msg"])
-    return ArgumentError("; ".join(f"{name}: {' or '.join(dict.fromkeys(texts))}" for name, texts in found.items()))
+        faults.setdefault(str(fault["loc"][0]) if fault["loc"] else "arguments", []).append(fault["msg"])
+    return ArgumentError("; ".join(f"{name}: {' or '.join(dict.fromkeys(texts))}" for name, texts in faults.items()))
