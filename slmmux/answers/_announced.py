@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 
 from slmmux.answers._boxed import boxes
+from slmmux.answers._pattern import pattern
 
 __all__ = ["announced"]
 
-_MARK = re.compile(
+_MARK = pattern(
     r"""
     (?<!\#)\#{4}\#*+ (?! \s*+ (?: [A-Za-z]{2} | [0-9]{1,2}[.)][\ \t]+\S ) ) # GSM8K; no heading: #### Step, #### 1. The
   | <answer>

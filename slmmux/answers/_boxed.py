@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator
 
 from slmmux.answers._latex import math_key
+from slmmux.answers._pattern import pattern
 from slmmux.answers._reasoning import strip_reasoning
 
 __all__ = ["boxed", "boxed_key", "boxes"]
 
 # One of: a box with its brace, a box around what follows up to the next blank, an escaped brace, a brace.
-_PIECE = re.compile(
+_PIECE = pattern(
     r"\\(?:boxed|fbox)(?![A-Za-z])[ \t]*+(?:(?P<box>\{)|(?P<bare>[^\s${}\\]++)|)|\\[{}]|(?P<open>\{)|(?P<close>\})"
 )
 

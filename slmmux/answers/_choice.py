@@ -5,12 +5,13 @@ from itertools import product
 
 from slmmux.answers._announced import announced
 from slmmux.answers._latex import undress, untext
+from slmmux.answers._pattern import pattern
 from slmmux.answers._reasoning import strip_reasoning
 from slmmux.answers._text import text_key
 
 __all__ = ["announced_letter", "choice", "plain_letter"]
 
-_LETTER = re.compile(
+_LETTER = pattern(
     r"""
     [\s*_`"'“‘$:>✅✔\ufe0f-]*+ (?: (?i: that|therefore|probably|most|likely|clearly|definitely|the|correct|option
         |choice|letter|answer|is )\b [\s*_`:]*+ )*+
@@ -19,14 +20,14 @@ _LETTER = re.compile(
     """,  # noqa: RUF001
     re.VERBOSE,
 )
-_NOTHING = re.compile(r"""(?: [\s*_`"'”’$.)\]}>,:;。] | \#\#++ | </[a-z]{1,9}> )*+ $""", re.VERBOSE)  # noqa: RUF001
-_SEVERAL = re.compile(r"[\s*_)\]]*+(?:,|/|&|\band\b|\bor\b)[\s*_(\[]*+[A-Z]\b(?!['’])")  # noqa: RUF001
-_INITIALS = re.compile(r"\.\s?[A-Z]\.")
+_NOTHING = pattern(r"""(?: [\s*_`"'”’$.)\]}>,:;。] | \#\#++ | </[a-z]{1,9}> )*+ $""", re.VERBOSE)  # noqa: RUF001
+_SEVERAL = pattern(r"[\s*_)\]]*+(?:,|/|&|\band\b|\bor\b)[\s*_(\[]*+[A-Z]\b(?!['’])")  # noqa: RUF001
+_INITIALS = pattern(r"\.\s?[A-Z]\.")
 # B. Paris, B) Paris, **B**: Paris, B - Paris, B, as ...; not B.C., B-12, B+
-_OPTION = re.compile(
+_OPTION = pattern(
     r"[*_`]*+(?:[.):,;](?![\w.])|\s[-–—]\s|\s*+(?:because|since|as|due|is(?!\snot|\s\w*wrong))\b)[*_`]*+"  # noqa: RUF001
 )
-_VERDICT = re.compile(
+_VERDICT = pattern(
     r"""
     (?<![\w'’]) [(\[*_]{0,4}+ (?P<subject> [A-Z] ) [)\]*_]{0,4}+ \ (?i: (?:is|seems|must\ be|would\ be)
         (?:\ (?:the|most|clearly|therefore|thus|indeed|likely|only|also|option|our|my)){0,4}+
@@ -38,11 +39,11 @@ _VERDICT = re.compile(
     """,  # noqa: RUF001
     re.VERBOSE,
 )
-_MARKED = re.compile(r"""(?<![\w)\]])[(\[][*_]*+([A-Z])[*_]*+[)\]](?!\w)|\*\*\(?([A-Z])[.)]?\*\*|\"([A-Z])\"""")
-_DISCUSSED = re.compile(r"\W*+[A-Z][^\w\s]*+\s(?:is|was|are|has|does|would|can|cannot|could|seems|looks)\b")
-_LISTED = re.compile(r"^[ \t*_>-]{0,8}[(\[]?([A-Za-z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
+_MARKED = pattern(r"""(?<![\w)\]])[(\[][*_]*+([A-Z])[*_]*+[)\]](?!\w)|\*\*\(?([A-Z])[.)]?\*\*|\"([A-Z])\"""")
+_DISCUSSED = pattern(r"\W*+[A-Z][^\w\s]*+\s(?:is|was|are|has|does|would|can|cannot|could|seems|looks)\b")
+_LISTED = pattern(r"^[ \t*_>-]{0,8}[(\[]?([A-Za-z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
 # An option that the reply lists, wherever in a line: (A) Paris, B) Rome, C: Oslo; "D. Bern" only at the start of one.
-_LABEL = re.compile(
+_LABEL = pattern(
     r"""
     (?: (?<! [\w()\[\].'’] ) (?:
             [(\[] [*_]{0,3} (?P<bracketed> [A-Za-z] ) [*_]{0,3} [)\]] [:.]?
@@ -55,7 +56,7 @@ _LABEL = re.compile(
     re.VERBOSE | re.MULTILINE,
 )
 # Where an option's text may end before its line does: Rome. It ..., Rome: it ..., Rome, because ...
-_GOES_ON = re.compile(r"[.:;](?=\s)|\s(?:\.\.|…)|</|\s[-–—]\s(?=[A-Za-z])|,?\s(?:because|since|as|which)\b")  # noqa: RUF001
+_GOES_ON = pattern(r"[.:;](?=\s)|\s(?:\.\.|…)|</|\s[-–—]\s(?=[A-Za-z])|,?\s(?:because|since|as|which)\b")  # noqa: RUF001
 _MOST_CHARACTERS = 200  # of an option's text that are compared
 _MOST_OPTIONS = 100  # the last ones: all letters, each listed several times
 _AROUND = " \t*_#$\"'“”’,;/|})]"  # noqa: RUF001

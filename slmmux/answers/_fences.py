@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 
+from slmmux.answers._pattern import pattern
+
 __all__ = ["Block", "fenced", "has_fence"]
 
-_LINE = re.compile(r"^[ \t]*+(?P<fence>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)$", re.MULTILINE)
+_LINE = pattern(r"^[ \t]*+(?P<fence>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)$", re.MULTILINE)
 
 Block = tuple[str, str]
 

@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator
 
 from slmmux.answers._canonical import MAX_DEPTH
+from slmmux.answers._pattern import pattern
 
 __all__ = ["extents"]
 
-_BRACKET = re.compile(r"[\[\]{}]")
-_TOKEN = re.compile(
+_BRACKET = pattern(r"[\[\]{}]")
+_TOKEN = pattern(
     r"""[ \t\r\n]*+ (?:
         (?P<bracket> [\[\]{},:] )
       | (?P<string> "(?: [^"\\\x00-\x1f] | \\["\\/bfnrt] | \\u[0-9a-fA-F]{4} )*+" )

@@ -6,34 +6,35 @@ from slmmux.answers._announced import announced
 from slmmux.answers._boxed import boxed
 from slmmux.answers._latex import undress, untext
 from slmmux.answers._numeral import Numeral, decimal, last_numeral, numeral_at, numerals
+from slmmux.answers._pattern import pattern
 from slmmux.answers._reasoning import strip_reasoning
 
 __all__ = ["announced_number", "number", "plain_number"]
 
 # What may stand between an announcement and its number; after anything else ("Answer: first we ...") it is not read.
-_LEAD = re.compile(
+_LEAD = pattern(
     r"(?:[\s*_`\"'“(\[{:=≈>]|\\approx(?![A-Za-z])"
     r"|(?:that|therefore|thus|then|simply|just|about|around|approximately|roughly|exactly|equal to|equals|now|the"
     r"|number|option)\b)*+",
     re.IGNORECASE,
 )
-_CLAUSE_ENDS = re.compile(
+_CLAUSE_ENDS = pattern(
     r"[.?;](?=[\s*_]|$)|!(?!\s*+=)|\n|\("
     r"|\b(?:because|since|as|so|which|where|for|per|with|when|if|given|after|every|each)\b",
     re.IGNORECASE,
 )
 # An expression goes on, or a variable is attached: 2 + x, 5x, 3\sqrt{2}. A unit of two letters and more may be: 20kg.
-_GOES_ON = re.compile(
+_GOES_ON = pattern(
     r"\s*+(?:(?:[-+−*/×÷^=<>≤≥]|\*\*)\s*+(?:[0-9\\(√]|[A-Za-z]\b)|\\(?!\\))|[A-Za-zπ](?![A-Za-z])|\"\s*+[,}\]]"  # noqa: RUF001
 )
-_ASIDE = re.compile(
+_ASIDE = pattern(
     r"\b(?:in|at|on|from|after|over|during|within|or (?:about|approximately|roughly|around))\b|≈|\\approx(?![A-Za-z])"
 )
-_SEVERAL = re.compile(r"(?:,|\band\b)\s*+[A-Za-z]{1,20}\s?=")
-_EQUALS = re.compile(r"(?<![=<>!+\-*/:])=(?!=)")
-_UNKNOWN = re.compile(r"(?<![A-Za-z\\])[a-z](?![A-Za-z])\s*+[-+−*/^]")  # noqa: RUF001  # x^2 - 49 = 0 says no number yet
-_UNIT = re.compile(r"[\s*_`$)\]°]*+(?:[A-Za-z]{2,30}\s*+){0,2}[\s*_`$)\].!]*+")
-_ITEM = re.compile(r"^[ \t*_#>-]{0,8}([0-9]{1,3})[.)](?=[*_]{0,3}[ \t]++\S)", re.MULTILINE)
+_SEVERAL = pattern(r"(?:,|\band\b)\s*+[A-Za-z]{1,20}\s?=")
+_EQUALS = pattern(r"(?<![=<>!+\-*/:])=(?!=)")
+_UNKNOWN = pattern(r"(?<![A-Za-z\\])[a-z](?![A-Za-z])\s*+[-+−*/^]")  # noqa: RUF001  # x^2 - 49 = 0 says no number yet
+_UNIT = pattern(r"[\s*_`$)\]°]*+(?:[A-Za-z]{2,30}\s*+){0,2}[\s*_`$)\].!]*+")
+_ITEM = pattern(r"^[ \t*_#>-]{0,8}([0-9]{1,3})[.)](?=[*_]{0,3}[ \t]++\S)", re.MULTILINE)
 _BEFORE = " \t\r\n*_`\"'“($"  # not [42], which is JSON, and not .5
 _AFTER = " \t\r\n*_`\"'”)°$.!"
 

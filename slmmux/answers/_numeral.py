@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
+from slmmux.answers._pattern import pattern
+
 __all__ = ["Numeral", "decimal", "last_numeral", "numeral_at", "numerals"]
 
 _MOST_DIGITS = 300
@@ -19,7 +21,7 @@ _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10*
 # Digits with whatever may stand between digits. What it means is judged afterwards, by `_chain`: a pattern that
 # judged would fail half-way through long junk, start again one character on, and so take quadratic time.
 _CHAIN = r"[0-9]++(?:[.,'’_][0-9]++|[ \u00a0\u2009\u202f][0-9]{3}(?![0-9]))*+"  # noqa: RUF001
-_NUMERAL = re.compile(
+_NUMERAL = pattern(
     rf"""
     (?P<name> (?: [A-Za-z]-? | (?<![A-Za-z])[Ss]tep\ | (?: \^ | (?<=[A-Za-z0-9)}}\]|])_ )\{{?[-−]?
         | \\sqrt\ ?\{{? | sqrt\( | √ | (?<=[0-9)}}])/\ ? ) (?=[0-9]) )?+                  # x2, GPT-4, m^2, Step 3: none
@@ -43,11 +45,11 @@ _NUMERAL = re.compile(
     """,  # noqa: RUF001
     re.VERBOSE,
 )
-_PLAIN = re.compile(r"[0-9]*\.?[0-9]+")
-_GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:([,'’_ ])[0-9]{3})(?:\1[0-9]{3})*(?:\.[0-9]+)?")  # noqa: RUF001
-_INDIAN = re.compile(r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?")
-_CONTINENTAL = re.compile(r"[1-9][0-9]{0,2}(?:([. ])[0-9]{3}(?:\1[0-9]{3})*,[0-9]+|(?:\.[0-9]{3}){2,})")
-_COMMA = re.compile(r"[0-9]+,[0-9]+")
+_PLAIN = pattern(r"[0-9]*\.?[0-9]+")
+_GROUPED = pattern(r"[1-9][0-9]{0,2}(?:([,'’_ ])[0-9]{3})(?:\1[0-9]{3})*(?:\.[0-9]+)?")  # noqa: RUF001
+_INDIAN = pattern(r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?")
+_CONTINENTAL = pattern(r"[1-9][0-9]{0,2}(?:([. ])[0-9]{3}(?:\1[0-9]{3})*,[0-9]+|(?:\.[0-9]{3}){2,})")
+_COMMA = pattern(r"[0-9]+,[0-9]+")
 
 
 class Numeral(NamedTuple):

@@ -2,12 +2,14 @@ r"""A reply without the blocks in which the model thought aloud."""
 
 import re
 
+from slmmux.answers._pattern import pattern
+
 __all__ = ["strip_reasoning"]
 
 # No white space but blanks inside a tag: the parts kept are joined by a newline, so that cutting makes no new tag.
-_TAG = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)[ \t]{0,8}>|\[(/?)THINK\]", re.IGNORECASE)
+_TAG = pattern(r"<(/?)(?:think|thinking|thought|reasoning)[ \t]{0,8}>|\[(/?)THINK\]", re.IGNORECASE)
 # What comes after an end of turn is no reply. (</s> also ends what is struck out, so it counts only at the very end.)
-_END = re.compile(r"<\|(?:im_end|endoftext|eot_id|end)\|>|</s>(?=\s*+\Z)|<end_of_turn>|<eos>")
+_END = pattern(r"<\|(?:im_end|endoftext|eot_id|end)\|>|</s>(?=\s*+\Z)|<end_of_turn>|<eos>")
 
 
 def strip_reasoning(text: str) -> str:

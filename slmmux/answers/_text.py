@@ -3,14 +3,15 @@
 import re
 import unicodedata
 
+from slmmux.answers._pattern import pattern
 from slmmux.answers._reasoning import strip_reasoning
 
 __all__ = ["text", "text_key"]
 
-_EMPHASIS = re.compile(r"[*_`]++|~~")
+_EMPHASIS = pattern(r"[*_`]++|~~")
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}  # no single quotes: 5' is five feet
 # Normalization sorts combining marks in a time quadratic in their number, so no more than these go in at once.
-_PIECE = re.compile(r"\s++|\S{1,200}")
+_PIECE = pattern(r"\s++|\S{1,200}")
 _FINAL = ".!?,;:…。！？ "  # noqa: RUF001  # Chinese and Japanese replies end so
 
 
