@@ -3,7 +3,7 @@ r"""Where a reply says that its answer comes now."""
 import re
 from collections.abc import Iterator
 
-from slmmux.answers._boxed import boxes
+from slmmux.answers._boxes import boxes
 from slmmux.answers._pattern import pattern
 
 __all__ = ["announced"]

@@ -6,7 +6,7 @@ from itertools import product
 from slmmux.answers._announced import announced
 from slmmux.answers._latex import undress, untext
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._reply import reply_of
 from slmmux.answers._text import text_key
 
 __all__ = ["announced_letter", "choice", "plain_letter"]
@@ -87,7 +87,7 @@ def choice(text: str) -> str | None:
         >>> choice("The answer is (c)."), choice("The answer depends on B.")
         ('C', None)
     """
-    text = strip_reasoning(text)
+    text = reply_of(text)
     listed: tuple[_Letters, _Letters] | None = None
     for stretch in announced(text):
         letter = announced_letter(stretch, sure=False)

@@ -7,7 +7,7 @@ from textwrap import dedent
 from slmmux._decision.types import Answer
 from slmmux.answers._fences import fenced
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._reply import reply_of
 
 __all__ = ["code", "program_keys", "read_code"]
 
@@ -82,7 +82,7 @@ def program_keys(program: str) -> set[str]:
 
 
 def _last(text: str) -> tuple[str, str] | None:
-    blocks = [block for block in fenced(strip_reasoning(text)) if block[1].strip()]
+    blocks = [block for block in fenced(reply_of(text)) if block[1].strip()]
     if not blocks:
         return None
     info, content = blocks[-1]

@@ -7,7 +7,7 @@ from slmmux.answers._boxed import boxed
 from slmmux.answers._latex import undress, untext
 from slmmux.answers._numeral import Numeral, decimal, last_numeral, numeral_at, numerals
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._reply import reply_of
 
 __all__ = ["announced_number", "number", "plain_number"]
 
@@ -73,7 +73,7 @@ def number(text: str) -> str | None:
         >>> number("The answer is 50%, since 2 of 4 are red.")
         '0.5'
     """
-    text = strip_reasoning(text)
+    text = reply_of(text)
     for stretch in announced(text):
         found = announced_number(stretch)
         if found:

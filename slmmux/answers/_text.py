@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._reply import reply_of
 
 __all__ = ["text", "text_key"]
 
@@ -22,7 +22,7 @@ def text(text: str) -> str | None:
         >>> text(" **Canberra.** ")
         '**Canberra.**'
     """
-    return strip_reasoning(text) or None
+    return reply_of(text) or None
 
 
 def text_key(text: str) -> str:
