@@ -9,8 +9,12 @@ from slmmux.answers._pattern import pattern
 
 __all__ = ["math_key", "undress", "untext"]
 
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _TIDY: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (pattern("[¼½¾⅐-⅞]"), lambda one: " " + unicodedata.normalize("NFKC", one[0]).replace("\u2044", "/")),
+    (pattern("(?<=[0-9A-Za-z)}\\]π])[⁺⁻]?[⁰¹²³⁴-⁹]+"), lambda one: f"^{_braced(one[0].translate(_RAISED))}"),
+    (pattern("(?<=[A-Za-z)}\\]])[₀-₉]+"), lambda one: f"_{_braced(one[0].translate(_LOWERED))}"),
     (pattern(r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])|\\[,;:!>()\[\]]"), ""),  # sizes, thin spaces, delimiters
     (pattern(r"\\(?=[$%&#])"), ""),
     (pattern(r"\{,\}"), ","),
@@ -23,6 +27,10 @@ _TEXT = r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|math(?:rm|bf|it|sf|tt)|mbox|operat
 _WORDS = pattern(_TEXT + r"([^{}]*+)\}")
 _UNIT = pattern(r"\s*+°?\s*+(?:" + _TEXT + r"(?!\s*[ap]\.?m\b)[^{}]*+\}(?:\^\{?[0-9]\}?)?)?[\s.]*+", re.IGNORECASE)
 _LETTER = pattern(r"\(([A-Za-z])\)")
+
+
+def _braced(written: str) -> str:
+    return written if len(written) == 1 else f"{{{written}}}"
 
 
 def undress(text: str) -> str:
