@@ -1,6 +1,6 @@
-"""Samples on disk: a recording holds what a pool of models replied to a set of questions.
+"""Samples on disk: a recording holds the replies of a pool of models to a set of questions.
 
-`Arrays` and `arrays_of` bring numpy with them, so they are loaded when they are first used.
+`Arrays` and `arrays_of` need numpy, so they are loaded when they are first used.
 """
 
 from typing import TYPE_CHECKING

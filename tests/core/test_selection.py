@@ -280,7 +280,7 @@ def test_a_file_that_is_no_selection_is_said_to_be_none(tmp_path, text, what):
         ({"keep": 0}, r"keep must be at least 1, found 0"),
         ({"folds": 1}, r"folds must be at least 2, found 1"),
         ({"repeats": 0}, r"repeats must be at least 1, found 0"),
-        ({"samples": 3}, r"samples=3 for 'a', but only 2 were recorded of it"),
+        ({"samples": 3}, r"samples=3 for 'a', but only 2 were recorded"),
     ],
 )
 def test_bad_input_gets_a_sentence(options, sentence):

@@ -123,7 +123,7 @@ def test_questions_that_are_not_complete_are_named_or_dropped(samples):
     for command in ("select", "scale"):
         refused = run(app, [command, str(samples)])
         assert refused.exit_code == 1
-        assert "1 of 30 questions are not recorded in full: " in refused.stderr
+        assert "1 of 30 questions lack samples: " in refused.stderr
         assert run(app, [command, str(samples), "--drop"]).exit_code == 0
 
 
