@@ -1,4 +1,4 @@
-"""A sample as another tool wrote it, checked and placed; how its answer is read is not said here."""
+"""A sample from another tool's log, checked, with its place in the file; nothing here reads an answer."""
 
 import reprlib
 from collections.abc import Mapping
@@ -17,24 +17,24 @@ F = TypeVar("F")
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """One sample of another tool's.
+    """One sample from another tool's log.
 
     Attributes:
-        place: The file and where in it, for whoever has to look.
-        row: The sample; its answer is the one that the other tool read, where it was asked for.
-        drawn_with: What the sample was drawn with: temperature and the like.
+        place: The file and the place in it, for error sentences.
+        row: The sample; its answer is the other tool's, if that is requested, else `None`.
+        settings: The generation settings of the sample: temperature and the like.
     """
 
     place: str
     row: Row
-    drawn_with: Mapping[str, Any]
+    settings: Mapping[str, Any]
 
 
 def checked(form: TypeAdapter[F], data: bytes, place: str, instead: str) -> F:
-    """Return JSON as what it is to be.
+    """Return JSON as an object of the expected form.
 
     Raises:
-        RecordingError: It is something else.
+        RecordingError: The JSON has another form; the sentence ends with `instead`.
 
     Example:
         >>> checked(TypeAdapter(int), b"[4]", "a.json", "give a number")
