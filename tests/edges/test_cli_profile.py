@@ -47,7 +47,7 @@ def test_it_asks_shows_and_keeps(command, framework):
         result = command(a=a, b=b, framework=framework)
     assert result.exit_code == 0, result.output
     assert result.stdout == ""
-    for words in ("To do", "Left, by the first few requests", "8/8", "tokens"):
+    for words in ("Planned", "Remaining, estimated from the first few requests", "8/8", "tokens"):
         assert words in result.stderr
     recording = Recording.load(command.out)
     assert Counter(row.model for row in recording.rows) == {"a": 8, "b": 8}
@@ -173,7 +173,7 @@ def test_bad_questions_and_files_are_sentences(command, tmp_path):
         command.questions.write_text('{"question_id": "q1", "question": "2 + 2?"}')
         for out, sentence in [
             (command.questions, "line 1: model: Field required"),
-            (tmp_path / "samples.jsonl.gz", "a packed file cannot be appended to"),
+            (tmp_path / "samples.jsonl.gz", "a .gz file cannot be continued"),
             (tmp_path / "samples.csv", "a recording is a .jsonl or .jsonl.gz file"),
             (tmp_path, "a recording is a .jsonl or .jsonl.gz file"),
         ]:

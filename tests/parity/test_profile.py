@@ -302,7 +302,7 @@ def test_it_shows_what_it_does(way, path, capsys):
     profiled(way, path, progress=True)
     out, err = capsys.readouterr()
     assert out == ""
-    for words in ("To do", "member", "12/12", "failed"):
+    for words in ("Planned", "member", "12/12", "failed"):
         assert words in err
 
 
