@@ -5,7 +5,7 @@ import re
 from slmmux.answers._announced import announced
 from slmmux.answers._boxes import boxes
 from slmmux.answers._courtesy import without_closing
-from slmmux.answers._languages import COPULA, decimal_comma
+from slmmux.answers._languages import COPULA
 from slmmux.answers._latex import undress, untext
 from slmmux.answers._number_words import words_at
 from slmmux.answers._numeral import Numeral, decimal, last_numeral, numeral_at, numerals
@@ -52,7 +52,7 @@ _RANGE = pattern(
 )
 _RANGE_ENDS = pattern(
     r"[0-9]\ ?(?:[-–—]\ ?[$€£]|\ :\ ?)\Z|\bbetween\ [$€£]?[0-9][^\s]{0,20}\ and\ [$€£]?\Z",
-    re.IGNORECASE,  # noqa: RUF001
+    re.IGNORECASE,
 )
 _SEVERAL = pattern(r"(?:,|\band\b)\s*+[A-Za-z]{1,20}\s?=")
 _EQUALS = pattern(r"(?<![=<>!+\-*/:])=(?!=)")

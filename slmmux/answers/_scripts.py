@@ -16,7 +16,7 @@ _SIGNS = {
     "٬": ",",
     "﹪": "%",
     "∶": ":",
-}  # noqa: RUF001
+}
 _FULL_WIDTH = range(0xFF01, 0xFF5F)  # the whole of ASCII once more, as wide as a Chinese sign
 
 

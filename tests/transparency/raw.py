@@ -28,7 +28,7 @@ class Raw:
 
 
 def _read(value: Any, other: Any) -> tuple[Any, Any]:
-    from .plain import plain  # noqa: PLC0415
+    from .plain import plain
 
     if value is None:
         return None, None
@@ -49,9 +49,13 @@ def _read(value: Any, other: Any) -> tuple[Any, Any]:
         except (AttributeError, KeyError, TypeError, IndexError):
             mine[place], others[place] = plain(get(value, name)), _UNREADABLE
             continue
-        mine[place], others[place] = _read(get(value, name), there) if name == "usage" else (
-            plain(get(value, name)),
-            plain(there),
+        mine[place], others[place] = (
+            _read(get(value, name), there)
+            if name == "usage"
+            else (
+                plain(get(value, name)),
+                plain(there),
+            )
         )
     return mine, others
 

@@ -87,7 +87,7 @@ async def _events_v2(desk: Desk) -> None:
 
 def _without_ours(events: list[Any]) -> Any:
     """Return events without those of the member's run below a mux's, but for chunks, which a page would show."""
-    from ..plain import plain  # noqa: PLC0415
+    from ..plain import plain
 
     ours = {e["run_id"] for e in events if e["name"] == "SLMMuxChatModel"}
     below = [e for e in events if ours & set(e.get("parent_ids", []))]
@@ -331,9 +331,7 @@ SITUATIONS = (
     Situation(
         "reasoning with tools",
         _loop,
-        tuple(
-            Reply(reply.text, reasoning="I must look.", calls=reply.calls, refusal=reply.refusal) for reply in _LOOP
-        ),
+        tuple(Reply(reply.text, reasoning="I must look.", calls=reply.calls, refusal=reply.refusal) for reply in _LOOP),
         "thinking",
     ),
     Situation("refusal", _two_turns, (Reply(refusal="I can not help with that."),)),
