@@ -20,7 +20,7 @@ _MARK = pattern(
     (?: \ (?: to | for | of | choice | option | letter ) \b [^.:=\n]{0,80}? )?  # the answer to this question is
     [*_`)\ \t]{0,6}
     (?: [:=：] | \b(?:is|are|was|be)\b | [-–—]\ )
-  | """  # noqa: RUF001
+  | """
     + ANNOUNCEMENT,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )

@@ -17,16 +17,14 @@ _LETTER = pattern(
         |choice|letter|answer|is )\b [\s*_`:]*+ )*+
     (?: [(\[{<] [\s*_]*+ (?P<bracketed> [A-Za-z] ) [\s*_]*+ [)\]}>]
       | (?P<bare> [A-Za-z] ) (?! [A-Za-z0-9_] | ['’][A-Za-z] ) )
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE,
 )
-_NOTHING = pattern(r"""(?: [\s*_`"'”’$.)\]}>,:;。] | \#\#++ | </[a-z]{1,9}> )*+ $""", re.VERBOSE)  # noqa: RUF001
-_SEVERAL = pattern(r"[\s*_)\]]*+(?:,|/|&|\band\b|\bor\b)[\s*_(\[]*+[A-Z]\b(?!['’])")  # noqa: RUF001
+_NOTHING = pattern(r"""(?: [\s*_`"'”’$.)\]}>,:;。] | \#\#++ | </[a-z]{1,9}> )*+ $""", re.VERBOSE)
+_SEVERAL = pattern(r"[\s*_)\]]*+(?:,|/|&|\band\b|\bor\b)[\s*_(\[]*+[A-Z]\b(?!['’])")
 _INITIALS = pattern(r"\.\s?[A-Z]\.")
 # B. Paris, B) Paris, **B**: Paris, B - Paris, B, as ...; not B.C., B-12, B+
-_OPTION = pattern(
-    r"[*_`]*+(?:[.):,;](?![\w.])|\s[-–—]\s|\s*+(?:because|since|as|due|is(?!\snot|\s\w*wrong))\b)[*_`]*+"  # noqa: RUF001
-)
+_OPTION = pattern(r"[*_`]*+(?:[.):,;](?![\w.])|\s[-–—]\s|\s*+(?:because|since|as|due|is(?!\snot|\s\w*wrong))\b)[*_`]*+")
 _VERDICT = pattern(
     r"""
     (?<![\w'’]) [(\[*_]{0,4}+ (?P<subject> [A-Z] ) [)\]*_]{0,4}+ \ (?i: (?:is|seems|must\ be|would\ be)
@@ -36,7 +34,7 @@ _VERDICT = pattern(
         \ [(\[*_"]*+ (?P<object> [A-Z] ) \b (?! ['’]\w | (?<=[AI])\ [a-z] )
   | \b(?: (?i: is|be|it's|es|est|ist|option|choice|letter|hence|thus|therefore|so),?\  | [:：]\ ? )
         (?P<last> [A-HJ-Z] ) [.!*_`]*+ \Z
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE,
 )
 _MARKED = pattern(r"""(?<![\w)\]])[(\[][*_]*+([A-Z])[*_]*+[)\]](?!\w)|\*\*\(?([A-Z])[.)]?\*\*|\"([A-Z])\"""")
@@ -52,14 +50,14 @@ _LABEL = pattern(
         )
       | ^ [ \t*_>-]{0,8} (?P<dotted> [A-Za-z] ) [*_]{0,3} \.
     ) [*_]{0,3} [ \t]++ (?=\S)
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE | re.MULTILINE,
 )
 # Where an option's text may end before its line does: Rome. It ..., Rome: it ..., Rome, because ...
-_GOES_ON = pattern(r"[.:;](?=\s)|\s(?:\.\.|…)|</|\s[-–—]\s(?=[A-Za-z])|,?\s(?:because|since|as|which)\b")  # noqa: RUF001
+_GOES_ON = pattern(r"[.:;](?=\s)|\s(?:\.\.|…)|</|\s[-–—]\s(?=[A-Za-z])|,?\s(?:because|since|as|which)\b")
 _MOST_CHARACTERS = 200  # of an option's text that are compared
 _MOST_OPTIONS = 100  # the last ones: all letters, each listed several times
-_AROUND = " \t*_#$\"'“”’,;/|})]"  # noqa: RUF001
+_AROUND = " \t*_#$\"'“”’,;/|})]"
 
 _Letters = dict[str, set[str]]
 

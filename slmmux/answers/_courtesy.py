@@ -14,7 +14,7 @@ _CLOSING = pattern(
       | happy\ to\ help | if\ you\ (?:have|need|want|would|['’]d) | thank\ you | thanks | you['’]re\ welcome | have\ a\ (?:great|nice|good)
       | ich\ hoffe | n['’]h[ée]sitez | j['’]esp[èe]re | espero\ que | spero\ che | надеюсь | 希望 | 如果您?还?有
     ) [^\n]*+ \s*+ \Z
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE | re.IGNORECASE,
 )
 _OPENING = pattern(
@@ -22,7 +22,7 @@ _OPENING = pattern(
     [\s*_]*+ (?: (?: sure | certainly | of\ course | absolutely | great\ question | good\ question | ok(?:ay)? | alright
       | yes,\ (?:sure|of\ course) | hello | hi | thank\ you | thanks )
         (?: \ (?: thing | there ) )?+ [!.,:–—-]++ \s*+ )++
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE | re.IGNORECASE,
 )
 

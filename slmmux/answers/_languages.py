@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - letters of other scripts
 r"""How an answer is announced in languages other than English.
 
 Each pattern ends where the answer begins. `announced` knows what an announcement is for.

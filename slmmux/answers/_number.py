@@ -24,13 +24,13 @@ _LEAD = pattern(
     re.IGNORECASE,
 )
 _CLAUSE_ENDS = pattern(
-    r"[.?;](?=[\s*_]|$)|!(?!\s*+=)|\n|\(|[。！？；]"  # noqa: RUF001
+    r"[.?;](?=[\s*_]|$)|!(?!\s*+=)|\n|\(|[。！？；]"
     r"|\b(?:because|since|as|so|which|where|for|per|with|when|if|given|after|every|each)\b",
     re.IGNORECASE,
 )
 # An expression goes on, or a variable is attached: 2 + x, 5x, 3\sqrt{2}. A unit of two letters and more may be: 20kg.
 _GOES_ON = pattern(
-    r"\s*+(?:(?:[-+−*/×÷^=<>≤≥]|\*\*)\s*+(?:[0-9\\(√$€£]|[A-Za-z]\b)|[-+−×÷=]\s*+$|\\(?!\\))"  # noqa: RUF001
+    r"\s*+(?:(?:[-+−*/×÷^=<>≤≥]|\*\*)\s*+(?:[0-9\\(√$€£]|[A-Za-z]\b)|[-+−×÷=]\s*+$|\\(?!\\))"
     r"|[A-Za-zπ](?![A-Za-z])|\"\s*+[,}\]]"
 )
 _ASIDE = pattern(
@@ -47,7 +47,7 @@ _RANGE = pattern(
             (?: \ ?[-–—]\ ?[$€£] | \ ?[~～]\ ? | \ (?: to | bis ) \ [$€£]?+ ) [0-9]
       | [$€£]?[0-9][0-9.,]{0,20}+ (?: [-–—] | \ ?:\ ? ) [$€£]?[0-9][0-9.,]*+ (?! \ ?[-+*/×÷^=] )
     )
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE | re.IGNORECASE,
 )
 _RANGE_ENDS = pattern(
@@ -56,7 +56,7 @@ _RANGE_ENDS = pattern(
 )
 _SEVERAL = pattern(r"(?:,|\band\b)\s*+[A-Za-z]{1,20}\s?=")
 _EQUALS = pattern(r"(?<![=<>!+\-*/:])=(?!=)")
-_UNKNOWN = pattern(r"(?<![A-Za-z\\])[a-z](?![A-Za-z])\s*+[-+−*/^]")  # noqa: RUF001  # x^2 - 49 = 0 says no number yet
+_UNKNOWN = pattern(r"(?<![A-Za-z\\])[a-z](?![A-Za-z])\s*+[-+−*/^]")  # x^2 - 49 = 0 says no number yet
 _UNIT = pattern(rf"[\s*_`$)\]°]*+(?:(?:[A-Za-z]{{2,30}}\s*+){{0,2}}|{COPULA})[\s*_`$)\].!。]*+")
 _AFTER_WORDS = pattern(
     r"[\s*_`\"'”)]*+(?!(?:of|that|which|who|way|more|or|to)\b)(?:[^\W\d_]{1,30}\s*+){0,3}[\s*_`\"'”).!。]*+\Z"

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - letters of other scripts
 """Numbers written in words, where a reply announces one."""
 
 import re

@@ -32,7 +32,7 @@ _MONEY = "$€£¥₹₩₽₺₫₦₱฿"
 
 # Digits with whatever may stand between digits. What it means is judged afterwards, by `_chain`: a pattern that
 # judged would fail half-way through long junk, start again one character on, and so take quadratic time.
-_CHAIN = r"[0-9]++(?:[.,'’_][0-9]++|[ \u00a0\u2009\u202f][0-9]{3}(?![0-9]))*+"  # noqa: RUF001
+_CHAIN = r"[0-9]++(?:[.,'’_][0-9]++|[ \u00a0\u2009\u202f][0-9]{3}(?![0-9]))*+"
 _NUMERAL = pattern(
     rf"""
     (?P<name> (?: [A-Za-z]-? | (?<![A-Za-z])[Ss]tep\ | (?: \^ | (?<=[A-Za-z0-9)}}\]|])_ )\{{?[-−]?
@@ -56,11 +56,11 @@ _NUMERAL = pattern(
       | (?P<suffix> (?: (?(money) [kKmMbBT] | [kKM] ) | \ ?(?: mn | mln | bn | Bn | BN | tn ) ) ) (?![A-Za-z0-9/^°] | \ ?per\b)
       | \ ?(?P<sign_of_scale> [{"".join(_SIGNS_OF_SCALE)}] ) (?! [0-9] ) )?
     (?P<more> (?= \ ?(?: \^ | \\sqrt | √ | \\pi\b | π | /\ ?[0-9\\(] ) ) )?                     # 2^n, 4π: none
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE,
 )
 _PLAIN = pattern(r"[0-9]*\.?[0-9]+")
-_GROUPED = pattern(r"[1-9][0-9]{0,2}(?:([,'’_ ])[0-9]{3})(?:\1[0-9]{3})*(?:\.[0-9]+)?")  # noqa: RUF001
+_GROUPED = pattern(r"[1-9][0-9]{0,2}(?:([,'’_ ])[0-9]{3})(?:\1[0-9]{3})*(?:\.[0-9]+)?")
 _INDIAN = pattern(r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?")
 _CONTINENTAL = pattern(r"[1-9][0-9]{0,2}(?:([. ])[0-9]{3}(?:\1[0-9]{3})*,[0-9]+|(?:\.[0-9]{3}){2,})")
 _COMMA = pattern(r"[0-9]+,[0-9]+")
@@ -166,7 +166,7 @@ def _value(match: re.Match[str], *, announced: bool) -> Fraction:
             value = _raise(value, _power(powers[2]))
     else:
         above, below = match["above"] or match["over"], match["below"] or match["under"]
-        value = _chain(above.lstrip("-−")) / _chain(below)  # noqa: RUF001
+        value = _chain(above.lstrip("-−")) / _chain(below)
         value = Fraction(match["mixed"] or 0) + (value if above[0].isdigit() else -value)
     if match["percent"]:
         value /= 100
@@ -197,7 +197,7 @@ def _chain(written: str) -> Fraction:
 
 
 def _power(written: str | None) -> int:
-    power = int((written or "0")[:6].replace("−", "-"))  # noqa: RUF001
+    power = int((written or "0")[:6].replace("−", "-"))
     if abs(power) > _MOST_DIGITS:
         raise OverflowError
     return power

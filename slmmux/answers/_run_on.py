@@ -24,7 +24,7 @@ _MARKER = pattern(
       | (?P<weak> (?: Problem | Exercise | Task | Aufgabe | Problème | Exercice | Problema | Ejercicio | Задача )
         (?: \ [0-9]{1,3} )?+ [*_]{0,3} \ ?[:：] )
       | (?P<again> [Aa]ssistant | ASSISTANT ) [*_]{0,3} (?: \ ?[:：] | [\ \t]*+ $ ) )
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE | re.MULTILINE,
 )
 # Words in front of a question that is only said again: Sure! Let me restate the problem.

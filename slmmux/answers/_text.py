@@ -12,7 +12,7 @@ _EMPHASIS = pattern(r"[*_`]++|~~")
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}  # no single quotes: 5' is five feet
 # Normalization sorts combining marks in a time quadratic in their number, so no more than these go in at once.
 _PIECE = pattern(r"\s++|\S{1,200}")
-_FINAL = ".!?,;:…。！？ "  # noqa: RUF001  # Chinese and Japanese replies end so
+_FINAL = ".!?,;:…。！？ "  # Chinese and Japanese replies end so
 
 
 def text(text: str) -> str | None:

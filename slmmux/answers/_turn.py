@@ -19,7 +19,7 @@ _HEAD = pattern(
       | <[|｜][Aa]ssistant[|｜]> | <\|CHATBOT_TOKEN\|> | \[/INST\] | \#\#\#\ (?:Response|Assistant):
       | (?: assistant | Assistant | ASSISTANT | AI ) (?: [ ]*+ : | [ ]*+ (?=\n) )
     ) )*+
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE,
 )
 # What comes after an end of turn is no reply, nor is what follows the head of another turn.
@@ -31,7 +31,7 @@ _END = pattern(
   | <end_of_(?:turn|utterance)> | <start_of_turn> | <eos> | <EOT> | <turn\|> | <\|turn> | <extra_id_1>
   | \[/?INST\] | \[END\ FINAL\ RESPONSE\] | \[EOS\]
   | </s> (?= \s*+ (?: \Z | <s> | \[INST\] ) )                     # it also ends what is struck out
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE | re.IGNORECASE,
 )
 

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - signs of mathematics
 """Ways to write a number, and what only has digits."""
 
 import pytest

@@ -27,7 +27,7 @@ PIECES = st.sampled_from(
     ``` ```json {"a": [1, "a": true null NaN " \" \u00e9 <think> </think> <think [THINK] because correct choose √ π °
     é ０ ²
     ```python ```` ~~~ ~~~c def f(x): return lambda f'{ r" # ; \N{ \x 0x 1_0 @ -> := \u2028 \u0301 \u0323
-    """.split()  # noqa: RUF001, SIM905  # a list of ninety strings is no table
+    """.split()  # noqa: SIM905  # a list of ninety strings is no table
 )
 SPACES = st.sampled_from(
     [" ", "\n", "\t", "\r\n", "\u00a0", "\x00", "\x0c", "\ud800", "\n```\n", "\n```python\n", "\n    "]
@@ -97,7 +97,7 @@ UNITS = r"""( [ { } ) ] () [] {} (A) **A** ** * *a _a ~~ # #### ##Answer: $ $1 %
     2^ 1\times10^ \sqrt{ million percent
     ` ~ ``` " ' \" “ « é 👩‍🚀 ﷺ ０ ２ if:( lambda: x: not- [see[ [1, [[], [" ["\ {"a": {"a":1} {'a': true, I a IIa isB
     Answer:B
-    <think> </think> <think>a</think> [THINK] [/THINK] < <thinking <!-- answer ans because"""  # noqa: RUF001
+    <think> </think> <think>a</think> [THINK] [/THINK] < <thinking <!-- answer ans because"""
 UNITS = [*UNITS.split(), *(unit + end for unit in ["answer is", "The answer to", "answer for x", "(A)", "is B",
     "choose B", "A is", "so it is B", "and x =", "1", "123", "1 /", "per cent", "**", "-", "!", ",",
     "*"] for end in " \n"),
