@@ -28,6 +28,7 @@ from langchain_slmmux._question import Question
 from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools, tool_form
 from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured, kept
+from langchain_slmmux._through import athrough, can_stream, through
 from slmmux._mux.base import Mux
 from slmmux._mux.engine import Answered
 from slmmux._mux.from_config import Endpoint
@@ -255,10 +256,13 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> Iterator[AIMessageChunk]:
-        """Stream the winner as one chunk: who speaks is known only when it is decided.
+        """Stream the winner as one chunk, because who speaks is known only when it is decided.
 
-        `_stream` is not implemented on purpose: it gets no run manager, so its samples could not be traced.
+        A mux of one member and one sample streams its member through.
         """
+        if self._streams_through:
+            yield from super().stream(input, config, stop=stop, **kwargs)
+            return
         with _streaming():
             message = self.invoke(input, config, stop=stop, **kwargs)
         yield as_chunk(message)
@@ -272,6 +276,10 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[AIMessageChunk]:
+        if self._streams_through:
+            async for chunk in super().astream(input, config, stop=stop, **kwargs):
+                yield chunk
+            return
         handover = Handover()
         with _streaming():
             token = _handover.set(handover)
@@ -360,10 +368,11 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         question = self._question(messages, stop, run_manager, kwargs)
-        message = self._message(self._answer(question), question, run_manager)
+        answered = self._answer(question)
+        message = self._message(answered, question, run_manager)
         if run_manager is not None and _wants_tokens(run_manager):
             run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return self._result(message, answered)
 
     @override
     async def _agenerate(
@@ -385,7 +394,47 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             await run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
         if (handover := _handover.get()) is not None:
             await handover.give(message)
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return self._result(message, answered)
+
+    @property
+    def _streams_through(self) -> bool:
+        """Whether there is nothing to decide: one member, one sample, and no limit that would have to cut a stream."""
+        limits = (self.timeout, self.deadline, self.budget)
+        if self._bigger or self._structured or self._policy.has_threshold or any(each is not None for each in limits):
+            return False
+        return list(self.k.values()) == [1] and all(can_stream(m.model) for m in self._members.values())
+
+    @override
+    def _should_stream(self, *, async_api: bool, run_manager: Any = None, **kwargs: Any) -> bool:
+        if not self._streams_through:
+            return False
+        return super()._should_stream(async_api=async_api, run_manager=run_manager, **kwargs)
+
+    @override
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        for chunk in through(self._question(messages, stop, None, kwargs), self._record):
+            if run_manager is not None:
+                run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
+            yield chunk
+
+    @override
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        async for chunk in athrough(self._question(messages, stop, None, kwargs), self._record):
+            if run_manager is not None:
+                await run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
+            yield chunk
 
     def _stream_chat_model_events(
         self,
@@ -423,6 +472,10 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         parent = run_manager if self.trace_samples else None
         return Question(request, messages, stop or self.stop, parent, self._pool)
 
+    def _result(self, message: AIMessage, answered: Answered[Reply]) -> ChatResult:
+        info = answered.reply.generation_info if answered.reply else None
+        return ChatResult(generations=[ChatGeneration(message=message, generation_info=info)])
+
     def _message(
         self,
         answered: Answered[Reply],
@@ -438,8 +491,9 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             winner,
             self._record(answered, question),
             model_name=name if isinstance(name, str) and name else str(speaker),
-            message_id=f"lc_run--{run_manager.run_id}" if run_manager else None,
+            message_id=f"lc_run--{run_manager.run_id}-0" if run_manager else None,
             additional=kept(winner),
+            alone=len(answered.decision.samples) == 1 and not answered.bigger,
         )
         # Traced samples carry their own usage: on the mux's run as well it would be counted twice.
         return message if self.trace_samples and run_manager else with_usage(message)

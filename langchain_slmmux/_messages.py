@@ -23,13 +23,16 @@ def final_message(
     model_name: str,
     message_id: str | None,
     additional: Mapping[str, Any],
+    alone: bool = False,
 ) -> AIMessage:
     """Return the winner's message as a fresh one, with the record beside it.
 
     Its content blocks, reasoning, refusal, calls and provider fields stay: the member needs them back on the next turn.
-    The winner's own id would make LangGraph drop the message as already streamed.
+    The winner's own id would make LangGraph drop the message as already streamed. `alone` says that no other sample was
+    drawn, so that the usage of its request is the usage of the question.
     """
-    metadata = {k: v for k, v in winner.response_metadata.items() if k not in {*_USAGE_OF_ONE, "slmmux"}}
+    left_out = {"slmmux"} if alone else {"slmmux", *_USAGE_OF_ONE}
+    metadata = {k: v for k, v in winner.response_metadata.items() if k not in left_out}
     return AIMessage(
         content=winner.content,
         additional_kwargs={**winner.additional_kwargs, **additional},

@@ -18,7 +18,7 @@ from langchain_slmmux._tracing import Traces, inner_config
 from slmmux import Draw, Pool, Race
 from slmmux._mux.sampling import group_draws, remedy_for, remember_single
 from slmmux._mux.secrets import clean_error
-from slmmux._mux.usage import USAGE
+from slmmux._mux.usage import total
 
 __all__ = ["Reply", "Sampling", "usage_of"]
 
@@ -31,11 +31,13 @@ class Reply:
         model: The member's label.
         message: Its message.
         usage: Tokens; those of a request with several completions stand on the first.
+        generation_info: What the member's class says beside the message.
     """
 
     model: str
     message: AIMessage
     usage: Mapping[str, int]
+    generation_info: dict[str, Any] | None = None
 
 
 class Sampling:
@@ -231,14 +233,14 @@ def _replies_of(member_call: MemberCall, draws: tuple[Draw, ...], result: Any) -
                 metadata.pop("token_usage", None)
             message = message.model_copy(update={"usage_metadata": usage, "response_metadata": metadata})
             generation = ChatGeneration(message=message, generation_info=generation.generation_info)  # noqa: PLW2901
-        replies.append(Reply(member_call.member.label, message, usage_of(message)))
+        replies.append(Reply(member_call.member.label, message, usage_of(message), generation.generation_info))
         results.append(LLMResult(generations=[[generation]], llm_output=None if i else result.llm_output))
     return replies, results
 
 
-def usage_of(message: AIMessage) -> dict[str, int]:
-    """Return a message's tokens; those of a mux inside a mux stand in its record."""
+def usage_of(message: AIMessage) -> dict[str, Any]:
+    """Return a message's tokens, with their details; those of a mux inside a mux stand in its record."""
     usage: Mapping[str, Any] = (
         message.usage_metadata or (message.response_metadata.get("slmmux") or {}).get("usage") or {}
     )
-    return {name: int(usage.get(name) or 0) for name in USAGE}
+    return total([usage])

@@ -28,7 +28,7 @@ from langchain_slmmux._members import MemberCall
 from langchain_slmmux._silent import silent
 from slmmux import Draw
 from slmmux._mux.secrets import strike
-from slmmux._mux.usage import no_usage
+from slmmux._mux.usage import add_usage, no_usage
 
 __all__ = ["NOSTREAM", "SAMPLE_TAG", "Run", "Traces", "inner_config"]
 
@@ -61,7 +61,7 @@ class Traces:
         self._open: dict[Draw, Run | None] = {}
         self._busy = 0  # handlers at work; close() waits for them, so that no run ends after the mux's own
         self._closed = False
-        self.usage: dict[str, int] = no_usage()
+        self.usage: dict[str, Any] = no_usage()
 
     def open(self, draw: Draw, member_call: MemberCall, messages: list[BaseMessage]) -> CallbackManagerForLLMRun | None:
         """Open a sample's run, or return the one that is open: a draw can be asked again one by one.
@@ -136,8 +136,7 @@ class Traces:
             mine = draw in self._open
             run = self._open.pop(draw, None)
             if mine and usage is not None:
-                for name, tokens in usage.items():
-                    self.usage[name] += tokens
+                add_usage(self.usage, usage)
             self._busy += 1
         with self._at_work():
             yield run

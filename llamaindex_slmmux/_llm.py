@@ -37,7 +37,7 @@ from pydantic import (
 from typing_extensions import override
 
 from llamaindex_slmmux._members import Member, check_llm, identity_of, make_members, own_name
-from llamaindex_slmmux._messages import as_completion, chat_response
+from llamaindex_slmmux._messages import as_chunk, as_completion, chat_response
 from llamaindex_slmmux._metadata import metadata_of, refuse_tools
 from llamaindex_slmmux._predicted import predicted, predicting
 from llamaindex_slmmux._question import Question
@@ -242,12 +242,12 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     @llm_chat_callback()
     @override
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        return _one(self._responded(self._chat(messages, kwargs)))
+        return _one(as_chunk(self._responded(self._chat(messages, kwargs))))
 
     @llm_chat_callback()
     @override
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
-        return _aone(await self._aresponded(self._chat(messages, kwargs)))
+        return _aone(as_chunk(await self._aresponded(self._chat(messages, kwargs))))
 
     @llm_completion_callback()
     @override
@@ -262,12 +262,12 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     @llm_completion_callback()
     @override
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        return _one(as_completion(self._responded(self._completion(prompt, formatted, kwargs))))
+        return _one(as_completion(as_chunk(self._responded(self._completion(prompt, formatted, kwargs)))))
 
     @llm_completion_callback()
     @override
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
-        return _aone(as_completion(await self._aresponded(self._completion(prompt, formatted, kwargs))))
+        return _aone(as_completion(as_chunk(await self._aresponded(self._completion(prompt, formatted, kwargs)))))
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> Chat:
         arguments = self._call_arguments(kwargs)

@@ -17,7 +17,7 @@ from pydantic import PrivateAttr
 
 from llamaindex_slmmux._tools import in_openai_form, with_calls
 
-__all__ = ["MuxMessage", "as_completion", "chat_response", "has_content", "history_of", "under_instruction"]
+__all__ = ["MuxMessage", "as_chunk", "as_completion", "chat_response", "has_content", "history_of", "under_instruction"]
 
 
 class MuxMessage(ChatMessage):
@@ -88,7 +88,7 @@ def chat_response(
     message._speaker = speaker  # noqa: SLF001 - a field would be sent to providers
     return ChatResponse(
         message=message,
-        delta=message.content or "",  # streamed, it is the one chunk
+        delta=winner.delta,
         raw=raw_with(winner.raw, {"usage": usage, "slmmux": dict(record)}),
         logprobs=winner.logprobs,
         additional_kwargs={
@@ -111,11 +111,12 @@ class Raw(dict[str, Any]):
         self._own = own
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if name in self:
-            return self[name]
-        return getattr(self._own, name)
+        if not name.startswith("_"):
+            if hasattr(self._own, name):  # its own first: there it was an attribute before
+                return getattr(self._own, name)
+            if name in self:
+                return self[name]
+        raise AttributeError(name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)  # the member's own object may not pickle
@@ -136,12 +137,16 @@ def has_content(message: ChatMessage) -> bool:
     return bool(others) or any(text.strip() for text in texts)
 
 
+def as_chunk(response: ChatResponse) -> ChatResponse:
+    """Return a response as the one chunk of its stream."""
+    return response.model_copy(update={"delta": response.message.content or ""})
+
+
 def as_completion(response: ChatResponse) -> CompletionResponse:
     """Return a chat response as a completion."""
-    text = response.message.content or ""
     return CompletionResponse(
-        text=text,
-        delta=text,
+        text=response.message.content or "",
+        delta=response.delta,
         raw=response.raw,
         logprobs=response.logprobs,
         additional_kwargs=dict(response.additional_kwargs),

@@ -18,6 +18,7 @@ from llamaindex_slmmux._several import report
 from slmmux import Draw, Pool
 from slmmux._mux.sampling import Remedy, group_draws, remedy_for, remember_single
 from slmmux._mux.secrets import clean_error
+from slmmux._mux.usage import add_usage
 
 __all__ = ["MEMBER_TAG", "SAMPLE_TAG", "Sampling"]
 
@@ -125,8 +126,7 @@ class Sampling:
         with self._lock:
             if not self._closed:
                 for reply in replies:
-                    for name, tokens in reply.usage.items():
-                        self._usage[name] += tokens
+                    add_usage(self._usage, reply.usage)
         return replies
 
 

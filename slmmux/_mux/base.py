@@ -46,6 +46,7 @@ from slmmux._mux.options import (
     warn_unknown,
 )
 from slmmux._mux.rule import ESCALATION, Policy, own_embedding, policy_of
+from slmmux._mux.usage import DETAILS
 from slmmux.answers import reader
 from slmmux.config import Config
 
@@ -423,6 +424,7 @@ class Mux(BaseModel):
         self._warn_of_lost(answered.decision, members_record["lost"])
         usage = dict.fromkeys(USAGE, 0) if answered.bigger is None else question.usage_of(answered.bigger.reply)
         full = recorded(answered, members_record, self._bigger_name, usage)
+        full["usage"] |= {name: question.usage[name] for name in DETAILS if name in question.usage}
         return compact(full) if self.record == "compact" else full
 
     def _warn_of_lost(self, decision: Decision[Any], lost: Collection[str]) -> None:

@@ -75,6 +75,11 @@ class Policy:
     identity: str
 
     @property
+    def has_threshold(self) -> bool:
+        """Whether an answer may be withheld or passed on for its probability."""
+        return self.abstain_below is not None or self.escalate_below is not None
+
+    @property
     def name(self) -> str:
         """What the record calls the rule."""
         return name_of_rule(self.rule)
