@@ -1,6 +1,6 @@
 """SLMMuxLLM: a LlamaIndex LLM whose members are LLMs."""
 
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from typing import Any, ClassVar, Self, TypeVar, cast
 
 from llama_index.core.base.llms.types import (
@@ -43,6 +43,7 @@ from llamaindex_slmmux._predicted import predicted, predicting
 from llamaindex_slmmux._question import Question
 from llamaindex_slmmux._request import Chat, Completion, Reply, Request
 from llamaindex_slmmux._structured import Structured
+from llamaindex_slmmux._through import athrough, through
 from llamaindex_slmmux._tools import Tools, selections
 from slmmux import AbstainedError, ArgumentError
 from slmmux._mux.base import Mux
@@ -51,6 +52,7 @@ from slmmux._mux.from_config import Endpoint
 from slmmux._mux.options import label_models
 from slmmux._mux.rule import ESCALATION, plain_rule, rule_of_plain
 from slmmux._mux.settings import refuse_at_call_time
+from slmmux._mux.usage import add_usage
 
 __all__ = ["SLMMuxLLM"]
 
@@ -242,12 +244,12 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     @llm_chat_callback()
     @override
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        return _one(as_chunk(self._responded(self._chat(messages, kwargs))))
+        return self._streamed(self._chat(messages, kwargs))
 
     @llm_chat_callback()
     @override
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
-        return _aone(as_chunk(await self._aresponded(self._chat(messages, kwargs))))
+        return await self._astreamed(self._chat(messages, kwargs))
 
     @llm_completion_callback()
     @override
@@ -262,12 +264,13 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     @llm_completion_callback()
     @override
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        return _one(as_completion(as_chunk(self._responded(self._completion(prompt, formatted, kwargs)))))
+        return (as_completion(each) for each in self._streamed(self._completion(prompt, formatted, kwargs)))
 
     @llm_completion_callback()
     @override
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
-        return _aone(as_completion(as_chunk(await self._aresponded(self._completion(prompt, formatted, kwargs)))))
+        stream = await self._astreamed(self._completion(prompt, formatted, kwargs))
+        return (as_completion(each) async for each in stream)
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> Chat:
         arguments = self._call_arguments(kwargs)
@@ -302,6 +305,41 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     async def _aresponded(self, request: Request) -> ChatResponse:
         return (await self._adecide(request))[0]
 
+    @property
+    def _streams_through(self) -> bool:
+        """Whether there is nothing to decide: one member, one sample, and no limit that would have to cut a stream."""
+        limits = (self.timeout, self.deadline, self.budget)
+        if self._bigger or self._policy.has_threshold or any(each is not None for each in limits):
+            return False
+        return list(self.k.values()) == [1]
+
+    def _streamed(self, request: Request) -> ChatResponseGen:
+        if not self._streams_through:
+            return _one(as_chunk(self._responded(request)))
+        (member,) = self._members.values()
+        return through(request, member, self._own_callbacks, self._respond_to(request))
+
+    async def _astreamed(self, request: Request) -> ChatResponseAsyncGen:
+        if not self._streams_through:
+            return _aone(as_chunk(await self._aresponded(request)))
+        (member,) = self._members.values()
+        return athrough(request, member, self._own_callbacks, self._respond_to(request))
+
+    def _respond_to(self, request: Request) -> Callable[[Answered[Reply]], ChatResponse]:
+        """Return what makes the response of a reply that was streamed through."""
+        question = self._question(request)
+
+        def respond(answered: Answered[Reply]) -> ChatResponse:
+            if answered.reply is not None:
+                add_usage(question.usage, answered.reply.usage)
+            return self._response(answered, question)[0]
+
+        return respond
+
+    @property
+    def _own_callbacks(self) -> CallbackManager:
+        return self.callback_manager if isinstance(self.callback_manager, CallbackManager) else CallbackManager([])
+
     def _decide(self, request: Request) -> tuple[ChatResponse, Reply | None]:
         """Return the response, and the reply it is made of; none where the mux abstains."""
         question = self._question(request)
@@ -312,8 +350,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         return self._response(await self._aanswer(question), question)
 
     def _question(self, request: Request) -> Question:
-        manager = self.callback_manager if isinstance(self.callback_manager, CallbackManager) else CallbackManager([])
-        return Question(request, self._callable_members, manager, self._pool)
+        return Question(request, self._callable_members, self._own_callbacks, self._pool)
 
     def _response(self, answered: Answered[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
         reply = answered.reply
