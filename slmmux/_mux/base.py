@@ -27,12 +27,12 @@ from slmmux._decision.budget import Budget
 from slmmux._decision.labels import by_label
 from slmmux._decision.pool import Pool, Slots
 from slmmux._decision.race import Plan, Race, Wait
-from slmmux._decision.record import USAGE, compact, record
+from slmmux._decision.record import Escalation, compact, record
 from slmmux._decision.rules import RuleLike, WeightedRule
 from slmmux._decision.types import Decision
 from slmmux._errors import quote
 from slmmux._mux.agreement import Agreement, AgreementName, agreement_of
-from slmmux._mux.engine import Answered, Flow, Limits, Question, answer_flow, arun, recorded, run
+from slmmux._mux.engine import Answered, Flow, Limits, Question, answer_flow, arun, run
 from slmmux._mux.generation import longest_reply
 from slmmux._mux.labelled import Labelled
 from slmmux._mux.members import Member
@@ -46,7 +46,7 @@ from slmmux._mux.options import (
     warn_unknown,
 )
 from slmmux._mux.rule import ESCALATION, Policy, own_embedding, policy_of
-from slmmux._mux.usage import DETAILS
+from slmmux._mux.usage import DETAILS, no_usage
 from slmmux.answers import reader
 from slmmux.config import Config
 
@@ -413,19 +413,26 @@ class Mux(BaseModel):
 
     def _record(self, answered: Answered[R], question: Question[R]) -> dict[str, Any]:
         """Return the record of an answered question."""
-        members_record = record(
+        full = record(
             answered.decision,
             plan=self.plan,
             extractor=question.extractor,
             usage=question.usage,
             equality=self._agreement.name,
             rule=self._policy.name,
+            outcome=answered.outcome,
+            escalation=self._escalation(answered, question),
         )
-        self._warn_of_lost(answered.decision, members_record["lost"])
-        usage = dict.fromkeys(USAGE, 0) if answered.bigger is None else question.usage_of(answered.bigger.reply)
-        full = recorded(answered, members_record, self._bigger_name, usage)
         full["usage"] |= {name: question.usage[name] for name in DETAILS if name in question.usage}
+        self._warn_of_lost(answered.decision, full["lost"])
         return compact(full) if self.record == "compact" else full
+
+    def _escalation(self, answered: Answered[R], question: Question[R]) -> Escalation | None:
+        name = str(self._bigger_name)
+        if answered.bigger is not None:
+            bigger = answered.bigger
+            return Escalation(name, question.usage_of(bigger.reply), answer=bigger.winner.answer)
+        return None if answered.fault is None else Escalation(name, no_usage(), error=str(answered.fault))
 
     def _warn_of_lost(self, decision: Decision[Any], lost: Collection[str]) -> None:
         """Tell the user once of each member that failed on all its samples: the pool is smaller than it looks."""

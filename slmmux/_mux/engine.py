@@ -7,17 +7,18 @@ import asyncio
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from slmmux._decision.budget import Budget
 from slmmux._decision.drive import Compare, Draws, adrive, drive
 from slmmux._decision.pool import Pool
 from slmmux._decision.race import Race
+from slmmux._decision.record import Outcome
 from slmmux._decision.types import Answer, Decision, Draw
 from slmmux._errors import NoAnswerError
-from slmmux._mux.rule import Outcome, Policy
+from slmmux._mux.rule import Policy
 
-__all__ = ["Answered", "Flow", "Limits", "Question", "Sampling", "answer_flow", "arun", "recorded", "run"]
+__all__ = ["Answered", "Flow", "Limits", "Question", "Sampling", "answer_flow", "arun", "run"]
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -222,33 +223,3 @@ def _next(flow: Flow[R], result: Decision[R] | NoAnswerError, seconds_left: Call
 def _clock(deadline: float | None) -> Callable[[], float | None]:
     end = None if deadline is None else time.monotonic() + deadline
     return lambda: None if end is None else max(0.0, end - time.monotonic())
-
-
-def recorded(
-    answered: Answered[Any], members_record: Mapping[str, Any], bigger: str | None, usage: Mapping[str, int]
-) -> dict[str, Any]:
-    """Return the record of a question, given the record of its members' decision.
-
-    Args:
-        answered: How the question was answered.
-        members_record: The record of the members' decision.
-        bigger: The bigger model's name.
-        usage: The tokens of its reply.
-
-    Returns:
-        The record: `model` and `answer` are of what is returned, `withheld` is what the members would have said.
-    """
-    full = dict(members_record)
-    if answered.outcome != "answered":
-        withheld = (
-            {"model": members_record["model"], "answer": members_record["answer"]}
-            if answered.decision.reply is not None
-            else None
-        )
-        full |= {"outcome": answered.outcome, "answer": None, "withheld": withheld}
-    if answered.bigger is not None:
-        full |= {"model": bigger, "answer": answered.bigger.winner.answer}
-        full["escalation"] = {"model": bigger, "usage": dict(usage), "error": None}
-    elif answered.fault is not None:
-        full["escalation"] = {"model": bigger, "usage": dict(usage), "error": str(answered.fault)}
-    return full

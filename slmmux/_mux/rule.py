@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from slmmux._decision.race import Wait
+from slmmux._decision.record import Outcome
 from slmmux._decision.rules import (
     LearnedRule,
     RuleByQuestion,
@@ -19,9 +20,7 @@ from slmmux._decision.rules import (
 )
 from slmmux._errors import ArgumentError
 
-__all__ = ["ESCALATION", "Outcome", "Policy", "own_embedding", "plain_rule", "policy_of", "rule_of_plain"]
-
-Outcome: TypeAlias = Literal["answered", "abstained", "escalated"]
+__all__ = ["ESCALATION", "Policy", "own_embedding", "plain_rule", "policy_of", "rule_of_plain"]
 
 ESCALATION = "escalate_to"  # the bigger model's label among those that are called
 

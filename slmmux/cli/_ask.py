@@ -101,11 +101,11 @@ def _watched(question: str, settings: "Config", samples: Mapping[str, int], put:
     board = Board(samples)
     watch = (
         answers.reader(settings.extract),
-        board.answered,
-        lambda label, index, error: board.failed(label, index, unneeded=isinstance(error, CancelledError)),
+        board.add_answer,
+        lambda label, index, error: board.add_failure(label, index, is_unneeded=isinstance(error, CancelledError)),
     )
     with Live(board, console=console, refresh_per_second=8):
         text, record = put(question, watch)
-        board.decided(record)
+        board.finish(record)
     console.print()
     console.print(whole(text, "bold"))

@@ -24,7 +24,7 @@ ARROWS = {
     "_errors": set(),
     "_decision": {"_errors"},
     "_display": {"_errors"},
-    "local": {"_errors"},
+    "local": {"_display", "_errors"},
     "answers": {"_decision", "_errors"},
     "config": {"_decision", "_errors"},
     "recording": {"answers", "_decision", "_errors"},

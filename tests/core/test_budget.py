@@ -146,21 +146,24 @@ def test_a_request_that_is_given_up_is_not_in_flight_any_more():
 @pytest.mark.parametrize(
     ("limits", "sentence"),
     [
-        (10, r"budget=10 has no unit; write budget=\{\"calls\": 10\} or budget=\{\"tokens\": 2000\}"),
-        ({}, r"budget=\{\} has no unit"),
-        ({"seconds": 3}, r"budget=\{'seconds': 3\} has no unit"),
-        ({"calls": 0}, r"a budget of calls must be a whole number of at least 1, found 0"),
-        ({"tokens": 1.5}, r"a budget of tokens must be a whole number of at least 1, found 1.5"),
-        ({"calls": True}, r"found True"),
+        (
+            10,
+            r"expected a budget of \"calls\" or \"tokens\", received 10; write budget=\{\"calls\": 10\} or budget=\{\"tokens\": 2000\}",
+        ),
+        ({}, r"received \{\}; write"),
+        ({"seconds": 3}, r"received \{'seconds': 3\}; write"),
+        ({"calls": 0}, r"a budget of calls must be a whole number of at least 1, received 0"),
+        ({"tokens": 1.5}, r"a budget of tokens must be a whole number of at least 1, received 1.5"),
+        ({"calls": True}, r"received True"),
     ],
 )
-def test_a_budget_that_is_none_is_refused(limits, sentence):
-    """Each sentence says what was found and what to write."""
+def test_an_unusable_budget_is_refused(limits, sentence):
+    """Each sentence has the value received and what to write instead."""
     with pytest.raises(ArgumentError, match=sentence):
         check_budget(limits)
 
 
-def test_a_budget_with_units_is_taken():
+def test_a_budget_with_units_is_accepted():
     """Calls, tokens, both, or no budget at all."""
     for limits in (None, {"calls": 1}, {"tokens": 1}, {"calls": 3, "tokens": 2000}):
         check_budget(limits)

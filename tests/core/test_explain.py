@@ -48,7 +48,7 @@ class Page(HTMLParser):
         if tag == "tr":
             self.rows.append(attrs)
         if attrs.get("class") == "slmmux-chip":
-            self.chips.append({"row": len(self.rows) - 2, "says": "", **attrs})
+            self.chips.append({"row": len(self.rows) - 2, "text": "", **attrs})
 
     def handle_endtag(self, tag):
         assert self.open.pop()[0] == tag
@@ -59,7 +59,7 @@ class Page(HTMLParser):
             return
         self.texts.append(data)
         if self.open[-1][1].get("class") == "slmmux-chip":
-            self.chips[-1]["says"] += data
+            self.chips[-1]["text"] += data
 
     def handle_comment(self, data):
         raise AssertionError(data)
@@ -146,9 +146,11 @@ def test_every_sample_is_a_chip_and_one_member_speaks(said):
         by_row = Counter(chip["row"] for chip in shown.chips)
         assert [by_row[i] for i in range(len(decision.votes))] == [vote.of for vote in decision.votes]
         for i, vote in enumerate(decision.votes):
-            says = Counter(chip["title"].split(":")[0] for chip in shown.chips if chip["row"] == i and "title" in chip)
-            assert says["a reply came, but no answer was read in it"] >= vote.abstained
-            assert says["the call failed"] >= vote.failed
+            titles = Counter(
+                chip["title"].split(":")[0] for chip in shown.chips if chip["row"] == i and "title" in chip
+            )
+            assert titles["the reply contains no answer that could be read"] >= vote.abstained
+            assert titles["the call failed"] >= vote.failed
             looks = Counter(chip.look for chip in explanation.members[i].chips)
             assert looks == +Counter(
                 {
@@ -201,8 +203,8 @@ def test_a_record_gives_the_same_colours_as_its_decision(said, shuffled):
         return
     kept = recorded(decision)
     one, other = explain(decision), explain(kept)
-    assert [Counter(c.says for c in m.chips) for m in one.members] == [
-        Counter(c.says for c in m.chips) for m in other.members
+    assert [Counter(c.text for c in m.chips) for m in one.members] == [
+        Counter(c.text for c in m.chips) for m in other.members
     ]
     assert page(other).chips == page(explain({key: kept[key] for key in shuffled.sample(list(kept), len(kept))})).chips
     assert other._repr_html_() == explain(recorded(decided(said)))._repr_html_()
@@ -231,7 +233,7 @@ def test_the_order_in_which_samples_arrive_does_not_show():
     random.Random(1).shuffle(draws)
     for draw in draws:
         race.tell(draw, "wxyz"[draw.index])
-    assert [chip.says for chip in explain(race.decision).members[0].chips] == list("wxyz")
+    assert [chip.text for chip in explain(race.decision).members[0].chips] == list("wxyz")
 
 
 def luminance(colour):
@@ -271,12 +273,12 @@ def test_what_is_no_answer_looks_like_none_and_says_why():
     said = {"a": ["4", SILENT, FAILED], "b": ["4", "4", "4"], "c": ["4"]}
     decision = decided(said, plan="cascade", wait="settled")
     shown = page(explain(decision))
-    looks = {chip["says"]: (chip["style"].split("border:")[1], chip.get("title")) for chip in shown.chips}
+    looks = {chip["text"]: (chip["style"].split("border:")[1], chip.get("title")) for chip in shown.chips}
     assert looks == {
         "4": ("1px solid transparent", None),
-        "no answer": ("1px dashed currentColor", "a reply came, but no answer was read in it"),
+        "no answer": ("1px dashed currentColor", "the reply contains no answer that could be read"),
         "failed": ("1px dotted currentColor", "the call failed: ConnectionError: <refused>"),
-        "not needed": ("1px none currentColor", "never asked, or no longer waited for"),
+        "not needed": ("1px none currentColor", "never requested, or still outstanding at the decision"),
     }
 
 
@@ -285,7 +287,7 @@ def test_a_long_answer_is_cut_and_all_of_it_is_in_the_title():
     long = 'def f():\n    return "<b>"  # ' + "x" * 80
     shown = page(explain(decided({"a": [long]})))
     (chip,) = shown.chips
-    assert chip["says"] == 'def f(): return "<b>" #' + "…"
+    assert chip["text"] == 'def f(): return "<b>" #' + "…"
     assert chip["title"] == long
     assert [value for name, value in shown.attributes if name == "title"] == [long, long]
 
@@ -330,17 +332,17 @@ def changed(**keys):
         ({"rule": "self-consistency", "outcome": "answered", "escalation": None, "usage": None}, ["phi speaks: confidence 0.60, decided by confidence (exhausted); 7 of 8 samples"]),
         ({"usage": None, "samples": None}, ["phi speaks: confidence 0.60, decided by confidence (exhausted)"]),
         ({**SHORT, "outcome": "abstained", "answer": None, "withheld": {"model": "phi", "answer": "4"}},
-         ['phi would have said "4": confidence 0.60, decided by confidence (exhausted)', "The mux abstains: it is not sure enough of this answer to give it."]),
+         ['phi would have answered "4": confidence 0.60, decided by confidence (exhausted)', "The mux abstains: the probability of this answer is too low to return it."]),
         ({**SHORT, "outcome": "escalated", "model": "large", "answer": "5", "withheld": {"model": "phi", "answer": "4"}, "escalation": ASKED},
-         ['phi would have said "4": confidence 0.60, decided by confidence (exhausted)', 'large was asked instead (9 + 2 tokens of these), and said "5".']),
+         ['phi would have answered "4": confidence 0.60, decided by confidence (exhausted)', 'large was asked instead (9 + 2 tokens of these), and answered "5".']),
         ({**SHORT, "outcome": "escalated", "model": "large", "answer": None, "withheld": None, "escalation": {**ASKED, "usage": None}},
-         ["No member replied", "large was asked instead, and said nothing that was read."]),
+         ["No member replied", "large was asked instead, and answered nothing that could be read."]),
         ({**SHORT, "outcome": "answered", "escalation": {**ASKED, "error": "refused\n  large: <b>"}},
          ["phi speaks: confidence 0.60, decided by confidence (exhausted)", "large was asked as well, and failed: refused large: <b>"]),
         ({**SHORT, "outcome": "abstained", "answer": None, "withheld": {"model": "phi", "answer": None}, "escalation": {**ASKED, "error": ""}},
-         ["phi would have said nothing that was read: confidence 0.60, decided by confidence (exhausted)", "large was asked as well, and failed: ",
-          "The mux abstains: it is not sure enough of this answer to give it."]),
-        ({"equality": "math"}, [..., "Answers were compared by math: those of one vote can be written in different ways."]),
+         ["phi would have answered nothing that could be read: confidence 0.60, decided by confidence (exhausted)", "large was asked as well, and failed: ",
+          "The mux abstains: the probability of this answer is too low to return it."]),
+        ({"equality": "math"}, [..., "Answers were compared by math, so answers of one vote can be worded differently."]),
     ],
 )  # fmt: skip
 def test_what_is_said_below(keys, sentences):
@@ -383,12 +385,12 @@ def test_the_record_is_found_where_it_is(wrap):
 @pytest.mark.parametrize(
     ("given", "found"),
     [
-        ("4", "there is no record in this str"),
-        (None, "there is no record in this NoneType"),
-        ({}, "there is no record in this empty dict"),
-        ({"a": 1}, "there is no record in this dict with the keys 'a'"),
-        ([OLD], "there is no record in this list: explain one result at a time"),
-        (SimpleNamespace(response_metadata={}), "there is no record in this SimpleNamespace"),
+        ("4", "expected a result of a mux, received a value of type str without a record"),
+        (None, "received a value of type NoneType without a record"),
+        ({}, "received an empty dict without a record"),
+        ({"a": 1}, "received a dict with the keys 'a' without a record"),
+        ([OLD], "received a list (explain one result at a time) without a record"),
+        (SimpleNamespace(response_metadata={}), "received a value of type SimpleNamespace without a record"),
         ({"votes": []}, "this record cannot be read: votes is []"),
         ({"votes": "x" * 500}, "this record cannot be read: votes is 'xxx"),
         ({"votes": [{}]}, "this record cannot be read: model is None"),
@@ -407,7 +409,7 @@ def test_bad_input_is_a_sentence(given, found):
     with pytest.raises(ArgumentError) as refused:
         explain(given)
     assert found in str(refused.value)
-    assert re.search(r"; pass (what a mux returned|a record as the mux wrote it)", str(refused.value))
+    assert re.search(r"; pass (the message or response|a record as the mux wrote it)", str(refused.value))
     assert len(str(refused.value)) < 400
 
 
@@ -490,12 +492,9 @@ def test_the_board_ends_as_the_explanation():
     assert waiting.count("·") == 6
     assert "asking ..." in waiting
     for sample in decision.samples:
-        if sample.error is not None:
-            board.failed(sample.draw.model, sample.draw.index, unneeded=False)
-        else:
-            board.answered(sample.draw.model, sample.draw.index, sample.answer.value if sample.answer else None)
+        board.add_sample(sample)
     kept = {**recorded(decision, input_tokens=4, output_tokens=2), "seconds": 1.5}
-    board.decided(kept)
+    board.finish(kept)
     table, shown = (drawn(what, width=100, color_system=None).splitlines() for what in (board, explain(decision)))
     assert table[:3] == shown[:3]
     assert " ".join(line.strip() for line in table[3:]) == explain(kept).sentences[0]

@@ -292,7 +292,11 @@ def test_a_reply_that_cannot_be_read_costs_its_vote():
 
 @pytest.mark.parametrize(
     ("draw", "sentence"),
-    [(Draw("a", 0), "already in"), (Draw("b", 0), "never asked"), (Draw("c", 0), "never asked")],
+    [
+        (Draw("a", 0), "is counted already"),
+        (Draw("b", 0), "was never requested"),
+        (Draw("c", 0), "was never requested"),
+    ],
 )
 def test_only_what_was_asked_can_be_told(draw, sentence):
     """Telling a draw twice, or one that was not asked, is refused with a sentence."""
@@ -307,9 +311,9 @@ def test_only_what_was_asked_can_be_told(draw, sentence):
     ("samples", "options", "sentence"),
     [
         ({}, {}, "no members.*pass models="),
-        ({"a": 0}, {}, "'a' must be a whole number of at least 1, found 0"),
-        ({"a": True}, {}, "found True"),
-        ({"a": 1.5}, {}, "found 1.5"),
+        ({"a": 0}, {}, "'a' must be a whole number of at least 1, received 0"),
+        ({"a": True}, {}, "received True"),
+        ({"a": 1.5}, {}, "received 1.5"),
         (
             {"a": 1},
             {"plan": "paralel"},

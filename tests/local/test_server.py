@@ -39,7 +39,7 @@ def test_llama_cpp_says_itself_why_it_cannot_serve_a_file(own):
 def test_weights_that_are_cut_off_are_refused_before(own):
     """A truncated GGUF is refused before anything is started."""
     own.write_bytes(own.read_bytes()[:100])
-    with pytest.raises(NotAGGUFError, match="is cut off"):
+    with pytest.raises(NotAGGUFError, match="is incomplete"):
         serve(own)
 
 
