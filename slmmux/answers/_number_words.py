@@ -61,7 +61,7 @@ def words_at(text: str, start: int) -> tuple[Fraction, int] | None:
 
     Example:
         >>> words_at("one hundred and forty-two apples", 0), words_at("四十二。", 0)
-        ((Fraction(142, 1), 26), (Fraction(42, 1), 3))
+        ((Fraction(142, 1), 25), (Fraction(42, 1), 3))
     """
     found = _WORDS.match(text, start)
     if found is None:
