@@ -187,7 +187,9 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             )
         models = label_models(llms, own_name, what="LLM", example="OpenAILike(...)")
         if set(models) != set(labels):
-            raise ArgumentError(f"the dump is of a mux of {_label_list(labels)}, found llms for {_label_list(models)}")
+            raise ArgumentError(
+                f"the dump is of a mux of {_label_list(labels)}, received llms for {_label_list(models)}"
+            )
         if options.get("extract") is None:
             raise ArgumentError("the dump is of a mux with a callable extractor, which it cannot hold; pass extract=")
         return cls(**{**options, "models": {label: models[label] for label in labels}})
@@ -317,13 +319,21 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         if not self._streams_through:
             return _one(as_chunk(self._responded(request)))
         (member,) = self._members.values()
-        return through(request, member, self._own_callbacks, self._respond_to(request))
+
+        def whole() -> ChatResponse:
+            return as_chunk(self._responded(request))
+
+        return through(request, member, self._own_callbacks, self._respond_to(request), whole)
 
     async def _astreamed(self, request: Request) -> ChatResponseAsyncGen:
         if not self._streams_through:
             return _aone(as_chunk(await self._aresponded(request)))
         (member,) = self._members.values()
-        return athrough(request, member, self._own_callbacks, self._respond_to(request))
+
+        async def whole() -> ChatResponse:
+            return as_chunk(await self._aresponded(request))
+
+        return athrough(request, member, self._own_callbacks, self._respond_to(request), whole)
 
     def _respond_to(self, request: Request) -> Callable[[Answered[Reply]], ChatResponse]:
         """Return what makes the response of a reply that was streamed through."""
@@ -357,7 +367,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         response, calls = (reply.response, reply.calls) if reply else (self._abstention(), ())
         speaker = ESCALATION if answered.bigger else reply.model if reply else ""
         record = self._record(answered, question)
-        return chat_response(response, calls, record, speaker, openai_form=question.streams_structure), reply
+        return chat_response(response, calls, record, speaker), reply
 
     def _abstention(self) -> ChatResponse:
         return ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=self.abstain_with))

@@ -15,7 +15,7 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.llms.llm import ToolSelection
 from pydantic import PrivateAttr
 
-from llamaindex_slmmux._tools import in_openai_form, with_calls
+from llamaindex_slmmux._tools import in_openai_form, selections, with_calls
 
 __all__ = ["MuxMessage", "as_chunk", "as_completion", "chat_response", "has_content", "history_of", "under_instruction"]
 
@@ -46,6 +46,8 @@ def _for_member(message: ChatMessage, label: str) -> ChatMessage:
     if isinstance(message, MuxMessage) and message.speaker and message.speaker != label:
         blocks = [block for block in blocks if isinstance(block, TextBlock | ToolCallBlock)]
         kwargs = {}
+    if any(isinstance(block, ToolCallBlock) for block in blocks):
+        kwargs.pop("tool_calls", None)  # each call once
     return ChatMessage(role=message.role, blocks=blocks, additional_kwargs=kwargs)
 
 
@@ -62,8 +64,6 @@ def chat_response(
     calls: Sequence[ToolSelection],
     record: Mapping[str, Any],
     speaker: str,
-    *,
-    openai_form: bool = False,
 ) -> ChatResponse:
     """Return the winner's response as a fresh one, with the record and the whole cost.
 
@@ -72,8 +72,6 @@ def chat_response(
         calls: Its tool calls, read its own way.
         record: The record.
         speaker: The label of the member that speaks.
-        openai_form: Whether its calls stand in `additional_kwargs` too, for what streams structures out of them.
-            Elsewhere a second copy of a call would be a second call.
     """
     usage = dict(record["usage"])
     blocks = [block.model_copy() for block in winner.message.blocks]
@@ -81,9 +79,7 @@ def chat_response(
     if calls:
         if not any(isinstance(block, ToolCallBlock) for block in blocks):
             blocks += with_calls(calls)
-        kwargs.pop("tool_calls", None)
-        if openai_form:
-            kwargs["tool_calls"] = in_openai_form(calls)
+        kwargs.pop("tool_calls", None)  # a second copy of a call would be a second call
     message = MuxMessage(role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=kwargs)
     message._speaker = speaker  # noqa: SLF001 - a field would be sent to providers
     return ChatResponse(
@@ -138,8 +134,16 @@ def has_content(message: ChatMessage) -> bool:
 
 
 def as_chunk(response: ChatResponse) -> ChatResponse:
-    """Return a response as the one chunk of its stream."""
-    return response.model_copy(update={"delta": response.message.content or ""})
+    """Return a response as the one chunk of its stream.
+
+    Its calls stand in `additional_kwargs` too: LlamaIndex streams structures out of them. A history drops them again.
+    """
+    chunk = response.model_copy(update={"delta": response.message.content or ""})
+    if calls := selections(response):
+        message = response.message.model_copy()
+        message.additional_kwargs = {**message.additional_kwargs, "tool_calls": in_openai_form(calls)}
+        chunk.message = message
+    return chunk
 
 
 def as_completion(response: ChatResponse) -> CompletionResponse:

@@ -42,11 +42,6 @@ class Question:
         return self._request.extractor
 
     @property
-    def streams_structure(self) -> bool:
-        """Whether the reply is a structure that LlamaIndex streams out of a required call."""
-        return bool(getattr(self._request, "kwargs", {}).get("tool_required"))
-
-    @property
     def longest(self) -> Mapping[str, int]:
         """The most tokens a reply of each model can have, by label; 0 if nobody knows."""
         return {label: longest_reply(member.model, member.kwargs) or 0 for label, member in self._members.items()}

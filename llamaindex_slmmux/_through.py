@@ -3,7 +3,7 @@
 The record needs the whole reply, so it travels with the last response; for that each response waits for the next.
 """
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextvars import copy_context
 from typing import Any
 
@@ -22,8 +22,14 @@ __all__ = ["athrough", "through"]
 Respond = Callable[[Answered[Reply]], ChatResponse]
 
 
-def through(request: Request, member: Member, wrapper: CallbackManager, respond: Respond) -> Generator[ChatResponse]:
-    """Yield the responses of the only member, the record on the last one."""
+def through(
+    request: Request,
+    member: Member,
+    wrapper: CallbackManager,
+    respond: Respond,
+    whole: Callable[[], ChatResponse],
+) -> Generator[ChatResponse]:
+    """Yield the responses of the only member, the record on the last one; the whole answer if it cannot stream."""
     call, fault, held = _call(request, member, wrapper), None, None
     try:
         for response in getattr(call.llm, f"stream_{call.method}")(*call.args, **call.kwargs):
@@ -32,6 +38,9 @@ def through(request: Request, member: Member, wrapper: CallbackManager, respond:
             held = response
     except Exception as error:  # noqa: BLE001 - raised again, cleaned
         fault = clean_error(error, member.secrets)
+    if isinstance(fault, NotImplementedError) and held is None:
+        yield whole()
+        return
     if fault is not None:
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
     if held is not None:
@@ -39,7 +48,11 @@ def through(request: Request, member: Member, wrapper: CallbackManager, respond:
 
 
 async def athrough(
-    request: Request, member: Member, wrapper: CallbackManager, respond: Respond
+    request: Request,
+    member: Member,
+    wrapper: CallbackManager,
+    respond: Respond,
+    whole: Callable[[], Awaitable[ChatResponse]],
 ) -> AsyncGenerator[ChatResponse]:
     """Yield the responses of the only member on the event loop."""
     call, fault, held = _call(request, member, wrapper), None, None
@@ -50,6 +63,9 @@ async def athrough(
             held = response
     except Exception as error:  # noqa: BLE001 - raised again, cleaned
         fault = clean_error(error, member.secrets)
+    if isinstance(fault, NotImplementedError) and held is None:
+        yield await whole()
+        return
     if fault is not None:
         raise fault
     if held is not None:

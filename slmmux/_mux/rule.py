@@ -127,7 +127,7 @@ def policy_of(mux: PolicyOptions, labels: Collection[str], *, explicit: bool) ->
     }
     for name, value in thresholds.items():
         if not 0 < value <= 1:
-            raise ArgumentError(f"{name} is a probability, above 0 and at most 1, found {value!r}")
+            raise ArgumentError(f"{name} is a probability, above 0 and at most 1, received {value!r}")
     if (mux.escalate_to is None) != (mux.escalate_below is None):
         raise ArgumentError(
             "escalate_to and escalate_below belong together: the bigger model, and the probability below which it is "

@@ -1,4 +1,4 @@
-r"""Where the JSON objects and arrays of a text begin and end, found in one pass.
+r"""Where the JSON objects and arrays of a text begin and end, read in one pass.
 
 The standard decoder is not asked: it counts the lines before each error, which makes a text of many brackets
 quadratic, and how deep it goes depends on who calls it.

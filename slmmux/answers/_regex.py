@@ -66,9 +66,9 @@ def regex(pattern: str | re.Pattern[str], flags: int = 0) -> Regex:
         flags |= pattern.flags & ~re.UNICODE
         pattern = pattern.pattern
     if not isinstance(pattern, str):
-        raise ExtractorError(f"a pattern must be a text, found {type(pattern).__name__}; write regex(r'...')")
+        raise ExtractorError(f"a pattern must be a text, received {type(pattern).__name__}; write regex(r'...')")
     if not isinstance(flags, int):
-        raise ExtractorError(f"flags must be those of re, re.IGNORECASE say; found {type(flags).__name__}")
+        raise ExtractorError(f"flags must be those of re, re.IGNORECASE say; received {type(flags).__name__}")
     try:
         re.compile(pattern, flags)
     except (re.error, ValueError, OverflowError, RecursionError) as error:

@@ -133,7 +133,7 @@ class ByQuestionRule:
             )
         if self.vectors.kind == "terms" and embed is not None:
             raise ArgumentError(
-                f"this rule compares questions by their words; it was not fitted on embeddings, found embed={embed!r}"
+                f"this rule compares questions by their words, not by embeddings, received embed={embed!r}"
             )
         (weights,) = self._weights(vectors_of([question], embed))
         return WeightedRule(self.models, tuple(int(each) for each in weights), self.bonuses, self.calibration)

@@ -95,7 +95,7 @@ def reliability(probability: ArrayLike, right: ArrayLike, bins: int = 10) -> Rel
     """
     probabilities, truths = _checked_pairs(probability, right)
     if bins < 1:
-        raise ArgumentError(f"bins must be at least 1, found {bins!r}; 10 is usual")
+        raise ArgumentError(f"bins must be at least 1, received {bins!r}; 10 is usual")
     place = np.ceil(probabilities * bins).clip(min=1)
     filled = tuple(
         Bin(

@@ -39,7 +39,7 @@ def checked(form: TypeAdapter[F], data: bytes, place: str, instead: str) -> F:
     Example:
         >>> checked(TypeAdapter(int), b"[4]", "a.json", "give a number")
         Traceback (most recent call last):
-        slmmux.RecordingError: a.json: the JSON: Input should be a valid integer, found [4]; give a number
+        slmmux.RecordingError: a.json: the JSON: Input should be a valid integer, received [4]; give a number
     """
     try:
         return form.validate_json(data)
@@ -49,4 +49,4 @@ def checked(form: TypeAdapter[F], data: bytes, place: str, instead: str) -> F:
         found = first["input"]
         shown = found[:80].decode(errors="replace").strip() if isinstance(found, bytes) else found
         what = first["msg"].replace("at line 1 column", "at column")  # a line of the file's is another
-        raise RecordingError(f"{place}: {at}: {what}, found {reprlib.repr(shown)}; {instead}") from None
+        raise RecordingError(f"{place}: {at}: {what}, received {reprlib.repr(shown)}; {instead}") from None

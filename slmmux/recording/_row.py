@@ -182,5 +182,5 @@ def _validated(form: TypeAdapter[F], line: bytes, where: str, write: str) -> F:
         found = first["input"] if at else line.decode(errors="replace").strip()
         what = first["msg"].replace("at line 1 column", "at column")  # the file's line is another
         raise RecordingError(
-            f"{where}: {at or 'the line'}: {what}, found {reprlib.repr(found)}; write {write}"
+            f"{where}: {at or 'the line'}: {what}, received {reprlib.repr(found)}; write {write}"
         ) from None

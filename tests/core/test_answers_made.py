@@ -79,7 +79,7 @@ def test_the_last_match_that_is_not_blank(pattern, text):
         ("x", re.ASCII | re.UNICODE, "incompatible"),
         ("x", re.LOCALE, "LOCALE"),
         ("a{99999999999999999999}", 0, "is no pattern"),
-        (b"x", 0, r"must be a text, found bytes; write regex\(r'...'\)"),
+        (b"x", 0, r"must be a text, received bytes; write regex\(r'...'\)"),
         (re.compile(b"x"), 0, "found bytes"),
         (5, 0, "found int"),
         (None, 0, "found NoneType"),

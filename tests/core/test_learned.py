@@ -468,7 +468,7 @@ def test_answers_in_one_fold_only_are_learned_from():
 def test_a_ridge_holds():
     """A ridge of 0, below or no number is refused: nothing would hold the weights of what was never seen."""
     for ridge in (0, -1.0, float("nan")):
-        with pytest.raises(ArgumentError, match=f"ridge must be above 0, found {ridge!r}"):
+        with pytest.raises(ArgumentError, match=f"ridge must be above 0, received {ridge!r}"):
             fit(drawn(0), ridge=ridge)
 
 

@@ -337,11 +337,11 @@ def test_a_document_twice_in_a_file_is_refused(tmp_path, change):
 @pytest.mark.parametrize(
     ("bad", "what"),
     [
-        ("hello", "the JSON: Invalid JSON: expected value at column 1, found 'hello'"),
-        ("[1]", "the JSON: Input should be an object, found [1]"),
-        (json.dumps({**LINE, "doc_id": "0"}), "doc_id: Input should be a valid integer, found '0'"),
-        (json.dumps({**LINE, "resps": ["a"]}), "resps.0: Input should be a valid array, found 'a'"),
-        (json.dumps({**LINE, "filter": None}), "filter: Input should be a valid string, found None"),
+        ("hello", "the JSON: Invalid JSON: expected value at column 1, received 'hello'"),
+        ("[1]", "the JSON: Input should be an object, received [1]"),
+        (json.dumps({**LINE, "doc_id": "0"}), "doc_id: Input should be a valid integer, received '0'"),
+        (json.dumps({**LINE, "resps": ["a"]}), "resps.0: Input should be a valid array, received 'a'"),
+        (json.dumps({**LINE, "filter": None}), "filter: Input should be a valid string, received None"),
     ],
 )
 def test_a_line_of_another_form_is_refused(tmp_path, bad, what):
@@ -502,10 +502,10 @@ def test_a_sample_in_two_logs_names_both(tmp_path):
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"epoch": 0}, "epoch: Input should be greater than or equal to 1, found 0"),
-        ({"epoch": "1"}, "epoch: Input should be a valid integer, found '1'"),
-        ({"output": {"choices": [{}]}}, "output.choices.0.message: Field required, found {}"),
-        ({"error": "gone"}, "error: Input should be an object, found 'gone'"),
+        ({"epoch": 0}, "epoch: Input should be greater than or equal to 1, received 0"),
+        ({"epoch": "1"}, "epoch: Input should be a valid integer, received '1'"),
+        ({"output": {"choices": [{}]}}, "output.choices.0.message: Field required, received {}"),
+        ({"error": "gone"}, "error: Input should be an object, received 'gone'"),
     ],
 )
 def test_a_sample_of_another_form_is_refused(tmp_path, change, what):
@@ -520,10 +520,10 @@ def test_a_sample_of_another_form_is_refused(tmp_path, change, what):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("{}", "eval: Field required, found {}"),
-        ("", "the JSON: Invalid JSON: EOF while parsing a value at column 0, found ''"),
-        ('{"eval": {"task": "t"}}', "eval.model: Field required, found {'task': 't'}"),
-        (json.dumps({**HEAD, "samples": 1}), "samples: Input should be a valid array, found 1"),
+        ("{}", "eval: Field required, received {}"),
+        ("", "the JSON: Invalid JSON: EOF while parsing a value at column 0, received ''"),
+        ('{"eval": {"task": "t"}}', "eval.model: Field required, received {'task': 't'}"),
+        (json.dumps({**HEAD, "samples": 1}), "samples: Input should be a valid array, received 1"),
     ],
 )
 def test_a_json_file_of_another_form_is_refused(tmp_path, text, what):

@@ -114,16 +114,22 @@ def test_a_last_line_torn_inside_a_character_or_left_as_zeros_is_dropped(tmp_pat
     [
         (
             "hello\n",
-            r"line 2: the line: Invalid JSON: expected value at column 1, found 'hello'; write one JSON object",
+            r"line 2: the line: Invalid JSON: expected value at column 1, received 'hello'; write one JSON object",
         ),
         (line()[:30] + "\n", "line 2: the line: Invalid JSON"),
-        ("[1]\n", r"line 2: the line: Input should be an object, found '\[1\]'; write one JSON object a line, such as"),
-        ('{"a": 1}', "line 2: question_id: Field required, found {'a': 1}"),
-        (line(sample_index="0"), "line 2: sample_index: Input should be a valid integer, found '0'"),
-        (line(sample_index=-1), "line 2: sample_index: Input should be greater than or equal to 0, found -1"),
-        (line(question_id=7), "line 2: question_id: Input should be a valid string, found 7"),
-        (line(model=None), "line 2: model: Input should be a valid string, found None"),
-        (line(answer=float("nan")), "line 2: answer: .*NaN is not an answer, write null if there is none, found nan"),
+        (
+            "[1]\n",
+            r"line 2: the line: Input should be an object, received '\[1\]'; write one JSON object a line, such as",
+        ),
+        ('{"a": 1}', "line 2: question_id: Field required, received {'a': 1}"),
+        (line(sample_index="0"), "line 2: sample_index: Input should be a valid integer, received '0'"),
+        (line(sample_index=-1), "line 2: sample_index: Input should be greater than or equal to 0, received -1"),
+        (line(question_id=7), "line 2: question_id: Input should be a valid string, received 7"),
+        (line(model=None), "line 2: model: Input should be a valid string, received None"),
+        (
+            line(answer=float("nan")),
+            "line 2: answer: .*NaN is not an answer, write null if there is none, received nan",
+        ),
         (json.dumps({k: v for k, v in ROW.items() if k != "answer"}) + "\n", "line 2: answer: Field required"),
         (line(sample_index=1), "line 2: sample 1 of 'qwen' for question 'q1' is already in .*line 1; give each sample"),
         ('{"slmmux_recording": 1, "settings": {}}\n', "line 2: question_id: Field required"),
@@ -156,10 +162,10 @@ def test_control_characters_of_a_file_do_not_reach_the_terminal(tmp_path):
     [
         (
             '{"slmmux_recording": 2, "settings": {}}',
-            "line 1: slmmux_recording: Input should be 1, found 2; .*newer slmmux",
+            "line 1: slmmux_recording: Input should be 1, received 2; .*newer slmmux",
         ),
-        ('{"slmmux_recording": 1, "settings": 5}', "line 1: settings: Input should be an object, found 5"),
-        ("5", "line 1: the line: Input should be an object, found '5'"),
+        ('{"slmmux_recording": 1, "settings": 5}', "line 1: settings: Input should be an object, received 5"),
+        ("5", "line 1: the line: Input should be an object, received '5'"),
     ],
 )
 def test_a_bad_first_line_is_refused(tmp_path, head, sentence):
