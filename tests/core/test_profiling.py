@@ -209,7 +209,7 @@ def test_a_member_that_always_fails_ends_the_profile(run_profile, path):
         return [double(question)]
 
     members = Members(reply, {"a": 1, "b": 1})
-    with pytest.raises(ProfilingError, match=r"^b failed in every one of the first requests") as raised:
+    with pytest.raises(ProfilingError, match=r"^b failed at every one of the first requests") as raised:
         run_profile(members, QUESTIONS, recording=path)
     assert str(raised.value).count("PermissionError: wrong key") == 1
     assert [(e.model, type(e.cause)) for e in raised.value.errors] == [("b", PermissionError)] * 3

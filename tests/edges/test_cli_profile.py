@@ -142,7 +142,7 @@ def test_a_member_that_always_fails_is_a_sentence(command, framework):
     with serving(["4"]) as a, serving([Refused(401, "wrong key")]) as b:
         result = command(a=a, b=b, framework=framework)
     assert result.exit_code == 1
-    assert "b failed in every one of the first requests" in result.stderr
+    assert "b failed at every one of the first requests" in result.stderr
     assert result.stderr.count("wrong key") == 1
     assert {row.model for row in Recording.load(command.out).rows} == {"a"}
 
@@ -161,7 +161,7 @@ def test_bad_questions_and_files_are_sentences(command, tmp_path):
     with serving(["4"]) as a:
         for text, sentence in [
             ('{"question_id": "q1"}', "line 1: question: Field required"),
-            ("", "holds no question"),
+            ("", "has no questions"),
         ]:
             command.questions.write_text(text)
             result = command(a=a)
