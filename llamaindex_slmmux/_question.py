@@ -68,6 +68,6 @@ class Question:
         """Return the text of one reply."""
         return reply.response.message.content or ""
 
-    def sampling(self, _: Race[Reply] | None = None) -> Sampling:
+    def sampling(self, race: Race[Reply] | None = None) -> Sampling:  # noqa: ARG002 - LlamaIndex's samples need none
         """Return the calls of a race, or of a profile, which has none."""
         return Sampling(self._members, self._request, self._wrapper, self._pool, self.usage)
