@@ -186,7 +186,7 @@ def test_what_is_no_probability_is_refused(count):
 
 def test_no_bins_are_refused():
     """There is nothing to count in."""
-    with pytest.raises(ArgumentError, match="bins must be at least 1, found 0"):
+    with pytest.raises(ArgumentError, match="bins must be at least 1, received 0"):
         reliability([0.5], [True], 0)
 
 

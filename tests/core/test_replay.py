@@ -142,7 +142,7 @@ def test_same_compares_only_answers_of_one_member():
         ("zzz", {}, "no model 'zzz'"),
         (["phi", "phi"], {}, "'phi' is listed twice"),
         (["phi"], {"samples": 0}, "'phi' must be a whole number of at least 1, received 0"),
-        (["phi"], {"samples": True}, "found True"),
+        (["phi"], {"samples": True}, "received True"),
         (["phi"], {"samples": 4}, "samples=4 for 'phi', but only 3 were recorded"),
         (["qwen", "phi"], {"samples": {"phi": 2, "qwen": 3}}, "samples=3 for 'qwen', but only 2 were recorded"),
         (["phi"], {"samples": {"phi": 1, "quen": 1}}, "samples has 'quen', which models has not"),

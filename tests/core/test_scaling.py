@@ -190,7 +190,7 @@ def test_the_default_is_clipped_and_the_points_are_in_order():
     [
         (["a", "b"], {"samples": (2, 3)}, "samples=3, but only 2 were recorded of 'b'; write at most 2"),
         (["a"], {"samples": (1, 0)}, "must be a whole number of at least 1, received 0"),
-        (["a"], {"samples": True}, "found True"),
+        (["a"], {"samples": True}, "received True"),
         (["a"], {"samples": []}, "samples is empty; write at least one k"),
         (["a", "b"], {"sizes": 3}, "sizes must be whole numbers from 1 to 2, the number of models, received 3"),
         (["a"], {"sizes": (1, 0)}, "received 0"),
