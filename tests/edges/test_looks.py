@@ -116,7 +116,7 @@ def test_what_the_frameworks_return_is_explained():
         assert explain(result) == explain(record) == explain({"raw": result, "parsed": None})
         assert explain(result).sentences[0].startswith("a speaks: confidence 1.00, decided by ")
         assert [member.model for member in explain(result).members] == ["a", "b"]
-    with pytest.raises(ValueError, match="there is no record in this AIMessage"):
+    with pytest.raises(ValueError, match="a value of type AIMessage without a record"):
         explain(ScriptedChatModel(script=["4"]).invoke("2 + 2?"))
 
 
