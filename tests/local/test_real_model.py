@@ -244,7 +244,7 @@ def test_after_a_fork_the_child_has_its_own():
     child = _python(_FORK)
     out, err = child.communicate(timeout=120)
     assert (child.returncode, err) == (0, "")
-    assert "this is a fork of it: call serve() again" in out
+    assert "of which this process is a fork" in out
 
 
 _FORK_THEN_DIE = f"""
