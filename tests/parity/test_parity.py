@@ -515,6 +515,7 @@ FILLING = {
 @given(recorded=recordings(st.sampled_from(CITIES) | failed, "structured"))
 @example(recorded=NO_REPLY)
 @example(recorded=Recorded({"a": ["Bern", [("Town", BERN)]], "b": [""]}, extractor="structured"))
+@example(recorded=Recorded({"a": [[("City", {"name": "Bern"})]], "b": ["Bern"]}, extractor="structured"))
 def test_the_same_parsed_values_give_the_same_record(recorded, plan):
     """Asked for a schema, members that call a function give both frameworks one value, and the replay's record for it."""
     decision = recorded.replayed(plan, "exhausted")
