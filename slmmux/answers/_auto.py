@@ -3,7 +3,7 @@ r"""The reading of a reply that nobody said how to read: one fixed order, the sa
 from slmmux._decision.types import Answer
 from slmmux.answers._announced import announced
 from slmmux.answers._boxed import boxed, boxed_key
-from slmmux.answers._choice import announced_letter, plain_letter
+from slmmux.answers._letter import announced_letter, plain_letter
 from slmmux.answers._json import plain_json
 from slmmux.answers._number import announced_number, plain_number
 from slmmux.answers._numeral import Numeral, decimal

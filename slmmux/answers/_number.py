@@ -123,6 +123,9 @@ def number_in(reply: str) -> str | None:
             return _shown(found)
     if any(True for _ in boxes(reply)):  # what stands in the box is the answer, and it is no number: 9\pi, 7, -7
         return None
+    whole, _ = _whole(reply)
+    if whole:
+        return _shown(whole)
     body = untext(undress(reply))
     words = words_at(body, 0)
     if words and _UNIT_OF_WORDS.match(body, words[1]):
@@ -174,12 +177,9 @@ def plain_number(text: str) -> Numeral | None:
         >>> plain_number("**$42.**").value, plain_number("17 + 25 = 42 apples.").value, plain_number("42 apples")
         (Fraction(42, 1), Fraction(42, 1), None)
     """
-    bare = untext(undress(plain(text))).lstrip(_BEFORE).rstrip(_AFTER)
-    found = numeral_at(bare, 0)
-    if found and found.end == len(bare):
+    found, bare = _whole(text)
+    if found or "```" in text:  # x = 5 in a program is not what the program says
         return found
-    if "```" in text:  # x = 5 in a program is not what the program says
-        return None
     line = bare.rsplit("\n", 1)[-1]
     equals = None
     for equals in _EQUALS.finditer(line):  # noqa: B007  # the last one
@@ -193,6 +193,13 @@ def plain_number(text: str) -> Numeral | None:
         return None  # cut off before anything was worked out
     found = numeral_at(line, _skip_lead(line, equals.end()))
     return found if found and _UNIT.fullmatch(line, found.end) else None
+
+
+def _whole(text: str) -> tuple[Numeral | None, str]:
+    """Return the number that a text is, if it is one, and the text without what stands around one."""
+    bare = untext(undress(plain(text))).lstrip(_BEFORE).rstrip(_AFTER)
+    found = numeral_at(bare, 0)
+    return (found if found and found.end == len(bare) else None), bare
 
 
 def _skip_lead(text: str, start: int) -> int:

@@ -77,14 +77,17 @@ def words_at(text: str, start: int) -> tuple[Fraction, int] | None:
 def _of_words(written: str) -> int | None:
     """Return what words add up to; None where they are several numbers: two three."""
     total = group = 0
+    largest = _MOST  # the last scale: they only get smaller
     last = 10**16  # what the word before said: after twenty comes at most nine, after two comes no three
     for word in re.findall(_WORD, written):
         if word in _SCALES:
             scale = _SCALES[word]
             if scale == 100:  # noqa: PLR2004
                 group = (group or 1) * 100
+            elif scale >= largest:
+                return None
             else:
-                total, group = total + (group or 1) * scale, 0
+                total, group, largest = total + (group or 1) * scale, 0, scale
             last = scale
             continue
         value = _TENS.get(word) or _SMALL.get(word, 0)
