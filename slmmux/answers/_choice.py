@@ -181,7 +181,11 @@ def _rejected(text: str, start: int) -> bool:
 
 def _at_the_start(text: str, asked: Options) -> str | None:
     for start in _starts(text):
-        letter = None if _DISCUSSED.match(start) else announced_letter(start, sure=len(start.split()) > 1)
+        letter = (
+            None
+            if _DISCUSSED.match(start) or rejects(start)[0]
+            else announced_letter(start, sure=len(start.split()) > 1)
+        )
         if letter and (not asked.letters or letter in asked.letters):
             return letter
     return None

@@ -9,7 +9,7 @@ from slmmux.answers._fences import fenced
 from slmmux.answers._pattern import pattern
 from slmmux.answers._reply import reply_of
 
-__all__ = ["code", "program_keys", "read_code"]
+__all__ = ["code", "code_in", "program_keys"]
 
 _PYTHON = {"", "py", "python", "python3", "py3", "ipython", "pycon"}
 _MOST_CHARACTERS = 50_000  # beyond it programs are compared as text: a tree costs a hundred times its source
@@ -50,18 +50,18 @@ def code(text: str) -> str | None:
         >>> code("Try this:\n```python\nprint( 'hi' )  # a greeting\n```\n")
         "print( 'hi' )  # a greeting"
     """
-    answer = read_code(text)
+    answer = code_in(reply_of(text))
     return None if answer is None else str(answer.value)
 
 
-def read_code(text: str) -> Answer | None:
-    r"""Return the program a reply ends in, with what it is compared by.
+def code_in(reply: str) -> Answer | None:
+    r"""Return the program of a reply that is already one turn without reasoning, with what it is compared by.
 
     Example:
-        >>> read_code("```python\nprint( 'hi' ) # one\n```") == read_code('```\nprint("hi")\n```')
+        >>> code_in("```python\nprint( 'hi' ) # one\n```") == code_in('```\nprint("hi")\n```')
         True
     """
-    found = _last(text)
+    found = _last(reply)
     if found is None:
         return None
     language, source = found
@@ -73,7 +73,7 @@ def program_keys(program: str) -> set[str]:
     r"""Return what a program without a fence could be compared by, as nobody said its language.
 
     Example:
-        >>> read_code("```\nx = 1\n```").key in program_keys("x=1  # one")
+        >>> code_in("```\nx = 1\n```").key in program_keys("x=1  # one")
         True
     """
     source = _set(program)
@@ -81,8 +81,8 @@ def program_keys(program: str) -> set[str]:
     return {_as_text(source)} | ({f"python:{tree}"} if tree else set())
 
 
-def _last(text: str) -> tuple[str, str] | None:
-    blocks = [block for block in fenced(reply_of(text)) if block[1].strip()]
+def _last(reply: str) -> tuple[str, str] | None:
+    blocks = [block for block in fenced(reply) if block[1].strip()]
     if not blocks:
         return None
     info, content = blocks[-1]

@@ -13,7 +13,7 @@ from slmmux.answers._pattern import pattern
 from slmmux.answers._reply import reply_of
 from slmmux.answers._scripts import plain
 
-__all__ = ["announced_number", "number", "number_in", "plain_number"]
+__all__ = ["announced_number", "balanced", "number", "number_in", "plain_number"]
 
 # What may stand between an announcement and its number; after anything else ("Answer: first we ...") it is not read.
 _LEAD = pattern(
@@ -69,7 +69,6 @@ _EXPLAINS = pattern(
 )
 _BEFORE = " \t\r\n*_`\"'“($"  # not [42], which is JSON, and not .5
 _AFTER = " \t\r\n*_`\"'”)°$.!。"
-_OPENS, _CLOSES = "([{", ")]}"
 
 
 def number(text: str) -> str | None:
@@ -188,11 +187,21 @@ def plain_number(text: str) -> Numeral | None:
         return None
     if line.count("=") == 1 and _UNKNOWN.search(line, 0, equals.start()):
         return None
-    rest = line[equals.end() :]
-    if any(rest.count(opener) > rest.count(closer) for opener, closer in zip(_OPENS, _CLOSES, strict=True)):
+    if not balanced(line[equals.end() :]):
         return None  # cut off before anything was worked out
     found = numeral_at(line, _skip_lead(line, equals.end()))
     return found if found and _UNIT.fullmatch(line, found.end) else None
+
+
+def balanced(text: str) -> bool:
+    """Return whether a text closes as many brackets as it opens, or more.
+
+    Example:
+        >>> balanced("3 * (4 + 5)"), balanced("3 * (4")
+        (True, False)
+    """
+    round_and_square = sum(map(text.count, "([")) <= sum(map(text.count, ")]"))  # [0, 1) is an interval
+    return round_and_square and text.count("{") <= text.count("}")
 
 
 def _whole(text: str) -> tuple[Numeral | None, str]:

@@ -105,7 +105,9 @@ QUESTION = "Which city is the capital of Norway?\nA) Bergen\nB) Oslo\nC) Rome\nD
         ("The answer is Paris.", None),
     ],
 )
-@pytest.mark.parametrize("question", [QUESTION, QUESTION.replace(") ", ". "), "Which? (A) Bergen (B) Oslo (C) Rome (D) Ghent"])
+@pytest.mark.parametrize(
+    "question", [QUESTION, QUESTION.replace(") ", ". "), "Which? (A) Bergen (B) Oslo (C) Rome (D) Ghent"]
+)
 def test_the_questions_options(reply, letter, question):
     """Where the question shows its options, no other letter is a choice, and an option's own text is its letter."""
     answer = answers.reader("choice", question=question)(reply)
