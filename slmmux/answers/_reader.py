@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Protocol
 
-from slmmux._errors import ExtractorError
 from slmmux._decision.types import Answer
+from slmmux._errors import ExtractorError
 from slmmux.answers._auto import auto, auto_in
 from slmmux.answers._boxed import boxed, boxed_in, boxed_key
 from slmmux.answers._canonical import canonical
