@@ -734,7 +734,7 @@ def test_watching_accepts_false_true_or_an_observer():
         ({"questions": [{"question": "2?"}]}, "question 0: question_id: Field required; write question_id, question"),
         ({"questions": [{"question_id": 1, "question": "2?"}]}, "question 0: question_id: Input should be a valid str"),
         ({"questions": [Question(question_id=1, question="")]}, "question 0: question_id: Input should be a valid str"),
-        ({"questions": [{**QUESTIONS[0], "gold": {1, 2}}]}, "question 0: it: Object of type set is not JSON"),
+        ({"questions": [{**QUESTIONS[0], "gold": {1, 2}}]}, "question 0: Object of type set is not JSON"),
         ({"questions": [QUESTIONS[0], QUESTIONS[0]]}, "question 1: the question_id 'q0' occurs twice; give each"),
     ],
 )
