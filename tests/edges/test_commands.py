@@ -72,11 +72,11 @@ def test_select_holds_a_rule_against_the_simpler_ones(samples, tmp_path):
         assert row.rstrip().endswith("served") == (name == subset.rule)
     page = tmp_path / "report.html"
     assert run(app, ["report", str(samples), "--rule", "learned", "--out", str(page)]).exit_code == 0
-    assert "A confidence to act on" in page.read_text("utf-8")
+    assert "Decision rules and calibration" in page.read_text("utf-8")
 
 
 def test_scale_shows_the_baselines_and_the_curve(samples):
-    """What the mux has to beat and what k and K bring, as tables and as JSON."""
+    """Baselines and scaling are printed as tables and as JSON."""
     result = run(app, ["scale", str(samples)])
     assert result.exit_code == 0, result.output
     for words in ("SLM-MUX", "Agent Forest", "in-sample", "k=2", "k=3", "... + c"):
