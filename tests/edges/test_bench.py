@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from bench.__main__ import FIGURES, RESULTS, written
+from bench.__main__ import FIGURES, RESULTS, markdown
 from bench.alone import figure
 from bench.measure import acpu, interleaved, median_ratio
-from bench.recorded import decided
+from bench.recorded import outcome_of
 from bench.row import Row as Figure
 from bench.synthetic import synthetic
 from slmmux import Recording, Row, replay
@@ -47,7 +47,7 @@ def test_a_figure_beyond_its_goal_is_shown_as_missed_with_its_reason():
     met, missed = Figure("it", 1.254, 1.25, why="slow"), Figure("it", 1.256, 1.25, why="slow")
     assert met.cells == ("it", "at most 1.25", "1.25", "met", "")
     assert missed.cells == ("it", "at most 1.25", "1.26", "missed", "slow")
-    page = written([("engine", met), ("engine", missed), ("tail", Figure("a | b", 0.5))], ["a recording"])
+    page = markdown([("engine", met), ("engine", missed), ("tail", Figure("a | b", 0.5))], ["a recording"])
     assert "1 of 2 goals met" in page
     assert "Left out: a recording." in page
     assert "| `tail` | a / b |  | 0.50 |  |  |" in page
@@ -99,9 +99,9 @@ def test_plans_are_compared_by_the_answers_key():
         row = Row(question_id="q", model=model, sample_index=0, answer=answer, kind="text", key=key)
         return replay(Recording.of([row]), models=[model])["q"]
 
-    assert decided(decision("a", "Paris.", "paris")) == decided(decision("a", "paris", "paris"))
+    assert outcome_of(decision("a", "Paris.", "paris")) == outcome_of(decision("a", "paris", "paris"))
     others = [decision("a", "Rome", "rome"), decision("b", "paris", "paris"), decision("a", None, None)]
-    assert len({decided(decision("a", "paris", "paris")), *map(decided, others)}) == 4
+    assert len({outcome_of(decision("a", "paris", "paris")), *map(outcome_of, others)}) == 4
 
 
 def test_the_readme_prints_the_measured_costs():
