@@ -41,7 +41,7 @@ class ScriptedRace:
             self.race.tell(draw, answer)
             if self.race.decision is not None:
                 return count
-        raise AssertionError("told everything and not decided")
+        raise AssertionError("the race has all samples but no decision")
 
 
 def rows(*, short: bool = False) -> list[Row]:
@@ -98,11 +98,11 @@ def _cost(members: int, samples: int, wait: Wait) -> float:
 def _check_order_does_not_matter(seed: int) -> None:
     """Check that settled and exhausted races decide like a plain count of votes, for any order of arrival."""
     settled = ScriptedRace(3, 5, "settled", seed)
-    assert settled.run() <= len(settled.told)
+    assert settled.run() <= len(settled.samples)
     exhausted = ScriptedRace(3, 5, seed=seed)
-    assert exhausted.run() == len(exhausted.told)
+    assert exhausted.run() == len(exhausted.samples)
     plain: dict[str, list[str]] = {f"m{m}": [""] * 5 for m in range(3)}
-    for draw, answer in exhausted.told:
+    for draw, answer in exhausted.samples:
         plain[draw.model][draw.index] = answer.key
     counts = {model: max(map(answers.count, answers)) for model, answers in plain.items()}
     first = max(counts, key=lambda model: (counts[model], -int(model[1:])))

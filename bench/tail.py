@@ -152,7 +152,7 @@ def _race(
             return latencies[draw], None
         if decision is not None:
             return latencies[draw], outcome_of(decision)
-    raise AssertionError("told everything and not decided")
+    raise AssertionError("the race has all samples but no decision")
 
 
 if __name__ == "__main__":

@@ -75,9 +75,9 @@ def test_variants_take_turns():
         order.append(name)
         return float(len(order))
 
-    order = interleaved({"a": lambda: cost("a"), "b": lambda: cost("b")}, rounds=2)
+    costs = interleaved({"a": lambda: cost("a"), "b": lambda: cost("b")}, rounds=2)
     assert order == ["a", "b"] * 3
-    assert order == {"a": [3.0, 5.0], "b": [4.0, 6.0]}
+    assert costs == {"a": [3.0, 5.0], "b": [4.0, 6.0]}
     assert median_ratio({"a": [2.0, 9.0, 4.0], "b": [1.0, 1.0, 4.0]}, "a", "b") == 2.0
 
 

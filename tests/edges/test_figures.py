@@ -39,7 +39,7 @@ def test_the_readme_prints_the_recorded_accuracies():
     ((_, _, (large, *_)),) = accuracy.figures(
         Recording.load(ROOT / "bench" / "recordings" / "single-1.5b-t07.jsonl.gz"), 5
     )
-    assert f"*alone*, five samples at 0.7,\nhad {large:.1f}" in readme
+    assert f"*alone*, with five samples at\n0.7, had {large:.1f}" in readme
 
 
 def test_the_readme_prints_what_the_selection_says():
