@@ -20,6 +20,7 @@ from slmmux import (
     Answer,
     Decision,
     Draw,
+    LearnedRule,
     NoAnswerError,
     Pool,
     Race,
@@ -39,11 +40,14 @@ from slmmux import (
 )
 from slmmux.baselines import Baseline, baselines
 from slmmux.config import Config, MemberConfig, default_config, load_config
+from slmmux.learned import fit
 from slmmux.local import Entry, Server, fetch, listing, serve
+from slmmux.plots import Complement, complement_of
 from slmmux.readers import read_inspect, read_lm_eval
-from slmmux.report import report
+from slmmux.recording import Arrays, arrays_of
+from slmmux.report import Recorded, recorded, report
 from slmmux.rereading import reread
-from slmmux.scaling import Point, scaling
+from slmmux.scaling import Point, expected_right, scaling
 from slmmux.selection import HeldOut, Subset
 
 
@@ -167,6 +171,16 @@ async def the_offline_half(chat: BaseChatModel, llm: LLM) -> None:
     assert_type(baselines(recording), tuple[Baseline, ...])
     assert_type(SLMMuxChatModel.from_selection(selection, models={"a": chat}), SLMMuxChatModel)
     assert_type(SLMMuxLLM.from_selection("selection.json", models={"a": llm}, size=1), SLMMuxLLM)
+
+
+def the_arrays(recording: Recording) -> None:
+    arrays = arrays_of(recording, ["a", "b"], 3)
+    assert_type(arrays, Arrays)
+    assert_type(arrays.models, tuple[str, ...])
+    assert_type(fit(arrays), LearnedRule | None)
+    assert_type(complement_of(arrays, ["a", "b"]), Complement)
+    assert_type(recorded(recording, arrays), tuple[Recorded, ...])
+    expected_right(arrays, [1, 2])
 
 
 def the_edges(recording: Recording) -> None:
