@@ -22,9 +22,9 @@ __all__ = ["FIGURES", "RESULTS", "markdown"]
 FIGURES = ("wall_time", "tail", "frugal", "engine", "tokens", "decision", "imports", "in_flight")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 ABOUT = """\
-Made by `python -m bench`, not by hand. Ratios are measured in one run: what is compared takes turns in one process, and
-the median of several rounds is shown. Bare times are those of the quickest round, with the median beside it: other work
-on the machine only adds to them. A row without a goal is there for comparison."""
+Made by `python -m bench`, not by hand. Ratios are measured in one run: the variants take turns in one process, and
+the median of several rounds is shown. Plain times are those of the fastest round, with the median beside them: other
+work on the machine only adds to them. A row without a goal is there for comparison."""
 PACKAGES = ("langchain-core", "langchain-openai", "llama-index-core", "pydantic", "numpy")
 
 

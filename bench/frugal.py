@@ -8,7 +8,7 @@ With SLMMUX_TEST_RECORDING (a path) the shared recording of code execution is re
 from collections.abc import Sequence
 
 from bench.cli import main
-from bench.recorded import OWN_RANK, outcome_of, own, shared, shared_pools
+from bench.recorded import OWN_RANK, our_recording, outcome_of, shared, shared_pools
 from bench.row import Row
 from bench.synthetic import ACCURACIES, synthetic
 from slmmux import Recording, replay
@@ -32,10 +32,10 @@ def rows(*, short: bool = False) -> list[Row]:
     if short:
         share_drawn(synthetic(100), [list(ACCURACIES)], "adaptive")
         share_drawn(synthetic(100), [list(ACCURACIES)], "cascade")
-        share_drawn(own(), [list(OWN_RANK)], "adaptive")
+        share_drawn(our_recording(), [list(OWN_RANK)], "adaptive")
         return []
     seeded = synthetic(QUESTIONS), [list(ACCURACIES)], "a seeded synthetic recording, single accuracies 0.8, 0.7, 0.6"
-    ours = own(), [list(OWN_RANK)], "our own recording (cookbook/data)"
+    ours = our_recording(), [list(OWN_RANK)], "our own recording (cookbook/data)"
     cases = [(*seeded, GOAL), (*ours, None)]
     if (recording := shared()) is not None:
         what = f"the shared recording of code execution, {POOLS} random pools of three"
@@ -59,16 +59,16 @@ def rows(*, short: bool = False) -> list[Row]:
 
 def share_drawn(recording: Recording, pools: Sequence[Sequence[str]], plan: Plan) -> float:
     """Return the share of samples that a plan draws, and check each decision against the one of all samples."""
-    used = planned = 0
+    drawn = planned = 0
     for pool in pools:
         exhausted = replay(recording, models=pool, samples=SAMPLES, wait="exhausted")
         for question, decision in replay(recording, models=pool, samples=SAMPLES, plan=plan).items():
             assert outcome_of(decision) == outcome_of(exhausted[question]), (plan, pool, question)
             used_here = len(decision.samples)
             assert used_here + len(decision.unused) == len(exhausted[question].samples) == len(pool) * SAMPLES
-            used += used_here
+            drawn += used_here
             planned += len(pool) * SAMPLES
-    return used / planned
+    return drawn / planned
 
 
 if __name__ == "__main__":

@@ -7,16 +7,16 @@ from typing import Any
 
 from slmmux import Decision, Recording
 
-__all__ = ["OWN_RANK", "outcome_of", "own", "shared", "shared_pools"]
+__all__ = ["OWN_RANK", "our_recording", "outcome_of", "shared", "shared_pools"]
 
-OWN = Path(__file__).parents[1] / "cookbook" / "data" / "samples.jsonl.gz"
+OUR_RECORDING = Path(__file__).parents[1] / "cookbook" / "data" / "samples.jsonl.gz"
 OWN_RANK = ("qwen-coder-0.5b", "gemma-270m", "smollm2-135m")  # by single accuracy in that recording, best first
 HOSTILE = "claude-instant-1"  # Its answers are recorded with the text around them, so no two are equal.
 
 
-def own() -> Recording:
+def our_recording() -> Recording:
     """Return this repository's recording: small models on 336 questions of six kinds."""
-    return Recording.load(OWN)
+    return Recording.load(OUR_RECORDING)
 
 
 def shared() -> Recording | None:

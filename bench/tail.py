@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bench.cli import main
 from bench.measure import awall
 from bench.members import AsyncMember
-from bench.recorded import OWN_RANK, outcome_of, own, shared, shared_pools
+from bench.recorded import OWN_RANK, our_recording, outcome_of, shared, shared_pools
 from bench.row import Row
 from bench.synthetic import ACCURACIES, synthetic
 from langchain_slmmux import SLMMuxChatModel
@@ -63,7 +63,7 @@ def rows(*, short: bool = False) -> list[Row]:
         for members, samples in ((3, 5), (5, 3), (5, 5), (10, 5))
         for synthetic_recording in [synthetic(REPLAYED, samples, members=members)]
     ]
-    cases.append((f"3 members x {SAMPLES}, our own recording (cookbook/data)", own(), [OWN_RANK], SAMPLES))
+    cases.append((f"3 members x {SAMPLES}, our own recording (cookbook/data)", our_recording(), [OWN_RANK], SAMPLES))
     if (recording := shared()) is not None:
         pools = shared_pools(recording, 3)
         cases.append((f"3 members x {SAMPLES}, the shared recording, three random pools", recording, pools, SAMPLES))

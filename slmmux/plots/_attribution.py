@@ -125,12 +125,12 @@ def plot_attribution(
         figure, axes = blank_figure(3.6 + ROW * (len(shares) + 1))
         wedges: list[tuple[float, str, bool]] = []
         legend = []
-        for spoken, colour in zip(shares, cycle(COLOURS), strict=False):
+        for share_of, colour in zip(shares, cycle(COLOURS), strict=False):
             name, wedge_colour = (
-                ("no member", PALE) if spoken.model is None else (short_label(spoken.model, NAME_LENGTH), colour)
+                ("no member", PALE) if share_of.model is None else (short_label(share_of.model, NAME_LENGTH), colour)
             )
-            wedges += [(spoken.right, wedge_colour, False), (spoken.wrong, wedge_colour, True)]
-            share = f"by {name}: {100 * spoken.right:.1f} % right, {100 * spoken.wrong:.1f} % wrong"
+            wedges += [(share_of.right, wedge_colour, False), (share_of.wrong, wedge_colour, True)]
+            share = f"by {name}: {100 * share_of.right:.1f} % right, {100 * share_of.wrong:.1f} % wrong"
             legend.append(Patch(facecolor=wedge_colour, label=share))
         wedges = [wedge for wedge in wedges if wedge[0]]
         pie = axes.pie(

@@ -157,19 +157,19 @@ def planned_samples(
             raise ArgumentError(f"no model {label!r} in this recording; {hint}")
         if label in labels[:i]:
             raise ArgumentError(f"model {label!r} is listed twice; name each member once, best first")
-    recorded = {m: max(len(by_model.get(m, ())) for by_model in recording.by_question.values()) for m in labels}
+    largest = {m: max(len(by_model.get(m, ())) for by_model in recording.by_question.values()) for m in labels}
     if isinstance(samples, Mapping):
-        if unknown := [m for m in samples if m not in recorded]:
+        if unknown := [m for m in samples if m not in largest]:
             raise ArgumentError(f"samples has {unknown[0]!r}, which models has not; leave it out, or add it to models")
-        if absent := [m for m in recorded if m not in samples]:
+        if absent := [m for m in largest if m not in samples]:
             raise ArgumentError(f"samples has no k for {absent[0]!r}; write one for each of models")
-        planned = {m: samples[m] for m in recorded}
+        planned = {m: samples[m] for m in largest}
     else:
-        planned = recorded if samples is None else dict.fromkeys(recorded, samples)
+        planned = largest if samples is None else dict.fromkeys(largest, samples)
     check_samples(planned)
     for label, k in planned.items():
-        if k > recorded[label]:
+        if k > largest[label]:
             raise ArgumentError(
-                f"samples={k} for {label!r}, but only {recorded[label]} were recorded; write at most {recorded[label]}"
+                f"samples={k} for {label!r}, but only {largest[label]} were recorded; write at most {largest[label]}"
             )
     return planned

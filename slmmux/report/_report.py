@@ -110,7 +110,7 @@ class _Report:
         self._arrays = arrays
         self._same = same
         # Limited to the samples of the selection, so that every section counts the same questions and samples.
-        self._used = _only(recording, arrays, arrays.questions)
+        self._selected_samples = _only(recording, arrays, arrays.questions)
         self._single = selection.single.models[0]
         muxes = [subset for size, subset in selection.by_size.items() if size > 1]
         best = selection.best
@@ -145,14 +145,15 @@ class _Report:
         )
 
     def _opening(self) -> list[Html]:
-        questions, recorded = len(self._arrays.questions), len(self._recording.questions)
+        questions = len(self._arrays.questions)
+        left_out = len(self._recording.questions) - questions
         k = sorted({*self._k.values()})
         repeats = times(k[0]) if len(k) == 1 else f"{k[0]} to {k[-1]} times"
         models = len(self._k)
         dropped = (
-            f" {_many(recorded - questions, 'question')} of {recorded} {'is' if recorded - questions == 1 else 'are'} "
+            f" {_many(left_out, 'question')} of {questions + left_out} {'is' if left_out == 1 else 'are'} "
             "left out because a model lacks samples."
-            if recorded > questions
+            if left_out
             else ""
         )
         # Each is one sentence for a reader who does not know this package.
@@ -226,7 +227,7 @@ class _Report:
                 number(f"{row.samples:.1f}"),
                 number(_share(row.accuracy)),
             )
-            for row in baselines(self._used, self._mux.models, same=self._same)
+            for row in baselines(self._selected_samples, self._mux.models, same=self._same)
         ]
         return [
             element("h2", "Baselines"),
@@ -249,9 +250,9 @@ class _Report:
         ]  # fmt: skip
 
     def _pictures(self) -> list[Html]:
-        used, mux, same = self._used, self._mux.models, self._same
+        recording, mux, same = self._selected_samples, self._mux.models, self._same
         together = " + ".join(mux)
-        shown = [
+        figures = [
             captioned(
                 plot_objective(self._selection),
                 "objective",
@@ -260,21 +261,23 @@ class _Report:
                 "chance. Below: the shares that the models were chosen by (in-sample).",
             ),
             captioned(
-                plot_attribution(used, mux, same=same),
+                plot_attribution(recording, mux, same=same),
                 "attribution",
                 f"The model of {together} whose answer the mux returned. A model with a small share contributes "
                 "little. In-sample.",
             ),
         ]
-        if group_of(used) is None or same is not None:
-            curves = [p for subset in self._selection.by_size.values() for p in scaling(used, subset.models, same=same)]
+        if group_of(recording) is None or same is not None:
+            curves = [
+                p for subset in self._selection.by_size.values() for p in scaling(recording, subset.models, same=same)
+            ]
             says = (
                 "Whether more samples of each model would help: the expected accuracy with k samples of each, over all "
                 "ways to draw k of the recorded ones. In-sample."
             )
-            shown.append(captioned(plot_scaling(curves), "scaling", says))
+            figures.append(captioned(plot_scaling(curves), "scaling", says))
         else:
-            shown.append(
+            figures.append(
                 element(
                     "p",
                     "Accuracy against the number of samples cannot be computed for this recording, since its answers "
@@ -287,10 +290,10 @@ class _Report:
                 "with dark cells both ways complement each other. In-sample."
             )
             least = f"{max(0, 17 * len(self._order) - 60)}px"  # Each column is as wide as its vertical name.
-            shown.append(
+            figures.append(
                 captioned(draw_complement(complement_of(self._arrays, self._order)), "complement", says, least=least)
             )
-        return [element("h2", "Pictures"), element("div", *shown, class_="figures")]
+        return [element("h2", "Pictures"), element("div", *figures, class_="figures")]
 
     def _models(self) -> list[Html]:
         counts = {row.model: row for row in recorded(self._recording, self._arrays)}
@@ -377,16 +380,16 @@ class _Report:
         ]
         # Half are wins and half are losses, as far as there are enough of each.
         losses = min(len(lost), max(_MOST_CHANGED // 2, _MOST_CHANGED - len(won)))
-        shown = {*won[: _MOST_CHANGED - losses], *lost[:losses]}
-        if not shown:
+        ids = {*won[: _MOST_CHANGED - losses], *lost[:losses]}
+        if not ids:
             return head
-        some = _only(self._used, self._arrays, [q for q in self._arrays.questions if q in shown])
+        some = _only(self._selected_samples, self._arrays, [q for q in self._arrays.questions if q in ids])
         together = replay(some, self._mux.models, wait="exhausted", same=self._same)
         alone = replay(some, [self._single], wait="exhausted", same=self._same)
         return [*head, *(self._question(q, together[q], alone[q].winner, won=q in won) for q in some.questions)]
 
     def _question(self, question: str, decision: Decision[Row | None], alone: Vote, *, won: bool) -> Html:
-        rows = [row for of_model in self._used.by_question[question].values() for row in of_model]
+        rows = [row for of_model in self._selected_samples.by_question[question].values() for row in of_model]
         text = next((row.question for row in rows if row.question), None)
         gold = next(row.gold for row in rows if row.gold is not None)
         votes = list(decision.votes)
@@ -396,8 +399,8 @@ class _Report:
             "section",
             element("h3", f"{question}: {'won' if won else 'lost'}"),
             element("p", dataset_of(self._recording, question), class_="soft"),
-            element("blockquote", _cut(text, _QUESTION)) if text else Html(""),
-            element("p", "Right answer: ", element("strong", _cut(_shown(gold), _QUESTION))),
+            element("blockquote", _shortened(text, _QUESTION)) if text else Html(""),
+            element("p", "Right answer: ", element("strong", _shortened(_as_text(gold), _QUESTION))),
             table(
                 "Votes (in-sample)",
                 [element("tr", *(element("th", name) for name in ("model", "vote", "samples for it", "result")))],
@@ -416,7 +419,7 @@ class _Report:
         return element(
             "tr",
             element("td", vote.model, *(element("div", note, class_="soft") for note in notes)),
-            element("td", _cut(_shown(vote.answer), _ANSWER)),
+            element("td", _shortened(_as_text(vote.answer), _ANSWER)),
             element("td", f"{vote.count} of {vote.of}"),
             element("td", "✓ right" if right else "✗ wrong", class_="right" if right else "wrong"),
             **({"class_": "winner"} if winner else {}),
@@ -481,11 +484,11 @@ def _many(n: int, what: str) -> str:
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
-def _shown(answer: Any) -> str:
+def _as_text(answer: Any) -> str:
     if answer is None:
         return "(no answer)"
     return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False, default=str)
 
 
-def _cut(text: str, most: int) -> str:
+def _shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
