@@ -57,10 +57,10 @@ def of_sizes(sizes):
     return st.lists(question.map(lambda members: dict(zip("abc", members, strict=False))), min_size=1, max_size=5)
 
 
-recorded = st.lists(st.integers(1, 4), min_size=1, max_size=3).flatmap(of_sizes)
+tables_drawn = st.lists(st.integers(1, 4), min_size=1, max_size=3).flatmap(of_sizes)
 
 
-@given(recorded)
+@given(tables_drawn)
 def test_attribution_is_algorithm_1_counted(tables):
     """Each question counts for the member whose answer the mux gave, right or wrong, or for `None`."""
     expected = {model: [0, 0] for model in tables[0]}
@@ -74,7 +74,7 @@ def test_attribution_is_algorithm_1_counted(tables):
     assert shares == {model: (right / len(tables), wrong / len(tables)) for model, (right, wrong) in expected.items()}
 
 
-@given(recorded)
+@given(tables_drawn)
 def test_the_right_shares_are_the_accuracy_of_the_mux(tables):
     """The shares sum to 1, and the right ones to the accuracy of Algorithm 1."""
     recording = recording_of(tables)
@@ -86,7 +86,7 @@ def test_the_right_shares_are_the_accuracy_of_the_mux(tables):
     )
 
 
-@given(recorded)
+@given(tables_drawn)
 def test_complement_is_counted_pair_by_pair(tables):
     """Cell (i, j): i's vote is the gold answer and j's is another or missing; the diagonal is 0."""
     result = complement(recording_of(tables))
@@ -216,7 +216,7 @@ def selection(pool):
 
 
 @pytest.fixture(scope="module")
-def learned(pool):
+def rule_selection(pool):
     """A selection with a learned rule, on the pool repeated five times."""
     rows = [replace(row, question_id=f"{row.question_id}-{n}") for n in range(5) for row in pool.rows]
     return select_complementary(Recording.of(rows), sizes=[3], rule="learned", repeats=1)
@@ -359,9 +359,9 @@ def test_scaling_has_a_line_with_a_band_for_each_mux(pool):
     assert axes.get_ylabel().endswith("(%)")
 
 
-def test_the_reliability_diagram_has_the_counted_bins(learned):
+def test_the_reliability_diagram_has_the_counted_bins(rule_selection):
     """Each bin has a mark above and its questions below; the legend has ECE and Brier of both probabilities."""
-    foretold = learned.best.foretold
+    foretold = rule_selection.best.foretold
     figure = plot_reliability(foretold, bins=8)
     upper, lower = figure.axes
     stated_diagram = reliability(foretold.probability, foretold.right, 8)
@@ -389,10 +389,10 @@ def test_the_reliability_diagram_has_the_counted_bins(learned):
     assert figure.get_suptitle().endswith("\nheld-out")
 
 
-def test_the_risk_coverage_curves_are_the_counted_ones(learned):
+def test_the_risk_coverage_curves_are_the_counted_ones(rule_selection):
     """The legend has the areas of all three curves; few stops are marked, and thresholds have intervals."""
-    foretold = learned.best.foretold
-    thresholds = [learned.threshold(target_accuracy=0.8), learned.threshold(budget=0.5)]
+    foretold = rule_selection.best.foretold
+    thresholds = [rule_selection.threshold(target_accuracy=0.8), rule_selection.threshold(budget=0.5)]
     figure = plot_risk_coverage(foretold, thresholds)
     (axes,) = figure.axes
     learned_curve = risk_coverage(foretold.probability, foretold.right)
@@ -475,15 +475,15 @@ def test_long_names_are_wrapped_in_a_legend():
     assert "".join(text.split()) == f"K=3:{'+'.join(names)}"
 
 
-def test_drawing_leaves_matplotlib_unchanged(pool, selection, learned):
+def test_drawing_leaves_matplotlib_unchanged(pool, selection, rule_selection):
     """Neither pyplot's global state nor a setting of matplotlib is changed."""
     before = dict(mpl.rcParams)
     for figure in (
         plot_attribution(pool, ["a", "b"]),
         plot_complement(pool),
         plot_objective(selection),
-        plot_reliability(learned.best.foretold),
-        plot_risk_coverage(learned.best.foretold),
+        plot_reliability(rule_selection.best.foretold),
+        plot_risk_coverage(rule_selection.best.foretold),
     ):
         assert svg(figure)
     assert dict(mpl.rcParams) == before
@@ -495,7 +495,7 @@ def test_drawing_leaves_matplotlib_unchanged(pool, selection, learned):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_without_matplotlib_the_sentence_names_the_extra(pool, selection, learned, monkeypatch):
+def test_without_matplotlib_the_sentence_names_the_extra(pool, selection, rule_selection, monkeypatch):
     """Every picture is refused with the extra to install; the data functions still work."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     for draw in (
@@ -503,8 +503,8 @@ def test_without_matplotlib_the_sentence_names_the_extra(pool, selection, learne
         lambda: plot_complement(pool),
         lambda: plot_objective(selection),
         lambda: plot_scaling([]),
-        lambda: plot_reliability(learned.best.foretold),
-        lambda: plot_risk_coverage(learned.best.foretold),
+        lambda: plot_reliability(rule_selection.best.foretold),
+        lambda: plot_risk_coverage(rule_selection.best.foretold),
     ):
         with pytest.raises(ArgumentError, match=r'pip install "slmmux\[plot\]"'):
             draw()

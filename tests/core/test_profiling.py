@@ -336,7 +336,7 @@ class Interrupting(Observer):
 
     def came(self, *what, **more):
         super().came(*what, **more)
-        if sum(heard[0] == "came" for heard in self.events) == self.after:
+        if sum(limit[0] == "came" for limit in self.events) == self.after:
             raise Interrupted
 
 
@@ -449,16 +449,16 @@ async def test_a_member_that_cancels_its_own_call_fails(path):
 
 def test_a_hanging_thread_is_abandoned(path):
     """A call past its time-out is retried or recorded as an error; its late reply is ignored."""
-    gate, left = threading.Event(), threading.Event()
+    gate, remaining = threading.Event(), threading.Event()
 
     def reply(question, _):
         if question.startswith("1"):
             gate.wait(60)
-            left.set()
+            remaining.set()
             return ["too late"]
         if question.startswith("2"):
             gate.set()
-            left.wait(60)
+            remaining.wait(60)
         return [double(question)]
 
     members = Members(reply, {"a": 1})
@@ -494,12 +494,12 @@ def test_a_rate_is_kept(run_profile, path, monkeypatch):
     began = []
     start = campaign_module.Campaign.start
 
-    def noted(campaign, now):
+    def record_time(campaign, now):
         requests = start(campaign, now)
         began.extend(now for _ in requests)
         return requests
 
-    monkeypatch.setattr(campaign_module.Campaign, "start", noted)
+    monkeypatch.setattr(campaign_module.Campaign, "start", record_time)
     run_profile({"a": double}, QUESTIONS, samples=1, recording=path, requests_per_minute=60 / 0.03)
     assert len(began) == 5
     assert all(later - earlier >= 0.0299 for earlier, later in pairwise(began))

@@ -328,19 +328,19 @@ def test_the_single_model_outside_the_mux_is_shown_beside_it():
 
 
 @pytest.fixture(scope="module")
-def learned():
+def rule_pool():
     """A pool from which a rule can be learned."""
     return Recording.of(rows_of(random_tables({"a": 0.7, "b": 0.6, "c": 0.4}, 120, seed=2)))
 
 
 @pytest.fixture(scope="module")
-def fitted(learned):
-    return select_complementary(learned, sizes=[2, 3], rule="learned", repeats=1)
+def rule_selection(rule_pool):
+    return select_complementary(rule_pool, sizes=[2, 3], rule="learned", repeats=1)
 
 
 @pytest.fixture(scope="module")
-def contested_source(learned):
-    return report(learned, sizes=[2, 3], rule="learned", repeats=1)
+def contested_source(rule_pool):
+    return report(rule_pool, sizes=[2, 3], rule="learned", repeats=1)
 
 
 @pytest.fixture(scope="module")
@@ -365,9 +365,9 @@ def test_the_section_on_rules_needs_a_rule(page, selection, contested):
     assert contested.tags["svg"] == page.tags["svg"] + 2
 
 
-def test_the_contest_is_that_of_the_selection(contested, fitted):
+def test_the_contest_is_that_of_the_selection(contested, rule_selection):
     """Each rule has its held-out values, simplest first, and only the best one is marked."""
-    subset = fitted.best
+    subset = rule_selection.best
     head, *rows = contested.table("Accuracy of each rule, simplest first (held-out")
     assert head == ["rule", "accuracy (%)", "gain over the best single model, 95 % interval", "in words"]
     assert [row[0].removesuffix("best rule") for row in rows] == [
@@ -383,18 +383,18 @@ def test_the_contest_is_that_of_the_selection(contested, fitted):
         assert len(figures) == (3 if result is not subset.contest["single"] else 0)
 
 
-held = st.builds(
+held_outs = st.builds(
     HeldOut, accuracy=st.floats(0, 1), single=st.floats(0, 1), gain=st.sampled_from([-0.05, 0.0, 0.05]),
     low=st.sampled_from([-0.1, -0.06, 0.01]), high=st.sampled_from([-0.01, 0.06, 0.1]), folds=st.just(5),
     repeats=st.just(4),
 )  # fmt: skip
 
 
-@given(held.filter(lambda result: result.low <= result.gain <= result.high))
-def test_words_say_what_the_interval_does(fitted, result):
+@given(held_outs.filter(lambda result: result.low <= result.gain <= result.high))
+def test_words_say_what_the_interval_does(rule_selection, result):
     """The words claim better or worse only if the whole interval is; a best rule without a gain means do not mux."""
-    subset = replace(fitted.best, rule="learned", foretold=None, contest={"single": result, "learned": result})
-    page = Page("".join(confidence(fitted, subset)))
+    subset = replace(rule_selection.best, rule="learned", foretold=None, contest={"single": result, "learned": result})
+    page = Page("".join(confidence(rule_selection, subset)))
     (*_, words) = page.table("Accuracy of each rule")[2]
     assert ("maybe by chance" in words) == (result.low <= 0 <= result.high and result.gain != 0)
     assert ("better" in words) == (result.gain >= 0)
@@ -402,9 +402,9 @@ def test_words_say_what_the_interval_does(fitted, result):
     assert ("do not mux" in page.text) == (result.gain <= 0)
 
 
-def test_the_table_of_calibration_compares_both_probabilities(contested, fitted):
+def test_the_table_of_calibration_compares_both_probabilities(contested, rule_selection):
     """Raw confidence and learned probability are compared with their own answers, with both errors."""
-    foretold = fitted.best.foretold
+    foretold = rule_selection.best.foretold
     _, *rows = contested.table("Calibration (held-out)")
     expected = [
         ("raw confidence", foretold.confidence, foretold.right_by_confidence),
@@ -417,15 +417,15 @@ def test_the_table_of_calibration_compares_both_probabilities(contested, fitted)
         ]  # fmt: skip
 
 
-def test_thresholds_are_those_of_the_selection_or_not_reached(contested, fitted):
+def test_thresholds_are_those_of_the_selection_or_not_reached(contested, rule_selection):
     """Rows have p, accuracy with its interval and the share answered; few answers are marked as few."""
     for size in (2, 3):
-        page = section(fitted, size)
+        page = section(rule_selection, size)
         (head, *rows) = page.table("Answer only if p is at least ... (held-out)")
-        assert head[-1] == f"answers to {len(fitted.of_size(size).foretold.right)} questions"
+        assert head[-1] == f"answers to {len(rule_selection.of_size(size).foretold.right)} questions"
         assert [row[0] for row in rows] == ["80 %", "90 %", "95 %"]
         for row, target in zip(rows, TARGETS, strict=True):
-            threshold = fitted.threshold(target_accuracy=target, size=size)
+            threshold = rule_selection.threshold(target_accuracy=target, size=size)
             answers = round(threshold.answered * 120)
             assert row[1:] == [
                 f"{threshold.p:.3f}",
@@ -433,26 +433,30 @@ def test_thresholds_are_those_of_the_selection_or_not_reached(contested, fitted)
                 f"{100 * threshold.answered:.1f}",
                 f"{answers}{'too few to rely on' if answers < 30 else ''}",
             ]
-    foretold = fitted.best.foretold
-    assert contested.table("Answer only") == section(fitted, len(fitted.best.models)).table("Answer only")
-    sure = replace(fitted, by_size={2: replace(fitted.by_size[2], foretold=replace(foretold, right=(True,) * 120))})
+    foretold = rule_selection.best.foretold
+    assert contested.table("Answer only") == section(rule_selection, len(rule_selection.best.models)).table(
+        "Answer only"
+    )
+    sure = replace(
+        rule_selection, by_size={2: replace(rule_selection.by_size[2], foretold=replace(foretold, right=(True,) * 120))}
+    )
     assert section(sure, 2).figures[1].count("p ≥") == 1  # three rows with one threshold, which is marked once
     foretold = replace(foretold, right=(False,) * 120)
-    by_size = {size: replace(subset, foretold=foretold) for size, subset in fitted.by_size.items()}
-    hopeless = replace(fitted, by_size=by_size)
+    by_size = {size: replace(subset, foretold=foretold) for size, subset in rule_selection.by_size.items()}
+    hopeless = replace(rule_selection, by_size=by_size)
     assert thresholds(hopeless, 2) == dict.fromkeys(TARGETS)
     assert [row[1:] for row in section(hopeless, 2).table("Answer only")[1:]] == [["not reached", "-", "-", "-"]] * 3
 
 
-def test_without_a_probability_the_section_says_how_to_get_one(learned, fitted):
+def test_without_a_probability_the_section_says_how_to_get_one(rule_pool, rule_selection):
     """A pooled vote gives no probability; the section names the learned rule."""
-    page = Page(report(learned, sizes=[2], rule="pooled", repeats=1))
+    page = Page(report(rule_pool, sizes=[2], rule="pooled", repeats=1))
     assert 'give no probability that an answer is right. A learned rule does: pass rule="learned"' in page.text
     assert page.tags["svg"] == 4
     assert len(page.table("Accuracy of each rule")) == 4
     for rule in ("pooled", "learned"):
         hint = f'The best rule is {rule}, which gives no probability; to get one, make the mux with rule="learned".'
-        text = Page("".join(confidence(fitted, replace(fitted.best, rule=rule)))).text
+        text = Page("".join(confidence(rule_selection, replace(rule_selection.best, rule=rule)))).text
         assert (hint in text) == (rule == "pooled")
 
 
@@ -521,10 +525,10 @@ def test_a_gain_of_zero_has_no_minus():
     assert [points(share) for share in (-0.0001, 0.0, 0.0051, -0.01)] == ["+0.0", "+0.0", "+0.5", "-1.0"]
 
 
-def test_another_process_makes_the_same_page(pool, source, learned, contested_source, tmp_path):
+def test_another_process_makes_the_same_page(pool, source, rule_pool, contested_source, tmp_path):
     """Neither the order of a set nor a date changes the page."""
     pool.save(tmp_path / "pool.jsonl")
-    learned.save(tmp_path / "learned.jsonl")
+    rule_pool.save(tmp_path / "learned.jsonl")
     code = (
         "import sys, hashlib; from slmmux import Recording; from slmmux.report import report; "
         "pages = report(Recording.load(sys.argv[1]), repeats=2), "
