@@ -52,7 +52,7 @@ def neighbourhoods(alike: Alike) -> tuple[int, int]:
     return 1 + len(alike[centre]), centre
 
 
-GROUPS: dict[GroupName, GroupAnswers] = {"classes": classes, "neighbourhoods": neighbourhoods}
+GROUPS: Mapping[str, GroupAnswers] = {"classes": classes, "neighbourhoods": neighbourhoods}
 
 
 class RelatedTally(Tally):
