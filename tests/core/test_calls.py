@@ -357,7 +357,7 @@ def test_the_observer_sees_the_verdicts_of_an_equality_that_is_no_key(driver):
     driver(1).run(
         Race({"a": 2}, read, wait="exhausted", group="classes"),
         Server(),
-        compare=lambda answer, others: dict.fromkeys(others, 1.0),
+        compare=lambda answer, earlier: dict.fromkeys(earlier, 1.0),
         observe=samples.append,
     )
     assert [dict(sample.alike) for sample in samples] == [{}, {0: 1.0}]
@@ -448,7 +448,7 @@ def decided(**options):
     return race.decision
 
 
-def recorded(decision, **options):
+def entry_of(decision, **options):
     kept = record(decision, plan="parallel", extractor="auto", usage={}, **options)
     return {name: kept[name] for name in ("model", "answer", "outcome", "withheld", "escalation")}
 
@@ -459,13 +459,13 @@ USAGE = {"input_tokens": 2, "output_tokens": 1, "total_tokens": 3}
 def test_the_record_has_the_outcome():
     """Answered, abstained and escalated: who speaks, what is withheld, and what the bigger model's call came to."""
     withheld = {"model": "a", "answer": "4"}
-    assert recorded(decided()) == {
+    assert entry_of(decided()) == {
         "model": "a", "answer": "4", "outcome": "answered", "withheld": None, "escalation": None,
     }  # fmt: skip
-    assert recorded(decided(), outcome="abstained") == {
+    assert entry_of(decided(), outcome="abstained") == {
         "model": "a", "answer": None, "outcome": "abstained", "withheld": withheld, "escalation": None,
     }  # fmt: skip
-    assert recorded(decided(), outcome="escalated", escalation=Escalation("large", USAGE, "5")) == {
+    assert entry_of(decided(), outcome="escalated", escalation=Escalation("large", USAGE, "5")) == {
         "model": "large", "answer": "5", "outcome": "escalated", "withheld": withheld,
         "escalation": {"model": "large", "usage": USAGE, "error": None},
     }  # fmt: skip
@@ -475,10 +475,10 @@ def test_the_record_has_a_bigger_model_that_failed():
     """It failed, so the members speak or the mux abstains; the record has its error beside that."""
     failed = Escalation("large", USAGE, error="refused")
     escalation = {"model": "large", "usage": USAGE, "error": "refused"}
-    assert recorded(decided(), escalation=failed) == {
+    assert entry_of(decided(), escalation=failed) == {
         "model": "a", "answer": "4", "outcome": "answered", "withheld": None, "escalation": escalation,
     }  # fmt: skip
-    assert recorded(decided(), outcome="abstained", escalation=failed)["escalation"] == escalation
+    assert entry_of(decided(), outcome="abstained", escalation=failed)["escalation"] == escalation
 
 
 def test_the_record_withholds_nothing_if_no_member_replied():
@@ -486,7 +486,7 @@ def test_the_record_withholds_nothing_if_no_member_replied():
     race = a_race({"a": 1})
     for draw in race.ask():
         race.fail(draw, ConnectionError())
-    kept = recorded(race.without_reply, outcome="escalated", escalation=Escalation("large", USAGE, "5"))
+    kept = entry_of(race.without_reply, outcome="escalated", escalation=Escalation("large", USAGE, "5"))
     assert (kept["model"], kept["answer"], kept["withheld"]) == ("large", "5", None)
 
 

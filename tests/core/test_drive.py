@@ -462,24 +462,24 @@ async def test_a_task_that_swallows_its_cancellation_does_not_hold_the_answer(mo
 
     decision = await adrive(a_race({"fast": 1, "stubborn": 1}), call, slots=asyncio.Semaphore(2))
     assert decision.winner.model == "fast"
-    (left,) = asyncio.all_tasks() - {asyncio.current_task()}
+    (survivor,) = asyncio.all_tasks() - {asyncio.current_task()}
     release.set()
-    await left
+    await survivor
 
 
 def test_calls_see_the_callers_context():
     """A context variable set before `drive` is seen on its threads, and one set there is not seen outside."""
     variable = contextvars.ContextVar("variable", default="unset")
     variable.set("by the caller")
-    seen = []
+    values = []
 
     def call(draws):
-        seen.append(variable.get())
+        values.append(variable.get())
         variable.set("by a call")
         return ["x"]
 
     drive(a_race({"a": 3}, wait="exhausted"), call, pool=Pool(2))
-    assert seen == ["by the caller"] * 3
+    assert values == ["by the caller"] * 3
     assert variable.get() == "by the caller"
 
 
@@ -487,15 +487,15 @@ async def test_tasks_see_the_callers_context():
     """The same on tasks."""
     variable = contextvars.ContextVar("variable", default="unset")
     variable.set("by the caller")
-    seen = []
+    values = []
 
     async def call(draws):
-        seen.append(variable.get())
+        values.append(variable.get())
         variable.set("by a call")
         return ["x"]
 
     await adrive(a_race({"a": 3}, wait="exhausted"), call, slots=asyncio.Semaphore(2))
-    assert seen == ["by the caller"] * 3
+    assert values == ["by the caller"] * 3
     assert variable.get() == "by the caller"
 
 

@@ -53,8 +53,8 @@ def test_never_more_than_limit_and_no_thread_once_drained():
             inside -= 1
         together.wait(WAIT_S)
 
-    done, late = wait([pool.submit(call) for _ in range(100)], WAIT_S)
-    assert (len(done), len(late), most) == (100, 0, 4)
+    ended, late = wait([pool.submit(call) for _ in range(100)], WAIT_S)
+    assert (len(ended), len(late), most) == (100, 0, 4)
     for thread in sample_threads():
         thread.join(WAIT_S)
     assert sample_threads() == []
@@ -185,7 +185,7 @@ async def test_a_task_and_its_thread_are_one_call(release):
         await task
     following = asyncio.create_task(pool.place("a"))
     await asyncio.sleep(0)
-    assert not following.done()
+    assert not following.ended()
     release.set()
     pool.give_back(await following)
 
@@ -209,11 +209,11 @@ async def test_threads_and_tasks_share_the_places(release):
     thread = pool.submit(lambda: release.wait(WAIT_S))
     task = asyncio.create_task(pool.place("a"))
     await asyncio.sleep(0)
-    assert not task.done()
+    assert not task.ended()
     release.set()
     place = await task
     following = pool.submit(lambda: "after")
-    assert thread.done()
+    assert thread.ended()
     assert not following.running()
     pool.give_back(place)
     assert await asyncio.wrap_future(following) == "after"
@@ -242,7 +242,7 @@ def test_no_event_loop_is_kept():
 def test_a_deep_copy_is_a_pool_of_its_own():
     """A copied pool has as many places, and shares none."""
     pool, release_here = Pool(1), threading.Event()
-    held = pool.submit(lambda: release_here.wait(WAIT_S))
+    first_call = pool.submit(lambda: release_here.wait(WAIT_S))
     assert copy.deepcopy(pool).submit(lambda: "free").result(WAIT_S) == "free"
     release_here.set()
-    assert held.result(WAIT_S)
+    assert first_call.result(WAIT_S)
