@@ -235,9 +235,10 @@ class Heard(NamedTuple):
 
 
 def timeless(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record without what no two runs have in common: the seconds that the live one took."""
+    """Return a record without what no two runs have in common: the seconds, and the calls that ran at the decision."""
     assert record["seconds"] > 0
-    return record | {"seconds": None}
+    assert record["abandoned"]["calls"] <= record["samples"]["planned"] - record["samples"]["used"]
+    return record | {"seconds": None, "abandoned": {"calls": 0, "usage": None}}
 
 
 def of_message(message: AIMessage) -> Heard:

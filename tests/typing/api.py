@@ -18,6 +18,7 @@ from langchain_slmmux import SLMMuxChatModel
 from llamaindex_slmmux import SLMMuxLLM
 from slmmux import (
     Answer,
+    Budget,
     Decision,
     Draw,
     LearnedRule,
@@ -26,6 +27,7 @@ from slmmux import (
     Race,
     Recording,
     Row,
+    Sample,
     SampleError,
     Selection,
     Vote,
@@ -58,12 +60,27 @@ def the_race(read: Callable[[str], Answer | None]) -> None:
     race.tell(Draw("qwen", 0), "4")
     race.fail(Draw("qwen", 1), TimeoutError())
     race.stop("deadline")
+    Race({"qwen": 3}, read, group="classes")
+    Race({"qwen": 3}, read, group=lambda alike: (len(alike), min(alike)))
     assert_type(race.errors, tuple[SampleError, ...])
     assert_type(race.decision, Decision[str] | None)
 
 
 def the_drivers(race: Race[str], call: Callable[[tuple[Draw, ...]], list[str]]) -> None:
     decision = drive(race, call, pool=Pool(8), timeout=30, deadline=60.0)
+    samples: list[Sample[str]] = []
+    drive(
+        race,
+        call,
+        pool=Pool(8),
+        group=lambda draws: [tuple(draws)],
+        compare=lambda answer, earlier: {index: 1.0 for index, other in earlier.items() if other == answer},
+        budget=Budget({"calls": 10}, reserve=lambda draw: draw.index, spent=len),
+        pace=lambda draws: 0.5 * len(draws),
+        observe=samples.append,
+        late=lambda draws, replies: samples.clear(),
+    )
+    assert_type(decision.abandoned, tuple[tuple[Draw, ...], ...])
     assert_type(decision, Decision[str])
     assert_type(decision.winner, Vote)
     assert_type(decision.reply, str)
@@ -72,6 +89,7 @@ def the_drivers(race: Race[str], call: Callable[[tuple[Draw, ...]], list[str]]) 
 
 async def on_tasks(race: Race[str], call: Callable[[tuple[Draw, ...]], Awaitable[Sequence[str]]]) -> None:
     assert_type(await adrive(race, call, slots=asyncio.Semaphore(8)), Decision[str])
+    assert_type(await adrive(race, call, slots=Pool(8)), Decision[str])
 
 
 def the_rule(votes: list[Vote]) -> None:
