@@ -311,7 +311,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         mux = self
         if limit < self.max_concurrency:
             mux = self.model_copy()
-            mux._pool, mux._slots = self._labelled.window(limit)
+            mux._pool = self._labelled.window(limit)
         return mux, [{**own, "max_concurrency": min(limit, len(inputs))} for own in configs]
 
     @override
@@ -470,7 +470,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         if self.system_prompt and not any(isinstance(m, SystemMessage) for m in messages):
             messages = [SystemMessage(self.system_prompt), *messages]
         parent = run_manager if self.trace_samples else None
-        return Question(request, messages, stop or self.stop, parent, self._pool)
+        return Question(request, messages, stop or self.stop, parent, self._pool, on_abandoned=self.on_abandoned)
 
     def _result(self, message: AIMessage, answered: Answered[Reply]) -> ChatResult:
         info = answered.reply.generation_info if answered.reply else None

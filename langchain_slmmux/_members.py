@@ -9,16 +9,19 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import CodeType
 from typing import Any, TypeAlias, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import SimpleChatModel
+from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from pydantic import SecretBytes, SecretStr
 
 from slmmux import MemberError
 from slmmux._mux import members
+from slmmux._mux.limiter import POLL_S, no_limit
 from slmmux._mux.options import no_temperature
 from slmmux._mux.secrets import clean_error, secrets_of, strike
 from slmmux._mux.settings import field_for, no_member_takes
@@ -183,7 +186,9 @@ def make_members(
 def _member(label: str, model_or_binding: Any, temperature: float | None, settings: Mapping[str, Any]) -> Member:
     model, kwargs, config = unwrap(label, model_or_binding)
     fields = type(model).model_fields
-    update: dict[str, Any] = {"cache": False, "disable_streaming": True}
+    # The limiter is asked before the call begins: who waits in the copy could not be withdrawn, and the wait would be
+    # time of the call.
+    update: dict[str, Any] = {"cache": False, "disable_streaming": True, "rate_limiter": None}
     streams = getattr(model, "streaming", None) is True or kwargs.pop("stream", None) is True
     if streams:  # as its user said: its server may answer no other way; the chunks are joined to one message
         update["disable_streaming"] = False
@@ -213,8 +218,13 @@ def _member(label: str, model_or_binding: Any, temperature: float | None, settin
         config=config,
         secrets=secrets,
         can_several=_takes_several(copy, kwargs),
+        pace=no_limit if model.rate_limiter is None else partial(_ask_limiter, model.rate_limiter),
         identity=strike(_identity(copy, kwargs), secrets),
     )
+
+
+def _ask_limiter(limiter: BaseRateLimiter) -> float:
+    return 0.0 if limiter.acquire(blocking=False) else POLL_S
 
 
 _MOST_VARIANTS = 32

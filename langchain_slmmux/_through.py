@@ -17,6 +17,7 @@ from langchain_slmmux._question import Question
 from langchain_slmmux._sampling import Reply, usage_of
 from slmmux import Draw, Race
 from slmmux._mux.engine import Answered
+from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.secrets import clean_error
 
 __all__ = ["athrough", "can_stream", "through"]
@@ -38,6 +39,7 @@ def through(question: Question, record: Record) -> Iterator[ChatGenerationChunk]
     held: ChatGenerationChunk | None = None
     whole: AIMessageChunk | None = None
     try:
+        wait_for(call.member.pace)
         stream = call.model._stream(history_of(question.messages, call.member.label), **_arguments(question, call))  # noqa: SLF001
         for chunk in stream:
             if held is not None:
@@ -58,6 +60,7 @@ async def athrough(question: Question, record: Record) -> AsyncIterator[ChatGene
     held: ChatGenerationChunk | None = None
     whole: AIMessageChunk | None = None
     try:
+        await await_for(call.member.pace)
         stream = call.model._astream(history_of(question.messages, call.member.label), **_arguments(question, call))  # noqa: SLF001
         async for chunk in stream:
             if held is not None:
@@ -88,7 +91,7 @@ def _answered(question: Question, call: MemberCall, whole: AIMessageChunk) -> An
     label = call.member.label
     message = cast("AIMessage", message_chunk_to_message(whole))
     usage = usage_of(message)
-    question.count(usage)
+    question.account.add(usage)
     race = Race({label: 1}, question.read)
     (draw,) = race.ask()
     race.tell(Draw(draw.model, draw.index), Reply(label, message, usage))

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from slmmux import answers
+from slmmux._decision.budget import Budget
 from slmmux._decision.drive import adrive, drive
 from slmmux._decision.pool import Pool
 from slmmux._decision.race import Race
@@ -36,6 +37,7 @@ __all__ = [
     "AbstainedError",
     "Answer",
     "ArgumentError",
+    "Budget",
     "ConfigError",
     "Decision",
     "Draw",

@@ -56,6 +56,9 @@ __all__ = ["Plan", "Race", "Verdict", "Wait", "check_samples"]
 R = TypeVar("R")
 
 Wait = Literal["settled", "exhausted"]
+
+MOST_SAMPLES = 100_000  # of one member: a slip of the keyboard must not ask for a billion
+
 # A reply's answer, and its similarity to each of the member's earlier answers that agree with it, by index.
 Verdict: TypeAlias = tuple[Answer | None, Mapping[int, float]]
 
@@ -197,6 +200,16 @@ class Race(Generic[R]):
         return self._samples.get((draw.model, draw.index))
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """The members' labels in rank order."""
+        return tuple(self._tallies)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the race is over; `decision` then returns the decision, or raises."""
+        return self._reason is not None
+
+    @property
     def errors(self) -> tuple[SampleError, ...]:
         """The failed calls so far, in rank and index order."""
         return tuple(SampleError(s.draw.model, s.draw.index, s.error) for s in self._in_order() if s.error is not None)
@@ -306,13 +319,18 @@ def check_samples(samples: Mapping[str, int]) -> None:
     """Check that a race can be run.
 
     Raises:
-        ArgumentError: There are no members, or a k is not a whole number of at least 1.
+        ArgumentError: There are no members, or a k is not a whole number from 1 to 100,000.
     """
     if not samples:
         raise ArgumentError("no members: a race needs at least one model, received none; pass models={label: model}")
     for model, k in samples.items():
         if not isinstance(k, int) or isinstance(k, bool) or k < 1:
             raise ArgumentError(f"samples for {model!r} must be a whole number of at least 1, received {k!r}")
+        if k > MOST_SAMPLES:
+            raise ArgumentError(
+                f"samples for {model!r} must be at most {MOST_SAMPLES:,}, received {k}; 3 to 15 are usual, and more "
+                "than 100 rarely change an answer"
+            )
 
 
 def _check(name: str, value: Any, choices: tuple[str, ...]) -> None:

@@ -42,6 +42,7 @@ def record(
     rule: str = "self-consistency",
     outcome: Outcome = "answered",
     escalation: Escalation | None = None,
+    abandoned_usage: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Return a decision as plain JSON values.
 
@@ -54,6 +55,7 @@ def record(
         rule: The rule that decided among the answers.
         outcome: "answered", or what a threshold on the probability made of the decision.
         escalation: The call of the bigger model, if it was asked.
+        abandoned_usage: The tokens of abandoned calls that have ended by now; `None` if none of them has.
 
     Returns:
         The record. `model` and `answer` describe what the mux returns; `withheld` has the members' own, if the mux does
@@ -112,6 +114,10 @@ def record(
         "lost": [v.model for v in decision.votes if v.failed and v.failed == v.of - v.unused],
         "samples": {"planned": planned, "used": planned - len(decision.unused)},
         "usage": {name: int(usage.get(name, 0)) for name in USAGE},
+        "abandoned": {
+            "calls": len(decision.abandoned),
+            "usage": None if abandoned_usage is None else {name: int(abandoned_usage.get(name, 0)) for name in USAGE},
+        },
         "seconds": decision.seconds,
         "plan": plan,
         "extractor": winner.kind or extractor,

@@ -134,6 +134,8 @@ class Decision(Generic[R]):
         reason: Why sampling ended.
         samples: Every sample that arrived before the decision, in the order of rank and index.
         unused: The draws that were never requested, or were still outstanding at the decision.
+        abandoned: The requests that were running at the decision, each as its draws. They are paid for, and their
+            samples are among the unused ones.
         probability: The probability that the answer is right, by a learned rule; `None` without such a rule, or if
             samples are missing.
         seconds: The time from the first request to the decision; `None` in a replay, which has no clock.
@@ -149,3 +151,4 @@ class Decision(Generic[R]):
     unused: tuple[Draw, ...]
     probability: float | None = None
     seconds: float | None = None
+    abandoned: tuple[Draws, ...] = ()

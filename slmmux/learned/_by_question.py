@@ -180,7 +180,7 @@ def fit_by_question(
 
     Example:
         >>> from slmmux import Recording, Row
-        >>> from slmmux.recording._arrays import arrays_of
+        >>> from slmmux.recording import arrays_of
         >>> recording = Recording.of(
         ...     Row(question_id=f"{q:02}", model=model, sample_index=0, answer="4" if q % 2 == knows else "5", gold="4")
         ...     for q in range(40)

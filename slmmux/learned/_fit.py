@@ -65,7 +65,7 @@ def fit(arrays: Arrays, questions: ArrayLike | None = None, ridge: float = 2.0) 
 
     Example:
         >>> from slmmux import Recording, Row
-        >>> from slmmux.recording._arrays import arrays_of
+        >>> from slmmux.recording import arrays_of
         >>> recording = Recording.of(
         ...     Row(question_id=f"q{q:02}", model=model, sample_index=i, answer=answer, gold="4")
         ...     for q in range(20)

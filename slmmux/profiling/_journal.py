@@ -50,7 +50,7 @@ class Journal:
                 _check(path, self.recording.settings, settings)
             _finish_last_line(path, end, complete=complete)
             if path.stat().st_size == 0:
-                self._put(head_line(settings))
+                self._append(head_line(settings))
                 self.recording = Recording.of((), settings)
         except BaseException:
             self._file.close()
@@ -58,9 +58,9 @@ class Journal:
 
     def write(self, rows: Iterable[Row]) -> None:
         """Append samples. When this returns the operating system has them, so they survive a kill of this process."""
-        self._put(b"".join(map(row_line, rows)))
+        self._append(b"".join(map(row_line, rows)))
 
-    def _put(self, data: bytes) -> None:
+    def _append(self, data: bytes) -> None:
         self._file.write(data)
         self._file.flush()
 
@@ -108,12 +108,12 @@ def _finish_last_line(path: Path, end: int, *, complete: bool) -> None:
         os.truncate(path, end)
 
 
-def _check(path: Path, recorded: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    if not recorded:
+def _check(path: Path, earlier: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    if not earlier:
         raise RecordingError(
             f"{path} does not state the settings of its samples, so it cannot be continued; write to a new file"
         )
-    if changes := list(_changes(recorded, settings)):
+    if changes := list(_changes(earlier, settings)):
         rest = f" and {len(changes) - _MOST_NAMED} more" if len(changes) > _MOST_NAMED else ""
         raise RecordingError(
             f"{path} was recorded with other settings: {'; '.join(changes[:_MOST_NAMED])}{rest}; "
@@ -121,9 +121,9 @@ def _check(path: Path, recorded: Mapping[str, Any], settings: Mapping[str, Any])
         )
 
 
-def _changes(recorded: Any, current: Any, name: str = "") -> Iterable[str]:
-    if isinstance(recorded, dict) and isinstance(current, dict):
-        for key in {**recorded, **current}:
-            yield from _changes(recorded.get(key), current.get(key), f"{name}.{key}" if name else str(key))
-    elif recorded != current:
-        yield f"{name} was {recorded!r} and is {current!r}"
+def _changes(earlier: Any, current: Any, name: str = "") -> Iterable[str]:
+    if isinstance(earlier, dict) and isinstance(current, dict):
+        for key in {**earlier, **current}:
+            yield from _changes(earlier.get(key), current.get(key), f"{name}.{key}" if name else str(key))
+    elif earlier != current:
+        yield f"{name} was {earlier!r} and is {current!r}"

@@ -45,11 +45,11 @@ def bounds_of(samples: Mapping[str, int], pressing: Pressing) -> dict[str, Bound
     names = Pressing.__annotations__
     if unknown := [name for name in pressing if name not in names]:
         raise ArgumentError(f"{unknown[0]!r} is not an option of a profile; the options are {_names(names)}")
-    concurrency = _by_label("concurrency", pressing.get("concurrency", 4), samples, whole=True)
+    concurrency = _by_label("concurrency", pressing.get("concurrency", 4), samples, integer=True)
     rate = pressing.get("requests_per_minute")
     rates = _by_label("requests_per_minute", math.inf if rate is None else rate, samples)
     retries, timeout = pressing.get("retries", 5), pressing.get("timeout")
-    _positive("max_concurrency", pressing.get("max_concurrency", 64), whole=True)
+    _positive("max_concurrency", pressing.get("max_concurrency", 64), integer=True)
     if timeout is not None:
         _positive("timeout", timeout)
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
@@ -58,21 +58,21 @@ def bounds_of(samples: Mapping[str, int], pressing: Pressing) -> dict[str, Bound
 
 
 def _by_label(
-    name: str, limit: float | Mapping[str, float], labels: Iterable[str], *, whole: bool = False
+    name: str, limit: float | Mapping[str, float], labels: Iterable[str], *, integer: bool = False
 ) -> dict[str, float]:
     default = {"concurrency": 4}.get(name, math.inf)
     if isinstance(limit, Mapping) and (unknown := [label for label in limit if label not in labels]):
         raise ArgumentError(f"{name} names {unknown[0]!r}, which is not a member; the members are {_names(labels)}")
     values = {label: limit.get(label, default) if isinstance(limit, Mapping) else limit for label in labels}
     for value in values.values():
-        _positive(name, value, whole=whole)
+        _positive(name, value, integer=integer)
     return values
 
 
-def _positive(name: str, value: Any, *, whole: bool = False) -> None:
-    kinds = int if whole else int | float
+def _positive(name: str, value: Any, *, integer: bool = False) -> None:
+    kinds = int if integer else int | float
     if not isinstance(value, kinds) or isinstance(value, bool) or not value > 0:
-        raise ArgumentError(f"{name} must be a {'whole ' if whole else ''}number above 0, received {value!r}")
+        raise ArgumentError(f"{name} must be a {'whole ' if integer else ''}number above 0, received {value!r}")
 
 
 def _names(labels: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from slmmux._errors import ArgumentError
+from slmmux._errors import ArgumentError, first_fault
 
 __all__ = ["Question", "Questions", "questions_of", "read_questions"]
 
@@ -58,10 +58,9 @@ def questions_of(questions: Questions) -> tuple[Question, ...]:
         try:  # Through JSON, so that values are as the recording will have them: a tuple becomes a list.
             question = _QUESTION.validate_json(json.dumps(asdict(item) if isinstance(item, Question) else {**item}))
         except (ValidationError, TypeError, ValueError) as error:
-            what = error.errors(include_url=False)[0] if isinstance(error, ValidationError) else {"msg": str(error)}
-            where = ".".join(map(str, what.get("loc", ()))) or "it"
+            fault = first_fault(error) if isinstance(error, ValidationError) else str(error)
             raise ArgumentError(
-                f"question {number}: {where}: {what['msg']}; write question_id, question and, to select with, gold"
+                f"question {number}: {fault}; write question_id, question and, to select with, gold"
             ) from None
         _add(by_id, question, f"question {number}")
     return _not_empty(by_id, "the list")
@@ -80,10 +79,9 @@ def read_questions(path: str | PathLike[str]) -> tuple[Question, ...]:
             try:
                 question = _QUESTION.validate_json(line)
             except ValidationError as error:
-                first = error.errors(include_url=False)[0]
-                what = f"{'.'.join(map(str, first['loc'])) or 'the line'}: {first['msg']}"
+                fault = first_fault(error, "the line")
                 raise ArgumentError(
-                    f'{path} line {number}: {what}; write {{"question_id": "q1", "question": "2 + 2?", "gold": "4"}}'
+                    f'{path} line {number}: {fault}; write {{"question_id": "q1", "question": "2 + 2?", "gold": "4"}}'
                 ) from None
             _add(by_id, question, f"{path} line {number}")
     return _not_empty(by_id, str(path))

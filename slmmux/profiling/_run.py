@@ -112,7 +112,7 @@ class Run:
         self._campaign = Campaign(
             pool.samples, len(self._questions), done, pool.group, self._bounds, most=self.most, trial=_TRIAL
         )
-        self._recorded = {model: sum(draw.model == model for _, draw in done) for model in pool.samples}
+        self._counts_recorded = {model: sum(draw.model == model for _, draw in done) for model in pool.samples}
         self._alive = {row.model for row in recording.rows if row.error is None}
         self._trial_failures: list[tuple[Row, BaseException]] | None = []  # `None` once the trial is over
         self._answers: dict[tuple[str, str], dict[int, Answer]] = {}
@@ -177,9 +177,9 @@ class Run:
         completions = list(zip(request.draws, outcome, strict=False))
         self._campaign.came(request, len(completions))
         self._spent[request.model].add(latency, [completion for _, completion in completions])
-        self._keep([self._read(request, draw, completion, latency) for draw, completion in completions])
+        self._keep([self._row_of(request, draw, completion, latency) for draw, completion in completions])
 
-    def _read(
+    def _row_of(
         self, request: PlannedRequest, draw: Draw, completion: Completion, latency: float
     ) -> tuple[Row, BaseException | None]:
         try:
@@ -251,7 +251,7 @@ class Run:
 
     def _efforts(self) -> list[Effort]:
         return [
-            self._spent[model].effort(model, requests, samples, self._recorded[model], self._bounds[model])
+            self._spent[model].effort(model, requests, samples, self._counts_recorded[model], self._bounds[model])
             for model, (requests, samples) in self._campaign.planned.items()
         ]
 
@@ -271,7 +271,7 @@ class _Spent:
         self.samples += len(completions)
         self.tokens += sum((each.input_tokens or 0) + (each.output_tokens or 0) for each in completions)
 
-    def effort(self, model: str, requests: int, samples: int, recorded: int, bounds: Bounds) -> Effort:
+    def effort(self, model: str, requests: int, samples: int, recorded_before: int, bounds: Bounds) -> Effort:
         """Return the rest of the work, extrapolated from the average of the requests so far."""
         tokens = seconds = None
         if self.samples and self.tokens:
@@ -279,7 +279,7 @@ class _Spent:
         if self.requests:
             each = max(self.seconds / self.requests / bounds.concurrency, bounds.interval)
             seconds = each * requests
-        return Effort(model, requests, samples, recorded + self.samples, tokens, seconds)
+        return Effort(model, requests, samples, recorded_before + self.samples, tokens, seconds)
 
 
 class _NoWatch:
@@ -304,12 +304,12 @@ def _check_questions(path: Path, recording: Recording, questions: Sequence[Quest
         question = by_id.get(row.question_id)
         if question is None:
             continue
-        for name, recorded, current in (
+        for name, earlier, current in (
             ("text", row.question, question.question),
             ("gold answer", row.gold, question.gold),
         ):
-            if recorded != current:
+            if earlier != current:
                 raise RecordingError(
-                    f"{path}: the {name} of question {row.question_id!r} was {recorded!r} and is {current!r}; "
+                    f"{path}: the {name} of question {row.question_id!r} was {earlier!r} and is {current!r}; "
                     "give the new question an id of its own, or write to a new file"
                 )

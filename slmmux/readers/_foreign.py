@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from slmmux._errors import RecordingError
+from slmmux._errors import RecordingError, first_fault
 from slmmux.recording._row import Row
 
 __all__ = ["Foreign", "checked"]
@@ -44,9 +44,9 @@ def checked(form: TypeAdapter[F], data: bytes, place: str, instead: str) -> F:
     try:
         return form.validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        at = ".".join(map(str, first["loc"])) or "the JSON"
-        found = first["input"]
-        shown = found[:80].decode(errors="replace").strip() if isinstance(found, bytes) else found
-        what = first["msg"].replace("at line 1 column", "at column")  # a line of the file's is another
-        raise RecordingError(f"{place}: {at}: {what}, received {reprlib.repr(shown)}; {instead}") from None
+        received = error.errors(include_url=False)[0]["input"]
+        if isinstance(received, bytes):
+            received = received[:80].decode(errors="replace").strip()
+        # pydantic counts lines within this one piece of JSON; `place` has the line of the file.
+        fault = first_fault(error, "the JSON").replace("at line 1 column", "at column")
+        raise RecordingError(f"{place}: {fault}, received {reprlib.repr(received)}; {instead}") from None

@@ -18,5 +18,7 @@ def __getattr__(name: str) -> object:
     if name in {"Arrays", "arrays_of"}:
         from slmmux.recording import _arrays  # noqa: PLC0415
 
-        return getattr(_arrays, name)
+        value = getattr(_arrays, name)
+        value.__module__ = __name__  # Tracebacks and reprs name the path that people import.
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

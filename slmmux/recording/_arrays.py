@@ -229,9 +229,9 @@ def _complete(recording: Recording, planned: Mapping[str, int], missing: Missing
     gaps: dict[str, str] = {}
     for question, by_model in recording.by_question.items():
         for model, k in planned.items():
-            recorded = len(by_model.get(model, ()))
-            if recorded < k and question not in gaps:
-                gaps[question] = f"{model!r} has {recorded} of {k} samples for question {question!r}"
+            present = len(by_model.get(model, ()))
+            if present < k and question not in gaps:
+                gaps[question] = f"{model!r} has {present} of {k} samples for question {question!r}"
     if gaps and missing == "error":
         raise RecordingError(
             f"{len(gaps)} of {len(recording.questions)} questions lack samples: "

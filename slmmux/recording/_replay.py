@@ -4,14 +4,13 @@ Nothing here reads `gold`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from slmmux._decision.groups import Group, classes, neighbourhoods
 from slmmux._decision.race import Plan, Race, Wait, check_samples
 from slmmux._decision.rules import RuleLike, rule_at
 from slmmux._decision.types import Answer, Decision, Draw
-from slmmux._errors import ArgumentError, NoAnswerError
+from slmmux._errors import ArgumentError, NoAnswerError, did_you_mean
 from slmmux.recording._recording import Recording
 from slmmux.recording._row import RECORDED, Row, answer_of, as_recorded
 
@@ -153,24 +152,24 @@ def planned_samples(
         raise ArgumentError("models is empty; name at least one model of the recording, best first")
     for i, label in enumerate(labels):
         if label not in recording.models:
-            near = get_close_matches(str(label), recording.models, n=1, cutoff=0.5)
-            there = f"did you mean {near[0]!r}?" if near else f"recorded are {', '.join(map(repr, recording.models))}"
-            raise ArgumentError(f"no model {label!r} in this recording; {there}")
+            near = did_you_mean(label, recording.models, cutoff=0.5)
+            hint = near or f"its models are {', '.join(map(repr, recording.models))}"
+            raise ArgumentError(f"no model {label!r} in this recording; {hint}")
         if label in labels[:i]:
             raise ArgumentError(f"model {label!r} is listed twice; name each member once, best first")
-    recorded = {m: max(len(by_model.get(m, ())) for by_model in recording.by_question.values()) for m in labels}
+    largest = {m: max(len(by_model.get(m, ())) for by_model in recording.by_question.values()) for m in labels}
     if isinstance(samples, Mapping):
-        if unknown := [m for m in samples if m not in recorded]:
+        if unknown := [m for m in samples if m not in largest]:
             raise ArgumentError(f"samples has {unknown[0]!r}, which models has not; leave it out, or add it to models")
-        if absent := [m for m in recorded if m not in samples]:
+        if absent := [m for m in largest if m not in samples]:
             raise ArgumentError(f"samples has no k for {absent[0]!r}; write one for each of models")
-        planned = {m: samples[m] for m in recorded}
+        planned = {m: samples[m] for m in largest}
     else:
-        planned = recorded if samples is None else dict.fromkeys(recorded, samples)
+        planned = largest if samples is None else dict.fromkeys(largest, samples)
     check_samples(planned)
     for label, k in planned.items():
-        if k > recorded[label]:
+        if k > largest[label]:
             raise ArgumentError(
-                f"samples={k} for {label!r}, but only {recorded[label]} were recorded; write at most {recorded[label]}"
+                f"samples={k} for {label!r}, but only {largest[label]} were recorded; write at most {largest[label]}"
             )
     return planned

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic_core import from_json
 
 from slmmux._decision.types import Answer
-from slmmux._errors import RecordingError
+from slmmux._errors import RecordingError, first_fault
 
 __all__ = ["RECORDED", "Row", "answer_of", "as_recorded", "head_line", "is_packed", "lines", "row_line"]
 
@@ -178,9 +178,7 @@ def _validated(form: TypeAdapter[F], line: bytes, where: str, write: str) -> F:
         return form.validate_json(line)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        at = ".".join(map(str, first["loc"]))
-        found = first["input"] if at else line.decode(errors="replace").strip()
-        what = first["msg"].replace("at line 1 column", "at column")  # the file's line is another
-        raise RecordingError(
-            f"{where}: {at or 'the line'}: {what}, received {reprlib.repr(found)}; write {write}"
-        ) from None
+        received = first["input"] if first["loc"] else line.decode(errors="replace").strip()
+        # pydantic counts lines within this one line; `where` has the line of the file.
+        fault = first_fault(error, "the line").replace("at line 1 column", "at column")
+        raise RecordingError(f"{where}: {fault}, received {reprlib.repr(received)}; write {write}") from None

@@ -17,20 +17,20 @@ def recordings(draw):
     labels = [f"m{i}" for i in range(draw(st.integers(1, 4)))]
     ks = {label: draw(st.integers(1, 4)) for label in labels}
     by_number = draw(st.booleans())
-    read = answers.reader("number")
+    reader = answers.reader("number")
     rows = []
     for q in range(draw(st.integers(1, 4))):
         gold = draw(st.sampled_from(["1", "2"]))
         for label in labels:
             for i in range(ks[label]):
-                drawn = draw(ANSWERS)
-                answer = read(str(drawn)) if by_number and drawn is not None else None
+                value = draw(ANSWERS)
+                answer = reader(str(value)) if by_number and value is not None else None
                 rows.append(
                     Row(
                         question_id=f"q{q}",
                         model=label,
                         sample_index=i,
-                        answer=answer.value if answer else drawn,
+                        answer=answer.value if answer else value,
                         kind=answer.kind if answer else None,
                         key=answer.key if answer else None,
                         gold=gold,
@@ -145,12 +145,12 @@ def test_tokens_need_counts_of_every_member():
 
 def test_one_sample_of_a_shared_request_has_its_share_of_the_output():
     """Alone, a sample costs its own tokens; in a request that brought all k, the input and one k-th of the output."""
-    own = rows({"a": ["1", "2"]}, input_tokens=3, output_tokens=2)
+    own_tokens = rows({"a": ["1", "2"]}, input_tokens=3, output_tokens=2)
     shared = [
         Row(question_id="q", model="b", sample_index=i, answer="1", gold="1", input_tokens=t[0], output_tokens=t[1])
         for i, t in enumerate([(3, 8), (None, None)])
     ]
-    arrays = arrays_of(Recording.of(own + shared))
+    arrays = arrays_of(Recording.of(own_tokens + shared))
     assert arrays.tokens.tolist() == [[10], [11]]
     assert arrays.tokens_alone.tolist() == [[5], [7]]
 

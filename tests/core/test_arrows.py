@@ -36,9 +36,9 @@ ARROWS = {
     "by_question": {"learned"},  # a face of it, whose path is documented
     "profiling": {"recording", "answers", "_decision", "_display", "_errors"},
     "selection": {"learned", "recording", "_decision", "_errors"},
-    "plots": {"selection", "scaling", "learned", "recording", "_errors"},
+    "plots": {"selection", "scaling", "learned", "recording", "_display", "_errors"},
     "report": {
-        "plots", "selection", "baselines", "scaling", "learned", "recording", "_decision", "_errors",
+        "plots", "selection", "baselines", "scaling", "learned", "recording", "_decision", "_display", "_errors",
     },
     "_mux": {"selection", "profiling", "learned", "recording", "config", "local", "answers", "_decision", "_errors"},
     "langchain_slmmux": {"slmmux", "answers", "config", "_mux"},

@@ -45,7 +45,7 @@ def of_sizes(sizes):
     return st.lists(question.map(lambda members: dict(zip("abc", members, strict=False))), min_size=1, max_size=5)
 
 
-recorded = st.lists(st.integers(1, 4), min_size=1, max_size=3).flatmap(of_sizes)
+tables_drawn = st.lists(st.integers(1, 4), min_size=1, max_size=3).flatmap(of_sizes)
 
 
 def mean(values):
@@ -96,7 +96,7 @@ def plain_rows(tables):
     ]
 
 
-@given(recorded)
+@given(tables_drawn)
 def test_each_row_is_a_plain_count(tables):
     """Names, members, cost, accuracy and each question's share equal the plain count, in the same order."""
     rows, expected = baselines(recording_of(tables)), plain_rows(tables)
@@ -107,7 +107,7 @@ def test_each_row_is_a_plain_count(tables):
         assert row.accuracy == pytest.approx(float(mean(right)))
 
 
-@given(recorded)
+@given(tables_drawn)
 def test_the_mux_is_replay_scored_row_by_row(tables):
     """SLM-MUX is right exactly if `replay`, with the members in the row's order, returns the gold answer."""
     recording = recording_of(tables)
@@ -116,7 +116,7 @@ def test_the_mux_is_replay_scored_row_by_row(tables):
     assert mux.right.tolist() == decided
 
 
-@given(recorded)
+@given(tables_drawn)
 def test_no_choice_between_votes_beats_the_union(tables):
     """On each question mux and self-consistency are at most any vote, and any vote at most any sample."""
     rows = baselines(recording_of(tables))

@@ -41,7 +41,7 @@ pools = st.dictionaries(st.sampled_from("abc"), st.tuples(st.integers(1, 4), bou
 class Simulation:
     """A driver on a simulated clock that checks, at every step, the promises of a campaign."""
 
-    def __init__(self, pool, questions, most, trial, weather, done=frozenset()):  # noqa: PLR0917 - as they are drawn
+    def __init__(self, pool, questions, most, trial, weather, done=frozenset()):  # noqa: PLR0917 - hypothesis draws them in this order
         self.samples = {model: k for model, (k, _, _) in pool.items()}
         self.bounds = {model: b for model, (_, b, _) in pool.items()}
         self.several = {model: n for model, (_, _, n) in pool.items()}
@@ -54,7 +54,7 @@ class Simulation:
         self.running = {}  # each request -> the time it began
         self.events = []  # heap: (time, number, request, outcome)
         self.number = 0
-        self.came = []
+        self.arrived = []
         self.lost = []
         self.starts = {model: [] for model in pool}
         self.first_attempts = Counter()  # first attempts in the trial
@@ -104,7 +104,7 @@ class Simulation:
             waiting = planned[model][1] - sum(len(r.draws) for r in self.running if r.model == model)
             if not self.trial and waiting and at_once[model] < room and at_once.total() < self.most:
                 assert self.now < self.not_before[model], f"{model} may send a request and does not"
-        finished = len(self.came) + len(self.lost)
+        finished = len(self.arrived) + len(self.lost)
         assert finished + sum(samples for _, samples in planned.values()) == len(self.every_sample)
 
     def turn(self):
@@ -136,7 +136,7 @@ class Simulation:
             self.several[request.model] &= samples == len(request.draws)
             del self.running[request]
             self.campaign.came(request, samples)
-            self.came += [(request.question, draw) for draw in request.draws[:samples]]
+            self.arrived += [(request.question, draw) for draw in request.draws[:samples]]
         else:
             fault = {"passing": Fault(503), "asked to wait": Fault(429, 7), "lasting": Fault(401)}[what]
             self.fail(request, fault)
@@ -162,7 +162,7 @@ def test_every_sample_comes_once_and_every_bound_is_kept(pool, questions, most, 
     No member waits while it may send a request: the pause, rate or trouble of one member never delays another.
     """
     simulation = Simulation(pool, questions, most, trial, weather).run()
-    ended = simulation.came + simulation.lost
+    ended = simulation.arrived + simulation.lost
     assert len(ended) == len(set(ended))
     assert set(ended) == simulation.every_sample
     for model, b in simulation.bounds.items():
@@ -176,8 +176,8 @@ def test_recorded_samples_are_not_requested_again(done, several):
     """A continued campaign requests the missing samples and no others."""
     pool = {model: (3, Bounds(2), several) for model in "ab"}
     simulation = Simulation(pool, 3, 4, 0, [("all", 1)], frozenset(done)).run()
-    assert set(simulation.came) == simulation.every_sample
-    assert not set(simulation.came) & done
+    assert set(simulation.arrived) == simulation.every_sample
+    assert not set(simulation.arrived) & done
 
 
 def of(samples, questions=9, **options):

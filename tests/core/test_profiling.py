@@ -106,7 +106,7 @@ def contents(recording):
     )
 
 
-# --- what is contents -----------------------------------------------------------------------------------------------------
+# --- recorded samples -------------------------------------------------------------------------------------------------
 
 
 @BOTH
@@ -336,7 +336,7 @@ class Interrupting(Observer):
 
     def came(self, *what, **more):
         super().came(*what, **more)
-        if sum(heard[0] == "came" for heard in self.events) == self.after:
+        if sum(limit[0] == "came" for limit in self.events) == self.after:
             raise Interrupted
 
 
@@ -449,16 +449,16 @@ async def test_a_member_that_cancels_its_own_call_fails(path):
 
 def test_a_hanging_thread_is_abandoned(path):
     """A call past its time-out is retried or recorded as an error; its late reply is ignored."""
-    gate, left = threading.Event(), threading.Event()
+    gate, remaining = threading.Event(), threading.Event()
 
     def reply(question, _):
         if question.startswith("1"):
             gate.wait(60)
-            left.set()
+            remaining.set()
             return ["too late"]
         if question.startswith("2"):
             gate.set()
-            left.wait(60)
+            remaining.wait(60)
         return [double(question)]
 
     members = Members(reply, {"a": 1})
@@ -494,12 +494,12 @@ def test_a_rate_is_kept(run_profile, path, monkeypatch):
     began = []
     start = campaign_module.Campaign.start
 
-    def noted(campaign, now):
+    def record_time(campaign, now):
         requests = start(campaign, now)
         began.extend(now for _ in requests)
         return requests
 
-    monkeypatch.setattr(campaign_module.Campaign, "start", noted)
+    monkeypatch.setattr(campaign_module.Campaign, "start", record_time)
     run_profile({"a": double}, QUESTIONS, samples=1, recording=path, requests_per_minute=60 / 0.03)
     assert len(began) == 5
     assert all(later - earlier >= 0.0299 for earlier, later in pairwise(began))
@@ -734,7 +734,7 @@ def test_watching_accepts_false_true_or_an_observer():
         ({"questions": [{"question": "2?"}]}, "question 0: question_id: Field required; write question_id, question"),
         ({"questions": [{"question_id": 1, "question": "2?"}]}, "question 0: question_id: Input should be a valid str"),
         ({"questions": [Question(question_id=1, question="")]}, "question 0: question_id: Input should be a valid str"),
-        ({"questions": [{**QUESTIONS[0], "gold": {1, 2}}]}, "question 0: it: Object of type set is not JSON"),
+        ({"questions": [{**QUESTIONS[0], "gold": {1, 2}}]}, "question 0: Object of type set is not JSON"),
         ({"questions": [QUESTIONS[0], QUESTIONS[0]]}, "question 1: the question_id 'q0' occurs twice; give each"),
     ],
 )

@@ -33,7 +33,7 @@ LINE = {
 }
 SAMPLE = {"id": 1, "epoch": 1, "input": "2 + 2?", "target": "4", "output": {"completion": "\\boxed{4}"}}
 HEAD = {"eval": {"task": "sums", "model": "tiny"}}
-WRITTEN = "give a samples_<task>_<date>.jsonl file as `lm_eval --log_samples` writes it"
+LM_EVAL_FORM = "give a samples_<task>_<date>.jsonl file as `lm_eval --log_samples` writes it"
 LOGGED = "give a log as Inspect writes it, .eval or .json"
 
 
@@ -61,11 +61,11 @@ def member(sample):
 
 def zipped(path, header="header.json", source=LOG, compression=zipfile.ZIP_DEFLATED):
     """Pack a JSON log as Inspect packs an .eval."""
-    whole = json.loads(source.read_text("utf-8"))
-    samples = whole.pop("samples")
+    content = json.loads(source.read_text("utf-8"))
+    samples = content.pop("samples")
     with zipfile.ZipFile(path, "w", compression) as packed:
         if header:
-            packed.writestr(header, json.dumps(whole))
+            packed.writestr(header, json.dumps(content))
         packed.writestr("summaries.json", json.dumps([{"id": sample["id"]} for sample in samples]))
         packed.writestr("_journal/summaries/1.json", "[]")
         for sample in samples:
@@ -73,9 +73,9 @@ def zipped(path, header="header.json", source=LOG, compression=zipfile.ZIP_DEFLA
     return path
 
 
-def error_of(read, *args, **kwargs):
+def error_of(read_logs, *args, **kwargs):
     with pytest.raises(RecordingError) as raised:
-        read(*args, **kwargs)
+        read_logs(*args, **kwargs)
     return str(raised.value)
 
 
@@ -211,13 +211,13 @@ def test_the_harnesss_answers_are_taken_as_logged():
 
 
 @pytest.mark.parametrize(
-    ("filter_name", "read"),
+    ("filter_name", "readings"),
     [("strict", ["4", "5", None, None, None, "1234"]), ("words", ["four", "five", "seven", None, "many", "many"])],
 )
-def test_one_of_several_filters_can_be_named(filter_name, read):
+def test_one_of_several_filters_can_be_named(filter_name, readings):
     """The answers are those of the filter named, one for each repeat."""
     recording = read_lm_eval(TINY, extract=None, filter=filter_name)
-    assert [row.answer for row in recording.rows] == read
+    assert [row.answer for row in recording.rows] == readings
     assert recording.settings["filter"] == filter_name
 
 
@@ -244,7 +244,7 @@ def test_a_filter_needs_the_harnesss_answers():
 
 
 @pytest.mark.parametrize(
-    ("replies", "filtered", "read"),
+    ("replies", "filtered", "readings"),
     [
         (["a"], ["x"], ["x"]),
         (["a"], [["x"]], ["x"]),
@@ -252,10 +252,10 @@ def test_a_filter_needs_the_harnesss_answers():
         (["a", "b"], [["x", ""]], ["x", None]),
     ],
 )
-def test_a_filter_answers_each_reply(tmp_path, replies, filtered, read):
+def test_a_filter_answers_each_reply(tmp_path, replies, filtered, readings):
     """A filter gives one answer for each reply, in a list or, for one reply, alone; an empty one is None."""
     path = lines(tmp_path, {"resps": [replies], "filtered_resps": filtered})
-    assert [row.answer for row in read_lm_eval(path, extract=None).rows] == read
+    assert [row.answer for row in read_lm_eval(path, extract=None).rows] == readings
 
 
 @pytest.mark.parametrize("filtered", [["x"], [["x"]], [["x", "y", "z"]], [], ["x", "y"]])
@@ -348,7 +348,7 @@ def test_a_line_of_another_form_is_refused(tmp_path, bad, what):
     """The error names file and line, the value received and the file to give."""
     path = lines(tmp_path, {})
     path.write_text(path.read_text("utf-8") + bad + "\n", "utf-8")
-    assert error_of(read_lm_eval, path) == f"{path} line 2: {what}; {WRITTEN}"
+    assert error_of(read_lm_eval, path) == f"{path} line 2: {what}; {LM_EVAL_FORM}"
 
 
 def test_marks_blank_lines_and_line_ends_are_ignored(tmp_path):
@@ -362,13 +362,13 @@ def test_marks_blank_lines_and_line_ends_are_ignored(tmp_path):
 def test_a_file_name_without_a_task_is_refused(tmp_path, name):
     """The task is only in the file's name, so a name without it is refused."""
     path = lines(tmp_path, {}, name=name)
-    assert error_of(read_lm_eval, path) == f"{path}: the file name has no task; {WRITTEN}"
+    assert error_of(read_lm_eval, path) == f"{path}: the file name has no task; {LM_EVAL_FORM}"
 
 
 def test_an_empty_file_is_refused(tmp_path):
     """The log of a run without samples is refused."""
     path = lines(tmp_path)
-    assert error_of(read_lm_eval, path) == f"{path}: the file has no samples; {WRITTEN}"
+    assert error_of(read_lm_eval, path) == f"{path}: the file has no samples; {LM_EVAL_FORM}"
 
 
 # Inspect
@@ -564,7 +564,9 @@ def test_a_sample_in_pieces_is_refused(tmp_path):
     )
 
 
-@pytest.mark.parametrize("spoil", [lambda whole: b"hello", lambda whole: whole[: len(whole) // 2]], ids=["text", "cut"])
+@pytest.mark.parametrize(
+    "spoil", [lambda content: b"hello", lambda content: content[: len(content) // 2]], ids=["text", "cut"]
+)
 def test_a_bad_zip_is_refused(tmp_path, spoil):
     """A file that only ends in .eval, or an incomplete one, is refused."""
     path = zipped(tmp_path / "log.eval")
@@ -589,10 +591,10 @@ def test_a_member_that_cannot_be_unpacked_is_refused(tmp_path):
     path = zipped(tmp_path / "log.eval")
     with zipfile.ZipFile(path) as packed:
         spoilt = packed.getinfo("samples/1_epoch_1.json")
-    whole = bytearray(path.read_bytes())
+    content = bytearray(path.read_bytes())
     start = spoilt.header_offset + 30 + len(spoilt.filename)
-    whole[start : start + 8] = b"\xff" * 8
-    path.write_bytes(whole)
+    content[start : start + 8] = b"\xff" * 8
+    path.write_bytes(content)
     assert error_of(read_inspect, path).startswith(
         f"{path}: not a zip, or an incomplete one (Error -3 while decompressing data"
     )
@@ -602,13 +604,13 @@ def test_a_member_that_cannot_be_unpacked_is_refused(tmp_path):
 def test_zstd_before_python_3_14_names_the_conversion(tmp_path):
     """Older Pythons cannot unpack the logs of new versions of Inspect; the error says how to convert them."""
     path = zipped(tmp_path / "log.eval")
-    whole = bytearray(path.read_bytes())
+    content = bytearray(path.read_bytes())
     for mark, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):  # the method, in each local and central header
-        at = whole.find(mark)
+        at = content.find(mark)
         while at >= 0:
-            whole[at + offset : at + offset + 2] = (93).to_bytes(2, "little")
-            at = whole.find(mark, at + 4)
-    path.write_bytes(whole)
+            content[at + offset : at + offset + 2] = (93).to_bytes(2, "little")
+            at = content.find(mark, at + 4)
+    path.write_bytes(content)
     assert error_of(read_inspect, path) == (
         f"{path} header.json: packed by method 93 (zstd is 93), which this Python cannot unpack, 3.14 can; "
         f"convert it with `inspect log convert {path} --to json --output-dir DIR`"
@@ -630,10 +632,10 @@ def test_another_file_ending_is_refused(tmp_path):
 # both
 
 
-@pytest.mark.parametrize("read", [read_lm_eval, read_inspect])
-def test_a_foreign_recording_can_be_saved(tmp_path, read):
+@pytest.mark.parametrize("read_logs", [read_lm_eval, read_inspect])
+def test_a_foreign_recording_can_be_saved(tmp_path, read_logs):
     """A recording of another tool's log is the same after saving and loading."""
-    recording = read(LM_EVAL if read is read_lm_eval else LOG)
+    recording = read_logs(LM_EVAL if read_logs is read_lm_eval else LOG)
     path = tmp_path / "samples.jsonl"
     recording.save(path)
     again = Recording.load(path)
@@ -647,24 +649,26 @@ def test_a_foreign_recording_can_be_replayed():
     assert (decisions["sums_of_two/5"].winner.answer, decisions["sums_of_two/5"].winner.count) == ("1234", 1)
 
 
-@pytest.mark.parametrize("read", [read_lm_eval, read_inspect])
-def test_no_paths_are_refused(read):
+@pytest.mark.parametrize("read_logs", [read_lm_eval, read_inspect])
+def test_no_paths_are_refused(read_logs):
     """A call without paths is an error, not an empty recording."""
     with pytest.raises(ArgumentError, match=r"^paths is empty; name at least one file or folder$"):
-        read()
+        read_logs()
 
 
 @pytest.mark.parametrize(
-    ("read", "kind"), [(read_lm_eval, "samples_*.jsonl files"), (read_inspect, ".eval or dated .json files")]
+    ("read_logs", "kind"), [(read_lm_eval, "samples_*.jsonl files"), (read_inspect, ".eval or dated .json files")]
 )
-def test_a_folder_without_files_is_refused(tmp_path, read, kind):
+def test_a_folder_without_files_is_refused(tmp_path, read_logs, kind):
     """A folder without logs is probably the wrong folder, so it is an error."""
     sentence = f"{tmp_path}: the folder has no {kind}; name the folder that has them, or the files"
-    assert error_of(read, LM_EVAL if read is read_lm_eval else LOG, tmp_path) == sentence
+    assert error_of(read_logs, LM_EVAL if read_logs is read_lm_eval else LOG, tmp_path) == sentence
 
 
-@pytest.mark.parametrize(("read", "name"), [(read_lm_eval, NAME), (read_inspect, "log.json"), (read_inspect, "a.eval")])
-def test_a_missing_file_is_an_os_error(tmp_path, read, name):
+@pytest.mark.parametrize(
+    ("read_logs", "name"), [(read_lm_eval, NAME), (read_inspect, "log.json"), (read_inspect, "a.eval")]
+)
+def test_a_missing_file_is_an_os_error(tmp_path, read_logs, name):
     """The operating system's own error is passed on."""
     with pytest.raises(FileNotFoundError):
-        read(tmp_path / name)
+        read_logs(tmp_path / name)

@@ -138,7 +138,7 @@ def test_same_compares_only_answers_of_one_member():
     [
         ([], {}, "models is empty; name at least one"),
         (["quen"], {}, "no model 'quen' in this recording; did you mean 'qwen'"),
-        (["zzz"], {}, "no model 'zzz' in this recording; recorded are 'qwen', 'phi'"),
+        (["zzz"], {}, "no model 'zzz' in this recording; its models are 'qwen', 'phi'"),
         ("zzz", {}, "no model 'zzz'"),
         (["phi", "phi"], {}, "'phi' is listed twice"),
         (["phi"], {"samples": 0}, "'phi' must be a whole number of at least 1, received 0"),
