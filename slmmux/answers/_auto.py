@@ -12,7 +12,7 @@ from slmmux.answers._languages import COPULA, decimal_comma
 from slmmux.answers._letter import announced_letter, plain_letter, says_several
 from slmmux.answers._number import announced_number, balanced, plain_number
 from slmmux.answers._number_words import words_at
-from slmmux.answers._numeral import Numeral, decimal
+from slmmux.answers._numeral import Numeral, decimal, shown
 from slmmux.answers._options import Options
 from slmmux.answers._pattern import pattern
 from slmmux.answers._reply import reply_of
@@ -156,8 +156,8 @@ def _sentence(text: str, asked: _Asked) -> Answer | None:
     if asked.how_many:
         words = words_at(text, 0)
         if words and not text[words[1] :].strip(_AROUND):
-            shown = decimal(words[0])
-            return Answer(shown, "number", shown)
+            number = decimal(words[0])
+            return Answer(number, "number", number)
     said = framed(text, asked.question) if asked.question else None
     return _sentence(said, asked) or _content(said, asked, boxed=False) if said and said != text else None
 
@@ -178,5 +178,5 @@ def _content(written: str, asked: _Asked, *, boxed: bool) -> Answer:
 def _number(found: Numeral | None, *, comma: bool) -> Answer | None:
     if found is None or found.value is None or (found.doubtful and not comma):
         return None
-    shown = decimal(found.value)
-    return Answer(shown, "number", shown)
+    number = shown(found)
+    return Answer(number, "number", str(number))

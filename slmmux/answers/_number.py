@@ -8,7 +8,7 @@ from slmmux.answers._courtesy import without_closing
 from slmmux.answers._languages import COPULA
 from slmmux.answers._latex import undress, untext
 from slmmux.answers._number_words import words_at
-from slmmux.answers._numeral import Numeral, decimal, last_numeral, numeral_at, numerals
+from slmmux.answers._numeral import Numeral, decimal, last_numeral, numeral_at, numerals, shown
 from slmmux.answers._pattern import pattern
 from slmmux.answers._reply import reply_of
 from slmmux.answers._scripts import plain
@@ -119,12 +119,12 @@ def number_in(reply: str) -> str | None:
             return None
         found = announced_number(stretch)
         if found:
-            return _shown(found)
+            return shown(found)
     if any(True for _ in boxes(reply)):  # what stands in the box is the answer, and it is no number: 9\pi, 7, -7
         return None
     whole, _ = _whole(reply)
     if whole:
-        return _shown(whole)
+        return shown(whole)
     body = untext(undress(reply))
     words = words_at(body, 0)
     if words and _UNIT_OF_WORDS.match(body, words[1]):
@@ -136,7 +136,7 @@ def number_in(reply: str) -> str | None:
 
 def _last(body: str) -> str | None:
     found = last_numeral(body)
-    return None if found and _RANGE_ENDS.search(body, max(found.start - 40, 0), found.start) else _shown(found)
+    return None if found and _RANGE_ENDS.search(body, max(found.start - 40, 0), found.start) else shown(found)
 
 
 def announced_number(stretch: str) -> Numeral | None:
@@ -214,7 +214,3 @@ def _whole(text: str) -> tuple[Numeral | None, str]:
 def _skip_lead(text: str, start: int) -> int:
     lead = _LEAD.match(text, start)
     return lead.end() if lead else start
-
-
-def _shown(found: Numeral | None) -> str | None:
-    return decimal(found.value) if found and found.value is not None else None
