@@ -104,9 +104,15 @@ def _in_json(text: str, names: Collection[str]) -> Iterator[Call]:
     found = (
         call
         for start, end in extents(text)
-        for call in _calls_of(_loaded(text[start:end]), names, alone=(start, end) == (0, len(text)))
+        for call in _calls_of(_loaded(text[start:end]), names, alone=_stands_alone(text, start))
     )
     yield from islice(found, _MOST_CALLS)
+
+
+def _stands_alone(text: str, start: int) -> bool:
+    """Return whether a tag, a fence or nothing at all stands before a place."""
+    before = text[max(start - 40, 0) : start].rstrip()
+    return not before or before[-1] in ">]`"
 
 
 def _calls_of(value: Any, names: Collection[str], *, alone: bool) -> Iterator[Call]:

@@ -57,7 +57,8 @@ _HOW_MANY = pattern(
     re.IGNORECASE,
 )
 _AROUND = " \t*_`\"'“”„«».,;:!?()"
-_ARTICLES = frozenset("the a an der die das le la les el los las o os il lo".split())
+# Articles, and verbs that join what was asked to its answer.
+_LEADING = frozenset("the a an is are was were der die das ist le la les est el los las es o os é il lo è".split())
 
 
 def asks_how_many(question: str) -> bool:
@@ -127,7 +128,7 @@ def _repeats(frame: str, asked: set[str]) -> bool:
 def _beyond(said: str, asked: set[str]) -> str | None:
     """Return a part of a sentence without articles and the question's words around it; None where such are inside."""
     words = list(_WORD.finditer(said))
-    while words and (words[0][0].lower() in _ARTICLES or _stem(words[0][0]) in asked):
+    while words and (words[0][0].lower() in _LEADING or _stem(words[0][0]) in asked):
         words.pop(0)
     while words and (_stem(words[-1][0]) in asked or (len(words) > 1 and not _stem(words[-1][0]))):
         words.pop()

@@ -12,6 +12,7 @@ _MATHEMATICS = pattern(r"[\\^_={}]")
 # What may be mathematics that has no canonical form here: signs or digits, and no word that is not LaTeX's own.
 _SIGNS = pattern(r"[0-9\\^_=+*/()\[\]{}<>|-]")
 _WORD = pattern(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
+_VARIABLE = pattern(r"[$\s]*([A-Za-z](?:_\{?[0-9A-Za-z]\}?)?)\s*=[^=]*\Z")
 _WORDS_OF_TEX = pattern(r"\\(?:begin|end|text|mathrm|operatorname)\{[^{}]*+\}")
 
 
@@ -36,6 +37,8 @@ def same(a: str, b: str) -> bool:
         (True, True, False, True)
     """
     one, other = content_of(_bare(a)), content_of(_bare(b))
+    if _of_others(a, b):
+        return False
     if one.key == other.key:
         return True
     if one.key.lower() == other.key.lower():
@@ -48,6 +51,12 @@ def same(a: str, b: str) -> bool:
     if None not in values:
         return values[0] == values[1]
     return _is_mathematics(one.key) and _is_mathematics(other.key) and _equal(a, b)
+
+
+def _of_others(a: str, b: str) -> bool:
+    """Return whether both give a variable its value, and not the same one: x = 5, y = 5."""
+    one, other = _VARIABLE.match(_bare(a)), _VARIABLE.match(_bare(b))
+    return bool(one and other and one[1] != other[1])
 
 
 def _bare(answer: str) -> str:
