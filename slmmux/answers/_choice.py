@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from slmmux.answers._announced import announced
+from slmmux.answers._frames import framed
 from slmmux.answers._letter import announced_letter, rejects, says_several
 from slmmux.answers._options import Options
 from slmmux.answers._pattern import pattern
@@ -23,6 +24,11 @@ _VERDICT = pattern(
         | (?:that|remaining)\ (?:one\ )?is )
         (?:\ (?i:us|me|with|only|the|option|choice|answer|letter)){0,4}+
         \ [(\[*_"]*+ (?P<object> [A-Z] ) \b (?! ['’]\w | (?<=[AI])\ [a-z] )
+  | (?<![A-Za-z0-9_'’]) [(\[*_]{0,4}+ (?P<foreign> [A-Z] ) [)\]*_]{0,4}+ (?:
+        \ (?i: ist|est|es|é|è|это|[-–—] ) \ (?i: (?:die|das|la|le|el|a|o|il) \ )?+ (?: l['’] )?+ (?i: alternativa\ | opción\ | opção\ | option\ | opzione\ )?+
+            (?i: richtig|korrekt|bonne|juste|correcte?\b|correct[ao]|réponse|respuesta|corret[ao]|resposta|cert[ao]|corrett[ao]|giust[ao]|risposta|правил )
+      | \ (?i: верен | верна | верно | правил\w{0,6} ) \b
+      | \ ?(?: [がは] \ ?(?: 正解 | 正しい | 答え ) | [은는이가] \ ?(?: 정답 | 맞 | 옳 ) | (?: 是|为 )? \ ?(?: 正确 | 正確 | 对的 ) ) )
   | \b(?: (?i: is|be|it's|es|est|ist|option|choice|letter|hence|thus|therefore|so),?\  | [:：]\ ? )
         (?P<last> [A-HJ-Z] ) [.!*_`]*+ \Z
     """,  # noqa: RUF001
@@ -34,7 +40,7 @@ _MARKED = pattern(
 # What a bracket with a choice stands after. After a noun it holds its symbol, the radius (R), or the label of a part.
 _LEADS = pattern(
     r"(?:^|[.,:;!?*_\"'>→=–—-]|\b(?:is|are|was|be|so|or|to|but|only|with|than|thus|hence|therefore|option|choice|answer"
-    r"|letter|pick|choose|chose|select|say|guess|fits?|leaves?|namely|really|best|likely|probably))[\s*_]*+\Z",
+    r"|letter|pick|choose|chose|select|say|guess|fits?|leaves?|namely|really|best|likely|probably|for))[\s*_]*+\Z",
     re.IGNORECASE | re.MULTILINE,
 )
 # After a letter that is weighed and not chosen: (A) is too small.
@@ -44,7 +50,7 @@ _WEIGHED = pattern(
 _DISCUSSED = pattern(r"\W*+[A-Z][^\w\s]*+\s(?:is|was|are|has|does|would|can|cannot|could|seems|looks)\b")
 _NEGATION = pattern(
     r"\b(?:not|cannot|never|neither|nor|eliminat\w*|reject\w*|rul(?:e|es|ed|ing)\ out|exclud\w*|discard\w*|dismiss\w*"
-    r"|wrong|incorrect|false|except|unlike|distractors?|invalid)\b(?!\s+(?:statement|option|answer|choice|one|pair|claim)\b)|n['’]t\b",  # noqa: RUF001
+    r"|wrong|incorrect|false|except|unlike|distractors?|invalid|nicht|keine?|falsch|pas|fausse?|não|incorret[ao]|incorrect[ao]|неверн\w*)\b(?!\s+(?:statement|option|answer|choice|one|pair|claim)\b)|n['’]t\b|\bno\s(?:es|son|puede)\b|\bnon\s[èp]|\bне\b|不是|不对|錯|错",  # noqa: RUF001
     re.IGNORECASE,
 )
 _CLAUSE = pattern(
@@ -56,6 +62,7 @@ _CLAUSE_CHARACTERS = 120  # before a letter, in which it can be rejected
 _NAMED_BEFORE = pattern(r"[\s*_]*+(?:(?!is\b|are\b)[^\s(]{1,30} ){1,4}+[*_]*+\((?P<letter>[A-Z])\)[\s*_.]*+")
 _QUOTED = pattern(r"""(?<=[^\s:])[ ]++(?:"[^"\n]*?\s[^"\n]*+"|“[^“”\n]*?\s[^“”\n]*+”|`[^`\n]*?\s[^`\n]*+`)""")
 _LISTED = pattern(r"^[ \t*_>-]{0,8}[(\[]?([A-Za-z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
+_NEXT_LABEL = pattern(r"\n[ \t*_>-]{0,8}[(\[]?(?P<letter>[A-Z])[)\].:]\s*\Z")
 _LABELLED = pattern(r"[(\[](?P<letter>[A-Z])[)\]] (?=[^\W_])(?!(?:is|was|are|because|since|as)\b)")
 _MOST_MARKED = 50  # letters, the last ones, of which each is looked at with its clause
 
@@ -92,11 +99,17 @@ def choice(text: str) -> str | None:
 def choice_in(reply: str, question: str = "") -> str | None:
     """Return the letter of a reply that is already one turn without reasoning; see `choice`."""
     asked = Options(plain(question))
-    letter = _chosen(plain(reply), asked)
+    letter = _chosen(plain(reply), asked, question)
     return None if asked.letters and letter not in asked.letters else letter
 
 
-def _chosen(text: str, asked: Options) -> str | None:
+def _named_in_a_sentence(text: str, asked: Options, question: str) -> str | None:
+    """Return the letter of the option that a sentence names which repeats the question: The lightest is helium."""
+    said = framed(text, question) if asked.letters and not _NEGATION.search(text) else None
+    return asked.named(said) if said else None
+
+
+def _chosen(text: str, asked: Options, question: str) -> str | None:
     listed: Options | None = None
     for stretch in announced(text):
         rejected, instead = rejects(stretch)
@@ -115,14 +128,20 @@ def _chosen(text: str, asked: Options) -> str | None:
     letter = _last(bare, _VERDICT, asked.letters)
     if letter:
         return letter
-    if len(set(_LISTED.findall(bare))) > 1:
+    if says_several(bare.strip().rsplit("\n", 1)[-1]):
+        return None
+    listed = _LISTED.findall(bare)
+    if len(set(listed)) > 1:
         bare = _LISTED.sub("", bare)
+        last = _NEXT_LABEL.search(bare)
+        if last and ord(last["letter"]) == ord(listed[-1]) + 1:  # of a list that was cut off
+            bare = bare[: last.start()]
     return (
         _at_the_start(bare, asked)
         or _last(_unlisted(bare), _MARKED, asked.letters)
         or _with_its_text(bare, asked)
         or _named_before(bare)
-        or ("\n" not in text and asked.named(text))
+        or ("\n" not in text and (asked.named(text) or _named_in_a_sentence(text, asked, question)))
         or None
     )
 

@@ -22,13 +22,16 @@ _NOTHING = pattern(
     rf"""(?: \s*{COPULA} )?+ (?: [\s*_`"'”’$.)\]}}>,:;!。、] | \#\#++ | </[a-z]{{1,9}}> )*+ $""",  # noqa: RUF001
     re.VERBOSE,
 )
-_SEVERAL = pattern(r"[\s*_)\]]*+(?:,|/|&|\band\b|\bor\b)[\s*_(\[]*+[A-Z]\b(?!['’])")  # noqa: RUF001
+_BETWEEN = r"(?:,|/|&|;|、|\b(?:and|or|und|oder|et|ou|y|o|e|или|и)\b|和|或|と|及び|및|또는)"
+_SEVERAL = pattern(rf"[\s*_)\]]*+{_BETWEEN}[\s*_(\[]*+[A-Z](?![\w'’]|\.[A-Z])")  # noqa: RUF001
 _INITIALS = pattern(r"\.\s?[A-Z]\.")
 # B. Paris, B) Paris, **B**: Paris, B - Paris, B, as ...; not B.C., B-12, B+
 _OPTION = pattern(
-    r"[*_`]*+(?:[.):,;](?![\w.])|\s[-–—]\s|\s*+(?:because|since|as|due|is(?!\s(?:also\s|clearly\s|definitely\s)?(?:not|wrong|\w*correct\b(?<!\scorrect)|false)))\b|\s*+[，。、])[*_`]*+"  # noqa: RUF001
+    r"[*_`]*+(?:[.):,;](?![\w.])|\s[-–—]\s|\s*+(?:because|since|as|due|rather|instead|over|and\snot|is(?!\s(?:also\s|clearly\s|definitely\s)?(?:not|wrong|\w*correct\b(?<!\scorrect)|false)))\b|\s*+[，。、])[*_`]*+"  # noqa: RUF001
 )
-_LIST = pattern(r"[\s*_`\"'$]*+[(\[{][\s*_]*+[A-Z][\s*_]*+(?:,|/|&|;|\band\b|\bor\b)[\s*_]*+[A-Z]\b")
+_LIST = pattern(
+    rf"[\s*_`\"'$]*+(?:(?i:both|either|neither)\s)?[(\[{{][\s*_]*+[A-Z][\s*_)\]]*+{_BETWEEN}[\s*_(\[]*+[A-Z]\b"
+)
 # Not B but C; B is incorrect.
 _NOT = pattern(
     r"[\s*_`\"'“‘]*+(?:definitely|certainly|clearly)?\s*+not\s++(?:(?:option|choice|letter)\s++)?[(\[*_]*+[A-Z][)\]*_]*+(?!\w)"  # noqa: RUF001

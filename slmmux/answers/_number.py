@@ -34,7 +34,7 @@ _GOES_ON = pattern(
     r"|[A-Za-zπ](?![A-Za-z])|\"\s*+[,}\]]"
 )
 _ASIDE = pattern(
-    r"\b(?:in|at|on|from|after|over|during|within|or (?:about|approximately|roughly|around))\b|≈|\\approx(?![A-Za-z])"
+    r"\b(?:out of|in|at|on|from|after|over|during|within|or (?:about|approximately|roughly|around))\b|≈|\\approx(?![A-Za-z])"
 )
 # Two numbers with what makes a range or a ratio of them: between 10 and 12, $20 - $30, 1 : 2, 3 to 5.
 _RANGE = pattern(
@@ -44,7 +44,8 @@ _RANGE = pattern(
         (?: between | from | zwischen | von | entre | de | от | tra | fra ) \ [$€£]?[0-9][^\s]{0,20}
             (?: \ [A-Za-z%°]{1,12} )? \ (?: and | to | und | bis | et | à | y | a | e | до ) \ [$€£]?[0-9]
       | [$€£]?[0-9][0-9.,]{0,20}+ (?: \ ?% | \ (?!to\b|bis\b)[A-Za-z]{1,12} )?+
-            (?: \ ?[-–—]\ ?[$€£] | \ ?[~～]\ ? | \ (?: to | bis ) \ [$€£]?+ ) [0-9]
+            (?: \ ?[-–—]\ ?[$€£] | \ ?[~～]\ ? | \ (?: to | or | bis | oder | ou | o | или ) \ [$€£]?+ ) [0-9]
+      | [0-9][0-9.,]{0,20}+ \ ?% \ ?[-–—]\ ? [0-9][0-9.,]{0,20}+ \ ?%
       | [$€£]?[0-9][0-9.,]{0,20}+ (?: [-–—] | \ ?:\ ? ) [$€£]?[0-9][0-9.,]*+ (?! \ ?[-+*/×÷^=] )
     )
     """,
@@ -135,8 +136,17 @@ def number_in(reply: str) -> str | None:
 
 
 def _last(body: str) -> str | None:
+    if _cut_off(body):
+        return None
     found = last_numeral(body)
     return None if found and _RANGE_ENDS.search(body, max(found.start - 40, 0), found.start) else shown(found)
+
+
+def _cut_off(body: str) -> bool:
+    """Return whether a text ends in the midst of working something out: Total = (3 + 4, or 3 + 4 =."""
+    line = body.rstrip().rsplit("\n", 1)[-1]
+    equals = line.rfind("=")
+    return equals >= 0 and (not line[equals + 1 :].strip(" $*_`") or not balanced(line[equals + 1 :]))
 
 
 def announced_number(stretch: str) -> Numeral | None:
@@ -157,6 +167,10 @@ def announced_number(stretch: str) -> Numeral | None:
         return None
     start = _skip_lead(clause, max(start, clause.rfind("=") + 1))
     found = numeral_at(clause, start)
+    if (found is None or _GOES_ON.match(clause, found.end)) and "=" in clause:
+        first = numeral_at(clause, _skip_lead(clause, 0))  # 5 = 2 + 3
+        if first and clause[first.end :].lstrip().startswith("="):
+            return first
     if found is None:
         words = words_at(clause, start)
         return (
