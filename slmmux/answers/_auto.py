@@ -42,8 +42,11 @@ _UNFINISHED = pattern(r"(?:[-+*/×÷^=(\[{,](?<!\+\+)|\\[a-z]*)\s*\Z")  # noqa: 
 _COPULA = pattern(rf"\s*+{COPULA}[\s。.!]*+\Z")
 _AROUND = " \t\r\n*_`\"'“”.,;:!。、"
 # What has nothing but mathematics in it: signs of it, and no words.
-_FORMULA = pattern(r"[\\^_=+*/<>|√π∞≤≥²³⁰¹⁴-⁹-]|\A\s*\$.*\$\s*\Z|\A[^\W\d_]\Z|[0-9],")
-_WORDS = pattern(r"(?<!\\)(?<![A-Za-z])[^\W\d_]{3,}|==|\n|```|[A-Za-z](?:\+\+|#)")
+_FORMULA = pattern(r"[\\^_=+*/<>|√π∞≤≥±∓×÷≠∪∩∅²³⁰¹⁴-⁹-]|\b(?:sqrt|sin|cos|tan|log|exp)\(|\A\s*\$.*\$\s*\Z|\A[^\W\d_]\Z|[0-9],")
+_WORDS = pattern(
+    r"(?<!\\)(?<![A-Za-z])(?<!begin\{)(?<!end\{)(?!(?:sqrt|sin|cos|tan|log|exp|gcd|lcm|max|min|mod)\b ?[(0-9a-z_])[^\W\d_]{3,}"
+    r"|==|\n|```|[A-Za-z](?:\+\+|#)"
+)
 _LONGEST_FORMULA = 200
 
 
@@ -132,19 +135,21 @@ def _said(stretch: str) -> str:
 
 def _plain(reply: str, asked: _Asked) -> Answer | None:
     """Return the answer that a reply is, where it is nothing else: a number, a letter, a formula, an option's text."""
+    content = content_of(reply) if len(reply) <= _LONGEST_FORMULA else None
+    if content and content.quantity and content.quantity.unit:  # €5 is not 5
+        return _content(reply, asked, boxed=False)
     number = _number(plain_number(reply), comma=False)
     if number:
         return number
     letter = plain_letter(reply)
     if letter and (not asked.options.letters or letter in asked.options.letters):
         return Answer(letter, "choice", letter)
-    if len(reply) > _LONGEST_FORMULA:
+    if content is None:
         return None
     named = asked.options.named(plain(reply)) if asked.options.letters and "\n" not in reply else None
     if named:
         return Answer(named, "choice", named)
-    content = content_of(reply)
-    if content.quantity and content.quantity.unit:
+    if content.kind == "number" and content.quantity:  # 120 degrees
         return _content(reply, asked, boxed=False)
     if content.kind == "math" and balanced(reply) and _FORMULA.search(reply) and not _WORDS.search(reply):
         return Answer(reply, "math", content.key)

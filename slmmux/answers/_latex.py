@@ -16,12 +16,12 @@ _TIDY: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (pattern("(?<=[A-Za-z)}\\]])[₀-₉]+"), lambda one: f"_{_braced(one[0].translate(_LOWERED))}"),
     (pattern(r",\\! ?"), ","),  # 11,\! 111
     (
-        pattern(r"\\(?:displaystyle|left|right|[bB]igg?[lrm]?)(?![A-Za-z])|\\[,;:!>()\[\]]"),
+        pattern(r"\\(?:displaystyle|left|right|[bB]igg?[lrm]?)(?![A-Za-z])|(?<!\\)\\[,;:!>()\[\]]"),
         "",
     ),  # sizes, thin spaces, delimiters
     (pattern(r"\\(?=[$%&#])"), ""),
     (pattern(r"\{,\}"), ","),
-    (pattern(r"\\ |~|\\q?quad(?![A-Za-z])"), " "),
+    (pattern(r"(?<!\\)\\ |~|\\q?quad(?![A-Za-z])"), " "),
     (pattern(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
     (pattern(r"\\frac ?([0-9]) ?([0-9])"), r"\\frac{\1}{\2}"),
     (pattern(r"\^ ?\{? ?\\circ ?\}?|\\degree(?![A-Za-z])"), "°"),

@@ -19,10 +19,11 @@ _MONTHS = {
         "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
         "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
     )
-    for number, name in enumerate(language.split(), 1)
+    for number, written in enumerate(language.split(), 1)
+    for name in (written, written.translate(str.maketrans("äéûçº", "aeuco")))
 } | {"sept": 9}
 _MONTH = rf"(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\.?"
-_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? )?"
+_WEEKDAY = r"(?:(?:on|am|den|le|il|el) )?(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? )?"
 _DAY = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th|\.|er|º)?"
 _YEAR = r"(?P<year>[0-9]{3,4})"
 _DATES = [
