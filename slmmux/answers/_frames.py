@@ -67,7 +67,7 @@ _LED = pattern(
     r"(?:(?:\w{3,12} )?(?:by|von|par) (?=[\"“A-ZÀ-Ý])|(?:also |commonly |often )?(?:called|named|known as|as) |(?:the )?(?:city|town|island|year|planet|gas) of )",
 )
 _WHEN = pattern(
-    r"(?:(?:it |that )?(?:took place|happened|occurred|was|is|started|began|ended|located|situated|based|found) ){0,2}(?:in the year |in |on |during |im jahr |en |em |nel )",
+    r"(?:[a-z]{3,14}\ ){1,2}(?:in|on|during)\ (?=(?:the\ year\ )?[0-9]|[a-z]{3,9}\ [0-9])|(?:(?:it |that )?(?:took place|happened|occurred|was|is|started|began|ended|located|situated|based|found) ){0,2}(?:in the year |in |on |during |im jahr |en |em |nel )",
     re.IGNORECASE,
 )
 _ASKS_WHEN = pattern(r"\b(?:when|year|where|country|city|century|wann|wo|quand|où|cuándo|dónde|quando|onde|dove|когда|где)\b", re.IGNORECASE)

@@ -147,10 +147,10 @@ def _last(body: str) -> str | None:
 
 
 def _cut_off(body: str) -> bool:
-    """Return whether a text ends in the midst of working something out: Total = (3 + 4, or 3 + 4 =."""
+    """Return whether a text ends in a bracket that it never closes: Total = (3 + 4."""
     line = body.rstrip().rsplit("\n", 1)[-1]
-    equals = line.rfind("=")
-    return equals >= 0 and (not line[equals + 1 :].strip(" $*_`") or not balanced(line[equals + 1 :]))
+    working = line[line.rfind("=") :]
+    return working.startswith("=") and working.count("(") > working.count(")")
 
 
 def announced_number(stretch: str) -> Numeral | None:
