@@ -444,7 +444,7 @@ def _size_row(name: str, subset: Subset) -> Html:
         else (
             bare(seen.accuracy),
             bare(seen.single),
-            f"{points(seen.gain)} ({points(seen.low)} to {points(seen.high)})",
+            Html(f'{points(seen.gain)} <span class="interval">({points(seen.low)} to {points(seen.high)})</span>'),
         )
     )
     return element(
