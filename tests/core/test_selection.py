@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from slmmux import ArgumentError, Recording, RecordingError, Row, Selection, replay, select_complementary
 from slmmux.recording._arrays import arrays_of
 from slmmux.selection._held_out import held_out, in_rank_order
+from tests.lengths import examples
 from tests.pydantic_words import worded
 
 
@@ -72,7 +73,7 @@ def recount(recording, members, correct, penalty):
     return union - Fraction(str(penalty)) * contradiction, union, contradiction, sure - disputed, ceiling
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     pools(),
     st.sampled_from(["unanimous", "plurality", "at_least:1", "at_least:2"]),
@@ -97,7 +98,7 @@ def test_every_subset_is_counted_and_ordered_as_defined(recording, correct, pena
     assert all(selection.proved.values())
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(pools())
 def test_algorithm_1_lies_between_floor_and_ceiling(recording):
     """The replayed accuracy of every subset is Algorithm 1's, at least its floor and at most its ceiling."""
