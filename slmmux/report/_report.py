@@ -451,7 +451,9 @@ def _size_row(name: str, subset: Subset) -> Html:
         else (
             bare(held_out.accuracy),
             bare(held_out.single),
-            f"{points(held_out.gain)} ({points(held_out.low)} to {points(held_out.high)})",
+            Html(
+                f'{points(held_out.gain)} <span class="interval">({points(held_out.low)} to {points(held_out.high)})</span>'
+            ),
         )
     )
     return element(
