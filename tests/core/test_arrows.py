@@ -41,8 +41,9 @@ ARROWS = {
         "plots", "selection", "baselines", "scaling", "learned", "recording", "_decision", "_display", "_errors",
     },
     "_mux": {"selection", "profiling", "learned", "recording", "config", "local", "answers", "_decision", "_errors"},
-    "langchain_slmmux": {"slmmux", "answers", "config", "_mux"},
-    "llamaindex_slmmux": {"slmmux", "answers", "config", "_mux"},
+    "testing": {"answers", "_decision", "_errors"},
+    "langchain_slmmux": {"slmmux", "answers", "config", "testing", "_mux"},
+    "llamaindex_slmmux": {"slmmux", "answers", "config", "testing", "_mux"},
 }  # fmt: skip
 # The front door opens on every folder but the adapters; the commands put everything together.
 EVERYTHING = {*ARROWS, "slmmux", "cli"}
