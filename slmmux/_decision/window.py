@@ -258,5 +258,5 @@ def _after_fork() -> None:
         window._reset()  # noqa: SLF001 - the same module
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
+if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
     os.register_at_fork(after_in_child=_after_fork)
