@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from .difference import ABSENT, Difference
 
-__all__ = ["EXCEPTIONS", "Allowed"]
+__all__ = ["EXCEPTIONS", "FOLDED", "Allowed"]
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,20 @@ def _quoted(alone: Any, mux: Any) -> bool:
     return isinstance(alone, str) and isinstance(mux, str) and alone in mux
 
 
-def _ours(alone: Any, mux: Any) -> bool:
-    return alone is ABSENT and (str(mux).startswith("slmmux") or mux == "nostream")
-
+# What the watches of the two frameworks put together themselves, as it is no difference of a value but of a shape.
+FOLDED = {
+    "langchain": (
+        "the mux's own run in the trace",
+        "The mux is a chat model with a run of its own, and the member's run stands below it with its own name, the tags "
+        "`slmmux:sample` and `nostream` (without the latter LangGraph would put every sample on a page) and labels that "
+        "say which member and which sample it is: a trace of several samples is readable only so.",
+    ),
+    "llamaindex": (
+        "the mux's own span and events in the trace",
+        "The mux is an LLM with spans and events of its own, and the member's stand within them, tagged `slmmux_member` "
+        "and `slmmux_sample`: a trace of several samples is readable only so.",
+    ),
+}
 
 EXCEPTIONS: tuple[Allowed, ...] = (
     Allowed(
@@ -64,32 +75,42 @@ EXCEPTIONS: tuple[Allowed, ...] = (
         "llamaindex",
     ),
     Allowed(
+        "the arguments in the mux's own events",
+        "The mux's own event holds what the mux was called with; tools stand there in a form for all members, and the "
+        "member's event below holds what the member was called with.",
+        r"calls\.[^.]*\.events\.(heard|callbacks)\[\d+\]\.additional_kwargs\..*",
+        lambda _, __: True,
+        "llamaindex",
+    ),
+    Allowed(
+        "how a completion is asked of the member",
+        "LLMs that chat answer a completion by a chat; a mux asks its members so itself, so that one way decides both.",
+        r"calls\.[^.]*\.events\.member\[.*",
+        lambda alone, mux: (
+            isinstance(alone, str) and alone.startswith(("LLMCompletion", "Completion")) and mux == alone.replace("Completion", "Chat")
+        ),
+        "llamaindex",
+    ),
+    Allowed(
+        "tokens of a completion that is a chat",
+        "An LLM that answers a completion by its own chat reports both, and its tokens are counted twice; a mux's are "
+        "counted once.",
+        r"calls\.[^.]*\.events\.tokens\..*",
+        lambda alone, mux: mux > 0 and alone == 2 * mux,
+        "llamaindex",
+    ),
+    Allowed(
         "the classes of an error",
         "An error is also a `NoAnswerError`, which lists every cause; each class that catches the member's error "
         "catches it too.",
-        r".*error\.classes",
+        r".*(error|exception)\.classes",
         lambda alone, mux: set(alone.split(", ")) <= set(mux.split(", ")),
     ),
     Allowed(
         "the text of an error",
         "The sentence says which member failed and on how many samples, and quotes the member's own text whole.",
-        r".*error\.(text|fields\.message)",
+        r".*(error|exception)\.(text|fields\.message)|.*\.err_str",
         _quoted,
-    ),
-    Allowed(
-        "the tags of the member's run",
-        "The member's call is a run below the mux's, marked so that a listener can tell it from the mux's own: "
-        "`slmmux:sample`, and LangGraph's own mark `nostream`, without which every sample would reach a page.",
-        r".*\.run\.tags\[.*\]",
-        _ours,
-        "langchain",
-    ),
-    Allowed(
-        "the name of the member's run",
-        "A trace of several samples is readable only if each says which member and which sample it is.",
-        r".*\.run\.name",
-        lambda alone, mux: alone is None and mux == "member[0]",
-        "langchain",
     ),
     Allowed(
         "the name of the mux's run",
@@ -103,13 +124,6 @@ EXCEPTIONS: tuple[Allowed, ...] = (
         "The member's call is a run of its own, with an id of its own, and its message's id is made of it.",
         r".*\.member\[\d+\]\..*\.id",
         lambda alone, mux: isinstance(alone, str) and mux == alone.replace("<run 1>", "<run of the sample>"),
-        "langchain",
-    ),
-    Allowed(
-        "the labels of the member's run",
-        "A trace of several samples is readable only if each says which member and which sample it is.",
-        r".*\.run\.metadata\.slmmux.*",
-        _added,
         "langchain",
     ),
     Allowed(

@@ -2,7 +2,7 @@
 
 import contextlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
@@ -66,14 +66,20 @@ class _Callbacks(BaseCallbackHandler):
     def __init__(self) -> None:
         super().__init__([], [])
         self.heard: list[Any] = []
+        self._depth = 0
 
     def on_event_start(self, event_type: Any, payload: Any = None, event_id: str = "", **_: Any) -> str:
+        self._depth += 1
+        if self._depth > 1:
+            return event_id
         kept = {k: plain(v) for k, v in (payload or {}).items() if k.value != "serialized"}
         self.heard.append({"start": event_type.value, **kept})
         return event_id
 
     def on_event_end(self, event_type: Any, payload: Any = None, event_id: str = "", **_: Any) -> None:
-        self.heard.append({"end": event_type.value, **{k: plain(v) for k, v in (payload or {}).items()}})
+        self._depth -= 1
+        if self._depth == 0:
+            self.heard.append({"end": event_type.value, **{k: plain(v) for k, v in (payload or {}).items()}})
 
     def start_trace(self, trace_id: str | None = None) -> None:
         pass
@@ -82,11 +88,29 @@ class _Callbacks(BaseCallbackHandler):
         pass
 
 
+def _is_call(event: BaseEvent) -> bool:
+    return type(event).__name__.startswith(("LLMChat", "LLMCompletion"))
+
+
+def _outermost(events: Iterable[BaseEvent]) -> Iterator[BaseEvent]:
+    """Yield events without the chats and completions that began within another."""
+    depth = 0
+    for event in events:
+        name = type(event).__name__
+        if _is_call(event) and name.endswith("EndEvent"):
+            depth -= 1
+        if depth == 0 or not _is_call(event) or (depth == 1 and "InProgress" in name):
+            yield event
+        if _is_call(event) and name.endswith("StartEvent"):
+            depth += 1
+
+
 class LlamaIndexWatch:
     """Handlers of events and spans, older callbacks and the counter of tokens.
 
     The mux's own span and events stand around the member's, which carry a tag: they are compared by themselves, chats
-    and completions only, as a member is asked below the methods that every LLM inherits.
+    and completions only, as a member is asked below the methods that every LLM inherits. Of those one within another
+    the outer is kept: an LLM may answer a completion by a chat of its own.
     """
 
     def __init__(self) -> None:
@@ -101,11 +125,11 @@ class LlamaIndexWatch:
         tagged = [event for event in self.seen.events if "slmmux_member" in event.tags]
         spans = [id_ for id_, name in self.spans.entered.items() if not ours or name == "SLMMuxLLM"]
         return {
-            "heard": [self._plain(event) for event in self.seen.events if event not in tagged],
+            "heard": [self._plain(event) for event in _outermost(e for e in self.seen.events if e not in tagged)],
             "member": [
                 {**self._plain(event), "tags": plain(event.tags)}
-                for event in (tagged if ours else self.seen.events)
-                if type(event).__name__.startswith(("LLMChat", "LLMCompletion"))
+                for event in _outermost(tagged if ours else self.seen.events)
+                if _is_call(event)
             ],
             "spans": [id_.rpartition(".")[2].partition("-")[0] for id_ in spans],
             "spans left open": [id_ for id_ in self.spans.entered if id_ not in self.spans.left],
