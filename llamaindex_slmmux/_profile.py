@@ -4,63 +4,11 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from llama_index.core.callbacks import CallbackManager
-
 from llamaindex_slmmux._llm import SLMMuxLLM
-from llamaindex_slmmux._question import Question
-from llamaindex_slmmux._request import Completion, Reply
-from llamaindex_slmmux._sampling import Sampling
-from slmmux import Answer, Draw, Recording
-from slmmux._decision.labels import by_label
-from slmmux._mux.generation import generation_settings
-from slmmux._mux.profile import asking_mux, recorded_settings
-from slmmux.profiling import Watch
-from slmmux.profiling import aprofile as aprofile_members
-from slmmux.profiling import profile as profile_members
-from slmmux.profiling._asker import Came, Draws
-from slmmux.profiling._pressing import Pressing, split
-from slmmux.profiling._progress import watching
-from slmmux.profiling._questions import Questions
+from slmmux import Recording
+from slmmux._mux.profile import Questions, Watch, aprofile_mux, profile_mux
 
 __all__ = ["aprofile", "profile"]
-
-
-class _Members:
-    """A mux's members, as a profile asks them."""
-
-    def __init__(self, mux: SLMMuxLLM, samples: int | dict[str, int] | None = None) -> None:
-        self._mux = mux
-        self.pressing: Pressing = {"max_concurrency": mux.max_concurrency, "timeout": mux.timeout}
-        self.samples = mux.k if samples is None else by_label("samples", samples, mux.k)
-        self.compare = mux._agreement.compare
-        members = mux._ready()
-        own = {label: generation_settings(member.llm) for label, member in members.items()}
-        self.settings: Mapping[str, Any] = recorded_settings(mux, own)
-        self._any, _ = self._sampling("")  # which samples go in one request is one for all questions
-
-    def group(self, draws: Sequence[Draw]) -> list[Draws]:
-        return self._any.group(draws)
-
-    def call(self, question: str, draws: Draws) -> list[Came]:
-        sampling, request = self._sampling(question)
-        return [_came(request, reply) for reply in sampling.call(draws)]
-
-    async def acall(self, question: str, draws: Draws) -> list[Came]:
-        sampling, request = self._sampling(question)
-        return [_came(request, reply) for reply in await sampling.acall(draws)]
-
-    def _sampling(self, question: str) -> tuple[Sampling, Completion]:
-        request = self._mux._completion(question, formatted=False, kwargs={})
-        return Question(request, self._mux._ready(), CallbackManager([]), self._mux._pool).sampling(), request
-
-
-def _came(request: Completion, reply: Reply) -> Came:
-    def read() -> Answer | None:
-        return request.read(reply)
-
-    usage = reply.usage if reply.usage.get("total_tokens") else {}  # not counted is not nothing
-    text = reply.response.message.content or ""
-    return Came(text, read, usage.get("input_tokens"), usage.get("output_tokens"))
 
 
 def profile(
@@ -105,11 +53,16 @@ def profile(
         >>> profile(members, asked, samples=2, recording=file, progress=False).rows[1].answer
         '4'
     """
-    pressing, others = split(options)
-    members = _Members(asking_mux(models, SLMMuxLLM, samples, others), samples)
-    pressing = members.pressing | pressing
-    with watching(progress) as watch:
-        return profile_members(members, questions, recording=recording, watch=watch, trial_only=trial_only, **pressing)
+    return profile_mux(
+        SLMMuxLLM,
+        models,
+        questions,
+        recording=recording,
+        samples=samples,
+        progress=progress,
+        trial_only=trial_only,
+        options=options,
+    )
 
 
 async def aprofile(
@@ -123,10 +76,13 @@ async def aprofile(
     **options: Any,
 ) -> Recording:
     """Sample every member on every question from an event loop; arguments, result and errors are those of `profile`."""
-    pressing, others = split(options)
-    members = _Members(asking_mux(models, SLMMuxLLM, samples, others), samples)
-    pressing = members.pressing | pressing
-    with watching(progress) as watch:
-        return await aprofile_members(
-            members, questions, recording=recording, watch=watch, trial_only=trial_only, **pressing
-        )
+    return await aprofile_mux(
+        SLMMuxLLM,
+        models,
+        questions,
+        recording=recording,
+        samples=samples,
+        progress=progress,
+        trial_only=trial_only,
+        options=options,
+    )

@@ -1,4 +1,4 @@
-"""One question as it is put: its request, and the samplings it takes, counted together."""
+"""One question as LlamaIndex puts it: its request, and the samplings it takes, counted together."""
 
 from collections.abc import Mapping
 
@@ -6,12 +6,12 @@ from llama_index.core.base.llms.types import MessageRole
 from llama_index.core.callbacks import CallbackManager
 
 from llamaindex_slmmux._members import Member
+from llamaindex_slmmux._messages import has_content
 from llamaindex_slmmux._request import Reply, Request
 from llamaindex_slmmux._sampling import Sampling
-from slmmux import Pool, Race
-from slmmux._decision.budget import Budget
-from slmmux._decision.record import USAGE
+from slmmux import Answer, Pool, Race
 from slmmux._mux.generation import longest_reply
+from slmmux._mux.usage import no_usage
 
 __all__ = ["Question"]
 
@@ -21,38 +21,55 @@ class Question:
 
     Args:
         request: What each member is asked, and how replies are read.
-        members: Everyone who may be called, by label.
+        members: Every member that may be called, by label.
         wrapper: The mux's own callbacks.
         pool: Threads for members that only have a sync call.
 
     Attributes:
-        usage: Tokens of every reply that came in time, whoever gave it.
+        usage: The tokens of every reply that arrived in time, needed for the decision or not.
     """
 
     def __init__(self, request: Request, members: Mapping[str, Member], wrapper: CallbackManager, pool: Pool) -> None:
-        self.request = request
+        self._request = request
         self._members = members
         self._wrapper = wrapper
         self._pool = pool
-        self.usage: dict[str, int] = dict.fromkeys(USAGE, 0)
+        self.usage = no_usage()
+
+    @property
+    def extractor(self) -> str:
+        """The name of the reading, for the record."""
+        return self._request.extractor
+
+    @property
+    def longest(self) -> Mapping[str, int]:
+        """The most tokens a reply of each model can have, by label; 0 if nobody knows."""
+        return {label: longest_reply(member.model, member.kwargs) or 0 for label, member in self._members.items()}
 
     def text(self) -> str:
-        """Return what was asked last by a person, for a rule by question; where nobody did, what was said last."""
-        messages = self.request.messages
-        asked = [message for message in messages if message.role is MessageRole.USER] or messages
-        return (asked[-1].content or "") if asked else ""
+        """Return the user's last message, for a rule by question; without one, the last message."""
+        messages = self._request.messages
+        of_users = [message for message in messages if message.role is MessageRole.USER] or messages
+        return (of_users[-1].content or "") if of_users else ""
 
-    def sampling(self, _: Race[Reply] | None = None) -> Sampling:
-        """Return what makes the calls of one race."""
-        return Sampling(self._members, self.request, self._wrapper, self._pool, self.usage)
+    def read(self, reply: Reply) -> Answer | None:
+        """Return the answer of a reply."""
+        return self._request.read(reply)
 
-    def budget(self, limits: Mapping[str, int] | None) -> Budget | None:
-        """Return what all of it may cost."""
-        if limits is None:
-            return None
-        longest = {label: longest_reply(member.llm) or 0 for label, member in self._members.items()}
+    def has_content(self, reply: Reply) -> bool:
+        """Return whether a reply says anything: a text or another block, tool calls, or a value."""
+        if reply.value is not None or reply.fault is not None or reply.calls:  # unparsed is not empty
+            return True
+        return has_content(reply.response.message)
 
-        def spent(reply: Reply) -> int:
-            return reply.usage["total_tokens"]
+    def usage_of(self, reply: Reply) -> Mapping[str, int]:
+        """Return the tokens of one reply."""
+        return reply.usage
 
-        return Budget(limits, lambda draw: longest[draw.model], spent)
+    def text_of(self, reply: Reply) -> str:
+        """Return the text of one reply."""
+        return reply.response.message.content or ""
+
+    def sampling(self, race: Race[Reply] | None = None) -> Sampling:  # noqa: ARG002 - LlamaIndex's samples need none
+        """Return the calls of a race, or of a profile, which has none."""
+        return Sampling(self._members, self._request, self._wrapper, self._pool, self.usage)

@@ -14,9 +14,7 @@ from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.dispatcher import instrument_tags
 from llama_index_instrumentation.span import active_span_id
 
-__all__ = ["refuses_several", "report", "split", "takes_several"]
-
-_REFUSED = {400, 422}  # what a server answers that does not know `n`
+__all__ = ["report", "split", "takes_several"]
 
 dispatcher = get_dispatcher(__name__)
 
@@ -26,11 +24,6 @@ def takes_several(llm: LLM) -> bool:
     # By name: whoever has a member of this class has its package, and nobody else needs it.
     openai = any((c.__module__, c.__name__) == ("llama_index.llms.openai.base", "OpenAI") for c in type(llm).__mro__)
     return openai and llm.metadata.is_chat_model and "n" not in (getattr(llm, "additional_kwargs", None) or {})
-
-
-def refuses_several(error: BaseException) -> bool:
-    """Return whether a request failed because it asked for several, or may have."""
-    return isinstance(error, TypeError) or getattr(error, "status_code", None) in _REFUSED
 
 
 def split(llm: LLM, response: ChatResponse) -> list[ChatResponse]:

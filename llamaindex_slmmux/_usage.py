@@ -7,7 +7,7 @@ from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 from llama_index.core.callbacks import CBEventType, EventPayload
 from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 
-from slmmux._decision.record import USAGE
+from slmmux._mux.usage import USAGE
 
 __all__ = ["Recorder", "usage_of"]
 

@@ -1,38 +1,39 @@
-"""One question from start to end: the members' race and, where its answer is too uncertain, one bigger model.
+"""One question from start to end: the members' race and, if its answer is too uncertain, one bigger model.
 
-`asking` yields what is to be driven and is sent the decision, so that threads (`run`) and tasks (`arun`) share it.
+`answer_flow` yields the race to drive next and is sent its decision, so threads (`run`) and tasks (`arun`) share it.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from slmmux._decision.budget import Budget
 from slmmux._decision.drive import Compare, Draws, adrive, drive
 from slmmux._decision.pool import Pool
 from slmmux._decision.race import Race
-from slmmux._decision.types import Decision, Draw
+from slmmux._decision.record import Outcome
+from slmmux._decision.types import Answer, Decision, Draw
 from slmmux._errors import NoAnswerError
-from slmmux._mux.rule import Outcome, Ruled
+from slmmux._mux.rule import Policy
 
-__all__ = ["Flow", "Limits", "Sampling", "Spoken", "arun", "asking", "recorded", "run"]
+__all__ = ["Answered", "Flow", "Limits", "Question", "Sampling", "answer_flow", "arun", "run"]
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Spoken(Generic[R]):
-    """What came of a question.
+class Answered(Generic[R]):
+    """A question that was answered, abstained from, or passed to the bigger model.
 
     Attributes:
-        decision: The members' own.
-        outcome: What was made of it.
-        reply: What is returned; `None` where it abstains.
-        bigger: The bigger model's reply as a decision, where it was asked and replied.
-        fault: Why it did not reply, where it was asked and did not.
+        decision: The members' own decision.
+        outcome: Whether their answer is returned.
+        reply: The reply that is returned; `None` if the mux abstains.
+        bigger: The bigger model's reply as a decision, if it was asked and replied.
+        fault: Why the bigger model did not reply, if it was asked and did not.
     """
 
     decision: Decision[R | None]
@@ -42,43 +43,44 @@ class Spoken(Generic[R]):
     fault: NoAnswerError | None = None
 
 
-Flow: TypeAlias = Generator[Race[R], Decision[R], Spoken[R]]
+Flow: TypeAlias = Generator[Race[R], Decision[R], Answered[R]]
 
 
-def asking(race: Race[R], ruled: Ruled, bigger: Race[R] | None) -> Flow[R]:
-    """Yield the races to drive, one after another; return what came of the question.
+def answer_flow(race: Race[R], policy: Policy, bigger: Race[R] | None) -> Flow[R]:
+    """Yield the races to drive, one after another, and return how the question was answered.
 
     Args:
-        race: The members'.
-        ruled: What is made of its decision.
-        bigger: The bigger model's, of one sample; `None` where there is none.
+        race: The members' race.
+        policy: Whether the members' answer is returned, by its probability.
+        bigger: The bigger model's race, of one sample; `None` if there is no bigger model.
 
     Raises:
-        NoAnswerError: Nobody replied, the bigger model included; carries every cause.
+        NoAnswerError: No model replied, the bigger one included; carries every cause.
     """
-    nobody: NoAnswerError | None = None
+    failure: NoAnswerError | None = None
     decision: Decision[R | None]
     try:
         decision = yield race  # type: ignore[assignment]  # a decision with a reply is one that may have none
     except NoAnswerError as error:
         if bigger is None:
             raise
-        nobody, decision = error, race.without_reply
-    outcome = "escalated" if nobody else ruled.outcome(decision.probability, can_escalate=bigger is not None)
+        failure, decision = error, race.without_reply
+    outcome = "escalated" if failure else policy.outcome(decision.probability, can_escalate=bigger is not None)
     if outcome != "escalated" or bigger is None:
-        return Spoken(decision, outcome, None if outcome == "abstained" else decision.reply)
+        return Answered(decision, outcome, None if outcome == "abstained" else decision.reply)
     try:
-        said = yield bigger
+        escalation = yield bigger
     except NoAnswerError as fault:
-        if nobody:
-            raise NoAnswerError((*nobody.errors, *fault.errors), nobody.why) from None
-        outcome = ruled.outcome(decision.probability, can_escalate=False)
-        return Spoken(decision, outcome, None if outcome == "abstained" else decision.reply, fault=fault)
-    return Spoken(decision, "escalated", said.reply, bigger=said)
+        if failure:
+            everything = NoAnswerError.of((*failure.errors, *fault.errors), failure.why)
+            raise everything from everything.__cause__
+        outcome = policy.outcome(decision.probability, can_escalate=False)
+        return Answered(decision, outcome, None if outcome == "abstained" else decision.reply, fault=fault)
+    return Answered(decision, "escalated", escalation.reply, bigger=escalation)
 
 
 class Sampling(Protocol[R_co]):
-    """The calls of one race: made, counted, and closed when it is over."""
+    """The calls of one race: each made once, counted, and closed when the race is over."""
 
     def group(self, draws: Sequence[Draw]) -> list[Draws]: ...
     def call(self, draws: Draws) -> Sequence[R_co]: ...
@@ -87,15 +89,58 @@ class Sampling(Protocol[R_co]):
     async def aclose(self) -> None: ...
 
 
+class Question(Protocol[R]):
+    """One question as a framework puts it: the only things about it that the flow has to know."""
+
+    @property
+    def extractor(self) -> str:
+        """The name of the reading, for the record."""
+        ...
+
+    @property
+    def longest(self) -> Mapping[str, int]:
+        """The most tokens a reply of each model can have, by label; 0 if nobody knows."""
+        ...
+
+    @property
+    def usage(self) -> Mapping[str, int]:
+        """The tokens of every reply that arrived in time, needed for the decision or not."""
+        ...
+
+    def text(self) -> str:
+        """Return the question's text, for a rule by question."""
+        ...
+
+    def read(self, reply: R) -> Answer | None:
+        """Return the answer of a reply."""
+        ...
+
+    def has_content(self, reply: R) -> bool:
+        """Return whether a reply says anything: a text, tool calls or a refusal."""
+        ...
+
+    def usage_of(self, reply: R) -> Mapping[str, int]:
+        """Return the tokens of one reply."""
+        ...
+
+    def text_of(self, reply: R) -> str:
+        """Return the text of one reply."""
+        ...
+
+    def sampling(self, race: Race[R] | None = None) -> Sampling[R]:
+        """Return the calls of a race, or of a profile, which has none."""
+        ...
+
+
 @dataclass(frozen=True)
 class Limits:
-    """What holds for a question as a whole.
+    """The limits of a question as a whole, the bigger model included.
 
     Attributes:
-        compare: Which answers agree, where equality is no key.
+        compare: Which answers agree, if equality is no key.
         timeout: Seconds a call may take.
-        deadline: Seconds for the question, the bigger model included.
-        budget: What it may cost, the bigger model included.
+        deadline: Seconds the question may take.
+        budget: What the question may cost.
     """
 
     compare: Compare | None
@@ -104,103 +149,77 @@ class Limits:
     budget: Budget | None
 
 
-def run(flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limits, pool: Pool) -> Spoken[R]:
+def run(flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limits, pool: Pool) -> Answered[R]:
     """Run a flow on threads.
 
     Args:
-        flow: What `asking` returned.
+        flow: What `answer_flow` returned.
         sampling: Makes the calls of a race.
         limits: What holds for the question.
         pool: The threads.
     """
-    left = _clock(limits.deadline)
+    seconds_left = _clock(limits.deadline)
     race = next(flow)
     try:
         while True:
             calls = sampling(race)
             try:
-                came: Decision[R] | NoAnswerError = drive(
+                result: Decision[R] | NoAnswerError = drive(
                     race,
                     calls.call,
                     pool=pool,
                     group=calls.group,
                     compare=limits.compare,
                     timeout=limits.timeout,
-                    deadline=left(),
+                    deadline=seconds_left(),
                     budget=limits.budget,
                 )
-            except NoAnswerError as nothing:
-                came = nothing
+            except NoAnswerError as failure:
+                result = failure
             finally:
                 calls.close()
-            race = _next(flow, came, left)
+            race = _next(flow, result, seconds_left)
     except StopIteration as end:
-        spoken: Spoken[R] = end.value
-        return spoken
+        answered: Answered[R] = end.value
+        return answered
 
 
 async def arun(
     flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limits, slots: asyncio.Semaphore
-) -> Spoken[R]:
+) -> Answered[R]:
     """Run a flow on tasks; the arguments are those of `run`, with places for calls instead of threads."""
-    left = _clock(limits.deadline)
+    seconds_left = _clock(limits.deadline)
     race = next(flow)
     try:
         while True:
             calls = sampling(race)
             try:
-                came: Decision[R] | NoAnswerError = await adrive(
+                result: Decision[R] | NoAnswerError = await adrive(
                     race,
                     calls.acall,
                     slots=slots,
                     group=calls.group,
                     compare=limits.compare,
                     timeout=limits.timeout,
-                    deadline=left(),
+                    deadline=seconds_left(),
                     budget=limits.budget,
                 )
-            except NoAnswerError as nothing:
-                came = nothing
+            except NoAnswerError as failure:
+                result = failure
             finally:
                 await calls.aclose()
-            race = _next(flow, came, left)
+            race = _next(flow, result, seconds_left)
     except StopIteration as end:
-        spoken: Spoken[R] = end.value
-        return spoken
+        answered: Answered[R] = end.value
+        return answered
 
 
-def _next(flow: Flow[R], came: Decision[R] | NoAnswerError, left: Callable[[], float | None]) -> Race[R]:
-    """Tell the flow what came, and return what it wants driven next, if there is time for it."""
-    race = flow.throw(came) if isinstance(came, NoAnswerError) else flow.send(came)
-    return flow.throw(NoAnswerError((), "deadline reached")) if left() == 0 else race
+def _next(flow: Flow[R], result: Decision[R] | NoAnswerError, seconds_left: Callable[[], float | None]) -> Race[R]:
+    """Send a race's result to the flow and return the race to drive next, unless the deadline has passed."""
+    race = flow.throw(result) if isinstance(result, NoAnswerError) else flow.send(result)
+    return flow.throw(NoAnswerError((), "deadline reached")) if seconds_left() == 0 else race
 
 
 def _clock(deadline: float | None) -> Callable[[], float | None]:
     end = None if deadline is None else time.monotonic() + deadline
     return lambda: None if end is None else max(0.0, end - time.monotonic())
-
-
-def recorded(
-    spoken: Spoken[Any], made: Mapping[str, Any], bigger: str | None, usage: Mapping[str, int]
-) -> dict[str, Any]:
-    """Return the record of a question, given that of its members' decision.
-
-    Args:
-        spoken: What came of it.
-        made: The record of the members' decision.
-        bigger: The bigger model's name.
-        usage: The tokens of its reply.
-
-    Returns:
-        The record: `model` and `answer` are of what is returned, `withheld` is what the members would have said.
-    """
-    full = dict(made)
-    if spoken.outcome != "answered":
-        withheld = {"model": made["model"], "answer": made["answer"]} if spoken.decision.reply is not None else None
-        full |= {"outcome": spoken.outcome, "answer": None, "withheld": withheld}
-    if spoken.bigger is not None:
-        full |= {"model": bigger, "answer": spoken.bigger.winner.answer}
-        full["escalation"] = {"model": bigger, "usage": dict(usage), "error": None}
-    elif spoken.fault is not None:
-        full["escalation"] = {"model": bigger, "usage": dict(usage), "error": str(spoken.fault)}
-    return full

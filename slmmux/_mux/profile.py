@@ -1,40 +1,132 @@
-"""What the profiles of both adapters share: which mux asks, and what of it makes its samples what they are."""
+"""A mux's members put to many questions: what the `profile` functions of both adapters share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any
 
+from slmmux._decision.labels import by_label
+from slmmux._decision.types import Answer, Draw
 from slmmux._errors import ArgumentError
+from slmmux._mux.base import Mux
+from slmmux._mux.engine import Question
+from slmmux._mux.generation import generation_settings
 from slmmux.answers._reader import extractor_name
+from slmmux.profiling import Came, Questions, Watch
+from slmmux.profiling import aprofile as aprofile_members
+from slmmux.profiling import profile as profile_members
+from slmmux.profiling._asker import Draws
+from slmmux.profiling._pressing import Pressing, split
+from slmmux.profiling._progress import watching
+from slmmux.recording import Recording
 
-__all__ = ["asking_mux", "recorded_settings"]
+__all__ = ["Questions", "Watch", "aprofile_mux", "profile_mux"]
+
+_SAMPLES = 5  # k of a mux that a profile makes itself
 
 
-def asking_mux(models: Any, cls: type[Any], samples: int | dict[str, int] | None, options: Mapping[str, Any]) -> Any:
-    """Return the mux that asks: the one given, or one made of models.
+class _Members:
+    """A mux's members, each asked as the mux would ask it.
 
     Args:
-        models: A mux, or what its class takes as models.
-        cls: The mux's class.
-        samples: k, or k by label; 5 where a mux is made and none is given.
-        options: Arguments of the class.
+        mux: The mux.
+        samples: k, or k by label; `None` leaves the mux's own.
+    """
+
+    def __init__(self, mux: Mux, samples: int | dict[str, int] | None) -> None:
+        self._mux = mux
+        self.pressing: Pressing = {"max_concurrency": mux.max_concurrency, "timeout": mux.timeout}
+        self.samples = mux.k if samples is None else by_label("samples", samples, mux.k)
+        self.compare = mux._agreement.compare
+        self._any = mux._plain_question("").sampling()  # the draws of one request are the same for all questions
+        members = mux._members
+        self.settings: Mapping[str, Any] = {
+            "extract": extractor_name(mux.extract),
+            "agreement": mux.agreement,
+            "tau": mux.tau if mux.agreement == "embedding" else None,
+            "system_prompt": mux.system_prompt,
+            "stop": mux.stop,
+            "models": {label: generation_settings(m.model, m.kwargs) for label, m in members.items()},
+        }
+
+    def group(self, draws: Sequence[Draw]) -> list[Draws]:
+        return self._any.group(draws)
+
+    def call(self, question: str, draws: Draws) -> list[Came]:
+        asking = self._mux._plain_question(question)
+        return [_completion(asking, reply) for reply in asking.sampling().call(draws)]
+
+    async def acall(self, question: str, draws: Draws) -> list[Came]:
+        asking = self._mux._plain_question(question)
+        return [_completion(asking, reply) for reply in await asking.sampling().acall(draws)]
+
+
+def _completion(question: Question[Any], reply: Any) -> Came:
+    def read() -> Answer | None:
+        return question.read(reply)
+
+    tokens = question.usage_of(reply)
+    usage = tokens if tokens.get("total_tokens") else {}  # tokens that were not counted are unknown, not 0
+    return Came(question.text_of(reply), read, usage.get("input_tokens"), usage.get("output_tokens"))
+
+
+def _profiled_mux(cls: type[Mux], models: Any, samples: int | dict[str, int] | None, options: Mapping[str, Any]) -> Mux:
+    """Return the mux whose members are profiled: `models` itself, or a mux made of them.
 
     Raises:
         ArgumentError: Options beside a mux, which has its own.
     """
     if not isinstance(models, cls):
-        return cls(models=models, samples=5 if samples is None else samples, **options)
+        return cls(models=models, samples=_SAMPLES if samples is None else samples, **options)
     if options:
         raise ArgumentError(f"{next(iter(options))!r} is the mux's own; give it to {cls.__name__}(...)")
     return models
 
 
-def recorded_settings(mux: Any, models: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what a recording's first line says: what all members share, and each one's own settings."""
-    return {
-        "extract": extractor_name(mux.extract),
-        "agreement": mux.agreement,
-        "tau": mux.tau if mux.agreement == "embedding" else None,
-        "system_prompt": mux.system_prompt,
-        "stop": mux.stop,
-        "models": models,
-    }
+def profile_mux(
+    cls: type[Mux],
+    models: Any,
+    questions: Questions,
+    *,
+    recording: str | PathLike[str],
+    samples: int | dict[str, int] | None,
+    progress: bool | Watch,
+    trial_only: bool,
+    options: Mapping[str, Any],
+) -> Recording:
+    """Sample every member of a mux of a class on every question; an adapter's `profile` documents the arguments."""
+    pressing, others = split(options)
+    members = _Members(_profiled_mux(cls, models, samples, others), samples)
+    with watching(progress) as watch:
+        return profile_members(
+            members,
+            questions,
+            recording=recording,
+            watch=watch,
+            trial_only=trial_only,
+            **(members.pressing | pressing),
+        )
+
+
+async def aprofile_mux(
+    cls: type[Mux],
+    models: Any,
+    questions: Questions,
+    *,
+    recording: str | PathLike[str],
+    samples: int | dict[str, int] | None,
+    progress: bool | Watch,
+    trial_only: bool,
+    options: Mapping[str, Any],
+) -> Recording:
+    """Sample every member of a mux of a class on every question, from an event loop."""
+    pressing, others = split(options)
+    members = _Members(_profiled_mux(cls, models, samples, others), samples)
+    with watching(progress) as watch:
+        return await aprofile_members(
+            members,
+            questions,
+            recording=recording,
+            watch=watch,
+            trial_only=trial_only,
+            **(members.pressing | pressing),
+        )

@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from slmmux._decision.race import Wait
+from slmmux._decision.record import Outcome
 from slmmux._decision.rules import (
     LearnedRule,
     RuleByQuestion,
@@ -19,14 +20,12 @@ from slmmux._decision.rules import (
 )
 from slmmux._errors import ArgumentError
 
-__all__ = ["ESCALATION", "Outcome", "Ruled", "own_embedding", "plain_rule", "rule_of_plain", "ruled"]
-
-Outcome: TypeAlias = Literal["answered", "abstained", "escalated"]
+__all__ = ["ESCALATION", "Policy", "own_embedding", "plain_rule", "policy_of", "rule_of_plain"]
 
 ESCALATION = "escalate_to"  # the bigger model's label among those that are called
 
 
-class RuledOptions(Protocol):
+class PolicyOptions(Protocol):
     """What a mux of any framework was given."""
 
     rule: Any
@@ -57,7 +56,7 @@ class _Embedded:
 
 
 @dataclass(frozen=True)
-class Ruled:
+class Policy:
     """A rule, and the least probabilities it may speak with.
 
     Attributes:
@@ -73,6 +72,11 @@ class Ruled:
     abstain_below: float | None
     escalate_below: float | None
     identity: str
+
+    @property
+    def has_threshold(self) -> bool:
+        """Whether an answer may be withheld or passed on for its probability."""
+        return self.abstain_below is not None or self.escalate_below is not None
 
     @property
     def name(self) -> str:
@@ -93,7 +97,7 @@ class Ruled:
         """Return what is made of an answer; an unknown probability is below any.
 
         Example:
-            >>> Ruled("pooled", "exhausted", 0.5, 0.8, "").outcome(0.6)
+            >>> Policy("pooled", "exhausted", 0.5, 0.8, "").outcome(0.6)
             'escalated'
         """
         if can_escalate and _is_below(probability, self.escalate_below):
@@ -101,7 +105,7 @@ class Ruled:
         return "abstained" if _is_below(probability, self.abstain_below) else "answered"
 
 
-def ruled(mux: RuledOptions, labels: Collection[str], *, explicit: bool) -> Ruled:
+def policy_of(mux: PolicyOptions, labels: Collection[str], *, explicit: bool) -> Policy:
     """Return what decides for a mux, and what is made of it.
 
     Args:
@@ -123,7 +127,7 @@ def ruled(mux: RuledOptions, labels: Collection[str], *, explicit: bool) -> Rule
     }
     for name, value in thresholds.items():
         if not 0 < value <= 1:
-            raise ArgumentError(f"{name} is a probability, above 0 and at most 1, found {value!r}")
+            raise ArgumentError(f"{name} is a probability, above 0 and at most 1, received {value!r}")
     if (mux.escalate_to is None) != (mux.escalate_below is None):
         raise ArgumentError(
             "escalate_to and escalate_below belong together: the bigger model, and the probability below which it is "
@@ -147,7 +151,7 @@ def ruled(mux: RuledOptions, labels: Collection[str], *, explicit: bool) -> Rule
         rule = _Embedded(rule, mux.embedding)
     needs_all = bool(thresholds) or not (explicit or isinstance(given, str))
     wait: Wait = "exhausted" if needs_all else mux.wait
-    return Ruled(rule, wait, mux.abstain_below, mux.escalate_below, _identity(given))
+    return Policy(rule, wait, mux.abstain_below, mux.escalate_below, _identity(given))
 
 
 def plain_rule(rule: RuleLike) -> Any:
@@ -156,7 +160,7 @@ def plain_rule(rule: RuleLike) -> Any:
 
 
 def rule_of_plain(value: Any) -> Any:
-    """Return the rule of a dump; what is no dump of one is returned as it is, for `ruled` to look at.
+    """Return the rule of a dump; what is no dump of one is returned as it is, for `policy_of` to look at.
 
     Example:
         >>> from slmmux import LearnedRule
@@ -176,7 +180,7 @@ def _form() -> Any:
     return TypeAdapter(ByQuestionRule | LearnedRule)
 
 
-def _check_threshold(name: str, mux: RuledOptions) -> None:
+def _check_threshold(name: str, mux: PolicyOptions) -> None:
     rule: RuleLike = mux.rule
     if isinstance(rule, str) or (isinstance(rule, WeightedRule) and rule.calibration is None):
         raise ArgumentError(
@@ -189,7 +193,7 @@ def _check_threshold(name: str, mux: RuledOptions) -> None:
         )
 
 
-def own_embedding(mux: RuledOptions) -> Any:
+def own_embedding(mux: PolicyOptions) -> Any:
     """Return the embedding that answers are compared by: not the one that only its rule compares questions by."""
     return None if mux.agreement != "embedding" and _compares_embeddings(mux.rule) else mux.embedding
 

@@ -65,7 +65,7 @@ def fit(arrays: Arrays, questions: ArrayLike | None = None, ridge: float = 2.0) 
 
     Example:
         >>> from slmmux import Recording, Row
-        >>> from slmmux.recording._arrays import arrays_of
+        >>> from slmmux.recording import arrays_of
         >>> recording = Recording.of(
         ...     Row(question_id=f"q{q:02}", model=model, sample_index=i, answer=answer, gold="4")
         ...     for q in range(20)
@@ -122,7 +122,9 @@ def learn(arrays: Arrays, questions: ArrayLike, ridge: float, near: Near | None 
         ArgumentError: A ridge that is not above 0.
     """
     if not ridge > 0:
-        raise ArgumentError(f"ridge must be above 0, found {ridge!r}; 2 holds the weights to the prior on 60 questions")
+        raise ArgumentError(
+            f"ridge must be above 0, received {ridge!r}; 2 holds the weights to the prior on 60 questions"
+        )
     chosen = by_id(arrays, questions)
     by_label = sorted(range(len(arrays.models)), key=lambda m: arrays.models[m])
     seen = AnswerTable.of_arrays(arrays, by_label, chosen)

@@ -14,7 +14,7 @@ from slmmux.recording._replay import group_of, replay
 from slmmux.selection._contest import RULES, Rule, contest, learners
 from slmmux.selection._held_out import SELF_CONSISTENCY, held_out
 from slmmux.selection._pool import Bools, PoolFigures
-from slmmux.selection._search import Found
+from slmmux.selection._search import ScoredSubset
 from slmmux.selection._selection import Profiled, Selection, Subset
 from slmmux.selection._verdict import verdict_of
 
@@ -116,7 +116,7 @@ def select_complementary(
         found[size] = [best, *subsets[1:]]
     ranking = sorted((s for subsets in found.values() for s in subsets), key=pool.order)
     by_size = {size: subsets[0] for size, subsets in found.items()}
-    single = pool.subset(Found((int(pool.accuracy.argmax()),), 0, 0))
+    single = pool.subset(ScoredSubset((int(pool.accuracy.argmax()),), 0, 0))
     settings = recording.settings
     return Selection(
         best=ranking[0],
@@ -187,10 +187,10 @@ def _sizes(sizes: Iterable[int], pool: int) -> list[int]:
 
 def _check(penalty: float, keep: int, folds: int, repeats: int) -> None:
     if not isfinite(penalty) or penalty < 0:
-        raise ArgumentError(f"penalty must be a number of at least 0, found {penalty!r}; the paper's is 1")
+        raise ArgumentError(f"penalty must be a number of at least 0, received {penalty!r}; the paper's is 1")
     for name, value, least in (("keep", keep, 1), ("folds", folds, 2), ("repeats", repeats, 1)):
         if value < least:
-            raise ArgumentError(f"{name} must be at least {least}, found {value!r}")
+            raise ArgumentError(f"{name} must be at least {least}, received {value!r}")
 
 
 def _texts(recording: Recording, questions: Sequence[str]) -> list[str]:
@@ -212,7 +212,7 @@ def _check_rule(rule: Rule, recording: Recording, embedding: Any) -> None:
         raise ArgumentError(f"rule={rule!r} is no rule; write one of {', '.join(map(repr, RULES))}")
     if embedding is not None and rule != "learned-by-question":
         raise ArgumentError(
-            f'embedding is for rule="learned-by-question", found rule={rule!r}; ask for that rule, or leave it out'
+            f'embedding is for rule="learned-by-question", received rule={rule!r}; ask for that rule, or leave it out'
         )
     if rule != SELF_CONSISTENCY and group_of(recording) is not None:
         raise ArgumentError(

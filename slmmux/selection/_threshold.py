@@ -118,5 +118,5 @@ def _interval(count: int, of: int) -> tuple[float, float]:
 
 def _share(name: str, value: float | None) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 1:
-        raise ArgumentError(f"{name} must be a share above 0 and at most 1, found {value!r}; for 90 % write 0.9")
+        raise ArgumentError(f"{name} must be a share above 0 and at most 1, received {value!r}; for 90 % write 0.9")
     return float(value)

@@ -46,7 +46,7 @@ def test_every_table(name):
         assert not right(answer, "Zermatt 90909"), case
 
 
-@pytest.mark.parametrize("name", set(NAMES) - {"auto"})
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "auto"])
 def test_a_worked_solution_as_gold(name):
     """Gold that is a whole reply, as data sets have it, is read like one."""
     for case in table(name):
@@ -178,7 +178,7 @@ def test_recorded_as_they_stand(value, gold):
 @pytest.mark.parametrize("kind", [*NAMES, "recorded", "structured", "tool_calls", "callable", "regex 2"])
 def test_no_gold(kind):
     """Without a gold answer nothing is right or wrong: a sentence says so."""
-    with pytest.raises(ArgumentError, match="no gold answer to compare with, found None; give a text"):
+    with pytest.raises(ArgumentError, match="no gold answer to compare with, received None; give a text"):
         right(Answer("4", kind, "4"), None)
 
 

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from slmmux import ArgumentError, Recording, learned
 from slmmux._decision.rules import LearnedRule
 from slmmux.by_question import ByQuestionRule, Vectors, evaluate_by_question, fit_by_question, vectors_of
-from slmmux.learned import FEWEST, evaluate, fit, leaned, right_votes
+from slmmux.learned import FEWEST, _fit, _seen, evaluate, fit, leaned, right_votes
 from slmmux.learned._neighbours import NEAREST, Nearest, hashed, space_of
 from slmmux.recording._arrays import Arrays, _votes, arrays_of
 
@@ -194,7 +194,7 @@ def test_the_gradient_is_that_of_the_loss(seed):
     rng = np.random.default_rng(seed)
     arrays, _ = drawn(seed, questions=8)
     near = rng.normal(size=(8, 3))
-    choices = learned._Seen.of_arrays(arrays, [0, 1, 2], np.arange(8)).choices(near)
+    choices = _seen.AnswerTable.of_arrays(arrays, [0, 1, 2], np.arange(8)).choices(near)
     assume(choices.starts.size)
     at, prior, ridge, step = rng.normal(size=7), rng.normal(size=7), float(rng.uniform(0.1, 4)), 1e-5
     _, gradient, curvature = choices.loss(at, prior, ridge)
@@ -304,9 +304,9 @@ def test_no_question_calibrates_what_it_taught(seed, q):
     other = arrays.right.copy()
     other[:, q] = arrays.codes[:, q] == 1
     assume((arrays.codes[:, q] >= 0).any())
-    calibrated = learned._calibrated
+    calibrated = _fit._calibrated
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(learned, "_calibrated", lambda *given: taken.append(given) or calibrated(*given))
+        patched.setattr(_fit, "_calibrated", lambda *given: taken.append(given) or calibrated(*given))
         fit_by_question(arrays, vectors)
         fit_by_question(replace(arrays, right=other), vectors)
     answered = (arrays.codes >= 0).any(axis=(0, 2))

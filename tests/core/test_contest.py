@@ -441,7 +441,9 @@ def test_a_rule_by_question_needs_the_questions():
     lacking = [replace(row, question=None) if row.question_id == "q003" else row for row in topics(20).rows]
     with pytest.raises(RecordingError, match="goes by the text of a question, and 'q003' was recorded without; record"):
         selected(Recording.of(lacking), "learned-by-question", embedding=by_topic)
-    with pytest.raises(ArgumentError, match="embedding is for rule=\"learned-by-question\", found rule='learned'; ask"):
+    with pytest.raises(
+        ArgumentError, match="embedding is for rule=\"learned-by-question\", received rule='learned'; ask"
+    ):
         selected(topics(20), "learned", embedding=by_topic)
 
 

@@ -8,24 +8,26 @@ import pytest
 
 import slmmux
 
-ROOT = Path(slmmux.__file__).parent
+ROOT = Path(slmmux.__file__).parent.parent
+PACKAGES = ("slmmux", "langchain_slmmux", "llamaindex_slmmux")
 SCRIPTS = {"__main__", "_engine", "_math_engine"}  # run as programs, never imported
 MODULES = [
-    ".".join(("slmmux", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
-    for path in sorted(ROOT.rglob("*.py"))
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
     if path.stem not in SCRIPTS
 ]
 
 
 def examples(name):
-    """Return the examples of a module, those of what calls itself `slmmux.Name` included."""
+    """Return the examples of a module, those of its public objects that call themselves `slmmux.Name` included."""
     module = importlib.import_module(name)
     finder = doctest.DocTestFinder()
     tests = finder.find(module)
     if Path(module.__file__).stem != "__init__":
         for public in getattr(module, "__all__", ()):
             thing = getattr(module, public)
-            if getattr(thing, "__module__", None) == "slmmux":
+            if getattr(thing, "__module__", None) in PACKAGES:
                 tests += finder.find(thing, public, module=False, globs=vars(module).copy())
     return [test for test in tests if test.examples]
 
@@ -40,14 +42,18 @@ def test_examples_run(name):
 @pytest.mark.parametrize(
     "name",
     [
-        "_decision.types",
-        "_decision.vote",
-        "_decision.race",
-        "_decision.pool",
-        "_decision.drive",
-        "recording._recording",
+        "slmmux._decision.types",
+        "slmmux._decision.vote",
+        "slmmux._decision.race",
+        "slmmux._decision.pool",
+        "slmmux._decision.drive",
+        "slmmux.recording._recording",
+        "langchain_slmmux._chat_model",
+        "langchain_slmmux.testing",
+        "llamaindex_slmmux._llm",
+        "llamaindex_slmmux.testing",
     ],
 )
 def test_there_is_an_example(name):
     """What a user meets first has at least one example."""
-    assert examples(f"slmmux.{name}")
+    assert examples(name)

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from slmmux import ArgumentError, Recording, Row, learned
+from slmmux import ArgumentError, Recording, Row
 from slmmux._decision.rules import LearnedRule, WeightedRule
 from slmmux.baselines import AGENT_FOREST, baselines
-from slmmux.learned import FEWEST, brier, evaluate, expected_calibration_error, fit
+from slmmux.learned import FEWEST, _fit, _seen, brier, evaluate, expected_calibration_error, fit
 from slmmux.recording._arrays import Arrays, _votes, arrays_of
-from slmmux.selection._held_out import ranked
+from slmmux.selection._held_out import in_rank_order
 
 few = settings(max_examples=40)  # each of them learns, some ten milliseconds, or counts a table
 
@@ -267,8 +267,8 @@ def test_the_numbers_of_answers_have_no_part(case, rng):
     for q in range(len(arrays.questions)):
         codes[:, q] = np.array([*rng.sample(range(4), 4), -1])[codes[:, q]]
     members, questions = range(len(arrays.models)), np.arange(len(arrays.questions))
-    one = learned._Seen.of_arrays(arrays, members, questions)
-    other = learned._Seen.of_arrays(replace(arrays, codes=codes), members, questions)
+    one = _seen.AnswerTable.of_arrays(arrays, members, questions)
+    other = _seen.AnswerTable.of_arrays(replace(arrays, codes=codes), members, questions)
     for name in ("question", "count", "right"):
         assert getattr(one, name).tolist() == getattr(other, name).tolist()
 
@@ -280,7 +280,7 @@ def test_the_gradient_is_that_of_the_loss(seed, two_right):
     arrays = drawn(seed, questions=8)
     if two_right:
         arrays = replace(arrays, right=arrays.codes % 2 == 0)
-    choices = learned._Seen.of_arrays(arrays, [0, 1, 2], np.arange(8)).choices()
+    choices = _seen.AnswerTable.of_arrays(arrays, [0, 1, 2], np.arange(8)).choices()
     assume(choices.starts.size)
     at, prior, ridge, step = rng.normal(size=6), rng.normal(size=6), float(rng.uniform(0.1, 4)), 1e-5
     _, gradient, curvature = choices.loss(at, prior, ridge)
@@ -298,9 +298,9 @@ def test_what_is_learned_is_the_least(seed):
     """At the weights found the gradient is nothing, from any start, and where two answers are right too."""
     arrays = drawn(seed, questions=40)
     arrays = replace(arrays, right=arrays.codes % 3 == 0)
-    choices = learned._Seen.of_arrays(arrays, [0, 1, 2], np.arange(40)).choices()
+    choices = _seen.AnswerTable.of_arrays(arrays, [0, 1, 2], np.arange(40)).choices()
     prior = np.array([2.0, 1.5, 1.0, 0.0, 0.0, 0.0])
-    found = learned._minimum(lambda weights: choices.loss(weights, prior, 2.0), prior)
+    found = _fit._minimum(lambda weights: choices.loss(weights, prior, 2.0), prior)
     assert np.abs(choices.loss(found, prior, 2.0)[1]).max() < 1e-5
 
 
@@ -310,12 +310,12 @@ def test_a_step_too_far_is_halved_and_a_slow_descent_ends():
     def cosh(x):
         return float(np.logaddexp(x, -x)[0]), np.tanh(x), np.diag(1 - np.tanh(x) ** 2)
 
-    assert learned._minimum(cosh, np.array([3.0])) == pytest.approx([0.0], abs=1e-9)
+    assert _fit._minimum(cosh, np.array([3.0])) == pytest.approx([0.0], abs=1e-9)
 
     def slow(x):
         return float(x @ x), 2 * x, np.eye(1) * 100
 
-    assert learned._minimum(slow, np.array([1.0])) == pytest.approx([0.98**50])
+    assert _fit._minimum(slow, np.array([1.0])) == pytest.approx([0.98**50])
 
 
 def test_known_weights_are_recovered():
@@ -468,7 +468,7 @@ def test_answers_in_one_fold_only_are_learned_from():
 def test_a_ridge_holds():
     """A ridge of 0, below or no number is refused: nothing would hold the weights of what was never seen."""
     for ridge in (0, -1.0, float("nan")):
-        with pytest.raises(ArgumentError, match=f"ridge must be above 0, found {ridge!r}"):
+        with pytest.raises(ArgumentError, match=f"ridge must be above 0, received {ridge!r}"):
             fit(drawn(0), ridge=ridge)
 
 
@@ -490,9 +490,9 @@ def test_no_question_calibrates_what_it_taught(seed, q):
     arrays, taken = drawn(seed, questions=30, silent=0), []
     other = arrays.right.copy()
     other[:, q] = arrays.codes[:, q] == 1
-    calibrated = learned._calibrated
+    calibrated = _fit._calibrated
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(learned, "_calibrated", lambda *given: taken.append(given) or calibrated(*given))
+        patched.setattr(_fit, "_calibrated", lambda *given: taken.append(given) or calibrated(*given))
         fit(arrays)
         fit(replace(arrays, right=other))
     by_fold = [each for fold in range(5) for each in range(fold, 30, 5)]
@@ -509,7 +509,7 @@ def test_what_is_said_comes_true(seed):
     validation, test = np.arange(100), np.arange(100, 1500)
     right, probability = evaluate(arrays, fit(arrays, validation), test)
     votes = arrays.votes.at(test)
-    mux = votes.decided_right(ranked(range(4), arrays.votes.right[:, validation].mean(axis=1)))
+    mux = votes.decided_right(in_rank_order(range(4), arrays.votes.right[:, validation].mean(axis=1)))
     assert right.mean() > mux.mean()
     assert expected_calibration_error(probability, right) < 0.08
     assert brier(probability, right) < brier((votes.count / 5).max(axis=0), mux)
@@ -567,14 +567,14 @@ def test_it_pays_on_real_samples(real, size, validation, splits):
     learned - Algorithm 1 1.2 +- 0.1 (1.6 +- 0.4), the pools below the single model 4 to 20 %, and the calibration error
     0.079 +- 0.005 against 0.35 of raw confidence.
     """
-    from bench.learned import fell, outcomes
+    from bench.learned import outcomes, share_below_single
 
     found = outcomes(real, size, 25, splits, validation)
     every = [outcome for pool in found for outcome in pool]
     mean = {name: fmean(getattr(outcome, name) for outcome in every) for name in ("single", "mux", "pooled", "learned")}
     assert mean["learned"] - mean["single"] > 0.012
     assert mean["learned"] - max(mean["mux"], mean["pooled"]) > 0.006
-    assert fell(found, "learned") <= min(0.2, fell(found, "mux"))
+    assert share_below_single(found, "learned") <= min(0.2, share_below_single(found, "mux"))
     for i, most in enumerate((0.1, 0.22)):  # expected calibration error, Brier score
         assert fmean(outcome.said[i] for outcome in every) < most
         assert fmean(outcome.raw[i] for outcome in every) > 0.3

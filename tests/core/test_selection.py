@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from slmmux import ArgumentError, Recording, RecordingError, Row, Selection, replay, select_complementary
 from slmmux.recording._arrays import arrays_of
-from slmmux.selection._held_out import held_out, ranked
+from slmmux.selection._held_out import held_out, in_rank_order
 
 
 def recorded(said, golds=None, **settings):
@@ -188,7 +188,7 @@ def test_held_out_ranks_and_chooses_by_the_other_folds():
         votes, lambda train: [int(votes.right[:, train].sum(1).argmax())], 1, folds=2, repeats=3, seed=0
     )
     assert (estimate.accuracy, estimate.single, estimate.gain) == (0.0, 0.0, 0.0)
-    assert ranked([1, 0], np.array([0.5, 0.5])) == [0, 1]
+    assert in_rank_order([1, 0], np.array([0.5, 0.5])) == [0, 1]
 
 
 def test_nothing_is_held_out_where_the_search_would_take_for_ever():
@@ -273,14 +273,14 @@ def test_a_file_that_is_no_selection_is_said_to_be_none(tmp_path, text, what):
         ({"sizes": []}, r"sizes is empty"),
         ({"sizes": [0]}, r"sizes holds 0; a size is a whole number of models, at least 1"),
         ({"sizes": ["2"]}, r"sizes holds '2'"),
-        ({"penalty": -1}, r"penalty must be a number of at least 0, found -1; the paper's is 1"),
+        ({"penalty": -1}, r"penalty must be a number of at least 0, received -1; the paper's is 1"),
         ({"penalty": float("nan")}, r"penalty must be a number"),
         ({"correct": "mostly"}, r"correct='mostly' is no rule; write \"unanimous\", \"plurality\" or \"at_least:2\""),
         ({"correct": "at_least:0"}, r"correct='at_least:0' is no rule"),
-        ({"keep": 0}, r"keep must be at least 1, found 0"),
-        ({"folds": 1}, r"folds must be at least 2, found 1"),
-        ({"repeats": 0}, r"repeats must be at least 1, found 0"),
-        ({"samples": 3}, r"samples=3 for 'a', but only 2 were recorded of it"),
+        ({"keep": 0}, r"keep must be at least 1, received 0"),
+        ({"folds": 1}, r"folds must be at least 2, received 1"),
+        ({"repeats": 0}, r"repeats must be at least 1, received 0"),
+        ({"samples": 3}, r"samples=3 for 'a', but only 2 were recorded"),
     ],
 )
 def test_bad_input_gets_a_sentence(options, sentence):

@@ -127,13 +127,13 @@ def test_a_few_that_are_all_right_are_not_proof():
         ({"target_accuracy": 0.9, "budget": 0.1}, "and both were given"),
         (
             {"target_accuracy": 90},
-            r"target_accuracy must be a share above 0 and at most 1, found 90; for 90 % write 0.9",
+            r"target_accuracy must be a share above 0 and at most 1, received 90; for 90 % write 0.9",
         ),
         ({"target_accuracy": 0}, "target_accuracy must be a share above 0"),
-        ({"budget": -0.5}, "budget must be a share above 0 and at most 1, found -0.5"),
-        ({"budget": float("nan")}, "budget must be a share .* found nan"),
-        ({"budget": True}, "budget must be a share .* found True"),
-        ({"budget": "0.1"}, "budget must be a share .* found '0.1'"),
+        ({"budget": -0.5}, "budget must be a share above 0 and at most 1, received -0.5"),
+        ({"budget": float("nan")}, "budget must be a share .* received nan"),
+        ({"budget": True}, "budget must be a share .* received True"),
+        ({"budget": "0.1"}, "budget must be a share .* received '0.1'"),
         (
             {"target_accuracy": 0.9},
             "target_accuracy=0.9 is reached from no probability on; the best is 0.667, from p=0.500 on, with 75 % of the ",

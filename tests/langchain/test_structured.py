@@ -313,12 +313,16 @@ async def test_openai_cut_short_async():
 
 
 def test_openai_refuses():
-    """A refusal has no vote; where all refuse, the provider's own error is raised."""
+    """A refusal has no vote; where all refuse, the error is the one that the member alone raises."""
     with serving([{"content": None, "refusal": "I must not."}]) as server:
-        mux = SLMMuxChatModel(models={"a": openai(server)}, samples=2)
-        with pytest.raises(Exception, match="I must not") as caught:
-            mux.with_structured_output(City).invoke("q")
-    assert type(caught.value).__name__ == "OpenAIRefusalError"
+        errors = []
+        for model in (openai(server), SLMMuxChatModel(models={"a": openai(server)}, samples=2)):
+            with pytest.raises(Exception, match="I must not") as caught:
+                model.with_structured_output(City).invoke("q")
+            errors.append(caught.value)
+    alone, mux = errors
+    assert type(mux) is type(alone)
+    assert str(mux) == str(alone)
 
 
 def test_openai_nothing_parses():

@@ -1,12 +1,10 @@
 """What may be a member, what is taken from it, and that it is never changed; and what the package brings with it."""
 
 import copy
-import doctest
 import importlib
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -249,7 +247,7 @@ async def test_a_copy_keeps_working(copied):
     labels = list(other.models)
     assert rank(other) == labels
     assert (await other.achat(user("q"))).raw["slmmux"]["samples"]["planned"] == other.samples
-    assert json.loads(other.to_json())["members"] == labels
+    assert list(json.loads(other.to_json())["members"]) == labels
     other.samples = 4
     assert (mux.samples, mux.k, rank(mux)) == (2, {"a": 2}, ["a"])
 
@@ -294,18 +292,3 @@ def test_the_public_names():
     with pytest.raises(AttributeError, match="module 'llamaindex_slmmux' has no attribute 'Profile'"):
         _ = llamaindex_slmmux.Profile
     assert importlib.import_module("llamaindex_slmmux.testing").__all__ == ["ScriptedLLM"]
-
-
-MODULES = sorted(path.stem for path in Path(llamaindex_slmmux.__file__).parent.glob("*.py") if path.stem != "__init__")
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_examples_run(name):
-    """Every example of the module prints what it says."""
-    assert doctest.testmod(importlib.import_module(f"llamaindex_slmmux.{name}")).failed == 0
-
-
-@pytest.mark.parametrize("name", ["_llm", "testing"])
-def test_there_is_an_example(name):
-    """What a user meets first has at least one example."""
-    assert doctest.testmod(importlib.import_module(f"llamaindex_slmmux.{name}")).attempted > 0

@@ -68,7 +68,11 @@ def grouped(found: Iterable[Difference]) -> str:
 
 def cause(one: Difference) -> str:
     """Return a difference's place within the message, response or request that it is in."""
-    inner = re.sub(r"^.*\b(value|message|response|completion|output|chunk|raw|error|exception|member|run)(\[.*?\])*\.", "", one.place)
+    inner = re.sub(
+        r"^.*\b(value|message|response|completion|output|chunk|raw|error|exception|member|run)(\[.*?\])*\.",
+        "",
+        one.place,
+    )
     return re.sub(r"\[\+?\d+\]", "[*]", re.sub(r"^calls\..*?\.(?=events|warnings|logs|value|error)", "", inner))
 
 

@@ -87,7 +87,9 @@ EXCEPTIONS: tuple[Allowed, ...] = (
         "LLMs that chat answer a completion by a chat; a mux asks its members so itself, so that one way decides both.",
         r"calls\.[^.]*\.events\.member\[.*",
         lambda alone, mux: (
-            isinstance(alone, str) and alone.startswith(("LLMCompletion", "Completion")) and mux == alone.replace("Completion", "Chat")
+            isinstance(alone, str)
+            and alone.startswith(("LLMCompletion", "Completion"))
+            and mux == alone.replace("Completion", "Chat")
         ),
         "llamaindex",
     ),

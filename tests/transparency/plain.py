@@ -16,7 +16,18 @@ _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 
 # What an error says of itself beside its text: the fields that the frameworks' middleware and users look at.
-_OF_ERRORS = ("status_code", "code", "type", "param", "body", "error", "details", "message", "is_retryable", "request_id")
+_OF_ERRORS = (
+    "status_code",
+    "code",
+    "type",
+    "param",
+    "body",
+    "error",
+    "details",
+    "message",
+    "is_retryable",
+    "request_id",
+)
 
 
 def plain(value: Any) -> Any:

@@ -28,7 +28,7 @@ class Raw:
 
 
 def _read(value: Any, other: Any) -> tuple[Any, Any]:
-    from .plain import plain  # noqa: PLC0415
+    from .plain import plain
 
     if value is None:
         return None, None

@@ -326,9 +326,7 @@ SITUATIONS = (
     Situation(
         "reasoning with tools",
         _loop,
-        tuple(
-            Reply(reply.text, reasoning="I must look.", calls=reply.calls, refusal=reply.refusal) for reply in _LOOP
-        ),
+        tuple(Reply(reply.text, reasoning="I must look.", calls=reply.calls, refusal=reply.refusal) for reply in _LOOP),
         "thinking",
     ),
     Situation("refusal", _two_turns, (Reply(refusal="I can not help with that."),)),

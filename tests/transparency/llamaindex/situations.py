@@ -92,7 +92,9 @@ def _stream_calls(desk: Desk) -> None:
 
     chunks = desk.call("stream_chat_with_tools", act)
     if chunks:
-        desk.call("selections", lambda: desk.model.get_tool_calls_from_response(chunks[-1], error_on_no_tool_call=False))
+        desk.call(
+            "selections", lambda: desk.model.get_tool_calls_from_response(chunks[-1], error_on_no_tool_call=False)
+        )
 
 
 def _loop(desk: Desk, *, turns: int = 3) -> None:
@@ -163,7 +165,9 @@ def _structured_script(integration: Integration) -> tuple[Reply, ...]:
 
 def _inputs(desk: Desk) -> None:
     image = ImageBlock(image=PNG.encode(), image_mimetype="image/png")
-    document = DocumentBlock(data=base64.b64encode(b"%PDF-1.4\n%%EOF\n"), title="a.pdf", document_mimetype="application/pdf")
+    document = DocumentBlock(
+        data=base64.b64encode(b"%PDF-1.4\n%%EOF\n"), title="a.pdf", document_mimetype="application/pdf"
+    )
     for name, block in (("an image", image), ("a document", document)):
         message = ChatMessage(role=MessageRole.USER, blocks=[TextBlock(text="What is it?"), block])
         desk.pass_in(name, message)

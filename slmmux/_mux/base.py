@@ -1,0 +1,475 @@
+"""The mux itself, without a framework: its options, their checks, and the flow of one question.
+
+`SLMMuxChatModel(Mux, BaseChatModel)` and `SLMMuxLLM(Mux, FunctionCallingLLM)` add what only their framework has. Both
+frameworks' base classes are pydantic models, and so is this one, so a mux of either is one object with one set of
+fields. A subclass defines the five hooks below `# --- hooks`. They raise instead of being abstract, because LlamaIndex
+wraps every implementation of an abstract method in a span of its own.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SkipValidation,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from slmmux._decision.budget import Budget
+from slmmux._decision.labels import by_label
+from slmmux._decision.pool import Pool, Slots
+from slmmux._decision.race import Plan, Race, Wait
+from slmmux._decision.record import Escalation, compact, record
+from slmmux._decision.rules import RuleLike, WeightedRule
+from slmmux._decision.types import Decision
+from slmmux._errors import quote
+from slmmux._mux.agreement import Agreement, AgreementName, agreement_of
+from slmmux._mux.engine import Answered, Flow, Limits, Question, answer_flow, arun, run
+from slmmux._mux.generation import longest_reply
+from slmmux._mux.labelled import Labelled
+from slmmux._mux.members import Member
+from slmmux._mux.options import (
+    argument_error,
+    label_models,
+    member_options,
+    no_bool,
+    warn_if_equal,
+    warn_if_unbounded,
+    warn_unknown,
+)
+from slmmux._mux.rule import ESCALATION, Policy, own_embedding, policy_of
+from slmmux._mux.usage import DETAILS, no_usage
+from slmmux.answers import reader
+from slmmux.config import Config
+
+if TYPE_CHECKING:
+    from slmmux._mux.from_config import Endpoint
+    from slmmux.selection import Selection
+
+__all__ = ["Mux"]
+
+R = TypeVar("R")
+
+_log = logging.getLogger("slmmux")
+
+
+class Mux(BaseModel):
+    """What a mux of any framework is made of: the options, the members made of them, and how a question is answered.
+
+    The fields are the options, each with its documentation below it.
+
+    Attributes:
+        k: The samples of each member, by label in rank order.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, use_attribute_docstrings=True)
+
+    models: SkipValidation[dict[str, Any] | list[Any]] = Field(exclude=True, repr=False)
+    """The members by label; or a list, labelled by the models' own names."""
+
+    samples: int | dict[str, int] = 3
+    """k, the samples a member; one number or {label: k}."""
+
+    temperature: float | dict[str, float] | None = None
+    """`None` leaves the members' own; a number or {label: number} is set on copies of them."""
+
+    extract: str | Callable[[str], Any] = Field(default="auto", exclude=True, repr=False)
+    """How an answer is read: an extractor's name ("auto", "boxed", "number", "choice", "json", "code", "text"),
+    `answers.regex(...)`, `answers.first_of(...)`, or a callable: text -> answer, or `None` if there is none."""
+
+    agreement: AgreementName = "canonical"
+    """When two answers of a member agree: "canonical" by their canonical form; "math" also as mathematics (extra
+    `math`); "embedding" if the replies' vectors are alike, for prose and code."""
+
+    embedding: Any = Field(default=None, exclude=True, repr=False)
+    """For agreement="embedding", and for a rule by question fitted on embeddings: a LangChain `Embeddings`, a
+    LlamaIndex `BaseEmbedding`, or a function: text -> vector."""
+
+    tau: float = 0.9
+    """For agreement="embedding": the least cosine similarity of answers that agree."""
+
+    accuracies: dict[str, float] | None = None
+    """Validation accuracy by label, 0 to 1: the tie-break. Without it the given order is the rank."""
+
+    plan: Plan = "parallel"
+    """"parallel" asks for all samples at once; "cascade" asks the best-ranked member first and the next one only while
+    the outcome is open; "adaptive" asks for one sample after another while the outcome is open. None of these changes
+    (model, answer). "first_round", the paper's stop, can: if the members' first samples all give one answer, that is
+    the answer."""
+
+    wait: Wait = "settled"
+    """"settled" answers as soon as no outstanding sample can change (model, answer); "exhausted" waits for all samples,
+    which gives the exact confidence. Without this option a fitted rule waits for all, and thresholds always do."""
+
+    rule: SkipValidation[RuleLike] = Field(default="self-consistency", exclude=True, repr=False)
+    """What decides among the answers: "self-consistency", Algorithm 1; "pooled", one vote of all samples (Agent
+    Forest); or a rule fitted on a recording, which `from_selection` brings along."""
+
+    abstain_below: float | None = None
+    """With a fitted rule: the mux gives no answer if the probability of being right is below this."""
+
+    abstain_with: str = "I do not know."
+    """The text that is returned if the mux abstains."""
+
+    escalate_to: Any = Field(default=None, exclude=True, repr=False)
+    """With a fitted rule: a bigger model that is asked once if the probability is below `escalate_below`."""
+
+    escalate_below: float | None = None
+    """The bigger model is asked if the probability is below this, or if no member replied. If it fails too, the mux
+    answers itself. Escalation comes before `abstain_below`."""
+
+    max_concurrency: int = 64
+    """Calls at once over the whole mux, batches included."""
+
+    timeout: float | None = None
+    """Seconds a call may take before its votes are lost."""
+
+    deadline: float | None = None
+    """Seconds until the mux answers with the best of what has arrived."""
+
+    budget: dict[str, int] | None = None
+    """What one answer may cost: {"calls": 10}, never exceeded, or {"tokens": 2000}. Each call in flight has its
+    max_tokens set aside from the tokens, so only its prompt can overrun them."""
+
+    trace_samples: bool = True
+    """Whether each sample is a traced run of its own below the mux's run."""
+
+    system_prompt: str | None = None
+    """Put in front of every request that has no system message."""
+
+    max_tokens: int | None = None
+    """Set on copies of the members that have it."""
+
+    max_retries: int | None = None
+    """Set on copies of the members that have it."""
+
+    stop: list[str] | None = None
+    """Stop sequences for calls that give none."""
+
+    vote_on: list[str] | None = None
+    """The fields of an object that are voted on: of a schema's value, or of the JSON in a reply. `None` votes on all
+    but free-text explanations (`reason`, `explanation` and the like)."""
+
+    record: Literal["compact", "full"] = "compact"
+    """"compact" shortens long answers in the record and marks them, so that it stays below 2 kB for three members of
+    five samples; "full" keeps them whole."""
+
+    # What the sentences of the checks call a member, and an example of one.
+    _kind: ClassVar[str] = "model"
+    _example: ClassVar[str] = "..."
+
+    _members: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _bigger: dict[str, Any] = PrivateAttr(default_factory=dict)  # the model escalated to: one or none
+    _agreement: Agreement = PrivateAttr()
+    _policy: Policy = PrivateAttr()
+    _pool: Pool = PrivateAttr()
+    _slots: Slots = PrivateAttr()
+
+    # --- hooks: what a framework alone knows ----------------------------------------------------------------------
+
+    @classmethod
+    def _own_name(cls, label: str, model: Any) -> str:
+        """Return the name that a model of a list goes by; raises MemberError if it cannot be a member."""
+        raise NotImplementedError
+
+    @classmethod
+    def _check_member(cls, label: str, model: Any) -> None:
+        """Raise MemberError if a model cannot be a member."""
+        raise NotImplementedError
+
+    @classmethod
+    def _new_members(
+        cls,
+        models: Mapping[str, Any],
+        *,
+        samples: Mapping[str, int],
+        temperature: Mapping[str, float],
+        settings: Mapping[str, Any],
+    ) -> Mapping[str, Member]:
+        """Return a member for each model, ready to be sampled, in the given order."""
+        raise NotImplementedError
+
+    @classmethod
+    def _model_at(cls, endpoint: "Endpoint") -> Any:
+        """Return the framework's model that asks an endpoint of a `mux.toml`."""
+        raise NotImplementedError
+
+    def _plain_question(self, text: str) -> Question[Any]:
+        """Return a text as the question that the mux would ask, for a profile."""
+        raise NotImplementedError
+
+    # --- construction ---------------------------------------------------------------------------------------------
+
+    if not TYPE_CHECKING:  # type checkers derive the signature from the fields
+
+        def __init__(self, **options: Any) -> None:
+            cls = type(self)
+            aliases = {field.alias for field in cls.model_fields.values() if field.alias}
+            warn_unknown(cls._public_name(), options, {*cls.model_fields, *aliases})
+            fault = None
+            try:
+                super().__init__(**{"models": {}, **options})
+            except ValidationError as error:
+                fault = argument_error(error)
+            if fault is not None:  # raised out here, or it would carry the error that quotes the values passed
+                raise fault
+
+    @classmethod
+    def _public_name(cls) -> str:
+        """Return the class's name as people import it, also for a subclass of theirs."""
+        return cls.__name__
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _label(cls, models: Any) -> dict[str, Any]:
+        if isinstance(models, Labelled):  # of a mux that was made before: checked, and shared with it
+            return models
+        labelled = label_models(models, cls._own_name, what=cls._kind, example=cls._example)
+        for label, model in labelled.items():
+            cls._check_member(label, model)
+        return Labelled(labelled)
+
+    _no_bool = field_validator("samples", mode="before")(no_bool)
+
+    @field_validator("extract")
+    @classmethod
+    def _check_extract(cls, extract: str | Callable[[str], Any]) -> str | Callable[[str], Any]:
+        reader(extract)
+        return extract
+
+    @model_validator(mode="after")
+    def _prepare(self) -> Self:
+        if not self._labelled.unset:
+            self._labelled.unset = frozenset(Mux.model_fields) - self.model_fields_set
+        self._make_members()
+        return self
+
+    def _make_members(self) -> None:
+        """Make everything that follows from the options: members, agreement, rule and the places for calls."""
+        options = member_options(self, self._labelled)
+        members = self._new_members(
+            self._labelled, samples=options.samples, temperature=options.temperature, settings=options.settings
+        )
+        for label, member in members.items():
+            member.memory = self._labelled.memory(label)
+        self._members = {label: members[label] for label in options.rank}
+        warn_if_unbounded(self.budget, {label: longest_reply(m.model, m.kwargs) for label, m in members.items()})
+        bigger = {} if self.escalate_to is None else {ESCALATION: self.escalate_to}
+        self._bigger = dict(self._new_members(bigger, samples={ESCALATION: 1}, temperature={}, settings={}))
+        self._agreement = agreement_of(self.agreement, own_embedding(self), self.tau)
+        self._policy = policy_of(self, options.rank, explicit=self._is_set("wait"))
+        self._pool, self._slots = self._labelled.window(self.max_concurrency)
+
+    def _is_set(self, name: str) -> bool:
+        """Return whether an option was chosen; a mux that was configured from another has all of them as fields."""
+        is_default = getattr(self, name) == type(self).model_fields[name].default
+        return name in self.model_fields_set and not (name in self._labelled.unset and is_default)
+
+    @property
+    def _labelled(self) -> Labelled:
+        return cast("Labelled", self.models)  # a list was labelled when it was validated
+
+    @property
+    def _callable_members(self) -> dict[str, Any]:
+        """Every member that may be called, the bigger model included."""
+        return {**self._members, **self._bigger}
+
+    @property
+    def k(self) -> dict[str, int]:
+        """The samples of each member, by label in rank order."""
+        return by_label("samples", self.samples, self._members or self._labelled)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an option as if it had been passed at first: it is checked, and what depends on it follows."""
+        if name in Mux.model_fields:
+            self._take({name: value})
+        else:
+            super().__setattr__(name, value)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy whose changed options are checked as if they had been passed at first."""
+        options = {name: value for name, value in (update or {}).items() if name in Mux.model_fields}
+        others = {name: value for name, value in (update or {}).items() if name not in Mux.model_fields}
+        copied = super().model_copy(update=others, deep=deep)
+        if options:
+            copied._take(options)
+        return copied
+
+    def _take(self, options: Mapping[str, Any]) -> None:
+        """Take some options from a twin made with them.
+
+        The twin is validated without `__init__`, so a subclass may have one of its own; and from what was set alone, so
+        a default stays one.
+        """
+        twin = _validated(type(self), {name: getattr(self, name) for name in self.model_fields_set} | dict(options))
+        for name in options:
+            super().__setattr__(name, getattr(twin, name))
+        self._members, self._bigger = twin._members, twin._bigger
+        self._agreement, self._policy = twin._agreement, twin._policy
+        if "max_concurrency" in options:  # calls under way hold places, which other options leave as they are
+            self._pool, self._slots = twin._pool, twin._slots
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the options, members included: a pickle holds what the members' own pickles hold, keys too."""
+        options = {name: getattr(self, name) for name in self.model_fields_set}
+        own = {name: value for name, value in (self.__pydantic_private__ or {}).items() if name not in _DERIVED}
+        return _unpickled, (type(self), options, own)
+
+    def __repr__(self) -> str:
+        k = self.k
+        return f"{type(self).__name__}({', '.join(f'{label} x {count}' for label, count in k.items())})"
+
+    __str__ = __repr__
+
+    @classmethod
+    def from_config(cls, source: str | Path | Config, **options: Any) -> Self:
+        """Return the mux that a `mux.toml` describes.
+
+        Args:
+            source: The file, or a configuration that was loaded from one.
+            options: This class's own arguments, which replace those of the file.
+
+        Raises:
+            ConfigError: The file cannot be read; names the line.
+        """
+        # Imported here because it brings the local models with it.
+        from slmmux._mux.from_config import arguments  # noqa: PLC0415
+
+        return cls(**{**arguments(source, cls._model_at), **options})
+
+    @classmethod
+    def from_selection(
+        cls,
+        selection: "Selection | str | PathLike[str]",
+        models: Mapping[str, Any],
+        *,
+        size: int | None = None,
+        **options: Any,
+    ) -> Self:
+        """Return the mux that `select_complementary()` chose: its models, k, rank, rule, extractor and instruction.
+
+        Args:
+            selection: A selection, or the path of a saved one.
+            models: The framework's models by the labels they were profiled under; those of the whole pool will do.
+            size: The size of the subset to serve; `None` serves the best of all sizes.
+            options: This class's own arguments, which replace those of the selection.
+
+        Raises:
+            ArgumentError: A chosen model is not among `models`, or the selection has no subset of this size.
+
+        Warns if a setting differs from the one that was profiled.
+        """
+        # Imported here because the offline half brings numpy with it.
+        from slmmux._mux.from_selection import selected_arguments  # noqa: PLC0415
+
+        return cls(**selected_arguments(selection, models, size, options))
+
+    # --- one question ---------------------------------------------------------------------------------------------
+
+    def _answer(self, question: Question[R]) -> Answered[R]:
+        """Ask one question on threads."""
+        rule = self._policy.at(self.k, question.text)
+        return run(self._flow(question, rule), question.sampling, self._limits(question), self._pool)
+
+    async def _aanswer(self, question: Question[R]) -> Answered[R]:
+        """Ask one question on the event loop."""
+        rule = await self._policy.aat(self.k, question.text)
+        flow = self._flow(question, rule)
+        return await arun(flow, question.sampling, self._limits(question), self._slots.here())
+
+    def _warn_of_equal_samples(self, kwargs: Mapping[str, Any]) -> None:
+        """Warn of call arguments that make a member's samples equal, as is done for its own settings."""
+        for label, k in self.k.items():
+            warn_if_equal(label, k, temperature=kwargs.get("temperature"), seed=kwargs.get("seed"))
+
+    def _flow(self, question: Question[R], rule: WeightedRule | None) -> Flow[R]:
+        race = Race(
+            self.k,
+            question.read,
+            plan=self.plan,
+            wait=self._policy.wait,
+            group=self._agreement.group,
+            rule=rule,
+            has_content=question.has_content,
+        )
+        return answer_flow(race, self._policy, Race({ESCALATION: 1}, question.read) if self._bigger else None)
+
+    def _limits(self, question: Question[R]) -> Limits:
+        budget = None
+        if self.budget is not None:
+            longest = question.longest
+            budget = Budget(
+                self.budget, lambda draw: longest[draw.model], lambda reply: question.usage_of(reply)["total_tokens"]
+            )
+        return Limits(self._agreement.compare, self.timeout, self.deadline, budget)
+
+    def _record(self, answered: Answered[R], question: Question[R]) -> dict[str, Any]:
+        """Return the record of an answered question."""
+        full = record(
+            answered.decision,
+            plan=self.plan,
+            extractor=question.extractor,
+            usage=question.usage,
+            equality=self._agreement.name,
+            rule=self._policy.name,
+            outcome=answered.outcome,
+            escalation=self._escalation(answered, question),
+        )
+        full["usage"] |= {name: question.usage[name] for name in DETAILS if name in question.usage}
+        self._warn_of_lost(answered.decision, full["lost"])
+        return compact(full) if self.record == "compact" else full
+
+    def _escalation(self, answered: Answered[R], question: Question[R]) -> Escalation | None:
+        name = str(self._bigger_name)
+        if answered.bigger is not None:
+            bigger = answered.bigger
+            return Escalation(name, question.usage_of(bigger.reply), answer=bigger.winner.answer)
+        return None if answered.fault is None else Escalation(name, no_usage(), error=str(answered.fault))
+
+    def _warn_of_lost(self, decision: Decision[Any], lost: Collection[str]) -> None:
+        """Tell the user once of each member that failed on all its samples: the pool is smaller than it looks."""
+        for label in lost:
+            memory = self._members[label].memory
+            if not memory.lost:
+                memory.lost = True
+                cause = next(s.error for s in decision.samples if s.draw.model == label and s.error is not None)
+                _log.warning("member %r failed on all of its samples and has no vote: %s", label, quote(cause))
+
+    @property
+    def _bigger_name(self) -> str | None:
+        return self._own_name(ESCALATION, self.escalate_to) if self._bigger else None
+
+
+M = TypeVar("M", bound=Mux)
+
+_DERIVED = {"_members", "_bigger", "_agreement", "_policy", "_pool", "_slots"}  # what follows from the options
+
+
+def _validated(cls: type[M], options: Mapping[str, Any]) -> M:
+    """Return a mux of a class, validated from its options alone: a subclass may have an `__init__` of its own."""
+    mux = cls.__new__(cls)
+    fault = None
+    try:
+        cls.__pydantic_validator__.validate_python(
+            {cls.model_fields[name].alias or name: value for name, value in options.items()}, self_instance=mux
+        )
+    except ValidationError as error:
+        fault = argument_error(error)
+    if fault is not None:  # raised out here, or it would carry the error that quotes the values passed
+        raise fault
+    return mux
+
+
+def _unpickled(cls: type[M], options: Mapping[str, Any], own: Mapping[str, Any]) -> M:
+    mux = _validated(cls, options)
+    for name, value in own.items():
+        setattr(mux, name, value)
+    return mux

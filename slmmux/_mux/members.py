@@ -1,0 +1,98 @@
+"""What the members of every framework share: a label, secrets, and whether one request can bring several samples."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from slmmux._mux.options import warn_if_equal, warn_if_unused
+
+__all__ = ["Member", "Memory", "name_of_model", "retry_with", "warn_of_settings"]
+
+M = TypeVar("M", bound="Member")
+
+# Where classes of either framework keep the name of their model, the one that says most first.
+_NAME_ATTRIBUTES = ("model_name", "model", "model_id", "deployment_name")
+
+
+@dataclass
+class Memory:
+    """What was learned of a member while it was asked: shared by all muxes that are configured from one.
+
+    Attributes:
+        single: Whether its server brings one sample a request, whatever its class can do.
+        lost: Whether the user was told that all its samples failed.
+        estimated: Whether the user was told that its tokens are estimated.
+        variants: Its copies with settings of a call, by those settings as JSON.
+    """
+
+    single: bool = False
+    lost: bool = False
+    estimated: bool = False
+    variants: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False, kw_only=True)
+class Member:
+    """One wrapped model, ready to be sampled.
+
+    Attributes:
+        label: Its name in votes, records and traces.
+        model: The framework's model that is called: the user's own, or a copy with settings applied.
+        kwargs: Call arguments that come with each of its requests.
+        secrets: Texts to strike out of errors and traces.
+        can_several: Whether its class can bring several samples with one request.
+        memory: What was learned of it while it was asked.
+    """
+
+    label: str
+    model: Any
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    secrets: tuple[str, ...] = field(repr=False)
+    can_several: bool
+    memory: Memory = field(default_factory=Memory, repr=False)
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether one request brings several samples, of its class and of its server."""
+        return self.can_several and not self.memory.single
+
+
+def name_of_model(model: object) -> str | None:
+    """Return the name a model's own attributes give it, or `None` if none of them holds a text.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> name_of_model(SimpleNamespace(model_name=None, model="qwen"))
+        'qwen'
+    """
+    names = (getattr(model, attribute, None) for attribute in _NAME_ATTRIBUTES)
+    return next((name for name in names if isinstance(name, str) and name), None)
+
+
+def retry_with(client: Any, max_retries: int) -> Any:
+    """Return a client of the OpenAI SDK's kind that retries so often; any other client is returned as it is.
+
+    Such clients take `max_retries` when they are built, and the copy of a member shares its original's client.
+    """
+    return client.with_options(max_retries=max_retries) if hasattr(client, "with_options") else client
+
+
+def warn_of_settings(
+    settings: Mapping[str, Any], samples: Mapping[str, int], members: Iterable[tuple[str, object, Mapping[str, Any]]]
+) -> None:
+    """Warn of settings that no member has, and of members whose k samples would all be equal.
+
+    Args:
+        settings: Standard settings for the members that have the field.
+        samples: k by label.
+        members: For each member its label, its model, and the call arguments that replace the model's settings.
+    """
+    members = list(members)
+    warn_if_unused(settings, [type(model) for _, model, _ in members])
+    for label, model, kwargs in members:
+        warn_if_equal(
+            label,
+            samples[label],
+            temperature=kwargs.get("temperature", getattr(model, "temperature", None)),
+            seed=kwargs.get("seed", getattr(model, "seed", None)),
+        )
