@@ -51,11 +51,13 @@ class Member(members.Member):
     Attributes:
         model: Our copy of the user's model: uncached (k samples must be k draws, not one cached reply), streaming off,
             settings applied.
+        own: The user's model with the same settings, as traces describe it and as it would stream by itself.
         config: Tags, metadata and callbacks of that binding.
         identity: The settings that affect generation, as JSON without secrets: the member's part of the cache key.
     """
 
     model: BaseChatModel
+    own: BaseChatModel
     config: RunnableConfig
     identity: Json = field(repr=False)
 
@@ -183,6 +185,7 @@ def make_members(
 def _member(label: str, model_or_binding: Any, temperature: float | None, settings: Mapping[str, Any]) -> Member:
     model, kwargs, config = unwrap(label, model_or_binding)
     fields = type(model).model_fields
+    chosen: dict[str, Any] = {}
     update: dict[str, Any] = {"cache": False, "disable_streaming": True}
     streams = getattr(model, "streaming", None) is True or kwargs.pop("stream", None) is True
     if streams:  # as its user said: its server may answer no other way; the chunks are joined to one message
@@ -196,11 +199,11 @@ def _member(label: str, model_or_binding: Any, temperature: float | None, settin
     if temperature is not None:
         if "temperature" not in fields or (model.profile or {}).get("temperature") is False:
             raise no_temperature(label, model, temperature)
-        update["temperature"] = temperature
+        chosen["temperature"] = temperature
         kwargs = {k: v for k, v in kwargs.items() if k != "temperature"}
-    update |= {field: value for name, value in settings.items() if (field := field_for(name, fields) or name) in fields}
-    copy = model.model_copy(update=update)
-    vars(copy).pop("_serialized", None)  # a cached property, stale in a copy with other settings
+    chosen |= {field: value for name, value in settings.items() if (field := field_for(name, fields) or name) in fields}
+    own = _copy(model, chosen) if chosen else model
+    copy = _copy(own, update)
     if "streaming" in update:
         copy.model_fields_set.add("streaming")  # LangChain looks at it only if it was set
     if "max_retries" in settings:
@@ -209,12 +212,19 @@ def _member(label: str, model_or_binding: Any, temperature: float | None, settin
     return Member(
         label=label,
         model=copy,
+        own=own,
         kwargs=kwargs,
         config=config,
         secrets=secrets,
         can_several=_takes_several(copy, kwargs),
         identity=strike(_identity(copy, kwargs), secrets),
     )
+
+
+def _copy(model: BaseChatModel, update: Mapping[str, Any]) -> BaseChatModel:
+    copy = model.model_copy(update=update)
+    vars(copy).pop("_serialized", None)  # a cached property, stale in a copy with other settings
+    return copy
 
 
 _MOST_VARIANTS = 32
@@ -260,9 +270,7 @@ def _variant(call: MemberCall, update: Mapping[str, Any]) -> BaseChatModel:
     if key not in variants:
         if len(variants) >= _MOST_VARIANTS:
             variants.clear()
-        copy = call.model.model_copy(update=update)
-        vars(copy).pop("_serialized", None)
-        variants[key] = copy
+        variants[key] = _copy(call.model, update)
     return cast("BaseChatModel", variants[key])
 
 

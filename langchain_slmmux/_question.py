@@ -27,6 +27,7 @@ class Question:
         stop: Stop sequences.
         parent: The run below which samples are traced; `None` leaves them untraced.
         pool: Threads for members that only have a sync call.
+        listener: The run that hears the tokens a member reports of itself; `None` if nobody may.
 
     Attributes:
         messages: The question.
@@ -40,12 +41,14 @@ class Question:
         stop: list[str] | None,
         parent: BaseRunManager | None,
         pool: Pool,
+        listener: BaseRunManager | None = None,
     ) -> None:
         self._request = request
         self.messages = messages
         self.stop = stop
         self._parent = parent
         self._pool = pool
+        self._listener = listener
         self._traces: list[Traces] = []
         self._streamed = no_usage()
 
@@ -96,5 +99,5 @@ class Question:
 
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:
         """Return the calls of a race, or of a profile, which has none."""
-        self._traces.append(Traces(self._parent))
+        self._traces.append(Traces(self._parent, self._listener))
         return Sampling(self._request.member_calls, self.messages, self.stop, self._traces[-1], self._pool, race=race)

@@ -38,6 +38,8 @@ def through(question: Question, record: Record) -> Iterator[ChatGenerationChunk]
     held: ChatGenerationChunk | None = None
     whole: AIMessageChunk | None = None
     try:
+        if call.model.rate_limiter is not None:
+            call.model.rate_limiter.acquire(blocking=True)
         stream = call.model._stream(history_of(question.messages, call.member.label), **_arguments(question, call))  # noqa: SLF001
         for chunk in stream:
             if held is not None:
@@ -58,6 +60,8 @@ async def athrough(question: Question, record: Record) -> AsyncIterator[ChatGene
     held: ChatGenerationChunk | None = None
     whole: AIMessageChunk | None = None
     try:
+        if call.model.rate_limiter is not None:
+            await call.model.rate_limiter.aacquire(blocking=True)
         stream = call.model._astream(history_of(question.messages, call.member.label), **_arguments(question, call))  # noqa: SLF001
         async for chunk in stream:
             if held is not None:

@@ -50,13 +50,16 @@ class Traces:
 
     Args:
         parent: The mux's run; `None` leaves the samples untraced.
+        listener: The run that hears the tokens of the samples, as those of the only member of a mux of one are the
+            answer's; `None` if nobody may hear them.
 
     Attributes:
         usage: Tokens of every reply that came in time, needed for the decision or not.
     """
 
-    def __init__(self, parent: BaseRunManager | None) -> None:
+    def __init__(self, parent: BaseRunManager | None, listener: BaseRunManager | None = None) -> None:
         self._parent = parent
+        self._listener = listener
         self._state = threading.Condition()
         self._open: dict[Draw, Run | None] = {}
         self._busy = 0  # handlers at work; close() waits for them, so that no run ends after the mux's own
@@ -78,6 +81,7 @@ class Traces:
         with self._at_work():
             manager = self._manager(CallbackManager, draw, member_call)
             (run,) = manager.on_chat_model_start(_serialized(member_call), [messages], **_start(draw, member_call))
+            self._relay_tokens(run)
             self._open[draw] = run
             return run
 
@@ -93,6 +97,7 @@ class Traces:
             (run,) = await manager.on_chat_model_start(
                 _serialized(member_call), [messages], **_start(draw, member_call)
             )
+            self._relay_tokens(run)
             self._open[draw] = run
             return run
 
@@ -149,6 +154,13 @@ class Traces:
             with self._state:
                 self._busy -= 1
                 self._state.notify_all()
+
+    def _relay_tokens(self, run: Run) -> None:
+        """Let the listener hear the tokens that a member reports from inside a call, as its own."""
+        if self._listener is not None:
+            for name in ("on_llm_new_token", "on_stream_event"):
+                if (report := getattr(self._listener, name, None)) is not None:
+                    setattr(run, name, report)
 
     def _manager(self, cls: type[M], draw: Draw, member_call: MemberCall) -> M:
         # An LLM run's manager has no get_child(): a child is made of what it would inherit. The outer ls_* metadata
@@ -213,7 +225,8 @@ def inner_config(run: Run | None) -> None:
 
 
 def _serialized(member_call: MemberCall) -> dict[str, Any]:
-    return cast("dict[str, Any]", strike(member_call.model._serialized, member_call.member.secrets))  # noqa: SLF001
+    # Of the user's model: that our copy neither caches nor streams is nothing a trace has to say.
+    return cast("dict[str, Any]", strike(member_call.member.own._serialized, member_call.member.secrets))  # noqa: SLF001
 
 
 def _start(draw: Draw, member_call: MemberCall) -> dict[str, Any]:

@@ -57,6 +57,10 @@ class _Runs(BaseCallbackHandler):
         return found
 
 
+def _describes_model(name: str) -> bool:
+    return name.startswith("ls_") or name == "lc_versions"
+
+
 class LangChainWatch:
     """A handler of runs and tokens, and one of usage.
 
@@ -88,22 +92,23 @@ class LangChainWatch:
         for run_id, run in self._runs.runs.items():
             if run_id in below:
                 continue
-            members = ours.get(run_id, [run_id])
+            members = ours.get(run_id) or [run_id]
             heard.append(
                 {
                     "run": {
                         **{name: run[name] for name in ("name", "tags", "options", "messages", "outcome")},
-                        "metadata": {k: v for k, v in run["metadata"].items() if not k.startswith("ls_")},
+                        "metadata": {k: v for k, v in run["metadata"].items() if not _describes_model(k)},
                     },
-                    "member": [self._of_member(self._runs.runs[name]) for name in members],
+                    "member": [self._of_member(self._runs.runs[name], own=name in ours) for name in members],
                     "tokens": [token for name, token in self._runs.tokens if name in {run_id, *members}],
                 }
             )
         return {"runs": heard, "usage": plain(self._usage.usage_metadata)}
 
-    def _of_member(self, run: dict[str, Any]) -> dict[str, Any]:
-        kept = {name: run[name] for name in ("serialized", "invocation_params", "messages", "outcome")}
-        return {**kept, "metadata": {k: v for k, v in run["metadata"].items() if k.startswith("ls_")}}
+    def _of_member(self, run: dict[str, Any], *, own: bool) -> dict[str, Any]:
+        names = ("messages", "outcome") if own else ("serialized", "invocation_params", "messages", "outcome")
+        kept = {name: run[name] for name in names}
+        return {**kept, "metadata": {k: v for k, v in run["metadata"].items() if _describes_model(k)}}
 
     def names(self) -> dict[str, str]:
         ours = self._ours()
