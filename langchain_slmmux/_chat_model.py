@@ -24,6 +24,7 @@ from typing_extensions import override
 from langchain_slmmux._handover import Handover
 from langchain_slmmux._members import Member, MemberCall, code_identity, make_members, own_name, unwrap
 from langchain_slmmux._messages import as_chunk, final_message, with_usage
+from langchain_slmmux._private import events_of
 from langchain_slmmux._question import Question
 from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools, tool_form
 from langchain_slmmux._sampling import Reply
@@ -184,7 +185,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         if self._streams_through:  # its one run may be a stream, which is the member's: prices go by these
             member = next(iter(self._members.values()))
-            return member.own._get_ls_params(stop=stop, **{**member.kwargs, **kwargs})
+            own: LangSmithParams = member.own._get_ls_params(stop=stop, **{**member.kwargs, **kwargs})
+            return own
         name = kwargs.get("model") or "+".join(self._labelled)  # a call that names a model is refused under that name
         params = LangSmithParams(ls_provider="slmmux", ls_model_type="chat", ls_model_name=name)
         if stop:
@@ -230,6 +232,13 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             lambda model: model.get_num_tokens_from_messages(messages, tools),
             lambda: count_tokens_approximately(messages),
         )
+
+    @override
+    def get_token_ids(self, text: str) -> list[int]:
+        """Return the tokens of a text in the words of the member that makes the most of it."""
+        if self.custom_get_token_ids is not None:
+            return super().get_token_ids(text)
+        return max((member.own.get_token_ids(text) for member in self._members.values()), key=len)
 
     def _most(self, count: Callable[[BaseChatModel], int], estimate: Callable[[], int]) -> int:
         counts: list[int] = []
@@ -452,10 +461,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        for chunk in through(self._question(messages, stop, None, kwargs), self._record):
-            if run_manager is not None:
-                run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
-            yield chunk
+        yield from through(self._question(messages, stop, None, kwargs), self._record, run_manager)
 
     @override
     async def _astream(
@@ -465,9 +471,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async for chunk in athrough(self._question(messages, stop, None, kwargs), self._record):
-            if run_manager is not None:
-                await run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
+        async for chunk in athrough(self._question(messages, stop, None, kwargs), self._record, run_manager):
             yield chunk
 
     # LangChain asks for these two by name. Without them it makes events of the chunks of `_stream`, which is what a
@@ -490,7 +494,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     ) -> Iterator[Any]:
         """Give the v3 event stream its source: the decided message as one lifecycle."""
         message = self._generate(messages, stop, run_manager, **kwargs).generations[0].message
-        yield from _to_events(message)
+        yield from events_of(message)
 
     async def _adecided_events(
         self,
@@ -500,7 +504,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[Any]:
         result = await self._agenerate(messages, stop, run_manager, **kwargs)
-        for event in _to_events(result.generations[0].message):
+        for event in events_of(result.generations[0].message):
             yield event
 
     def _question(
@@ -516,7 +520,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             messages = [SystemMessage(self.system_prompt), *messages]
         parent = run_manager if self.trace_samples else None
         listener = run_manager if self._streams_through else None
-        return Question(request, messages, stop or self.stop, parent, self._pool, listener)
+        return Question(request, messages, stop or self.stop, parent, self._pool, listener=listener)
 
     def _result(self, message: AIMessage, answered: Answered[Reply]) -> ChatResult:
         info = answered.reply.generation_info if answered.reply else None
@@ -620,10 +624,3 @@ def _streaming() -> Iterator[None]:
         yield
     finally:
         _streamed.reset(token)
-
-
-def _to_events(message: BaseMessage) -> Iterator[Any]:
-    # Private in langchain-core, and the only way to give the v3 protocol a message that was never streamed.
-    from langchain_core.language_models._compat_bridge import message_to_events  # noqa: PLC0415
-
-    yield from message_to_events(message, message_id=message.id)

@@ -30,6 +30,7 @@ __all__ = [
     "Member",
     "MemberCall",
     "Unwrapped",
+    "as_owned",
     "ask_member",
     "code_identity",
     "make_members",
@@ -261,6 +262,15 @@ def with_settings(member_calls: Mapping[str, MemberCall], settings: Mapping[str,
             raise no_member_takes(name, settings[name], [type(call.model).__name__ for call in member_calls.values()])
         warn(f"{name}={settings[name]!r} goes to the members that take it; {', '.join(labels)} does without")
     return adjusted
+
+
+def as_owned(call: MemberCall) -> BaseChatModel:
+    """Return the model of a call as traces describe it: without what our copy alone has."""
+    own = call.member.own
+    if call.model is call.member.model:
+        return own
+    fields = ("cache", "disable_streaming", "streaming")
+    return _copy(call.model, {name: getattr(own, name) for name in fields if hasattr(own, name)})
 
 
 def _variant(call: MemberCall, update: Mapping[str, Any]) -> BaseChatModel:

@@ -41,6 +41,7 @@ class Question:
         stop: list[str] | None,
         parent: BaseRunManager | None,
         pool: Pool,
+        *,
         listener: BaseRunManager | None = None,
     ) -> None:
         self._request = request

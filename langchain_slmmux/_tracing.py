@@ -24,7 +24,8 @@ from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
-from langchain_slmmux._members import MemberCall
+from langchain_slmmux._members import MemberCall, as_owned
+from langchain_slmmux._private import traced_form
 from langchain_slmmux._silent import silent
 from slmmux import Draw
 from slmmux._mux.secrets import strike
@@ -80,7 +81,9 @@ class Traces:
             self._busy += 1
         with self._at_work():
             manager = self._manager(CallbackManager, draw, member_call)
-            (run,) = manager.on_chat_model_start(_serialized(member_call), [messages], **_start(draw, member_call))
+            (run,) = manager.on_chat_model_start(
+                _serialized(member_call), [traced_form(messages)], **_start(draw, member_call)
+            )
             self._relay_tokens(run)
             self._open[draw] = run
             return run
@@ -95,7 +98,7 @@ class Traces:
 
         async def begin() -> AsyncCallbackManagerForLLMRun:
             (run,) = await manager.on_chat_model_start(
-                _serialized(member_call), [messages], **_start(draw, member_call)
+                _serialized(member_call), [traced_form(messages)], **_start(draw, member_call)
             )
             self._relay_tokens(run)
             self._open[draw] = run
@@ -225,8 +228,7 @@ def inner_config(run: Run | None) -> None:
 
 
 def _serialized(member_call: MemberCall) -> dict[str, Any]:
-    # Of the user's model: that our copy neither caches nor streams is nothing a trace has to say.
-    return cast("dict[str, Any]", strike(member_call.member.own._serialized, member_call.member.secrets))  # noqa: SLF001
+    return cast("dict[str, Any]", strike(as_owned(member_call)._serialized, member_call.member.secrets))  # noqa: SLF001
 
 
 def _start(draw: Draw, member_call: MemberCall) -> dict[str, Any]:

@@ -8,6 +8,7 @@ wraps every implementation of an abstract method in a span of its own.
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast
@@ -322,6 +323,11 @@ class Mux(BaseModel):
         options = {name: getattr(self, name) for name in self.model_fields_set}
         own = {name: value for name, value in (self.__pydantic_private__ or {}).items() if name not in _DERIVED}
         return _unpickled, (type(self), options, own)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Return a mux of deep copies of the options, with places for calls of its own, since locks are not copied."""
+        _, (cls, options, own) = self.__reduce__()
+        return cast("Self", _unpickled(cls, deepcopy(options, memo), deepcopy(own, memo)))
 
     def __repr__(self) -> str:
         k = self.k

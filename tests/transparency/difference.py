@@ -50,9 +50,8 @@ def differences(alone: Any, mux: Any, place: str = "") -> Iterator[Difference]:
         yield from _of_lists(alone, mux, place)
     elif isinstance(alone, Raw) and isinstance(mux, Raw):
         yield from differences(*alone.views(mux), place)
-    elif isinstance(alone, bool) or isinstance(mux, bool) or alone != mux:
-        if alone is not mux:
-            yield Difference(place, alone, mux)
+    elif (isinstance(alone, bool) or isinstance(mux, bool) or alone != mux) and alone is not mux:
+        yield Difference(place, alone, mux)
 
 
 def grouped(found: Iterable[Difference]) -> str:

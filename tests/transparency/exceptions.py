@@ -46,15 +46,13 @@ def _quoted(alone: Any, mux: Any) -> bool:
 # What the watches of the two frameworks put together themselves, as it is no difference of a value but of a shape.
 FOLDED = {
     "langchain": (
-        "the mux's own run in the trace",
         "The mux is a chat model with a run of its own, and the member's run stands below it with its own name, the tags "
         "`slmmux:sample` and `nostream` (without the latter LangGraph would put every sample on a page) and labels that "
-        "say which member and which sample it is: a trace of several samples is readable only so.",
+        "say which member and which sample it is: a trace of several samples is readable only so."
     ),
     "llamaindex": (
-        "the mux's own span and events in the trace",
         "The mux is an LLM with spans and events of its own, and the member's stand within them, tagged `slmmux_member` "
-        "and `slmmux_sample`: a trace of several samples is readable only so.",
+        "and `slmmux_sample`: a trace of several samples is readable only so."
     ),
 }
 
@@ -63,7 +61,7 @@ EXCEPTIONS: tuple[Allowed, ...] = (
         "the record on the message",
         "The record has to travel with the message, and `response_metadata` is where a message carries what its "
         "provider says beside the reply; no integration sends it back.",
-        r".*\.response_metadata\.slmmux",
+        r".*\.(response_metadata|value\[\d+\]\.metadata)\.slmmux",
         _added,
         "langchain",
     ),
@@ -134,6 +132,28 @@ EXCEPTIONS: tuple[Allowed, ...] = (
         "and the member by LangSmith's parameters, by which calls are priced.",
         r".*\.member\[\d+\]\.(serialized|invocation_params)",
         lambda _, mux: mux is ABSENT,
+        "langchain",
+    ),
+    Allowed(
+        "tools in the options of the mux's own run",
+        "Tools stand there in one form for all members; the member's own run has them in the member's.",
+        r".*\.run\.options\.tools(\..*|\[.*)",
+        lambda _, __: True,
+        "langchain",
+    ),
+    Allowed(
+        "settings of a call in the member's run",
+        "A setting of a call reaches a member through the field its class keeps it in, and its trace shows it there.",
+        r"calls\.(temperature|max_tokens|seed|top_p|user)\..*\.member\[\d+\]\.(serialized\.kwargs|invocation_params)\..*",
+        lambda _, __: True,
+        "langchain",
+    ),
+    Allowed(
+        "tokens that the member cannot count",
+        "A member whose tokenizer has to be fetched or is not installed fails; a mux trims histories by the count, so it "
+        "estimates and says so in the log.",
+        r"calls\.(a text|messages|ids)\.(error|value|logs\[.*|warnings\[.*)",
+        lambda alone, mux: ABSENT in (alone, mux),
         "langchain",
     ),
     Allowed(
