@@ -340,7 +340,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         mux = self
         if limit < self.max_concurrency:
             mux = self.model_copy()
-            mux._pool, mux._slots = self._labelled.window(limit)
+            mux._pool = self._labelled.window(limit)
         return mux, [{**own, "max_concurrency": min(limit, len(inputs))} for own in configs]
 
     @override
@@ -520,7 +520,15 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             messages = [SystemMessage(self.system_prompt), *messages]
         parent = run_manager if self.trace_samples else None
         listener = run_manager if self._streams_through else None
-        return Question(request, messages, stop or self.stop, parent, self._pool, listener=listener)
+        return Question(
+            request,
+            messages,
+            stop or self.stop,
+            parent,
+            self._pool,
+            on_abandoned=self.on_abandoned,
+            listener=listener,
+        )
 
     def _result(self, message: AIMessage, answered: Answered[Reply]) -> ChatResult:
         info = answered.reply.generation_info if answered.reply else None

@@ -9,16 +9,19 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import CodeType
 from typing import Any, TypeAlias, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import SimpleChatModel
+from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from pydantic import SecretBytes, SecretStr
 
 from slmmux import MemberError
 from slmmux._mux import members
+from slmmux._mux.limiter import POLL_S, no_limit
 from slmmux._mux.options import no_temperature
 from slmmux._mux.secrets import clean_error, secrets_of, strike
 from slmmux._mux.settings import field_for, no_member_takes
@@ -187,7 +190,9 @@ def _member(label: str, model_or_binding: Any, temperature: float | None, settin
     model, kwargs, config = unwrap(label, model_or_binding)
     fields = type(model).model_fields
     chosen: dict[str, Any] = {}
-    update: dict[str, Any] = {"cache": False, "disable_streaming": True}
+    # The limiter is asked before the call begins: who waits in the copy could not be withdrawn, and the wait would be
+    # time of the call.
+    update: dict[str, Any] = {"cache": False, "disable_streaming": True, "rate_limiter": None}
     streams = getattr(model, "streaming", None) is True or kwargs.pop("stream", None) is True
     if streams:  # as its user said: its server may answer no other way; the chunks are joined to one message
         update["disable_streaming"] = False
@@ -218,6 +223,7 @@ def _member(label: str, model_or_binding: Any, temperature: float | None, settin
         config=config,
         secrets=secrets,
         can_several=_takes_several(copy, kwargs),
+        pace=no_limit if model.rate_limiter is None else partial(_ask_limiter, model.rate_limiter),
         identity=strike(_identity(copy, kwargs), secrets),
     )
 
@@ -226,6 +232,10 @@ def _copy(model: BaseChatModel, update: Mapping[str, Any]) -> BaseChatModel:
     copy = model.model_copy(update=update)
     vars(copy).pop("_serialized", None)  # a cached property, stale in a copy with other settings
     return copy
+
+
+def _ask_limiter(limiter: BaseRateLimiter) -> float:
+    return 0.0 if limiter.acquire(blocking=False) else POLL_S
 
 
 _MOST_VARIANTS = 32
@@ -269,7 +279,7 @@ def as_owned(call: MemberCall) -> BaseChatModel:
     own = call.member.own
     if call.model is call.member.model:
         return own
-    fields = ("cache", "disable_streaming", "streaming")
+    fields = ("cache", "disable_streaming", "rate_limiter", "streaming")
     return _copy(call.model, {name: getattr(own, name) for name in fields if hasattr(own, name)})
 
 

@@ -18,6 +18,7 @@ from langchain_slmmux._question import Question
 from langchain_slmmux._sampling import Reply, usage_of
 from slmmux import Draw, Race
 from slmmux._mux.engine import Answered
+from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.secrets import clean_error
 
 __all__ = ["athrough", "can_stream", "through"]
@@ -39,8 +40,7 @@ def through(question: Question, record: Record, run: CallbackManagerForLLMRun | 
     held: ChatGenerationChunk | None = None
     whole: AIMessageChunk | None = None
     try:
-        if call.model.rate_limiter is not None:
-            call.model.rate_limiter.acquire(blocking=True)
+        wait_for(call.member.pace)
         stream = call.model._stream(_history(question, call), run_manager=run, **_arguments(question, call))  # noqa: SLF001
         for chunk in stream:
             if held is not None:
@@ -63,8 +63,7 @@ async def athrough(
     held: ChatGenerationChunk | None = None
     whole: AIMessageChunk | None = None
     try:
-        if call.model.rate_limiter is not None:
-            await call.model.rate_limiter.aacquire(blocking=True)
+        await await_for(call.member.pace)
         stream = call.model._astream(_history(question, call), run_manager=run, **_arguments(question, call))  # noqa: SLF001
         async for chunk in stream:
             if held is not None:
@@ -99,7 +98,7 @@ def _answered(question: Question, call: MemberCall, whole: AIMessageChunk) -> An
     label = call.member.label
     message = cast("AIMessage", message_chunk_to_message(whole))
     usage = usage_of(message)
-    question.count(usage)
+    question.account.add(usage)
     race = Race({label: 1}, question.read)
     (draw,) = race.ask()
     race.tell(Draw(draw.model, draw.index), Reply(label, message, usage))

@@ -52,7 +52,6 @@ from slmmux._mux.from_config import Endpoint
 from slmmux._mux.options import label_models
 from slmmux._mux.rule import ESCALATION, plain_rule, rule_of_plain
 from slmmux._mux.settings import refuse_at_call_time
-from slmmux._mux.usage import add_usage
 
 __all__ = ["SLMMuxLLM"]
 
@@ -131,7 +130,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     @override
     def _plain_question(self, text: str) -> Question:
         request = self._completion(text, formatted=False, kwargs={})
-        return Question(request, self._members, CallbackManager([]), self._pool)
+        return Question(request, self._members, CallbackManager([]), self._pool, on_abandoned=self.on_abandoned)
 
     # --- construction ---------------------------------------------------------------------------------------------
 
@@ -341,7 +340,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
         def respond(answered: Answered[Reply]) -> ChatResponse:
             if answered.reply is not None:
-                add_usage(question.usage, answered.reply.usage)
+                question.account.add(answered.reply.usage)
             return self._response(answered, question)[0]
 
         return respond
@@ -360,7 +359,9 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         return self._response(await self._aanswer(question), question)
 
     def _question(self, request: Request) -> Question:
-        return Question(request, self._callable_members, self._own_callbacks, self._pool)
+        return Question(
+            request, self._callable_members, self._own_callbacks, self._pool, on_abandoned=self.on_abandoned
+        )
 
     def _response(self, answered: Answered[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
         reply = answered.reply

@@ -20,6 +20,7 @@ from llamaindex_slmmux._several import takes_several
 from slmmux import MemberError
 from slmmux._mux import members
 from slmmux._mux.generation import generation_settings
+from slmmux._mux.limiter import BlockingLimiter, no_limit
 from slmmux._mux.options import no_temperature
 from slmmux._mux.secrets import secrets_of, strike
 from slmmux._mux.settings import field_for, is_standard
@@ -139,13 +140,19 @@ def _member(label: str, given: LLM, temperature: float | None, settings: Mapping
         more = update.get("additional_kwargs", _more_arguments(given))
         if "temperature" in more:  # it would come before the field
             update["additional_kwargs"] = {k: v for k, v in more.items() if k != "temperature"}
+    # The limiter is asked before the call begins: who waits in the copy could not be withdrawn, and the wait would be
+    # time of the call.
+    limiter = getattr(given, "rate_limiter", None)  # not in every release
+    if limiter is not None:
+        update["rate_limiter"] = None
     # Only where there is something to set: a copy of a model that keeps state of its own would keep it apart.
     _build_clients(given)
     llm = given.model_copy(update=update) if update else given
     if "max_retries" in update:
         _retry(llm, update["max_retries"])
     secrets = (*secrets_of(given), *_keys(given))
-    return Member(label=label, model=llm, secrets=secrets, can_several=takes_several(llm))
+    pace = no_limit if limiter is None else BlockingLimiter(limiter.acquire)
+    return Member(label=label, model=llm, secrets=secrets, can_several=takes_several(llm), pace=pace)
 
 
 def _own_settings(llm: LLM, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -93,8 +93,10 @@ def _reply(label: str, value: Any, recorder: Recorder) -> Reply:
 
 def _unread(label: str, error: Exception, recorder: Recorder) -> Reply:
     last = recorder.responses[-1] if recorder.responses else None
-    text = last.message.content if isinstance(last, ChatResponse) else last.text if last else ""
-    message = ChatMessage(role=MessageRole.ASSISTANT, content=text or "")
+    if isinstance(last, ChatResponse):
+        message = last.message  # whole: its calls tell a reply that did not parse from an empty one
+    else:
+        message = ChatMessage(role=MessageRole.ASSISTANT, content=last.text if last else "")
     return Reply(label, ChatResponse(message=message), _cost(recorder), fault=error)
 
 

@@ -14,6 +14,7 @@ from llamaindex_slmmux._members import Member, count_once
 from llamaindex_slmmux._request import Call, Reply, Request
 from slmmux import Race
 from slmmux._mux.engine import Answered
+from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.secrets import clean_error
 
 __all__ = ["athrough", "through"]
@@ -32,6 +33,7 @@ def through(
     """Yield the responses of the only member, the record on the last one; the whole answer if it cannot stream."""
     call, fault, held = _call(request, member, wrapper), None, None
     try:
+        wait_for(member.pace)
         for response in getattr(call.llm, f"stream_{call.method}")(*call.args, **call.kwargs):
             if held is not None:
                 yield _as_chat(held)
@@ -57,6 +59,7 @@ async def athrough(
     """Yield the responses of the only member on the event loop."""
     call, fault, held = _call(request, member, wrapper), None, None
     try:
+        await await_for(member.pace)
         async for response in await getattr(call.llm, f"astream_{call.method}")(*call.args, **call.kwargs):
             if held is not None:
                 yield _as_chat(held)

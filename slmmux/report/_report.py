@@ -445,13 +445,14 @@ def _only(recording: Recording, arrays: Arrays, questions: Sequence[str]) -> Rec
 def _size_row(name: str, subset: Subset) -> Html:
     shares = (subset.objective, subset.union, subset.contradiction, subset.floor, subset.ceiling, subset.accuracy)
     held_out = subset.held_out
+    interval = "" if held_out is None else f"({points(held_out.low)} to {points(held_out.high)})"
     held_out_cells = (
         ("-", "-", "-")
         if held_out is None
         else (
             bare(held_out.accuracy),
             bare(held_out.single),
-            f"{points(held_out.gain)} ({points(held_out.low)} to {points(held_out.high)})",
+            Html(f'{points(held_out.gain)} <span class="interval">{interval}</span>'),
         )
     )
     return element(

@@ -185,7 +185,7 @@ async def test_a_task_and_its_thread_are_one_call(release):
         await task
     following = asyncio.create_task(pool.place("a"))
     await asyncio.sleep(0)
-    assert not following.ended()
+    assert not following.done()
     release.set()
     pool.give_back(await following)
 
@@ -209,11 +209,11 @@ async def test_threads_and_tasks_share_the_places(release):
     thread = pool.submit(lambda: release.wait(WAIT_S))
     task = asyncio.create_task(pool.place("a"))
     await asyncio.sleep(0)
-    assert not task.ended()
+    assert not task.done()
     release.set()
     place = await task
     following = pool.submit(lambda: "after")
-    assert thread.ended()
+    assert thread.done()
     assert not following.running()
     pool.give_back(place)
     assert await asyncio.wrap_future(following) == "after"
