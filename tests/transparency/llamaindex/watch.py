@@ -36,6 +36,7 @@ class _Events(BaseEventHandler):
 
 class _Spans(BaseSpanHandler[SimpleSpan]):
     entered: dict[str, Any] = Field(default_factory=dict)
+    parents: dict[str, Any] = Field(default_factory=dict)
     left: list[str] = Field(default_factory=list)
 
     def __init__(self, **_: Any) -> None:
@@ -49,6 +50,7 @@ class _Spans(BaseSpanHandler[SimpleSpan]):
         self, id_: str, bound_args: inspect.BoundArguments, instance: Any = None, parent_span_id: Any = None, **_: Any
     ) -> SimpleSpan:
         self.entered[id_] = type(instance).__name__
+        self.parents[id_] = parent_span_id
         return SimpleSpan(id_=id_, parent_id=parent_span_id)
 
     def prepare_to_exit_span(self, id_: str, *_: Any, **__: Any) -> SimpleSpan:
@@ -92,17 +94,22 @@ def _is_call(event: BaseEvent) -> bool:
     return type(event).__name__.startswith(("LLMChat", "LLMCompletion"))
 
 
+def _is_structured(event: BaseEvent) -> bool:
+    return type(event).__name__.startswith("LLMStructuredPredict")
+
+
 def _outermost(events: Iterable[BaseEvent]) -> Iterator[BaseEvent]:
     """Yield events without the chats and completions that began within another."""
-    depth = 0
+    opened: list[str] = []  # what each began as, a chat or a completion, the outermost first
     for event in events:
         name = type(event).__name__
-        if _is_call(event) and name.endswith("EndEvent"):
-            depth -= 1
-        if depth == 0 or not _is_call(event) or (depth == 1 and "InProgress" in name):
+        form = name.removesuffix("Event").removesuffix("Start").removesuffix("End").removesuffix("InProgress")
+        if _is_call(event) and name.endswith("EndEvent") and opened:
+            opened.pop()
+        if not opened or not _is_call(event) or ("InProgress" in name and form == opened[0]):
             yield event
         if _is_call(event) and name.endswith("StartEvent"):
-            depth += 1
+            opened.append(form)
 
 
 class LlamaIndexWatch:
@@ -123,12 +130,16 @@ class LlamaIndexWatch:
     def events(self) -> dict[str, Any]:
         ours = any(name == "SLMMuxLLM" for name in self.spans.entered.values())
         tagged = [event for event in self.seen.events if "slmmux_member" in event.tags]
-        spans = [id_ for id_, name in self.spans.entered.items() if not ours or name == "SLMMuxLLM"]
+        spans = [id_ for id_ in self.spans.entered if self.spans.parents[id_] not in self.spans.entered]
+        own = [event for event in self.seen.events if event not in tagged]
+        if not any(_is_call(event) for event in own):  # a mux of one has no chat of its own where it streams a schema
+            own = self.seen.events
         return {
-            "heard": [self._plain(event) for event in _outermost(e for e in self.seen.events if e not in tagged)],
+            "heard": [self._plain(event) for event in _outermost(own) if not _is_structured(event)],
+            "structured": [self._plain(event) for event in own if _is_structured(event)],
             "member": [
                 {**self._plain(event), "tags": plain(event.tags)}
-                for event in _outermost(tagged if ours else self.seen.events)
+                for event in _outermost(tagged if ours else self._of_models())
                 if _is_call(event)
             ],
             "spans": [id_.rpartition(".")[2].partition("-")[0] for id_ in spans],
@@ -140,6 +151,10 @@ class LlamaIndexWatch:
                 "events": len(self.counter.llm_token_counts),
             },
         }
+
+    def _of_models(self) -> list[BaseEvent]:
+        """Return the events without those of LlamaIndex's wrapper that asks an LLM for a schema."""
+        return [event for event in self.seen.events if self.spans.entered.get(event.span_id) != "StructuredLLM"]
 
     def _plain(self, event: BaseEvent) -> dict[str, Any]:
         fields = {n: plain(getattr(event, n)) for n in type(event).model_fields if n not in _OWN}
