@@ -39,14 +39,22 @@ from pydantic import (
 from typing_extensions import override
 
 from llamaindex_slmmux._members import Member, check_llm, check_settings, identity_of, make_members, own_name
-from llamaindex_slmmux._messages import as_chunk, as_completion, chat_response
+from llamaindex_slmmux._messages import as_chat, as_chunk, as_completion, chat_response
 from llamaindex_slmmux._metadata import metadata_of, refuse_tools
 from llamaindex_slmmux._predicted import predicted, predicting
 from llamaindex_slmmux._question import Question
 from llamaindex_slmmux._request import Chat, Completion, Reply, Request
 from llamaindex_slmmux._sampling import new_to_handlers
 from llamaindex_slmmux._structured import Structured
-from llamaindex_slmmux._through import acompletions, athrough, avalues_through, completions, through, values_through
+from llamaindex_slmmux._through import (
+    Response,
+    aconverted,
+    athrough,
+    avalues_through,
+    converted,
+    through,
+    values_through,
+)
 from llamaindex_slmmux._tools import Tools, selections
 from slmmux import AbstainedError, ArgumentError, NoAnswerError
 from slmmux._mux.base import Mux
@@ -264,32 +272,34 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     @llm_chat_callback()
     @override
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        return self._streamed(self._chat(messages, kwargs))
+        return converted(self._streamed(self._chat(messages, kwargs)), as_chat)
 
     @llm_chat_callback()
     @override
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
-        return await self._astreamed(self._chat(messages, kwargs))
+        return aconverted(await self._astreamed(self._chat(messages, kwargs)), as_chat)
 
     @llm_completion_callback()
     @override
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        return as_completion(self._responded(self._completion(prompt, formatted, kwargs)))
+        response, reply = self._decide(self._completion(prompt, formatted, kwargs))
+        return as_completion(response, reply.completion if reply else None)
 
     @llm_completion_callback()
     @override
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        return as_completion(await self._aresponded(self._completion(prompt, formatted, kwargs)))
+        response, reply = await self._adecide(self._completion(prompt, formatted, kwargs))
+        return as_completion(response, reply.completion if reply else None)
 
     @llm_completion_callback()
     @override
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        return completions(self._streamed(self._completion(prompt, formatted, kwargs)))
+        return converted(self._streamed(self._completion(prompt, formatted, kwargs)), as_completion)
 
     @llm_completion_callback()
     @override
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
-        return acompletions(await self._astreamed(self._completion(prompt, formatted, kwargs)))
+        return aconverted(await self._astreamed(self._completion(prompt, formatted, kwargs)), as_completion)
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> Chat:
         arguments = self._call_arguments(kwargs)
@@ -333,7 +343,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             return False
         return list(self.k.values()) == [1]
 
-    def _streamed(self, request: Request) -> ChatResponseGen:
+    def _streamed(self, request: Request) -> Generator[Response]:
         if not self._streams_through:
             return _one(as_chunk(self._responded(request)))
         (member,) = self._members.values()
@@ -343,7 +353,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
         return through(request, member, self._own_callbacks, self._respond_to(request), whole)
 
-    async def _astreamed(self, request: Request) -> ChatResponseAsyncGen:
+    async def _astreamed(self, request: Request) -> AsyncGenerator[Response]:
         if not self._streams_through:
             return _aone(as_chunk(await self._aresponded(request)))
         (member,) = self._members.values()

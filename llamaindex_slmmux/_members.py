@@ -162,9 +162,15 @@ def _member(label: str, given: LLM, temperature: float | None, settings: Mapping
     return Member(label=label, model=llm, secrets=secrets, can_several=takes_several(llm), pace=pace)
 
 
-def _own_settings(llm: LLM, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields in which an LLM keeps standard settings; Ollama's stand among its additional arguments."""
-    update: dict[str, Any] = {}
+def _own_settings(llm: LLM, settings: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the fields in which an LLM keeps standard settings; Ollama's stand among its additional arguments.
+
+    Args:
+        llm: The LLM.
+        settings: The settings.
+        before: Fields that change beside them.
+    """
+    update: dict[str, Any] = dict(before or {})
     fields = type(llm).model_fields
     for name, value in settings.items():
         if (field := field_for(name, fields) or name) in fields:
@@ -176,6 +182,7 @@ def _own_settings(llm: LLM, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 # The options of Ollama's protocol that its class has no field for.
 _OLLAMA = {"frequency_penalty", "num_predict", "presence_penalty", "repeat_penalty", "seed", "stop", "top_k", "top_p"}
+_OF_ANTHROPIC = {"max_tokens", "temperature", "top_k", "top_p"}  # what its client takes with a call
 _CLOSED = ("llama_index.llms.anthropic", "llama_index.llms.google_genai", "llama_index.llms.ollama")
 
 
@@ -186,15 +193,20 @@ def _is_ollama(llm: LLM) -> bool:
 def with_settings(llm: LLM, kwargs: Mapping[str, Any]) -> tuple[LLM, dict[str, Any]]:
     """Return an LLM and call arguments such that standard settings among these mean the same for every class.
 
-    A client that knows its arguments is asked through a copy of its class that has the setting, or does without;
-    OpenAI's and any other class take them as arguments.
+    A client that knows its arguments gets those it knows under its own names, is asked through a copy of its class that
+    has the setting, or does without; OpenAI's and any other class take them as arguments.
     """
     settings = _settings(kwargs)
     if not settings or not _is_closed(llm):
         return llm, dict(kwargs)
-    others = {name: value for name, value in kwargs.items() if name not in settings}
-    update = _own_settings(llm, settings)
-    return (_copy(llm, update) if update else llm), others
+    arguments = {name: value for name, value in kwargs.items() if name not in settings}
+    update: dict[str, Any] = {}
+    for name, value in settings.items():
+        if (argument := _argument_for(llm, name)) is not None:
+            arguments[argument] = value
+        else:
+            update |= _own_settings(llm, {name: value}, update)
+    return (_copy(llm, update) if update else llm), arguments
 
 
 def check_settings(members: Iterable[Member], kwargs: Mapping[str, Any]) -> None:
@@ -205,7 +217,7 @@ def check_settings(members: Iterable[Member], kwargs: Mapping[str, Any]) -> None
     """
     callable_members = list(members)
     for name, value in _settings(kwargs).items():
-        without = [m for m in callable_members if _is_closed(m.llm) and not _own_settings(m.llm, {name: value})]
+        without = [m for m in callable_members if not _takes(m.llm, name, value)]
         if without and len(without) == len(callable_members):
             raise no_member_takes(name, value, [type(m.llm).__name__ for m in callable_members])
         if without:
@@ -218,8 +230,19 @@ def _settings(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     return {n: v for n, v in kwargs.items() if (is_standard(n) or n == "stop") and v is not None}
 
 
+def _takes(llm: LLM, name: str, value: Any) -> bool:
+    return not _is_closed(llm) or _argument_for(llm, name) is not None or bool(_own_settings(llm, {name: value}))
+
+
 def _is_closed(llm: LLM) -> bool:
     return any(c.__module__.startswith(_CLOSED) for c in type(llm).__mro__)
+
+
+def _argument_for(llm: LLM, setting: str) -> str | None:
+    """Return the call argument by which a closed client takes a setting, if it does."""
+    if any(c.__module__.startswith("llama_index.llms.anthropic") for c in type(llm).__mro__):
+        return "stop_sequences" if setting == "stop" else field_for(setting, _OF_ANTHROPIC)
+    return None
 
 
 def _copy(llm: LLM, update: Mapping[str, Any]) -> LLM:

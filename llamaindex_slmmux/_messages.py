@@ -193,12 +193,17 @@ def as_chat(response: ChatResponse | CompletionResponse) -> ChatResponse:
     )
 
 
-def as_completion(response: ChatResponse) -> CompletionResponse:
-    """Return a chat response as a completion."""
-    return CompletionResponse(
-        text=response.message.content or "",
-        delta=response.delta,
-        raw=response.raw,
-        logprobs=response.logprobs,
-        additional_kwargs=dict(response.additional_kwargs),
-    )
+def as_completion(
+    response: ChatResponse | CompletionResponse, own: CompletionResponse | None = None
+) -> CompletionResponse:
+    """Return a response as a completion: what its member completed, if it did, with what the mux put beside it."""
+    if isinstance(response, CompletionResponse):
+        return response
+    values: dict[str, Any] = {
+        "text": response.message.content or "",
+        "delta": response.delta,
+        "raw": response.raw,
+        "logprobs": response.logprobs,
+        "additional_kwargs": dict(response.additional_kwargs),
+    }
+    return CompletionResponse(**values) if own is None else own.model_copy(update=values)

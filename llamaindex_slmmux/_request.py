@@ -46,6 +46,7 @@ class Reply:
         calls: Its tool calls.
         value: The parsed value, where a schema was asked for.
         fault: Why there is no value.
+        completion: What it completed, if a text was asked to be completed.
     """
 
     model: str
@@ -54,6 +55,7 @@ class Reply:
     calls: Sequence[ToolSelection] = ()
     value: BaseModel | None = None
     fault: Exception | None = None
+    completion: CompletionResponse | None = None
 
 
 @dataclass(frozen=True)
@@ -190,8 +192,10 @@ class Chat:
         """Return the call of a member that completes texts, for n samples."""
 
         def replied(result: Any) -> list[Reply]:
-            responses = [self._parsed(member, r) for r in split(llm, as_chat(_checked(result, CompletionResponse)))]
-            return [Reply(member.label, r, usage_of(r)) for r in responses]
+            completion = _checked(result, CompletionResponse)
+            responses = [self._parsed(member, r) for r in split(llm, as_chat(completion))]
+            own = completion if len(responses) == 1 else None
+            return [Reply(member.label, r, usage_of(r), completion=own) for r in responses]
 
         if self.instruction:
             prompt = f"{self.instruction}\n\n{prompt}"

@@ -8,14 +8,14 @@ A stream of the member begins before ours is returned, so that its span stands w
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
 from contextvars import copy_context
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 from llama_index.core.callbacks import CallbackManager
 from llama_index_instrumentation.dispatcher import instrument_tags
 
 from llamaindex_slmmux._members import Member, count_once
-from llamaindex_slmmux._messages import as_chat, as_completion
+from llamaindex_slmmux._messages import as_chat
 from llamaindex_slmmux._opentelemetry import traced_once
 from llamaindex_slmmux._request import Call, Reply, Request
 from llamaindex_slmmux._sampling import new_to_handlers, tags_of
@@ -27,7 +27,10 @@ from slmmux._mux.engine import Answered
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.secrets import clean_error
 
-__all__ = ["acompletions", "athrough", "avalues_through", "completions", "through", "values_through"]
+__all__ = ["Response", "aconverted", "athrough", "avalues_through", "converted", "through", "values_through"]
+
+Response: TypeAlias = ChatResponse | CompletionResponse
+R = TypeVar("R", ChatResponse, CompletionResponse)
 
 # Makes the response that leaves the mux of the reply that was streamed.
 Respond = Callable[[Answered[Reply]], ChatResponse]
@@ -51,20 +54,20 @@ def through(
     wrapper: CallbackManager,
     respond: Respond,
     whole: Callable[[], ChatResponse],
-) -> Generator[ChatResponse]:
+) -> Generator[Response]:
     """Return the responses of the only member, the record on the last one; the whole answer if it cannot stream."""
     step = _Step(member)
     call = step.made(lambda: _call(request, member, wrapper))
     stream = step.made(lambda: _stream(member, call), otherwise=_no_responses())
 
-    def responses() -> Generator[ChatResponse]:
+    def responses() -> Generator[Response]:
         last = None
         with closing(stream):
             while True:
                 response = step.made(lambda: next(stream, _END), otherwise=_END if last is None else None)
                 if response is _END:
                     break
-                last = as_chat(response).model_copy()
+                last = response.model_copy()
                 yield last
         if last is None:
             yield whole()
@@ -80,20 +83,20 @@ async def athrough(
     wrapper: CallbackManager,
     respond: Respond,
     whole: Callable[[], Awaitable[ChatResponse]],
-) -> AsyncGenerator[ChatResponse]:
+) -> AsyncGenerator[Response]:
     """Return the responses of the only member on the event loop."""
     step = _Step(member)
     call = step.made(lambda: _call(request, member, wrapper))
     stream = await step.amade(lambda: _astream(member, call), otherwise=_ano_responses())
 
-    async def responses() -> AsyncGenerator[ChatResponse]:
+    async def responses() -> AsyncGenerator[Response]:
         last = None
         async with aclosing(stream):
             while True:
                 response = await step.amade(lambda: anext(stream, _END), otherwise=_END if last is None else None)
                 if response is _END:
                     break
-                last = as_chat(response).model_copy()
+                last = response.model_copy()
                 yield last
         if last is None:
             yield await whole()
@@ -129,24 +132,24 @@ async def avalues_through(request: Structured, member: Member, wrapper: Callback
     return values()
 
 
-def completions(stream: Iterator[ChatResponse]) -> Generator[CompletionResponse]:
-    """Yield responses as completions; the last one gets its record when the stream has ended, as they do."""
-    response = completion = None
+def converted(stream: Iterator[Response], form: Callable[[Response], R]) -> Generator[R]:
+    """Yield responses in another form; the last one gets its record when the stream has ended, as they do."""
+    response = result = None
     for response in stream:
-        completion = as_completion(response)
-        yield completion
-    if response is not None and completion is not None:
-        completion.raw = response.raw
+        result = form(response)
+        yield result
+    if response is not None and result is not None:
+        result.raw = response.raw
 
 
-async def acompletions(stream: AsyncIterator[ChatResponse]) -> AsyncGenerator[CompletionResponse]:
-    """Yield responses as completions on the event loop."""
-    response = completion = None
+async def aconverted(stream: AsyncIterator[Response], form: Callable[[Response], R]) -> AsyncGenerator[R]:
+    """Yield responses in another form on the event loop."""
+    response = result = None
     async for response in stream:
-        completion = as_completion(response)
-        yield completion
-    if response is not None and completion is not None:
-        completion.raw = response.raw
+        result = form(response)
+        yield result
+    if response is not None and result is not None:
+        result.raw = response.raw
 
 
 class _Step:
@@ -217,8 +220,9 @@ def _reporting_call(request: Structured, member: Member, wrapper: CallbackManage
     return request.reporting(member, *(handler for handler in wrapper.handlers if handler not in known))
 
 
-def _raw(request: Request, member: Member, call: Call, *, response: ChatResponse, respond: Respond) -> Any:
+def _raw(request: Request, member: Member, call: Call, *, response: Response, respond: Respond) -> Any:
     """Return the raw reply of the last response with the record beside it."""
+    response = as_chat(response)
     reply = Reply(member.label, response, usage_of(response), calls_of(call.llm, response))
     race: Race[Reply] = Race({member.label: 1}, request.read)
     (draw,) = race.ask()

@@ -128,7 +128,7 @@ EXCEPTIONS: tuple[Allowed, ...] = (
     Allowed(
         "the text of an error",
         "The sentence says which member failed and on how many samples, and quotes the member's own text whole.",
-        r".*(error|exception)\.(text|fields\.message)|.*\.err_str",
+        r".*(error|exception)\.(text|fields\.message)|.*\.drops\[\d+\]",
         _quoted,
     ),
     Allowed(
@@ -161,11 +161,19 @@ EXCEPTIONS: tuple[Allowed, ...] = (
         "langchain",
     ),
     Allowed(
-        "settings of a call in the member's run",
-        "A setting of a call reaches a member through the field its class keeps it in, and its trace shows it there.",
-        r"calls\.(temperature|max_tokens|seed|top_p|user)\..*\.member\[\d+\]\.(serialized\.kwargs|invocation_params)\..*",
+        "settings of a call in what the member reports",
+        "A setting of a call reaches a member through the field or the name by which its class has it, and is seen there.",
+        r"calls\.(temperature|max_tokens|seed|top_p|user|stop)\..*\.member\[\d+\]\."
+        r"(serialized\.kwargs|invocation_params|additional_kwargs|model_dict)\..*",
         lambda _, __: True,
-        "langchain",
+    ),
+    Allowed(
+        "the chat of a schema",
+        "A class may ask for a schema past its own chat, so that no handler hears of it and its tokens are not counted; "
+        "a mux reports each question it is asked.",
+        r"calls\.(a?structured_predict|as_structured_llm)\.events\.((heard|callbacks|exceptions)\[\+\d+\]|tokens\..*)",
+        lambda alone, mux: alone is ABSENT or alone == 0,
+        "llamaindex",
     ),
     Allowed(
         "tokens that the member cannot count",

@@ -68,13 +68,17 @@ class _Callbacks(BaseCallbackHandler):
     def __init__(self) -> None:
         super().__init__([], [])
         self.heard: list[Any] = []
+        self.exceptions: list[Any] = []
         self._depth = 0
 
     def on_event_start(self, event_type: Any, payload: Any = None, event_id: str = "", **_: Any) -> str:
+        kept = {k: plain(v) for k, v in (payload or {}).items() if k.value != "serialized"}
+        if event_type.value == "exception":  # it never ends, and comes before or after the end of what it broke
+            self.exceptions.append(kept)
+            return event_id
         self._depth += 1
         if self._depth > 1:
             return event_id
-        kept = {k: plain(v) for k, v in (payload or {}).items() if k.value != "serialized"}
         self.heard.append({"start": event_type.value, **kept})
         return event_id
 
@@ -96,6 +100,10 @@ def _is_call(event: BaseEvent) -> bool:
 
 def _is_structured(event: BaseEvent) -> bool:
     return type(event).__name__.startswith("LLMStructuredPredict")
+
+
+def _is_beside(event: BaseEvent) -> bool:
+    return _is_structured(event) or type(event).__name__ == "SpanDropEvent"
 
 
 def _outermost(events: Iterable[BaseEvent]) -> Iterator[BaseEvent]:
@@ -135,7 +143,8 @@ class LlamaIndexWatch:
         if not any(_is_call(event) for event in own):  # a mux of one has no chat of its own where it streams a schema
             own = self.seen.events
         return {
-            "heard": [self._plain(event) for event in _outermost(own) if not _is_structured(event)],
+            "heard": [self._plain(event) for event in _outermost(own) if not _is_beside(event)],
+            "drops": self._drops(),
             "structured": [self._plain(event) for event in own if _is_structured(event)],
             "member": [
                 {**self._plain(event), "tags": plain(event.tags)}
@@ -145,12 +154,19 @@ class LlamaIndexWatch:
             "spans": [id_.rpartition(".")[2].partition("-")[0] for id_ in spans],
             "spans left open": [id_ for id_ in self.spans.entered if id_ not in self.spans.left],
             "callbacks": self.callbacks.heard,
+            "exceptions": self.callbacks.exceptions,
             "tokens": {
                 "prompt": self.counter.prompt_llm_token_count,
                 "completion": self.counter.completion_llm_token_count,
                 "events": len(self.counter.llm_token_counts),
             },
         }
+
+    def _drops(self) -> list[str]:
+        """Return what broke spans that stand within no other."""
+        within = {id_ for id_, parent in self.spans.parents.items() if parent in self.spans.entered}
+        drops = [e for e in self.seen.events if type(e).__name__ == "SpanDropEvent" and e.span_id not in within]
+        return [event.err_str for event in drops]
 
     def _of_models(self) -> list[BaseEvent]:
         """Return the events without those of LlamaIndex's wrapper that asks an LLM for a schema."""
@@ -174,7 +190,7 @@ class LlamaIndex:
     def watch(self, model: Any) -> Iterator[LlamaIndexWatch]:
         watch = LlamaIndexWatch()
         root = get_dispatcher()
-        before = model.callback_manager
+        before = getattr(model, "callback_manager", None)  # some lose it in their own pickle
         root.add_event_handler(watch.seen)
         root.add_span_handler(watch.spans)
         model.callback_manager = CallbackManager([watch.callbacks, watch.counter])
