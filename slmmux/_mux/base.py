@@ -8,6 +8,7 @@ wraps every implementation of an abstract method in a span of its own.
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast
@@ -323,9 +324,22 @@ class Mux(BaseModel):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the options, members included: a pickle holds what the members' own pickles hold, keys too."""
+        options = {name: getattr(self, name) for name in self.model_fields_set if self._pickles(name)}
+        return _unpickled, (type(self), options, self._own_state)
+
+    def _pickles(self, name: str) -> bool:  # noqa: ARG002 - of the framework's own options, some may not
+        """Return whether an option goes into a pickle."""
+        return True
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Return a mux of deep copies of the options, with places for calls of its own, since locks are not copied."""
         options = {name: getattr(self, name) for name in self.model_fields_set}
-        own = {name: value for name, value in (self.__pydantic_private__ or {}).items() if name not in _DERIVED}
-        return _unpickled, (type(self), options, own)
+        return _unpickled(type(self), deepcopy(options, memo), deepcopy(self._own_state, memo))
+
+    @property
+    def _own_state(self) -> dict[str, Any]:
+        """What an instance holds beside its options and what follows from them."""
+        return {name: value for name, value in (self.__pydantic_private__ or {}).items() if name not in _DERIVED}
 
     def __repr__(self) -> str:
         k = self.k
