@@ -18,6 +18,7 @@ from slmmux.recording._row import Row, head_line, is_packed, row_line
 
 __all__ = ["Journal"]
 
+_TAIL_BYTES = 2**16
 _MOST_NAMED = 5  # An error names this many changed settings; the rest are only counted.
 
 
@@ -89,14 +90,25 @@ def _lock(file: BinaryIO, path: Path) -> None:
 
 
 def _last_line(path: Path) -> tuple[int, bool]:
-    """Return the offset of a file's last line, if it lacks its line feed, and whether it is complete JSON."""
-    data = path.read_bytes()
-    end = data.rfind(b"\n") + 1
+    """Return the offset of a file's last line, if it lacks its line feed, and whether it is complete JSON.
+
+    Only the end of the file is read: the rows were read once already, and may be millions.
+    """
+    with path.open("rb") as file:
+        size = end = file.seek(0, os.SEEK_END)
+        tail = b""
+        while end and b"\n" not in tail:
+            start = max(0, end - _TAIL_BYTES)
+            file.seek(start)
+            tail, end = file.read(end - start), start
+        line_start = end + tail.rfind(b"\n") + 1
+        file.seek(line_start)
+        last = file.read(size - line_start)
     try:
-        from_json(data[end:])
+        from_json(last)
     except ValueError:
-        return end, False
-    return end, True
+        return line_start, False
+    return line_start, True
 
 
 def _finish_last_line(path: Path, end: int, *, complete: bool) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from slmmux._errors import RecordingError
+from slmmux._files.write import write_whole
 from slmmux.recording._row import Row, head_line, is_packed, lines, row_line
 
 __all__ = ["Recording", "Row"]
@@ -26,6 +27,7 @@ class Recording:
         by_question: The samples by question and model, in the order of `sample_index`.
         models: The labels, in order of first appearance.
         settings: The settings that the samples were made with, as far as the file states them.
+        history: The failed samples that were requested again; they are in the file too, and count nowhere.
 
     Example:
         >>> recording = Recording.of(
@@ -41,6 +43,7 @@ class Recording:
     by_question: Mapping[str, Mapping[str, Sequence[Row]]]
     models: tuple[str, ...]
     settings: Mapping[str, Any]
+    history: tuple[Row, ...] = ()
 
     @classmethod
     def load(cls, path: str | PathLike[str], *more: str | PathLike[str]) -> "Recording":
@@ -73,23 +76,30 @@ class Recording:
     @classmethod
     def _build(cls, placed_rows: Iterable[tuple[str, Row]], settings: Mapping[str, Any]) -> "Recording":
         rows: list[Row] = []
+        history: list[Row] = []
         models: dict[str, None] = {}
         index: dict[str, dict[str, dict[int, tuple[str, Row]]]] = {}
         for place, row in placed_rows:
             samples = index.setdefault(row.question_id, {}).setdefault(row.model, {})
-            first_place, _ = samples.setdefault(row.sample_index, (place, row))
+            first_place, earlier = samples.setdefault(row.sample_index, (place, row))
             if first_place != place:
-                raise RecordingError(
-                    f"{place}: sample {row.sample_index} of {row.model!r} for question {row.question_id!r} "
-                    f"is already in {first_place}; give each sample of a model its own sample_index"
-                )
+                if earlier.error is None or (row.attempt or 1) <= (earlier.attempt or 1):
+                    raise RecordingError(
+                        f"{place}: sample {row.sample_index} of {row.model!r} for question {row.question_id!r} "
+                        f"is already in {first_place}; give each sample of a model its own sample_index"
+                    )
+                history.append(earlier)
+                samples[row.sample_index] = place, row
             rows.append(row)
             models[row.model] = None
+        if history:
+            retried = set(map(id, history))  # by identity: an equal row elsewhere would be a fault, and is reported
+            rows = [row for row in rows if id(row) not in retried]
         ordered = {
             question: {model: tuple(samples[i][1] for i in sorted(samples)) for model, samples in by_model.items()}
             for question, by_model in index.items()
         }
-        return cls(tuple(rows), ordered, tuple(models), settings)
+        return cls(tuple(rows), ordered, tuple(models), settings, tuple(history))
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -114,12 +124,9 @@ class Recording:
         """
         path = Path(path)
         is_gzip = is_packed(path)
-        content = b"".join([head_line(self.settings), *map(row_line, self.rows)])
-        # Written beside the target and then renamed, so that a full disk or a kill leaves the old file whole.
-        part = path.with_name(f".{path.name}.part")
+        content = b"".join([head_line(self.settings), *map(row_line, (*self.history, *self.rows))])
         # Without mtime=0 the gzip header holds the time, and saving one recording twice gives two different files.
-        part.write_bytes(gzip.compress(content, mtime=0) if is_gzip else content)
-        part.replace(path)
+        write_whole(path, gzip.compress(content, mtime=0) if is_gzip else content)
 
 
 def _join(settings: dict[str, Any], more: Mapping[str, Any], file: Path) -> None:
