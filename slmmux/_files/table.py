@@ -165,7 +165,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 for row in batch.to_pylist():
                     yield f"{path} row {number}", {name: _plain(value) for name, value in row.items()}
                     number += 1
-    except pyarrow.ArrowException as error:
+    except ArrowException as error:
         raise RecordingError(
             f"{path}: not a Parquet file, or an incomplete one ({error}); copy the file again"
         ) from None
