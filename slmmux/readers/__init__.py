@@ -74,7 +74,7 @@ def read(
     Example:
         >>> import tempfile
         >>> file = Path(tempfile.mkdtemp(), "qwen.csv")
-        >>> _ = file.write_text("prompt,output,target\n2 + 2?,It is 4.,4\n2 + 2?,5,4\n")
+        >>> _ = file.write_text("prompt,output,target\n2 + 2?,The answer is 4.,4\n2 + 2?,5,4\n")
         >>> recording = read(file, map={"question": "prompt", "answer": "output", "gold": "target"})
         >>> [(row.model, row.sample_index, row.answer, row.gold) for row in recording.rows]
         [('qwen', 0, '4', '4'), ('qwen', 1, '5', '4')]

@@ -15,6 +15,7 @@ from slmmux._decision.types import Answer
 from slmmux._errors import RecordingError
 from slmmux.answers._reader import extractor_name
 from slmmux.readers._foreign import Foreign
+from slmmux.readers._gold import accepted
 from slmmux.recording import Recording
 from slmmux.recording._row import Row
 
@@ -41,7 +42,8 @@ def gathered(samples: Iterable[Foreign], source: str, extract: Extract, settings
     rows: list[Row] = []
     models: dict[str, dict[str, Any]] = {}
     notes: Counter[str] = Counter()
-    for sample in _numbered(samples):
+    golds: dict[str, tuple[list[Any], str]] = {}
+    for sample in _numbered(samples, source, golds):
         row = replace(sample.row, temperature=_number(sample.settings.get("temperature")))
         rows.append(row if reader is None else _with_answer(row, reader))
         of_model = models.setdefault(row.model, {})
@@ -53,21 +55,23 @@ def gathered(samples: Iterable[Foreign], source: str, extract: Extract, settings
             notes[sample.note] += 1
     for note, count in notes.items():
         warnings.warn(f"{count:,} samples: {note}", stacklevel=3)
+    rows = [row if row.gold is None else replace(row, gold=accepted(golds[row.question_id][0])) for row in rows]
     name = None if extract is None else extractor_name(extract)
     return Recording.of(rows, {"source": source, "extract": name, **settings, "models": models})
 
 
-def _numbered(samples: Iterable[Foreign]) -> Iterator[Foreign]:
-    """Yield the samples with their final indices."""
+def _numbered(
+    samples: Iterable[Foreign], source: str, golds: dict[str, tuple[list[Any], str]]
+) -> Iterator[Foreign]:
+    """Yield the samples with their final indices, and put each question's gold answers into `golds`."""
     counts: Counter[tuple[str, str]] = Counter()
     contents: dict[tuple[str, str], Path] = {}
-    texts: dict[tuple[str, str], tuple[str | None, str]] = {}
-    golds: dict[str, tuple[Any, str]] = {}
+    texts: dict[tuple[str, str], Foreign] = {}
     for file, group in groupby(samples, lambda sample: sample.file):
         in_file = list(group)
         _refuse_copies(file, in_file, contents)
         for sample in in_file:
-            _refuse_other_question(sample, texts, golds)
+            _refuse_other_question(sample, texts, golds, in_one_file=source != "inspect_ai")
         for sample, index in zip(in_file, _indices(in_file, counts), strict=True):
             yield replace(sample, row=replace(sample.row, sample_index=index))
 
@@ -98,23 +102,41 @@ def _refuse_copies(file: Path, in_file: Sequence[Foreign], contents: dict[tuple[
 
 
 def _refuse_other_question(
-    sample: Foreign, texts: dict[tuple[str, str], tuple[str | None, str]], golds: dict[str, tuple[Any, str]]
+    sample: Foreign, texts: dict[tuple[str, str], Foreign], golds: dict[str, tuple[list[Any], str]], *, in_one_file: bool
 ) -> None:
+    """Refuse samples of two questions under one id.
+
+    Args:
+        sample: The next sample.
+        texts: The first sample of each question and model.
+        golds: The accepted answers of each question, and the place of the first.
+        in_one_file: Whether the texts are compared within a file too; Inspect's solvers may change an epoch's input.
+    """
     row = sample.row
-    text, text_place = texts.setdefault((row.question_id, row.model), (row.question, sample.place))
-    if row.question is not None and text is not None and row.question != text:
+    first = texts.setdefault((row.question_id, row.model), sample)
+    if (
+        row.question != first.row.question
+        and None not in (row.question, first.row.question)
+        and (in_one_file or first.file != sample.file)
+    ):
         raise RecordingError(
-            f"{sample.place}: question {row.question_id!r} of {row.model!r} has another text than in {text_place}; "
+            f"{sample.place}: question {row.question_id!r} of {row.model!r} has another text than in {first.place}; "
             "give runs of the same prompts, or name the field that tells the questions apart with question_id"
         )
     if row.gold is None:
         return
-    gold, gold_place = golds.setdefault(row.question_id, (row.gold, sample.place))
-    if _plain(gold) != _plain(row.gold):
+    known, place = golds.setdefault(row.question_id, (_items(row.gold), sample.place))
+    if not {*map(_plain, known)} & {*map(_plain, _items(row.gold))}:
         raise RecordingError(
-            f"{sample.place}: question {row.question_id!r} has the gold answer {row.gold!r}, and {gold!r} in "
-            f"{gold_place}; name the field that tells the questions apart with question_id"
+            f"{sample.place}: question {row.question_id!r} has the gold answer {row.gold!r}, and {accepted(known)!r} "
+            f"in {place}; name the field that tells the questions apart with question_id"
         )
+    # Files may accept more or fewer spellings of one answer; what one of them accepts, all do.
+    known += [gold for gold in _items(row.gold) if _plain(gold) not in {*map(_plain, known)}]
+
+
+def _items(gold: Any) -> list[Any]:
+    return list(gold) if isinstance(gold, list) else [gold]
 
 
 def _plain(gold: Any) -> str:

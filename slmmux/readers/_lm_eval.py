@@ -51,14 +51,16 @@ class _Line:
     doc_id: int | str
     resps: list[list[Any]]
     target: Any = None
-    arguments: dict[str, dict[str, Any]] | list[list[Any]] = field(default_factory=list)
+    arguments: dict[str, dict[str, Any]] | list[list[Any]] | None = None
     doc: Any = None
     filter: str = "none"
     filtered_resps: list[Any] = field(default_factory=list)
 
     @property
     def requests(self) -> list[list[Any]]:
-        """The document's requests: the prompt and the generation settings of each."""
+        """The document's requests: the prompt and the generation settings of each, if they were logged."""
+        if self.arguments is None:
+            return [[None, {}]]
         if isinstance(self.arguments, dict):
             return [list(request.values()) for request in self.arguments.values()]
         return self.arguments
@@ -96,14 +98,16 @@ def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
         else:
             yield from of_file
             some = True
-    for error in without_texts:
-        if not some:
-            raise error
-        warnings.warn(f"left out: {error}", stacklevel=4)
+    if without_texts and not some:
+        raise without_texts[0]
+    for left_out in without_texts:
+        warnings.warn(f"left out: {left_out}", stacklevel=4)
 
 
 def _of_file(path: Path, request: Request) -> Iterator[Foreign]:
     own_model, own_task = _names(path)
+    if not own_task:
+        raise RecordingError(f"{path}: the file name has no task; {_INSTEAD}")
     for task, run, document in _documents(path, own_task):
         line, place = document.line, document.place
         prompt, settings, replies = _generation(line, place, task)
@@ -220,12 +224,12 @@ def _generation(line: _Line, place: str, task: str) -> tuple[Any, Mapping[str, A
     is_generation = all(len(request) > 1 and isinstance(request[1], dict) for request in requests)
     if not (is_generation and all(reply is None or isinstance(reply, str) for r in line.resps for reply in r)):
         raise _NoTextsError(f"{place}: task {task!r} was scored by log-likelihood, so there are no texts; {_TEXTS}")
-    if len(requests) > 1 or len(line.resps) != 1 or not line.resps[0]:
+    if len(requests) != 1 or len(line.resps) != 1 or not line.resps[0]:
         raise RecordingError(
             f"{place}: document {line.doc_id} has {len(requests)} requests with "
             f"{[len(replies) for replies in line.resps]} replies; give a task with one request for each document"
         )
-    return (*requests[0][:2], line.resps[0]) if requests else (None, {}, line.resps[0])
+    return requests[0][0], requests[0][1], line.resps[0]
 
 
 def _question(prompt: Any, doc: Any) -> str | None:
