@@ -1,13 +1,26 @@
 """Which field of a table's row is the question, the reply, the gold answer: named by a map, or found by usual names."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import from_json
+
 from slmmux._errors import ArgumentError, did_you_mean
 
-__all__ = ["FIELDS", "Fields", "field_value", "fields_of", "map_of", "message_text"]
+__all__ = [
+    "FIELDS",
+    "Fields",
+    "checked_map",
+    "field_value",
+    "fields_of",
+    "json_list",
+    "key_of",
+    "map_of",
+    "message_text",
+]
 
 FIELDS = ("question_id", "question", "options", "answer", "gold", "model", "dataset", "score", "error", "temperature",
           "input_tokens", "output_tokens", "latency_s")  # fmt: skip
@@ -27,7 +40,7 @@ _NAMES = {
     ),
     "model": ("model", "model_name", "model_id"),
     "dataset": ("dataset", "task"),
-    "score": ("score", "is_correct", "correct"),
+    "score": ("score", "is_correct"),
     "error": ("error",),
     "temperature": ("temperature",),
     "input_tokens": ("input_tokens", "prompt_tokens"),
@@ -98,7 +111,7 @@ def fields_of(row: Mapping[str, Any], named: Mapping[str, Sequence[str]] | None,
     """Return the fields of a table.
 
     Args:
-        row: Its first row.
+        row: The first value of each of its fields.
         named: The fields that the user named; the others are found by their usual names.
         replies: Whether the table holds replies, and not only questions.
     """
@@ -111,6 +124,9 @@ def fields_of(row: Mapping[str, Any], named: Mapping[str, Sequence[str]] | None,
             if usual is not None:
                 names[name] = [usual]
                 del free[usual.lower()]
+    if "correct" in free:  # a verdict, or the correct answer
+        part = "score" if isinstance(row[free["correct"]], bool) else "gold"
+        names.setdefault(part, [free["correct"]])
     if replies and "answer" not in names:
         names |= _numbered(free)
     if "answer" in free:
@@ -184,3 +200,29 @@ def _joined(parts: Iterable[Any]) -> str | None:
     texts = [text for part in (of_user if len(of_user) == 1 else parts) if (text := message_text(part)) is not None]
     is_chat = any(isinstance(part, dict) and "role" in part for part in parts)
     return ("\n\n" if is_chat else "\n").join(texts) if texts else None
+
+
+def key_of(*parts: str | None) -> str:
+    r"""Return a question's id made of its text, the same in every file that has it.
+
+    Example:
+        >>> key_of("How many corners has a pentagon?") == key_of(" How many  corners has a pentagon?\n")
+        True
+    """
+    text = "\n".join(" ".join((part or "").split()) for part in parts)
+    return f"q-{hashlib.sha256(text.encode('utf-8', 'backslashreplace')).hexdigest()[:12]}"
+
+
+def json_list(value: Any) -> Any:
+    """Return the list or object that a text holds as JSON, and any other value as it is.
+
+    Example:
+        >>> json_list('["5", "five"]'), json_list("[5, five]")
+        (['5', 'five'], '[5, five]')
+    """
+    if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
+        try:
+            return from_json(value)
+        except ValueError:
+            return value
+    return value

@@ -91,6 +91,7 @@ def profile_mux(
     samples: int | dict[str, int] | None,
     progress: bool | Watch,
     trial_only: bool,
+    retry_failed: bool,
     options: Mapping[str, Any],
 ) -> Recording:
     """Sample every member of a mux of a class on every question; an adapter's `profile` documents the arguments."""
@@ -103,6 +104,7 @@ def profile_mux(
             recording=recording,
             watch=watch,
             trial_only=trial_only,
+            retry_failed=retry_failed,
             **(members.pressing | pressing),
         )
 
@@ -116,6 +118,7 @@ async def aprofile_mux(
     samples: int | dict[str, int] | None,
     progress: bool | Watch,
     trial_only: bool,
+    retry_failed: bool,
     options: Mapping[str, Any],
 ) -> Recording:
     """Sample every member of a mux of a class on every question, from an event loop."""
@@ -128,5 +131,6 @@ async def aprofile_mux(
             recording=recording,
             watch=watch,
             trial_only=trial_only,
+            retry_failed=retry_failed,
             **(members.pressing | pressing),
         )

@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +14,13 @@ from rich.table import Table
 from slmmux._decision.rules import RuleName
 from slmmux._display.terminal import shown
 from slmmux._errors import ArgumentError
-from slmmux.cli._console import OptionError, completing, one_of, print_json
+from slmmux.cli._console import OptionError, completing, notices, one_of, print_json
 
 if TYPE_CHECKING:
     from slmmux.recording import Recording
     from slmmux.selection import Selection
 
-__all__ = ["convert", "report", "reread", "scale", "select"]
+__all__ = ["convert", "repair", "report", "reread", "scale", "select"]
 
 _EXTRACTORS = ("auto", "boxed", "choice", "code", "json", "number", "text")
 _AGREEMENTS = ("canonical", "math")
@@ -345,7 +344,7 @@ def convert(
         one_of("--from", source, _SOURCES)
     if extract:
         one_of("extract", extract, _EXTRACTORS)
-    with _files(), _notices():
+    with _files(), notices():
         recording = read(
             *logs,
             source=source,
@@ -372,15 +371,43 @@ def convert(
     _print_result(text, summary, as_json=as_json)
 
 
-@contextmanager
-def _notices() -> Iterator[None]:
-    """Print the warnings of a reader as sentences on standard error, without the place in this program's code."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    console = Console(stderr=True)
-    for warning in caught:
-        console.print(shown(str(warning.message), "dim"), soft_wrap=True)
+def repair(
+    recording: Annotated[Path, typer.Argument(help="A recording, .jsonl or .jsonl.gz.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to this file; by default the recording is replaced.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Keep all whole rows of a damaged recording, and say what went.
+
+    What is removed is kept beside it, in FILE.removed.
+
+    Example: slmmux repair samples.jsonl
+    """
+    from slmmux.recording._repair import repair as mend  # noqa: PLC0415
+
+    with _files():
+        result = mend(recording, out)
+    target = out or recording
+    if not result.losses:
+        text = f"{recording}: nothing to repair, {result.rows:,} rows are whole"
+    else:
+        text = f"written: {target}, {result.rows:,} rows; removed, and kept in {target}.removed:"
+        text += "".join(f"\n  {loss}" for loss in result.losses[:_MOST_LOSSES])
+        if len(result.losses) > _MOST_LOSSES:
+            text += f"\n  and {len(result.losses) - _MOST_LOSSES:,} more"
+    if not result.has_settings:
+        text += "\nThe recording does not state its settings, so a profile cannot continue it."
+    summary = {
+        "written": str(target) if result.losses or out else None,
+        "samples": result.rows,
+        "removed": [{"line": loss.line, "reason": loss.reason} for loss in result.losses],
+        "settings": result.has_settings,
+    }
+    _print_result(text, summary, as_json=as_json)
+
+
+_MOST_LOSSES = 20  # are named; all of them are in the file
 
 
 def _print_result(text: str, summary: dict[str, Any], *, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from pydantic_core import from_json
 
 from slmmux._errors import RecordingError
 from slmmux.recording import Recording
-from slmmux.recording._row import Row, head_line, is_packed, row_line
+from slmmux.recording._row import Row, head_line, is_packed, row_line, row_of
 
 __all__ = ["Journal"]
 
@@ -31,6 +31,7 @@ class Journal:
 
     Attributes:
         recording: The samples that the file held when it was opened.
+        rows: The samples written since, as they are read back from the file.
 
     Raises:
         RecordingError: The file has other settings or none, another process is writing it, or it cannot be read.
@@ -41,6 +42,7 @@ class Journal:
         if is_packed(path):
             raise RecordingError(f"{path}: a .gz file cannot be continued; write a .jsonl file and pack it afterwards")
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.rows: list[Row] = []
         settings = from_json(head_line(settings))["settings"]  # as read back from the file: tuples become lists
         self._file: BinaryIO = path.open("ab")
         try:
@@ -59,7 +61,9 @@ class Journal:
 
     def write(self, rows: Iterable[Row]) -> None:
         """Append samples. When this returns the operating system has them, so they survive a kill of this process."""
-        self._append(b"".join(map(row_line, rows)))
+        lines = list(map(row_line, rows))
+        self._append(b"".join(lines))
+        self.rows += [row_of(line, "a new row") for line in lines]
 
     def _append(self, data: bytes) -> None:
         self._file.write(data)

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from slmmux._errors import RecordingError, first_fault
 from slmmux.recording._row import Row
 
-__all__ = ["Foreign", "Request", "checked", "key_of", "share"]
+__all__ = ["Foreign", "Request", "checked", "share"]
 
 F = TypeVar("F")
 
@@ -75,19 +75,6 @@ def checked(form: TypeAdapter[F], data: bytes, place: str, instead: str) -> F:
         # pydantic counts lines within this one piece of JSON; `place` has the line of the file.
         fault = first_fault(error, "the JSON").replace("at line 1 column", "at column")
         raise RecordingError(f"{place}: {fault}, received {reprlib.repr(received)}; {instead}") from None
-
-
-def key_of(*parts: str | None) -> str:
-    r"""Return a question's id made of its text, the same in every file that has it.
-
-    Example:
-        >>> key_of("How many corners has a pentagon?") == key_of(" How many  corners has a pentagon?\n")
-        True
-    """
-    import hashlib  # noqa: PLC0415 - only for the files without ids
-
-    text = "\n".join(" ".join((part or "").split()) for part in parts)
-    return f"q-{hashlib.sha256(text.encode('utf-8', 'backslashreplace')).hexdigest()[:12]}"
 
 
 def share(value: Any) -> float | None:

@@ -15,8 +15,8 @@ from slmmux._decision.types import Answer
 from slmmux._errors import RecordingError
 from slmmux.answers._reader import extractor_name
 from slmmux.readers._foreign import Foreign
-from slmmux.readers._gold import accepted
 from slmmux.recording import Recording
+from slmmux.recording._gold import accepted
 from slmmux.recording._row import Row
 
 __all__ = ["Extract", "gathered"]
@@ -60,9 +60,7 @@ def gathered(samples: Iterable[Foreign], source: str, extract: Extract, settings
     return Recording.of(rows, {"source": source, "extract": name, **settings, "models": models})
 
 
-def _numbered(
-    samples: Iterable[Foreign], source: str, golds: dict[str, tuple[list[Any], str]]
-) -> Iterator[Foreign]:
+def _numbered(samples: Iterable[Foreign], source: str, golds: dict[str, tuple[list[Any], str]]) -> Iterator[Foreign]:
     """Yield the samples with their final indices, and put each question's gold answers into `golds`."""
     counts: Counter[tuple[str, str]] = Counter()
     contents: dict[tuple[str, str], Path] = {}
@@ -102,7 +100,11 @@ def _refuse_copies(file: Path, in_file: Sequence[Foreign], contents: dict[tuple[
 
 
 def _refuse_other_question(
-    sample: Foreign, texts: dict[tuple[str, str], Foreign], golds: dict[str, tuple[list[Any], str]], *, in_one_file: bool
+    sample: Foreign,
+    texts: dict[tuple[str, str], Foreign],
+    golds: dict[str, tuple[list[Any], str]],
+    *,
+    in_one_file: bool,
 ) -> None:
     """Refuse samples of two questions under one id.
 

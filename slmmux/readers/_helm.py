@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter
 
 from slmmux._errors import RecordingError
+from slmmux._files.fields import key_of
 from slmmux._files.read import document
-from slmmux.readers._foreign import Foreign, Request, checked, key_of
-from slmmux.readers._gold import TESTS, accepted, are_tests, gold_of, with_options
+from slmmux.readers._foreign import Foreign, Request, checked
+from slmmux.recording._gold import TESTS, accepted, are_tests, gold_of, with_options
 from slmmux.recording._row import Row
 
 __all__ = ["samples"]

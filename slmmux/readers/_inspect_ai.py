@@ -17,7 +17,7 @@ from slmmux._errors import RecordingError
 from slmmux._files.read import DOCUMENT_BYTES, document, too_long
 from slmmux._files.table import kind_of
 from slmmux.readers._foreign import Foreign, Request, checked, share
-from slmmux.readers._gold import TESTS, are_tests, gold_of, with_options
+from slmmux.recording._gold import TESTS, are_tests, gold_of, with_options
 from slmmux.recording._row import Row
 
 __all__ = ["samples"]

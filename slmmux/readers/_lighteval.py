@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from slmmux._errors import RecordingError
-from slmmux._files.fields import message_text
+from slmmux._files.fields import key_of, message_text
 from slmmux._files.table import rows_of, stem
-from slmmux.readers._foreign import Foreign, Request, key_of, share
-from slmmux.readers._gold import TESTS, accepted, are_tests, gold_of, options_of, with_options
+from slmmux.readers._foreign import Foreign, Request, share
+from slmmux.recording._gold import TESTS, accepted, are_tests, gold_of, options_of, with_options
 from slmmux.recording._row import Row
 
 __all__ = ["samples"]

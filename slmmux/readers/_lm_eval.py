@@ -28,7 +28,7 @@ from pydantic_core import from_json, to_json
 from slmmux._errors import RecordingError
 from slmmux._files.table import json_items, stem
 from slmmux.readers._foreign import Foreign, Request, checked, share
-from slmmux.readers._gold import TESTS, are_tests, gold_of
+from slmmux.recording._gold import TESTS, are_tests, gold_of
 from slmmux.recording._row import Row
 
 __all__ = ["samples"]

@@ -14,11 +14,11 @@ from typing import Any
 from pydantic_core import from_json
 
 from slmmux._errors import RecordingError
-from slmmux._files.fields import message_text
+from slmmux._files.fields import key_of, message_text
 from slmmux._files.read import document
 from slmmux._files.table import json_items
-from slmmux.readers._foreign import Foreign, Request, key_of
-from slmmux.readers._gold import TESTS, accepted, are_tests, gold_of
+from slmmux.readers._foreign import Foreign, Request
+from slmmux.recording._gold import TESTS, accepted, are_tests, gold_of
 from slmmux.recording._row import Row
 
 __all__ = ["samples"]

@@ -10,13 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
-
 from slmmux._errors import RecordingError
-from slmmux._files.fields import Fields, field_value, fields_of, message_text
+from slmmux._files.fields import Fields, field_value, fields_of, json_list, message_text
 from slmmux._files.table import kind_of, rows_of, stem
-from slmmux.readers._foreign import Foreign, Request, key_of, share
-from slmmux.readers._gold import TESTS, are_tests, gold_of, with_options
+from slmmux.readers._foreign import Foreign, Request, share
+from slmmux.recording._gold import TESTS
+from slmmux.recording._questions import question_row, question_text
 from slmmux.recording._row import Row
 
 __all__ = ["samples", "unclear"]
@@ -44,7 +43,9 @@ def _table(path: Path, request: Request) -> tuple[Fields, list[tuple[str, dict[s
     rows = list(rows_of(path))
     if not rows:
         raise RecordingError(f"{path}: the file has no rows; give one with a sample in each")
-    first = {name: None for _, row in rows[:100] for name in row}  # a row may leave out a field without a value
+    first: dict[str, Any] = {}
+    for _, row in rows[:100]:  # a row may leave out a field without a value
+        first |= {name: value for name, value in row.items() if first.get(name) is None}
     fields = fields_of(first, request.fields, replies=True)
     for name, named in (request.fields or {}).items():
         for field in named:
@@ -77,7 +78,7 @@ def _ids_by_text(tables: Sequence[_Table]) -> bool:
         if fields.guessed_id is None:
             continue
         for _, row in rows:
-            number, text = str(row.get(fields.guessed_id)), _question(row, fields)
+            number, text = str(row.get(fields.guessed_id)), question_text(row, fields)
             if text is None:
                 continue
             if texts.setdefault(number, text) != text or ids.setdefault(text, number) != number:
@@ -89,12 +90,9 @@ def _of_row(  # noqa: PLR0917 - a row, where it is, and how it is read
     path: Path, place: str, number: int, row: Mapping[str, Any], fields: Fields, request: Request
 ) -> Iterator[Foreign]:
     lists_as_texts = kind_of(path) == "csv"  # A cell holds only a text, so a list in it is JSON.
-    question = _question(row, fields)
-    value = fields.value(row, "gold")
-    if lists_as_texts:
-        value = _json_list(value)
-    tests = are_tests(value)
-    gold = None if tests else gold_of(value, question, place, choices=_options(row, fields))
+    question = question_row(row, fields, place, lists_as_texts=lists_as_texts)
+    if question.question_id is None:
+        raise RecordingError(f"{place}: the row has no question and no question_id; give each row one of the two")
     replies = _replies(row, fields, lists_as_texts=lists_as_texts)
     scores = _scores(fields.value(row, "score"), len(replies))
     error = fields.value(row, "error")
@@ -106,13 +104,13 @@ def _of_row(  # noqa: PLR0917 - a row, where it is, and how it is read
             path,
             place,
             Row(
-                question_id=_id(row, fields, question, place),
+                question_id=question.question_id,
                 model=str(model),
                 sample_index=number * 10**4 + index,
                 answer=(text or None) if request.with_answers else None,
-                dataset=_text_or_none(fields.value(row, "dataset")),
-                question=question,
-                gold=gold,
+                dataset=question.dataset,
+                question=question.question,
+                gold=question.gold,
                 text=text,
                 input_tokens=_whole(fields.value(row, "input_tokens")) if one else None,
                 output_tokens=_whole(fields.value(row, "output_tokens")) if one else None,
@@ -121,34 +119,8 @@ def _of_row(  # noqa: PLR0917 - a row, where it is, and how it is read
                 score=score,
             ),
             {} if _float(temperature) is None else {"temperature": _float(temperature)},
-            TESTS if tests else None,
+            TESTS if question.tests else None,
         )
-
-
-def _question(row: Mapping[str, Any], fields: Fields) -> str | None:
-    value = fields.value(row, "question")
-    text = message_text(value)
-    if text is None and value is not None:
-        text = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return with_options(text, _options(row, fields) or None)
-
-
-def _options(row: Mapping[str, Any], fields: Fields) -> list[Any]:
-    value = _json_list(fields.value(row, "options"))
-    if isinstance(value, dict):  # ARC's form, and options by letter
-        value = value["text"] if isinstance(value.get("text"), list) else list(value.values())
-    return value if isinstance(value, list) else []
-
-
-def _id(row: Mapping[str, Any], fields: Fields, question: str | None, place: str) -> str:
-    number = fields.value(row, "question_id")
-    if number is None and fields.guessed_id is not None:
-        number = row.get(fields.guessed_id)
-    if number is not None:
-        return str(number)
-    if question is None:
-        raise RecordingError(f"{place}: the row has no question and no question_id; give each row one of the two")
-    return key_of(question)
 
 
 def _replies(row: Mapping[str, Any], fields: Fields, *, lists_as_texts: bool) -> list[str | None]:
@@ -158,7 +130,7 @@ def _replies(row: Mapping[str, Any], fields: Fields, *, lists_as_texts: bool) ->
         return [_reply(field_value(row, name)) for name in names]
     value = field_value(row, names[0])
     if lists_as_texts and names[0].lower().rstrip("0123456789_").endswith("s"):
-        value = _json_list(value)
+        value = json_list(value)
     # A list of messages or parts is one reply; a list of texts, or of objects that each hold one, is several samples.
     is_one = (
         isinstance(value, list) and value and all(isinstance(v, dict) and {"type", "role"} & v.keys() for v in value)
@@ -185,20 +157,6 @@ def _scores(value: Any, count: int) -> list[float | None]:
     if isinstance(value, list):
         return [share(item) for item in value] if len(value) == count else [None] * count
     return [share(value)] if count == 1 else [None] * count
-
-
-def _json_list(value: Any) -> Any:
-    """Return the list or object that a text holds as JSON, and any other value as it is."""
-    if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
-        try:
-            return from_json(value)
-        except ValueError:
-            return value
-    return value
-
-
-def _text_or_none(value: Any) -> str | None:
-    return None if value in (None, "") else str(value)
 
 
 def _whole(value: Any) -> int | None:

@@ -6,7 +6,7 @@ Nothing here calls a model, decides, or reads `gold`.
 import gzip
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -75,13 +75,11 @@ class Recording:
 
     @classmethod
     def _build(cls, placed_rows: Iterable[tuple[str, Row]], settings: Mapping[str, Any]) -> "Recording":
-        rows: list[Row] = []
+        latest: dict[tuple[str, str, int], tuple[str, Row]] = {}
         history: list[Row] = []
-        models: dict[str, None] = {}
-        index: dict[str, dict[str, dict[int, tuple[str, Row]]]] = {}
         for place, row in placed_rows:
-            samples = index.setdefault(row.question_id, {}).setdefault(row.model, {})
-            first_place, earlier = samples.setdefault(row.sample_index, (place, row))
+            sample = row.question_id, row.model, row.sample_index
+            first_place, earlier = latest.get(sample, (place, row))
             if first_place != place:
                 if earlier.error is None or (row.attempt or 1) <= (earlier.attempt or 1):
                     raise RecordingError(
@@ -89,17 +87,26 @@ class Recording:
                         f"is already in {first_place}; give each sample of a model its own sample_index"
                     )
                 history.append(earlier)
-                samples[row.sample_index] = place, row
-            rows.append(row)
-            models[row.model] = None
-        if history:
-            retried = set(map(id, history))  # by identity: an equal row elsewhere would be a fault, and is reported
-            rows = [row for row in rows if id(row) not in retried]
+                del latest[sample]  # so that the later attempt stands where it was recorded
+            latest[sample] = place, row
+        rows = tuple(row for _, row in latest.values())
+        index: dict[str, dict[str, dict[int, Row]]] = {}
+        for row in rows:
+            index.setdefault(row.question_id, {}).setdefault(row.model, {})[row.sample_index] = row
         ordered = {
-            question: {model: tuple(samples[i][1] for i in sorted(samples)) for model, samples in by_model.items()}
+            question: {model: tuple(samples[i] for i in sorted(samples)) for model, samples in by_model.items()}
             for question, by_model in index.items()
         }
-        return cls(tuple(rows), ordered, tuple(models), settings, tuple(history))
+        return cls(rows, ordered, tuple(dict.fromkeys(row.model for row in rows)), settings, tuple(history))
+
+    def continued(self, rows: Iterable[Row]) -> "Recording":
+        """Return the recording with further rows, as if they had been appended to its file.
+
+        Raises:
+            RecordingError: A sample occurs twice.
+        """
+        whole = self.of((*self.rows, *rows), self.settings)
+        return replace(whole, history=(*self.history, *whole.history))
 
     @property
     def questions(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ __all__ = [
     "fault_of",
     "head_line",
     "holds_nan",
+    "is_first_line",
     "is_packed",
     "lines",
     "row_line",
@@ -189,13 +190,18 @@ def row_of(line: bytes, place: str) -> Row:
 def fault_of(line: bytes) -> str | None:
     """Return what is wrong with a line that should be a sample or a first line; `None` if it is one."""
     try:
-        if _is_json(line, key="slmmux_recording"):
+        if is_first_line(line):
             _HEAD.validate_json(line)
         else:
             _ROW.validate_json(line)
     except ValidationError as error:
         return first_fault(error, "the line").replace("at line 1 column", "at column")
     return None
+
+
+def is_first_line(line: bytes) -> bool:
+    """Return whether a line states the format's version, as the first line of a recording may."""
+    return _is_json(line, key="slmmux_recording")
 
 
 def is_packed(path: Path) -> bool:

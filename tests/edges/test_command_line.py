@@ -24,7 +24,7 @@ from ..langchain.openai_server import serving
 from .test_commands import FOREIGN
 
 run = CliRunner().invoke
-COMMANDS = ["ask", "models", "models pull", "profile", "select", "scale", "report", "reread", "convert"]
+COMMANDS = ["ask", "models", "models pull", "profile", "select", "scale", "report", "reread", "convert", "repair"]
 SLMMUX = Path(sys.executable).with_name("slmmux")
 
 
@@ -191,7 +191,7 @@ def test_the_shell_completes_values():
     assert completed("slmmux ask --framework ll") == ["llamaindex"]
     assert completed("slmmux select --correct p") == ["plurality"]
     assert completed("slmmux convert --from l") == ["lm-eval", "lighteval"]
-    assert completed("slmmux re") == ["report", "reread"]
+    assert completed("slmmux re") == ["report", "reread", "repair"]
 
 
 def test_every_extractor_is_offered():
