@@ -17,14 +17,12 @@ class Preset:
 
     Attributes:
         questions: The data set on the Hugging Face hub, as `read_questions` takes it.
-        fields: The fields of its rows, where they have no usual names.
         system_prompt: The system prompt.
         extract: The extractor that reads the answers.
         score: The form of scoring.
     """
 
     questions: str
-    fields: Mapping[str, str]
     system_prompt: str
     extract: str
     score: str
@@ -33,7 +31,6 @@ class Preset:
 PRESETS: Mapping[str, Preset] = {
     "math500": Preset(
         questions="hf:HuggingFaceH4/MATH-500",
-        fields={"question_id": "unique_id", "question": "problem", "gold": "answer"},
         system_prompt=(
             "You solve problems of mathematics. Think step by step, check your work, and end with the final answer "
             "alone in \\boxed{}."
@@ -43,7 +40,6 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "gpqa": Preset(
         questions="hf:Idavidrein/gpqa:gpqa_diamond:train",
-        fields={},
         system_prompt=(
             "You answer difficult questions of natural science. Think step by step, and end with a line that has the "
             "letter of the right option alone, in this form: Answer: X"
@@ -53,7 +49,6 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "gsm8k": Preset(
         questions="hf:openai/gsm8k:main:test",
-        fields={"question": "question", "gold": "answer"},
         system_prompt=(
             "You solve word problems of arithmetic. Think step by step, and end with a line that has the result alone, "
             "in this form: #### 7"

@@ -16,7 +16,7 @@ from slmmux._errors import ArgumentError, first_fault
 from slmmux._files.fields import Fields, checked_map, fields_of
 from slmmux._files.table import json_items, kind_of, rows_of
 from slmmux.profiling._hub import hub_rows, is_hub_name
-from slmmux.profiling._presets import Preset, preset_of
+from slmmux.profiling._presets import preset_of
 from slmmux.recording._questions import QuestionRow, question_row
 from slmmux.recording._row import holds_nan
 
@@ -97,12 +97,12 @@ def read_questions(
 
     Args:
         path: The file, or a data set as "hf:OWNER/NAME", "hf:OWNER/NAME:CONFIG" or "hf:OWNER/NAME:CONFIG:SPLIT"; a
-            local folder may stand for the name. Without it, the data set of the preset.
+            local folder may stand for the name.
         fields: The field of each part: `{"question": "prompt", "gold": "target"}`.
         limit: The number of questions to use; `None` uses all.
         seed: With `limit`, a random seed for the choice; `None` takes the first ones. GPQA's options are shuffled by it
             too.
-        preset: A benchmark of the paper: "math500", "gpqa" or "gsm8k". It knows the fields.
+        preset: A benchmark of the paper: "math500", "gpqa" or "gsm8k", whose data set is used if there is no path.
 
     Raises:
         ArgumentError: A line is not a question, an id occurs twice, or there are no questions; or a package is not
@@ -122,7 +122,7 @@ def read_questions(
     if source is None:
         raise ArgumentError("there are no questions; name a file, a data set or a preset")
     by_id: dict[str, Question] = {}
-    for place, question, is_own in _questions(source, fields, benchmark, seed or 0):
+    for place, question, is_own in _questions(source, fields, seed or 0):
         if not is_own and by_id.get(question.question_id) == question:
             warnings.warn(f"{place}: the same question as before, left out", stacklevel=2)
         else:
@@ -141,10 +141,10 @@ def _some(questions: Sequence[Question], limit: int, seed: int | None) -> tuple[
 
 
 def _questions(
-    source: str | PathLike[str], fields: Mapping[str, str] | None, preset: Preset | None, seed: int
+    source: str | PathLike[str], fields: Mapping[str, str] | None, seed: int
 ) -> Iterator[tuple[str, Question, bool]]:
     """Yield each question with its place, and whether its id is its own."""
-    named = checked_map(fields if fields is not None else preset.fields if preset is not None else {})
+    named = checked_map(fields or {})
     path = Path(source)
     if is_hub_name(fspath(source)):
         rows: Iterable[tuple[str, Mapping[str, Any]]] = hub_rows(fspath(source))

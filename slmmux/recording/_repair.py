@@ -1,10 +1,11 @@
 r"""A damaged recording made whole again: every whole row stays, and what goes is named.
 
-A disk that was full, a copy that broke off, or an editor may leave a line that is no row, two rows on one line, or a row
-twice. Nothing is guessed: a row is kept only if it is complete.
+A full disk, a copy that broke off, or an editor may leave a line that is no row, two rows on one line, or a row twice.
+Nothing is guessed: a row is kept only if it is complete.
 """
 
 import gzip
+import json
 import re
 import zlib
 from collections.abc import Iterator
@@ -20,8 +21,9 @@ from slmmux.recording._row import Row, fault_of, is_first_line, is_packed, row_o
 __all__ = ["Loss", "Repair", "repair"]
 
 # Where a row may begin inside a line: with one of our fields.
-_BEGINNING = re.compile(rb'\{"(?:slmmux_recording|' + b"|".join(f.name.encode() for f in fields(Row)) + rb')"\s*:')
-_MOST_BEGINNINGS = 1000  # in one line; each is tried as the beginning of a whole row
+_BEGINNING = re.compile(r'\{"(?:slmmux_recording|' + "|".join(f.name for f in fields(Row)) + r')"\s*:')
+_MOST_FAILURES = 100  # beginnings in one line that are none; each may be read up to the end of the line
+_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def repair(path: Path, out: Path | None = None) -> Repair:
         >>> row = '{"question_id": "q1", "model": "qwen", "sample_index": 0, "answer": "4"}'
         >>> _ = file.write_text(row[:20] + row + chr(10) + "damage" + chr(10))
         >>> [str(loss) for loss in repair(file).losses]
-        ['line 1: no JSON before a row', 'line 2: the line: Invalid JSON: expected value at column 1']
+        ['line 1: no row before a whole one', 'line 2: the line: Invalid JSON: expected value at column 1']
         >>> file.read_text() == row + chr(10)
         True
     """
@@ -153,21 +155,29 @@ def _of_line(line: bytes) -> Iterator[tuple[bytes, str | None]]:
     if fault is None:
         yield whole, None
         return
-    starts = [match.start() for match in _BEGINNING.finditer(whole)][:_MOST_BEGINNINGS]
-    ends = [*starts[1:], len(whole)]
-    found = False
-    loose = 0
-    for start, end in zip(starts, ends, strict=True):
-        if start < loose:
+    text = whole.decode("utf-8", "surrogateescape")  # so that bytes that are no text come out as they went in
+    loose = failures = 0
+    for beginning in _BEGINNING.finditer(text):
+        if beginning.start() < loose or failures == _MOST_FAILURES:
             continue
-        # A row ends where the next begins, or at the end of the line, or at the last brace before either.
-        piece = whole[start : whole.rfind(b"}", start, end) + 1] + b"\n"
+        try:
+            _, end = _DECODER.raw_decode(text, beginning.start())
+        except (ValueError, RecursionError):
+            failures += 1
+            continue
+        piece = _bytes(text[beginning.start() : end])
         if fault_of(piece) is None:
-            if before := whole[loose:start].strip():
-                yield before, "no JSON before a row"
+            if before := text[loose : beginning.start()].strip():
+                yield _bytes(before), "no row before a whole one"
             yield piece, None
-            found, loose = True, start + len(piece) - 1
-    if not found:
+            loose = end
+        else:
+            failures += 1
+    if not loose:
         yield whole, fault
-    elif after := whole[loose:].strip():
-        yield after, "no JSON after a row"
+    elif after := text[loose:].strip():
+        yield _bytes(after), "no row after a whole one"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape") + b"\n"
