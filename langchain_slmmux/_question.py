@@ -28,6 +28,7 @@ class Question:
         parent: The run below which samples are traced; `None` leaves them untraced.
         pool: Threads for members that only have a sync call.
         on_abandoned: Called with the tokens of replies that arrive after the record was written.
+        listener: The run that hears the tokens a member reports of itself; `None` if nobody may.
 
     Attributes:
         messages: The question.
@@ -44,12 +45,14 @@ class Question:
         pool: Pool,
         *,
         on_abandoned: Callable[[str, dict[str, Any]], object] | None = None,
+        listener: BaseRunManager | None = None,
     ) -> None:
         self._request = request
         self.messages = messages
         self.stop = stop
         self._parent = parent
         self._pool = pool
+        self._listener = listener
         self.account = Account(on_abandoned)
 
     @property
@@ -94,5 +97,5 @@ class Question:
 
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:
         """Return the calls of a race, or of a profile, which has none."""
-        traces = Traces(self._parent, self.account)
+        traces = Traces(self._parent, self.account, self._listener)
         return Sampling(self._request.member_calls, self.messages, self.stop, traces, self._pool, race=race)

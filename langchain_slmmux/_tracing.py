@@ -24,7 +24,8 @@ from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
-from langchain_slmmux._members import MemberCall
+from langchain_slmmux._members import MemberCall, as_owned
+from langchain_slmmux._private import traced_form
 from langchain_slmmux._silent import silent
 from slmmux import Draw
 from slmmux._mux.secrets import strike
@@ -51,10 +52,13 @@ class Traces:
     Args:
         parent: The mux's run; `None` leaves the samples untraced.
         account: Where the tokens are counted.
+        listener: The run that hears the tokens of the samples, as those of the only member of a mux of one are the
+            answer's; `None` if nobody may hear them.
     """
 
-    def __init__(self, parent: BaseRunManager | None, account: Account) -> None:
+    def __init__(self, parent: BaseRunManager | None, account: Account, listener: BaseRunManager | None = None) -> None:
         self._parent = parent
+        self._listener = listener
         self._state = threading.Condition()
         self._open: dict[Draw, Run | None] = {}
         self._busy = 0  # handlers at work; close() waits for them, so that no run ends after the mux's own
@@ -75,7 +79,10 @@ class Traces:
             self._busy += 1
         with self._at_work():
             manager = self._manager(CallbackManager, draw, member_call)
-            (run,) = manager.on_chat_model_start(_serialized(member_call), [messages], **_start(draw, member_call))
+            (run,) = manager.on_chat_model_start(
+                _serialized(member_call), [traced_form(messages)], **_start(draw, member_call)
+            )
+            self._relay_tokens(run)
             self._open[draw] = run
             return run
 
@@ -89,8 +96,9 @@ class Traces:
 
         async def begin() -> AsyncCallbackManagerForLLMRun:
             (run,) = await manager.on_chat_model_start(
-                _serialized(member_call), [messages], **_start(draw, member_call)
+                _serialized(member_call), [traced_form(messages)], **_start(draw, member_call)
             )
+            self._relay_tokens(run)
             self._open[draw] = run
             return run
 
@@ -153,6 +161,13 @@ class Traces:
             with self._state:
                 self._busy -= 1
                 self._state.notify_all()
+
+    def _relay_tokens(self, run: Run) -> None:
+        """Let the listener hear the tokens that a member reports from inside a call, as its own."""
+        if self._listener is not None:
+            for name in ("on_llm_new_token", "on_stream_event"):
+                if (report := getattr(self._listener, name, None)) is not None:
+                    setattr(run, name, report)
 
     def _manager(self, cls: type[M], draw: Draw, member_call: MemberCall) -> M:
         # An LLM run's manager has no get_child(): a child is made of what it would inherit. The outer ls_* metadata
@@ -217,7 +232,7 @@ def inner_config(run: Run | None) -> None:
 
 
 def _serialized(member_call: MemberCall) -> dict[str, Any]:
-    return cast("dict[str, Any]", strike(member_call.model._serialized, member_call.member.secrets))  # noqa: SLF001
+    return cast("dict[str, Any]", strike(as_owned(member_call)._serialized, member_call.member.secrets))  # noqa: SLF001
 
 
 def _start(draw: Draw, member_call: MemberCall) -> dict[str, Any]:

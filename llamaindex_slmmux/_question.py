@@ -73,9 +73,7 @@ class Question:
 
     def has_content(self, reply: Reply) -> bool:
         """Return whether a reply says anything: a text or another block, tool calls, or a value."""
-        if reply.value is not None or reply.fault is not None or reply.calls:  # unparsed is not empty
-            return True
-        return has_content(reply.response.message)
+        return reply.value is not None or bool(reply.calls) or has_content(reply.response.message)
 
     def usage_of(self, reply: Reply) -> Mapping[str, int]:
         """Return the tokens of one reply."""

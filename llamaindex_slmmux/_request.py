@@ -22,7 +22,7 @@ from llama_index.core.tools.types import BaseTool
 from pydantic import BaseModel
 
 from llamaindex_slmmux._members import Member, reporting_to, with_settings
-from llamaindex_slmmux._messages import history_of, under_instruction
+from llamaindex_slmmux._messages import as_chat, history_of, under_instruction
 from llamaindex_slmmux._predicted import Predicted
 from llamaindex_slmmux._react import react_step
 from llamaindex_slmmux._several import split
@@ -49,6 +49,7 @@ class Reply:
         calls: Its tool calls.
         value: The parsed value, where a schema was asked for.
         fault: Why there is no value.
+        completion: What it completed, if a text was asked to be completed.
     """
 
     model: str
@@ -57,6 +58,7 @@ class Reply:
     calls: Sequence[ToolSelection] = ()
     value: BaseModel | None = None
     fault: Exception | None = None
+    completion: CompletionResponse | None = None
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ class Chat:
         if self.prompt_of is not None and not member.llm.metadata.is_chat_model:
             return self._completion(member, self.prompt_of.completion_prompt(member.llm), formatted=True)
         own = self.messages if self.prompt_of is None else self.prompt_of.messages(member.llm)
-        messages = under_instruction(history_of(own, member.label), self.instruction)
+        messages = under_instruction(history_of(own, member.label, alone=member.alone), self.instruction)
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
         kwargs = {name: copy.copy(v) if isinstance(v, list | dict) else v for name, v in kwargs.items()}
         if n > 1:
@@ -214,29 +216,28 @@ class Chat:
         message = response.message.model_copy(update={"blocks": [TextBlock(text=text)]})
         return response.model_copy(update={"message": message})
 
-    def _completion(self, member: Member, prompt: str, *, formatted: bool) -> Call:
-        """Return the call of a member that completes texts."""
+    def _completion(self, member: Member, prompt: str, *, formatted: bool, n: int = 1) -> Call:
+        """Return the call of a member that completes texts, for n samples."""
 
         def replied(result: Any) -> list[Reply]:
             completion = _checked(result, CompletionResponse)
-            response = ChatResponse(
-                message=ChatMessage(role=MessageRole.ASSISTANT, content=completion.text),
-                raw=completion.raw,
-                logprobs=completion.logprobs,
-                additional_kwargs=completion.additional_kwargs,
-            )
-            response = self._parsed(member, response)
-            return [Reply(member.label, response, usage_of(response))]
+            responses = [self._parsed(member, r) for r in split(llm, as_chat(completion))]
+            own = completion if len(responses) == 1 else None
+            return [Reply(member.label, r, usage_of(r), completion=own) for r in responses]
 
         if self.instruction:
             prompt = f"{self.instruction}\n\n{prompt}"
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
-        return Call(llm, "complete", (prompt,), {"formatted": formatted, **kwargs}, replied)
+        if n > 1:
+            kwargs["n"] = n
+        if formatted:
+            kwargs["formatted"] = True
+        return Call(llm, "complete", (prompt,), kwargs, replied)
 
 
 @dataclass(frozen=True)
 class Completion(Chat):
-    """A text to complete: to members that chat it is the user's message.
+    """A text to complete, by each member's own `complete`: those that chat make a message of it, in their own form.
 
     Args:
         prompt: The text.
@@ -263,9 +264,9 @@ class Completion(Chat):
 
     def call(self, member: Member, n: int) -> Call:
         """Return a member's call for n samples."""
-        if member.llm.metadata.is_chat_model:
+        if self.instruction and member.llm.metadata.is_chat_model:
             return super().call(member, n)
-        return self._completion(member, self.prompt, formatted=self.formatted)
+        return self._completion(member, self.prompt, formatted=self.formatted, n=n)
 
 
 def _live(tools: Any) -> list[BaseTool] | None:

@@ -21,7 +21,7 @@ from slmmux._mux.sampling import Remedy, group_draws, remedy_for, remember_singl
 from slmmux._mux.secrets import clean_error
 from slmmux._mux.usage import Account, total
 
-__all__ = ["MEMBER_TAG", "SAMPLE_TAG", "Sampling"]
+__all__ = ["MEMBER_TAG", "SAMPLE_TAG", "Sampling", "new_to_handlers", "tags_of"]
 
 # What every event and span below a sample carries, so that a tracer can tell whose it is.
 MEMBER_TAG = "slmmux_member"
@@ -117,7 +117,7 @@ class Sampling:
         if self._closed:
             raise asyncio.CancelledError("decided before this call began")
         # Each call runs in a context of its own, so that nobody has to set this back.
-        active_instrument_tags.set(_tags(draws[0]))
+        active_instrument_tags.set(tags_of(draws[0]))
         count_once(self._wrapper)
         trace_once()
         member = self._members[draws[0].model]
@@ -131,9 +131,9 @@ class Sampling:
                 remember_single(member, f"brought {len(outcome)} of {len(draws)} completions")
             for i, draw in enumerate(draws[1:], 1):
                 if isinstance(outcome, BaseException):
-                    report(call.llm, call.messages, _tags(draw), outcome)
+                    report(call.llm, call.messages, tags_of(draw), outcome)
                 elif i < len(outcome):
-                    report(call.llm, call.messages, _tags(draw), outcome[i].response)
+                    report(call.llm, call.messages, tags_of(draw), outcome[i].response)
         if isinstance(outcome, BaseException):
             raise outcome  # here, or a cleaned one would carry the error that quotes the secret
         replies = outcome[: len(draws)]
@@ -157,7 +157,8 @@ def _remedy(member: Member, outcome: list[Reply] | BaseException, draws: tuple[D
     return remedy
 
 
-def _tags(draw: Draw) -> dict[str, Any]:
+def tags_of(draw: Draw) -> dict[str, Any]:
+    """Return what every event and span below a sample carries."""
     return {**active_instrument_tags.get(), MEMBER_TAG: draw.model, SAMPLE_TAG: draw.index}
 
 
@@ -174,3 +175,12 @@ def _reply_or_error(member: Member, call: Call, error: BaseException) -> list[Re
     clean = clean_error(error, member.secrets)
     reply = call.failed(clean) if isinstance(clean, Exception) else None
     return clean if reply is None else [reply]
+
+
+def new_to_handlers(error: BaseException) -> BaseException:
+    """Return an error that the mux's own handlers are told of, although the member's were.
+
+    LlamaIndex marks an error that its older callbacks have heard of, and tells no other manager of it.
+    """
+    vars(error).pop("event_added", None)
+    return error

@@ -8,6 +8,7 @@ wraps every implementation of an abstract method in a span of its own.
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast
@@ -138,7 +139,7 @@ class Mux(BaseModel):
 
     budget: dict[str, int] | None = None
     """What one answer may cost: {"calls": 10}, never exceeded, or {"tokens": 2000}. Each call in flight has its
-    max_tokens set aside from the tokens, so only its prompt can overrun them."""
+    prompt and its max_tokens set aside from the tokens; the first call goes alone and tells the prompt's size."""
 
     trace_samples: bool = True
     """Whether each sample is a traced run of its own below the mux's run."""
@@ -323,9 +324,22 @@ class Mux(BaseModel):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the options, members included: a pickle holds what the members' own pickles hold, keys too."""
+        options = {name: getattr(self, name) for name in self.model_fields_set if self._pickles(name)}
+        return _unpickled, (type(self), options, self._own_state)
+
+    def _pickles(self, name: str) -> bool:  # noqa: ARG002 - of the framework's own options, some may not
+        """Return whether an option goes into a pickle."""
+        return True
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Return a mux of deep copies of the options, with places for calls of its own, since locks are not copied."""
         options = {name: getattr(self, name) for name in self.model_fields_set}
-        own = {name: value for name, value in (self.__pydantic_private__ or {}).items() if name not in _DERIVED}
-        return _unpickled, (type(self), options, own)
+        return _unpickled(type(self), deepcopy(options, memo), deepcopy(self._own_state, memo))
+
+    @property
+    def _own_state(self) -> dict[str, Any]:
+        """What an instance holds beside its options and what follows from them."""
+        return {name: value for name, value in (self.__pydantic_private__ or {}).items() if name not in _DERIVED}
 
     def __repr__(self) -> str:
         k = self.k
@@ -413,7 +427,10 @@ class Mux(BaseModel):
         if self.budget is not None:
             longest = question.longest
             budget = Budget(
-                self.budget, lambda draw: longest[draw.model], lambda reply: question.usage_of(reply)["total_tokens"]
+                self.budget,
+                lambda draw: longest[draw.model],
+                lambda reply: question.usage_of(reply)["total_tokens"],
+                lambda reply: question.usage_of(reply)["input_tokens"],
             )
         return Limits(self._agreement.compare, self.timeout, self.deadline, budget)
 

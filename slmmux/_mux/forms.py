@@ -23,8 +23,13 @@ _VERDICT = pattern(r"\[\[\s*([A-Za-z]|[0-9]{1,3}(?:\.[0-9]{1,3})?)\s*\]\]")
 _RESULT = pattern(r"\[RESULT\]\s*+([0-9]{1,3}(?:\.[0-9]{1,3})?)")
 _YES_OR_NO = pattern(r"(?:\A|[\n:])[\s*_\"'-]*+(YES|NO)\b", re.IGNORECASE)
 _ANY_YES_OR_NO = pattern(r"\b(YES|NO)\b")
-_SCORE = pattern(r"\A[\s*_]*+(?:(?:final\s)?score\s*+[:=]\s*+)?[*_]*+([0-9]{1,3}(?:\.[0-9]{1,3})?)(?:\s?/\s?[0-9]{1,3})?[ \t*_.]*+$", re.IGNORECASE | re.MULTILINE)
-_RELEVANCE = pattern(r"^[^\n,:]{0,20}:\s*+([0-9]{1,6})\s*+,[^\n,:]{0,20}:\s*+([0-9]{1,4}(?:\.[0-9]{1,3})?)", re.MULTILINE)
+_SCORE = pattern(
+    r"\A[\s*_]*+(?:(?:final\s)?score\s*+[:=]\s*+)?[*_]*+([0-9]{1,3}(?:\.[0-9]{1,3})?)(?:\s?/\s?[0-9]{1,3})?[ \t*_.]*+$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_RELEVANCE = pattern(
+    r"^[^\n,:]{0,20}:\s*+([0-9]{1,6})\s*+,[^\n,:]{0,20}:\s*+([0-9]{1,4}(?:\.[0-9]{1,3})?)", re.MULTILINE
+)
 _SQL_ENDS = pattern(r"\bSQLResult\s*:|\bAnswer\s*:|```|;\s*(?:\n\s*\n|\Z)", re.IGNORECASE)
 _SQL_FENCE = pattern(r"\A\s*+```(?:\w{1,12})?\s*+")
 _SQL_BEGINS = pattern(r"\b(?:WITH|SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
@@ -87,7 +92,9 @@ def _relevance(reply: str) -> Answer | None:
         return None
     # Which documents, and in what order, is acted on; how relevant each is, is a guess that never agrees.
     documents = [int(number) for number, _ in pairs]
-    return Answer("\n".join(f"Doc: {n}, Relevance: {score}" for n, score in pairs), "json", answers.canonical(documents))
+    return Answer(
+        "\n".join(f"Doc: {n}, Relevance: {score}" for n, score in pairs), "json", answers.canonical(documents)
+    )
 
 
 def _selection(reply: str) -> Answer | None:

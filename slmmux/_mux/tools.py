@@ -109,7 +109,9 @@ def _named(tool: Any) -> tuple[str, Mapping[str, Any] | None] | None:
 
 def _is_free(name: str, value: Any, schema: Any) -> bool:
     """Return whether an argument is a text that is worded anew each time, so that no two would ever agree."""
-    if not isinstance(value, str) or (isinstance(schema, Mapping) and {"enum", "const", "format", "pattern"} & schema.keys()):
+    if not isinstance(value, str) or (
+        isinstance(schema, Mapping) and {"enum", "const", "format", "pattern"} & schema.keys()
+    ):
         return False
     if name.lower() in _EXPLAINS:
         return True

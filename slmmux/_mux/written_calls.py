@@ -38,7 +38,9 @@ _NAMED = pattern(
 _CLOSING_TAG = pattern(r"(?:\s*+(?:</?\|?/?tool_calls?\|?>|<\|/tool_call\|>|```))++\s*\Z")
 _MOST_FORGOTTEN = 2
 _MOST_AROUND = 60  # characters of tags around a call without arguments
-_PYTHON_TAGS = pattern(r"<\|?/?python_tag\|?>|<\|python_(?:start|end)\|>|```tool_(?:code|call)s?|```python|```|print\(default_api\.|default_api\.")
+_PYTHON_TAGS = pattern(
+    r"<\|?/?python_tag\|?>|<\|python_(?:start|end)\|>|```tool_(?:code|call)s?|```python|```|print\(default_api\.|default_api\."
+)
 
 
 def written_calls(text: str, names: Collection[str]) -> list[Call]:
@@ -145,7 +147,9 @@ def _calls_of(value: Any, names: Collection[str], *, alone: bool) -> Iterator[Ca
 
 def _in_python(text: str, names: Collection[str]) -> list[Call]:
     """Return the calls of a text that is nothing but calls as Python writes them: [add(a=1, b=2)]."""
-    blocks = [content for info, content in fenced(text) if info.lower() in {"tool_code", "tool_call", "python", "py", ""}]
+    blocks = [
+        content for info, content in fenced(text) if info.lower() in {"tool_code", "tool_call", "python", "py", ""}
+    ]
     source = _PYTHON_TAGS.sub("", blocks[-1] if len(blocks) == 1 else text).strip().strip("`;").strip()
     if len(source) > _LONGEST // 10 or not re.match(r"[\[\w{]", source) or source.count("(") > _MOST_CALLS:
         return []
@@ -169,7 +173,10 @@ def _python_call(node: ast.expr, names: Collection[str]) -> Call | None:
     if not isinstance(node, ast.Call) or node.args or not isinstance(node.func, ast.Name) or node.func.id not in names:
         return None
     try:
-        return {"name": node.func.id, "args": {word.arg: ast.literal_eval(word.value) for word in node.keywords if word.arg}}
+        return {
+            "name": node.func.id,
+            "args": {word.arg: ast.literal_eval(word.value) for word in node.keywords if word.arg},
+        }
     except (ValueError, TypeError, RecursionError, MemoryError):
         return None
 

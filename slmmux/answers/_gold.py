@@ -127,7 +127,9 @@ def _content(kind: str) -> Callable[[Any], set[str]]:
             return set()
         text = _text(gold).strip()
         said, content = _automatic(text), content_of(text)
-        return ({said.key} if said and said.kind == kind else set()) | ({content.key} if content.kind == kind else set())
+        return ({said.key} if said and said.kind == kind else set()) | (
+            {content.key} if content.kind == kind else set()
+        )
 
     return keys
 

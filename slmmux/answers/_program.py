@@ -16,9 +16,38 @@ from slmmux.answers._syntax import tree_of
 __all__ = ["PYTHON", "Program", "program_in"]
 
 PYTHON = {"", "py", "python", "python3", "py3", "ipython", "pycon"}
-_SHELL = {"bash", "sh", "shell", "zsh", "fish", "console", "shell-session", "terminal", "cmd", "bat", "batch", "powershell", "ps1"}
+_SHELL = {
+    "bash",
+    "sh",
+    "shell",
+    "zsh",
+    "fish",
+    "console",
+    "shell-session",
+    "terminal",
+    "cmd",
+    "bat",
+    "batch",
+    "powershell",
+    "ps1",
+}
 _OUTPUT = {"text", "txt", "output", "stdout", "plaintext", "plain", "log", "none"}
-_DATA = {"json", "jsonl", "yaml", "yml", "toml", "ini", "csv", "tsv", "xml", "env", "properties", "diff", "markdown", "md"}
+_DATA = {
+    "json",
+    "jsonl",
+    "yaml",
+    "yml",
+    "toml",
+    "ini",
+    "csv",
+    "tsv",
+    "xml",
+    "env",
+    "properties",
+    "diff",
+    "markdown",
+    "md",
+}
 # A block without a language is an output where the line before it says so.
 _ANNOUNCES_OUTPUT = pattern(
     r"\b(?:outputs?|prints?|printed|results?|returns|displays?|console|ausgabe|sortie|affiche|salida|sa[íi]da|вывод)\b[^\n]{0,40}\Z"

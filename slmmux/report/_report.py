@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from os import PathLike
-from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
 from slmmux._decision.types import Decision, Vote
+from slmmux._files.write import write_whole
 from slmmux.baselines import baselines
 from slmmux.plots import complement_of, draw_complement, need_matplotlib, plot_attribution, plot_objective, plot_scaling
 from slmmux.recording import Arrays, Recording, Row, arrays_of
@@ -97,7 +97,7 @@ def report(
     arrays = arrays_of(recording, models, samples, same=same, missing=missing)
     text = str(_Report(recording, selection, arrays, same).page())
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8", newline="\n")
+        write_whole(path, text.encode())
     return text
 
 
@@ -445,13 +445,14 @@ def _only(recording: Recording, arrays: Arrays, questions: Sequence[str]) -> Rec
 def _size_row(name: str, subset: Subset) -> Html:
     shares = (subset.objective, subset.union, subset.contradiction, subset.floor, subset.ceiling, subset.accuracy)
     held_out = subset.held_out
+    interval = "" if held_out is None else f"({points(held_out.low)} to {points(held_out.high)})"
     held_out_cells = (
         ("-", "-", "-")
         if held_out is None
         else (
             bare(held_out.accuracy),
             bare(held_out.single),
-            f"{points(held_out.gain)} ({points(held_out.low)} to {points(held_out.high)})",
+            Html(f'{points(held_out.gain)} <span class="interval">{interval}</span>'),
         )
     )
     return element(

@@ -27,7 +27,10 @@ BOOK = {
         },
     },
 }
-SEARCH = {"name": "search", "input_schema": {"type": "object", "properties": {"query": {"type": "string"}, "top": {"type": "integer"}}}}
+SEARCH = {
+    "name": "search",
+    "input_schema": {"type": "object", "properties": {"query": {"type": "string"}, "top": {"type": "integer"}}},
+}
 NOW = {"title": "now", "properties": {}}
 TOOLS = Tools([BOOK, SEARCH, NOW])
 
@@ -132,7 +135,7 @@ WRITTEN = [
     '{"name": "book", "arguments": {"seat": "4A"}}',
     'Sure.\n```json\n{"name": "book", "parameters": {"seat": "4A"}}\n```',
     '<tool_call>\n{"name": "book", "arguments": {"seat": "4A"}}\n</tool_call>',
-    '<tool_call>\n<function=book>\n<parameter=seat>\n4A\n</parameter>\n</function>\n</tool_call>',
+    "<tool_call>\n<function=book>\n<parameter=seat>\n4A\n</parameter>\n</function>\n</tool_call>",
     '<|python_tag|>{"type": "function", "name": "book", "parameters": {"seat": "4A"}}<|eom_id|>',
     '<function=book>{"seat": "4A"}</function>',
     '[book(seat="4A")]',
@@ -178,15 +181,41 @@ def test_texts_that_call_nothing(text):
 
 def test_several_written_calls():
     """Calls written one after another are all read, in order."""
-    text = '<tool_call>{"name": "now"}</tool_call>\n<tool_call>{"name": "book", "arguments": {"seat": "4A"}}</tool_call>'
+    text = (
+        '<tool_call>{"name": "now"}</tool_call>\n<tool_call>{"name": "book", "arguments": {"seat": "4A"}}</tool_call>'
+    )
     assert written_calls('{"name": "now"}', {"now"}) == [{"name": "now", "args": {}}]
     assert [call["name"] for call in written_calls("[now(), book(seat='4A')]", {"now", "book"})] == ["now", "book"]
     assert [call["name"] for call in written_calls(text, {"now", "book"})] == ["now", "book"]
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text("a1[]{} ", max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "enum", "properties", "required", "items", "$ref", "anyOf", "seat", "default", "additionalProperties"]), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text("a1[]{} ", max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "type",
+                    "enum",
+                    "properties",
+                    "required",
+                    "items",
+                    "$ref",
+                    "anyOf",
+                    "seat",
+                    "default",
+                    "additionalProperties",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
     max_leaves=8,
 )
 
