@@ -25,7 +25,7 @@ __all__ = ["auto", "auto_in"]
 # Where what was announced ends and is explained: Lima. It ..., Lima, because ..., Lima (in Peru).
 _EXPLAINED = pattern(
     r"(?<=[^\W_]{3})[.;!?](?=\s+[\"'(\[*_]*[A-Z])|(?<=[0-9)%°$}])[.;!?](?=\s+[A-Z])|,?\s(?:because|since|as|which|where|so)\b"
-    r"|\s\((?=[a-z])|[。！？；]"  # noqa: RUF001
+    r"|\s\((?=[a-z])|[。！？；]"
 )
 _LEAD = pattern(
     r"(?:(?:that|indeed|therefore|thus|simply|clearly|most likely|probably|actually|definitely|either)\b[\s,:]*)*+",
@@ -34,15 +34,17 @@ _LEAD = pattern(
 # An announcement of what comes later, or of nothing: the answer is as follows, the answer is not 4, answer: first we add.
 _SAYS_NOTHING = pattern(
     r"(?:not|first|let|we|i|you|to|see|here|as|if|when|because|since|this|there|below|above|follows?|given|found|based"
-    r"|obtained|calculated|depend\w*|in the (?:following|form)|step|using|by|it)\b(?!['’]?\s*$)|n['’]t\b|\.{3}|…",  # noqa: RUF001
+    r"|obtained|calculated|depend\w*|in the (?:following|form)|step|using|by|it)\b(?!['’]?\s*$)|n['’]t\b|\.{3}|…",
     re.IGNORECASE,
 )
 _MOST_WORDS = 12  # of a text that is announced: a longer one works something out
-_UNFINISHED = pattern(r"(?:[-+*/×÷^=(\[{,](?<!\+\+)|\\[a-z]*)\s*\Z")  # noqa: RUF001
+_UNFINISHED = pattern(r"(?:[-+*/×÷^=(\[{,](?<!\+\+)|\\[a-z]*)\s*\Z")
 _COPULA = pattern(rf"\s*+{COPULA}[\s。.!]*+\Z")
 _AROUND = " \t\r\n*_`\"'“”.,;:!。、"
 # What has nothing but mathematics in it: signs of it, and no words.
-_FORMULA = pattern(r"[\\^_=+*/<>|√π∞≤≥±∓×÷≠∪∩∅²³⁰¹⁴-⁹-]|\b(?:sqrt|sin|cos|tan|log|exp)\(|\A\s*\$.*\$\s*\Z|\A[^\W\d_]\Z|[0-9],")
+_FORMULA = pattern(
+    r"[\\^_=+*/<>|√π∞≤≥±∓×÷≠∪∩∅²³⁰¹⁴-⁹-]|\b(?:sqrt|sin|cos|tan|log|exp)\(|\A\s*\$.*\$\s*\Z|\A[^\W\d_]\Z|[0-9],"
+)
 _WORDS = pattern(
     r"(?<!\\)(?<![A-Za-z])(?<!begin\{)(?<!end\{)(?!(?:sqrt|sin|cos|tan|log|exp|gcd|lcm|max|min|mod)\b ?[(0-9a-z_])[^\W\d_]{3,}"
     r"|==|\n|```|[A-Za-z](?:\+\+|#)"

@@ -18,7 +18,9 @@ __all__ = ["Content", "content_of"]
 Kind = Literal["number", "math", "moment", "text"]
 
 _TEXT = r"\\(?:text|mathrm|mbox|textrm)\*? ?\{"
-_UNIT = pattern(r"\s*+(?:°|degrees?\b)?\s*+(?:" + _TEXT + r"(?!\s*[ap]\.?m\b)[^{}]*+\}(?:\^\{?[0-9]\}?)?)?[\s.]*+", re.IGNORECASE)
+_UNIT = pattern(
+    r"\s*+(?:°|degrees?\b)?\s*+(?:" + _TEXT + r"(?!\s*[ap]\.?m\b)[^{}]*+\}(?:\^\{?[0-9]\}?)?)?[\s.]*+", re.IGNORECASE
+)
 _MATHEMATICS = pattern(r"[\\^_=]")
 # No word: the name of a function before what it is taken of, sqrt(2).
 _WORD = pattern(

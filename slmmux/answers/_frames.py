@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - words of other languages
 r"""What a sentence says beyond the question that it repeats: "The capital of Ghana is Accra." says Accra.
 
 Without a model: words are compared by their beginnings, and a sentence that does not fit says itself.
@@ -24,15 +23,176 @@ _MOST_SENTENCES = 3
 _FEW_WORDS = 4
 _WORD = pattern(r"[^\W_]+(?:['’.,-][^\W_]+)*")
 _EMPTY = frozenset(
-    "a an the of in on at to for by with and or is are was were be been being it its this that these those there here "
-    "what which who whom whose when where why how do does did can could will would should has have had you your i we my "
-    "our us me they them their he she his her please tell give name answer question called known named as from so then therefore thus hence exactly "
-    "approximately about only also many much s full "
-    "der die das den dem des ein eine einer ist sind war von in und wie was wer wo welche welcher welches "
-    "le la les un une des du de est sont était et quel quelle quels quelles où qui que "
-    "el los las una es son era y cuál cuáles qué quién dónde "
-    "o os as um uma é são do da e qual quais quem onde "
-    "il lo gli è sono di del della quale quali chi dove".split()
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "for",
+        "by",
+        "with",
+        "and",
+        "or",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        "it",
+        "its",
+        "this",
+        "that",
+        "these",
+        "those",
+        "there",
+        "here",
+        "what",
+        "which",
+        "who",
+        "whom",
+        "whose",
+        "when",
+        "where",
+        "why",
+        "how",
+        "do",
+        "does",
+        "did",
+        "can",
+        "could",
+        "will",
+        "would",
+        "should",
+        "has",
+        "have",
+        "had",
+        "you",
+        "your",
+        "i",
+        "we",
+        "my",
+        "our",
+        "us",
+        "me",
+        "they",
+        "them",
+        "their",
+        "he",
+        "she",
+        "his",
+        "her",
+        "please",
+        "tell",
+        "give",
+        "name",
+        "answer",
+        "question",
+        "called",
+        "known",
+        "named",
+        "as",
+        "from",
+        "so",
+        "then",
+        "therefore",
+        "thus",
+        "hence",
+        "exactly",
+        "approximately",
+        "about",
+        "only",
+        "also",
+        "many",
+        "much",
+        "s",
+        "full",
+        "der",
+        "die",
+        "das",
+        "den",
+        "dem",
+        "des",
+        "ein",
+        "eine",
+        "einer",
+        "ist",
+        "sind",
+        "war",
+        "von",
+        "in",
+        "und",
+        "wie",
+        "was",
+        "wer",
+        "wo",
+        "welche",
+        "welcher",
+        "welches",
+        "le",
+        "la",
+        "les",
+        "un",
+        "une",
+        "des",
+        "du",
+        "de",
+        "est",
+        "sont",
+        "était",
+        "et",
+        "quel",
+        "quelle",
+        "quels",
+        "quelles",
+        "où",
+        "qui",
+        "que",
+        "el",
+        "los",
+        "las",
+        "una",
+        "es",
+        "son",
+        "era",
+        "y",
+        "cuál",
+        "cuáles",
+        "qué",
+        "quién",
+        "dónde",
+        "o",
+        "os",
+        "as",
+        "um",
+        "uma",
+        "é",
+        "são",
+        "do",
+        "da",
+        "e",
+        "qual",
+        "quais",
+        "quem",
+        "onde",
+        "il",
+        "lo",
+        "gli",
+        "è",
+        "sono",
+        "di",
+        "del",
+        "della",
+        "quale",
+        "quali",
+        "chi",
+        "dove",
+    ]
 )
 _COPULA = pattern(
     r"\s(?:is|are|was|were|equals?|means|=|ist|sind|war|est|sont|était|es|son|era|é|são|è|sono|это|has|have|called|named"
@@ -45,7 +205,8 @@ _CJK_END = pattern(r"(?:です|である|だ|となります|입니다|이다|�
 _SENTENCE = pattern(r"(?<=[^\W_]{3})[.!](?=\s+[A-Z*\"])|[\n]|(?<=[0-9)%])\.(?=\s+[A-Z*\"])")
 _TAKES_BACK = pattern(r"\b(?:however|but|wait|actually|no,|instead|correction|sorry|unless|although)\b", re.IGNORECASE)
 _YES_OR_NO = pattern(
-    r"(?:is|are|am|was(?!\ (?:ist|sind|war|bedeutet|macht)\b)|were|do|does|did|can|could|will|would|should|has|have|had|must|may)\b", re.IGNORECASE
+    r"(?:is|are|am|was(?!\ (?:ist|sind|war|bedeutet|macht)\b)|were|do|does|did|can|could|will|would|should|has|have|had|must|may)\b",
+    re.IGNORECASE,
 )
 _SAYS_YES_OR_NO = pattern(r"[\s*_\"]*+(yes|no|true|false)\b(?=[\s*_]*(?:[.,!;:—–-]|$))", re.IGNORECASE)
 _LAST_SENTENCE = pattern(r"[.!?\n:]\s+(?=[^.!?\n]*\?\s*\Z)")
@@ -70,21 +231,52 @@ _WHEN = pattern(
     r"(?:[a-z]{3,14}\ ){1,2}(?:in|on|during)\ (?=(?:the\ year\ )?[0-9]|[a-z]{3,9}\ [0-9])|(?:(?:it |that )?(?:took place|happened|occurred|was|is|started|began|ended|located|situated|based|found) ){0,2}(?:in the year |in |on |during |im jahr |en |em |nel )",
     re.IGNORECASE,
 )
-_ASKS_WHEN = pattern(r"\b(?:when|year|where|country|city|century|wann|wo|quand|où|cuándo|dónde|quando|onde|dove|когда|где)\b", re.IGNORECASE)
-_ADDS = pattern(
-    r",\ (?:which|who|where|an?|the|and\ its?|in|on)\ .*|,?\ (?:located|situated|lying)\ .*|;.*", re.DOTALL
+_ASKS_WHEN = pattern(
+    r"\b(?:when|year|where|country|city|century|wann|wo|quand|où|cuándo|dónde|quando|onde|dove|когда|где)\b",
+    re.IGNORECASE,
 )
+_ADDS = pattern(r",\ (?:which|who|where|an?|the|and\ its?|in|on)\ .*|,?\ (?:located|situated|lying)\ .*|;.*", re.DOTALL)
 _DATED = pattern(
     r"(?<=[^\W\d_])\ (?:in|between|around|from|during|circa)\ (?:the\ )?[0-9].*",
     re.DOTALL,
 )
-_SPEAKS_OF_ITSELF = pattern(r"[\s*_]*(?:i|we|sorry|as an ai|unfortunately|ich|je|yo|eu|я)\b(?!['’]?(?:d| think| believe)\b)", re.IGNORECASE)
+_SPEAKS_OF_ITSELF = pattern(
+    r"[\s*_]*(?:i|we|sorry|as an ai|unfortunately|ich|je|yo|eu|я)\b(?!['’]?(?:d| think| believe)\b)", re.IGNORECASE
+)
 _NEGATED = pattern(r"\b(?:not|no|never|nicht|kein\w*|pas|não|non|не)\b|n['’]t\b", re.IGNORECASE)
 _DIGITS = pattern(r"[0-9]+(?:[.,:/-][0-9]+)*")
 _REST_OF_A_QUANTITY = pattern(r"\s?(?:°\s?[CF]\b|[%°]|[^\W\d_]{1,12}\b)")
 _AROUND = " \t*_`\"'“”„«».,;:!?()"
 # Articles, and verbs that join what was asked to its answer.
-_LEADING = frozenset("the a an is are was were der die das ist le la les est el los las es o os é il lo è".split())
+_LEADING = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "is",
+        "are",
+        "was",
+        "were",
+        "der",
+        "die",
+        "das",
+        "ist",
+        "le",
+        "la",
+        "les",
+        "est",
+        "el",
+        "los",
+        "las",
+        "es",
+        "o",
+        "os",
+        "é",
+        "il",
+        "lo",
+        "è",
+    ]
+)
 
 
 def asks_how_many(question: str) -> bool:
@@ -151,7 +343,8 @@ def _framed_sentence(sentence: str, question: str) -> str | None:
     if how_many and (number := _only_number(sentence)):
         return number
     for one, other, equals in _splits(sentence):
-        for frame, said in ((one, other), (other, one)) if not equals else ((one, other),):
+        ways = [(one, other)] if equals else [(one, other), (other, one)]
+        for frame, said in ways:
             if _repeats(frame, asked) and (answer := _beyond(said, asked)) and (not how_many or _counts(answer)):
                 return answer
     answer = _residue(sentence, asked)
@@ -160,7 +353,7 @@ def _framed_sentence(sentence: str, question: str) -> str | None:
 
 def _counts(said: str) -> bool:
     """Return whether a text begins with a number, in digits or in words."""
-    return said[:1].isdigit() or said[:1] in "-−$€£¥\\" or words_at(said, 0) is not None  # noqa: RUF001
+    return said[:1].isdigit() or said[:1] in "-−$€£¥\\" or words_at(said, 0) is not None
 
 
 def _only_number(sentence: str) -> str | None:

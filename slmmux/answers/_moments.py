@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - months of other languages
 """Dates and times of day, in one form each."""
 
 import re

@@ -160,7 +160,7 @@ def agree(one: Quantity, other: Quantity) -> bool:
 
 
 def _size(unit: str, power: int) -> tuple[str, Fraction] | None:
-    unit = unit if unit in _SIZES else unit.removeprefix("°") if len(unit) > 2 else unit  # °Celsius
+    unit = unit if unit in _SIZES or len(unit) < len("°CC") else unit.removeprefix("°")  # °Celsius
     size = _SIZES.get(unit) or _SIZES.get(unit.lower() if len(unit) > 2 else "")  # noqa: PLR2004 - Pa is not pa
     if size is None or power == 1:
         return size

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - signs of other scripts
 """Sentences that repeat the question say only what they add, so that short factual texts agree without a model."""
 
 import pytest
