@@ -9,11 +9,12 @@ import numpy as np
 
 from slmmux._errors import ArgumentError, RecordingError
 from slmmux.recording import Recording
-from slmmux.recording._arrays import Arrays, Missing, Same, arrays_of
+from slmmux.recording._arrays import Arrays, Missing, Same, Score, arrays_of
 from slmmux.recording._replay import group_of, replay
 from slmmux.selection._contest import RULES, Rule, contest, learners
 from slmmux.selection._held_out import SELF_CONSISTENCY, held_out
 from slmmux.selection._pool import Bools, PoolFigures
+from slmmux.selection._scores import parting
 from slmmux.selection._search import ScoredSubset
 from slmmux.selection._selection import Profiled, Selection, Subset
 from slmmux.selection._verdict import verdict_of
@@ -38,6 +39,7 @@ def select_complementary(
     seed: int = 0,
     same: Same | None = None,
     missing: Missing = "error",
+    score: Score | None = None,
     time_limit: float = _TIME_LIMIT_S,
     rule: Rule = SELF_CONSISTENCY,
     embedding: Any = None,
@@ -62,6 +64,9 @@ def select_complementary(
         seed: Of its splits and its bootstrap.
         same: Whether two answers are equal, the gold one included; without it as they were recorded.
         missing: What a question that was not recorded in full of every model is: an "error", or one to "drop".
+        score: When a sample is right: "exact", "includes", "choice", "math", "recorded" or a function of the reply and
+            gold; see `slmmux.answers.scored`. `None`: replies that are read as texts include gold, and others' answers
+            equal it. Where "exact" and "includes" differ by more than two points for a model, the verdict gives both.
         time_limit: Seconds a size; past them the best found so far is returned, and `proved` says so.
         rule: What is to decide, at most: with more than "self-consistency" the rules up to it ("pooled", "learned",
             "learned-by-question") are fitted for the best subset of each size, and held against each other and the best
@@ -92,7 +97,7 @@ def select_complementary(
     """
     if not recording.rows:
         raise RecordingError("the recording holds no samples; record a pool first with `slmmux profile`")
-    arrays = arrays_of(recording, models, samples, same=same, missing=missing)
+    arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
     wanted = _sizes(sizes, len(arrays.models))
     _check(penalty, keep, folds, repeats)
     _check_rule(rule, recording, embedding)
@@ -123,7 +128,8 @@ def select_complementary(
         by_size=by_size,
         ranking=tuple(ranking),
         single=single,
-        verdict=verdict_of(ranking[0], by_size, single, rule, len(arrays.questions)),
+        verdict=verdict_of(ranking[0], by_size, single, rule, len(arrays.questions))
+        + parting(recording, arrays, models=models, samples=samples, same=same, missing=missing),
         models={
             model: Profiled(
                 accuracy=float(pool.accuracy[m]),
@@ -140,6 +146,7 @@ def select_complementary(
         system_prompt=settings.get("system_prompt"),
         proved=proved,
         fingerprint=recording.fingerprint,
+        score=arrays.score,
     )
 
 

@@ -94,6 +94,7 @@ class Selection:
         system_prompt: What stood in front of every question.
         proved: By size, whether nothing better exists: not where the search ran out of time.
         fingerprint: Of the recording.
+        score: The form of scoring; see `slmmux.answers.scored`.
     """
 
     best: Subset
@@ -110,6 +111,7 @@ class Selection:
     system_prompt: str | None
     proved: Mapping[int, bool]
     fingerprint: str
+    score: str = "exact"
 
     def of_size(self, size: int | None = None) -> Subset:
         """Return the best subset of a size; `None`: the best of all.
