@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any
 
+from slmmux._decision.types import Answer
 from slmmux.answers._announced import announced
 from slmmux.answers._canonical import canonical
 from slmmux.answers._choice import choice_in
@@ -48,7 +49,7 @@ _SHORT = 300  # characters of a reply all of whose numbers count: a longer one w
 _MOST_NUMBERS = 50
 
 
-def includes(reply: str, gold: Any, question: str = "") -> bool:
+def includes(reply: str, gold: Any, question: str = "", *, answer: Answer | None = None) -> bool:
     """Return whether a reply plainly says the gold answer.
 
     Its words stand in the reply as whole words, in order, without regard to case, accents, punctuation or an article in
@@ -60,6 +61,7 @@ def includes(reply: str, gold: Any, question: str = "") -> bool:
         reply: The whole reply.
         gold: The gold answer, or a list of accepted ones.
         question: What was asked, if that is known.
+        answer: The answer that was read in the reply; None reads it by `auto`.
 
     Example:
         >>> includes("The capital of Ghana is Accra.", "accra"), includes("It is not Accra.", "Accra")
@@ -68,13 +70,13 @@ def includes(reply: str, gold: Any, question: str = "") -> bool:
         (True, False, False)
     """
     if isinstance(gold, list):
-        return any(includes(reply, accepted, question) for accepted in gold if accepted is not None)
+        return any(includes(reply, accepted, question, answer=answer) for accepted in gold if accepted is not None)
     if gold is None:
         return False
     text = reply_of(reply, question)
     if not text:
         return False
-    answer = reader("auto", question=question)(text)
+    answer = answer or reader("auto", question=question)(text)
     if answer is not None and right(answer, gold, question=question):
         return True
     written = gold if isinstance(gold, str) else canonical(gold)

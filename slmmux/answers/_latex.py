@@ -41,6 +41,8 @@ def undress(text: str) -> str:
         >>> undress(r"\left(1{,}234,\, \dfrac12\right)")
         '(1,234, \\frac{1}{2})'
     """
+    if text.isascii() and "\\" not in text and "~" not in text and "{,}" not in text:
+        return text
     for spelling, instead in _TIDY:
         text = spelling.sub(instead, text)
     return text
@@ -53,4 +55,4 @@ def untext(text: str) -> str:
         >>> untext(r"\textbf{(B)}\ \text{ten}")
         '(B)\\ ten'
     """
-    return _WORDS.sub(r"\1", _WORDS.sub(r"\1", text))
+    return _WORDS.sub(r"\1", _WORDS.sub(r"\1", text)) if "\\" in text else text

@@ -79,7 +79,7 @@ def scored(
             'score="recorded" is the verdict that came with a recorded sample, and a reply alone has none; write "exact"'
         )
     if score == "includes":
-        return includes(reply, gold, question)
+        return includes(reply, gold, question, answer=answer)
     if callable(score):
         return any(bool(score(reply, accepted)) for accepted in _accepted(gold))
     if score == "choice":

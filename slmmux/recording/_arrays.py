@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from slmmux._decision.types import Answer
 from slmmux._errors import RecordingError
-from slmmux.answers import Score, right
+from slmmux.answers import Score, ScoreName, right
 from slmmux.answers._scores import score_name, scored
 from slmmux.recording._recording import Recording
 from slmmux.recording._replay import group_of, planned_samples, read_answers, replay
 from slmmux.recording._row import Row, answer_of, as_recorded, scored_right
 
-__all__ = ["Arrays", "Bools", "Floats", "Ints", "Missing", "Same", "Score", "Votes", "arrays_of"]
+__all__ = ["Arrays", "Bools", "Floats", "Ints", "Missing", "Same", "Score", "ScoreName", "Votes", "arrays_of"]
 
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -161,13 +161,16 @@ def arrays_of(
             for row, code, answer in coding.of(rows):
                 i = place_of[row.sample_index]
                 codes[m, q, i] = code
-                form = score or ("includes" if same is None and answer.kind == "text" and row.text else None)
-                if form is not None:
+                form: Score | None = score or (
+                    "includes" if same is None and answer.kind == "text" and row.text else None
+                )
+                if form is not None and not _is_exact(form):
                     forms.add(score_name(form))
                     is_right[m, q, i] = _scored(row, answer, gold, form, says)
                     continue
                 if answer not in rights:
-                    rights[answer] = right(answer, gold, question=says) if same is None else same(answer.value, gold)
+                    by_key = same is None or score is not None
+                    rights[answer] = right(answer, gold, question=says) if by_key else same(answer.value, gold)
                 is_right[m, q, i] = rights[answer]
             if any(row.input_tokens is not None or row.output_tokens is not None for row in rows):
                 has_tokens[m] = True
@@ -180,6 +183,10 @@ def arrays_of(
     all_tokens, each_alone = (tokens, tokens_alone) if has_tokens.all() else (None, None)
     used = "includes" if "includes" in forms else "exact" if score is None else score_name(score)
     return Arrays(tuple(planned), questions, codes, is_right, of, votes, all_tokens, each_alone, used)
+
+
+def _is_exact(score: Score) -> bool:
+    return not callable(score) and score == "exact"
 
 
 def _says(by_model: Mapping[str, Sequence[Row]]) -> str:

@@ -40,6 +40,7 @@ _SCORED = {
     "math": "the answer equals the gold answer as mathematics",
     "recorded": "the other program's grader said so",
 }
+_SCORED_ELSE = "a function of the reply and the gold answer said so"
 
 
 class Choosing(TypedDict, total=False):
@@ -176,7 +177,7 @@ class _Report:
             "Confidence": "The share of a model's samples that gave its vote: 3 of 5 is 60 %.",
             "Mux": "Several models asked side by side; the one that agrees most with itself answers. If two agree "
             "equally with themselves, it is the one that was right more often.",
-            "Right": f"Scored by {self._arrays.score}: {_SCORED.get(self._arrays.score, 'a function of the reply and gold')}.",
+            "Right": f"Scored by {self._arrays.score}: {_SCORED.get(self._arrays.score, _SCORED_ELSE)}.",
             "In-sample": "Counted on the same questions that the models were chosen on, which flatters the result.",
             "Held-out": "Counted on questions that had no part in the choice: an estimate for new questions of the "
             "same kind.",

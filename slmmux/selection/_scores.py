@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from slmmux.recording import Arrays, Recording, arrays_of
-from slmmux.recording._arrays import Missing, Same
+from slmmux.recording._arrays import Missing, Same, ScoreName
 
 __all__ = ["parting"]
 
 _POINTS = 0.02  # of accuracy: a smaller difference is not worth a word
 _MOST_NAMED = 3
+_FORMS: tuple[ScoreName, ...] = ("exact", "includes")
 
 
 def parting(
@@ -27,8 +28,12 @@ def parting(
     if arrays.score == "recorded" or not any(row.text for row in recording.rows):
         return ""
     exact, includes = (
-        arrays_of(recording, models, samples, same=same, missing=missing, score=form).votes.right.mean(axis=1)
-        for form in ("exact", "includes")
+        (
+            arrays
+            if arrays.score == form
+            else arrays_of(recording, models, samples, same=same, missing=missing, score=form)
+        ).votes.right.mean(axis=1)
+        for form in _FORMS
     )
     apart = sorted(
         (m for m in range(len(arrays.models)) if abs(includes[m] - exact[m]) > _POINTS),
