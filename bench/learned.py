@@ -29,7 +29,7 @@ from slmmux._decision.rules import pooled
 from slmmux.by_question import Vectors, evaluate_by_question, fit_by_question, vectors_of
 from slmmux.learned import brier, evaluate, expected_calibration_error, fit
 from slmmux.recording._arrays import Arrays, Votes, arrays_of
-from slmmux.selection._held_out import ranked
+from slmmux.selection._held_out import in_rank_order
 
 __all__ = ["Outcome", "fell", "outcomes", "pools", "split", "table"]
 
@@ -119,7 +119,7 @@ def outcome(
 ) -> Outcome:
     """Return what each way of answering brings on the test questions."""
     votes, tested = arrays.votes, arrays.votes.at(test)
-    rank = ranked(range(len(arrays.models)), votes.right[:, validation].mean(axis=1))
+    rank = in_rank_order(range(len(arrays.models)), votes.right[:, validation].mean(axis=1))
     mux = tested.decided_right(rank)
     confidence = (tested.count / tested.of[:, None]).max(axis=0)
     together, _ = evaluate(arrays, pooled({arrays.models[m]: int(arrays.of[m]) for m in rank}), test)

@@ -1,4 +1,4 @@
-"""What probabilities are worth: whether they come true, and what is gained by answering only the surest questions."""
+"""Calibration: how often stated probabilities come true, and the risk of answering only the surest questions."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ __all__ = ["Bin", "Covered", "Reliability", "RiskCoverage", "reliability", "risk
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Questions that about the same was said of.
+    """Questions of similar probability.
 
     Attributes:
-        low: The bin's lower border, outside it.
-        high: The upper one, inside.
-        said: Their mean probability.
-        right: The share of them that came out right.
-        questions: How many they are.
+        low: The lower border, which is outside the bin.
+        high: The upper border, which is inside.
+        said: The mean probability.
+        right: The share of the questions that were answered right.
+        questions: The number of questions.
     """
 
     low: float
@@ -32,10 +32,10 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """What was said of questions, bin by bin, against what came.
+    """Stated probability against the share right, bin by bin.
 
     Attributes:
-        bins: From low to high, of equal width; empty ones left out.
+        bins: From low to high, of equal width; empty bins are left out.
         error: The expected calibration error.
         brier: The mean squared error.
     """
@@ -47,12 +47,12 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """What comes of answering only the questions that one is surest of.
+    """The outcome of answering only the surest questions.
 
     Attributes:
-        least: The lowest probability among them.
-        answered: Their share of all questions.
-        wrong: The share of them that is wrong: of equally sure questions each in proportion.
+        least: The lowest probability among the answered questions.
+        answered: The share of all questions that are answered.
+        wrong: The share of the answered questions that are wrong; equally sure questions count in proportion.
     """
 
     least: float
@@ -65,8 +65,8 @@ class RiskCoverage:
     """Share wrong (risk) against share answered (coverage).
 
     Attributes:
-        points: One for each number of questions answered, 1 to all.
-        area: Under them, the mean of `wrong`: 0 is never wrong.
+        points: One point for each number of answered questions, from 1 to all.
+        area: The area under the points, which is the mean of `wrong`; 0 means never wrong.
     """
 
     points: tuple[Covered, ...]
@@ -74,77 +74,83 @@ class RiskCoverage:
 
 
 def reliability(probability: ArrayLike, right: ArrayLike, bins: int = 10) -> Reliability:
-    """Return how often questions came out right, by what was said of them.
+    """Return the share of questions answered right by their stated probability.
 
-    Bins are of equal width, a border in the lower one: those of `expected_calibration_error` (Guo et al., 2017).
+    The bins are those of `expected_calibration_error` (Guo et al., 2017): of equal width, a border in the lower bin.
 
     Args:
-        probability: [q] that the answer is right, between 0 and 1.
-        right: [q] whether it is.
-        bins: How many.
+        probability: [q] the probability that the answer is right, between 0 and 1.
+        right: [q] whether the answer is right.
+        bins: The number of bins.
 
     Raises:
-        ArgumentError: No questions, not one truth a probability, no bins, or a probability that is none.
+        ArgumentError: If there are no questions or no bins, the lengths differ, or a probability is outside 0 to 1.
 
     Example:
-        >>> found = reliability([0.7, 0.9, 0.2], [True, True, False], bins=2)
-        >>> found.bins[1]
+        >>> result = reliability([0.7, 0.9, 0.2], [True, True, False], bins=2)
+        >>> result.bins[1]
         Bin(low=0.5, high=1.0, said=0.8, right=1.0, questions=2)
-        >>> f"{found.error:.2f} {found.brier:.2f}"
+        >>> f"{result.error:.2f} {result.brier:.2f}"
         '0.20 0.05'
     """
-    said, came = _told(probability, right)
+    probabilities, truths = _checked_pairs(probability, right)
     if bins < 1:
         raise ArgumentError(f"bins must be at least 1, found {bins!r}; 10 is usual")
-    place = np.ceil(said * bins).clip(min=1)
-    found = tuple(
-        Bin((high - 1) / bins, high / bins, float(said[own].mean()), float(came[own].mean()), int(own.sum()))
+    place = np.ceil(probabilities * bins).clip(min=1)
+    filled = tuple(
+        Bin(
+            (high - 1) / bins,
+            high / bins,
+            float(probabilities[inside].mean()),
+            float(truths[inside].mean()),
+            int(inside.sum()),
+        )
         for high in np.unique(place).tolist()
-        for own in [place == high]
+        for inside in [place == high]
     )
-    return Reliability(found, expected_calibration_error(said, came, bins), brier(said, came))
+    return Reliability(filled, expected_calibration_error(probabilities, truths, bins), brier(probabilities, truths))
 
 
 def risk_coverage(probability: ArrayLike, right: ArrayLike) -> RiskCoverage:
-    """Return how often one is wrong who answers only what he is surest of, from one question to all.
+    """Return the share wrong among the n surest questions, for n from 1 to all.
 
-    With questions by falling probability, wrong(n) = (wrong ones among the first n) / n and the area is the mean over n
-    (AURC; Geifman, Uziel and El-Yaniv, 2019). Among equally sure ones no order is better than another: it is the mean
-    over all. `risk_coverage(right, right)` is the oracle's: first all that is right.
+    Questions are sorted by falling probability; wrong(n) = (wrong answers among the first n) / n, and the area is its
+    mean over n (AURC; Geifman, Uziel and El-Yaniv, 2019). Equally sure questions have no order of their own, so wrong(n)
+    is the mean over all orders of them. `risk_coverage(right, right)` is the oracle, which answers all right ones first.
 
     Args:
-        probability: [q] that the answer is right, or anything between 0 and 1 that grows with it.
-        right: [q] whether it is.
+        probability: [q] the probability that the answer is right, or any score from 0 to 1 that grows with it.
+        right: [q] whether the answer is right.
 
     Raises:
-        ArgumentError: No questions, not one truth a probability, or a probability that is none.
+        ArgumentError: If there are no questions, the lengths differ, or a probability is outside 0 to 1.
 
     Example:
-        >>> found = risk_coverage([0.9, 0.5, 0.7], [True, False, True])
-        >>> found.points[-1]
+        >>> result = risk_coverage([0.9, 0.5, 0.7], [True, False, True])
+        >>> result.points[-1]
         Covered(least=0.5, answered=1.0, wrong=0.3333333333333333)
-        >>> f"{found.area:.3f}"
+        >>> f"{result.area:.3f}"
         '0.111'
     """
-    said, came = _told(probability, right)
-    values, place, equals = np.unique(-said, return_inverse=True, return_counts=True)
-    wrong = np.bincount(place, weights=1 - came)
+    probabilities, truths = _checked_pairs(probability, right)
+    values, place, equals = np.unique(-probabilities, return_inverse=True, return_counts=True)
+    wrong = np.bincount(place, weights=1 - truths)
     before, wrong_before = np.cumsum(equals) - equals, np.cumsum(wrong) - wrong
     group = np.repeat(np.arange(values.size), equals)
-    taken = np.arange(1, said.size + 1)
-    # The mean over all orders of equals: each of them is wrong in proportion.
-    risk = (wrong_before[group] + (taken - before[group]) * wrong[group] / equals[group]) / taken
-    points = zip((-values[group]).tolist(), (taken / said.size).tolist(), risk.tolist(), strict=True)
+    answered = np.arange(1, probabilities.size + 1)
+    # In a random order of equals, i of n equals hold i / n of their wrong answers on average.
+    risk = (wrong_before[group] + (answered - before[group]) * wrong[group] / equals[group]) / answered
+    points = zip((-values[group]).tolist(), (answered / probabilities.size).tolist(), risk.tolist(), strict=True)
     return RiskCoverage(tuple(Covered(*point) for point in points), float(risk.mean()))
 
 
-def _told(probability: ArrayLike, right: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    said, came = np.asarray(probability, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    if not said.size or said.shape != came.shape or said.ndim != 1:
+def _checked_pairs(probability: ArrayLike, right: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    probabilities, truths = np.asarray(probability, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    if not probabilities.size or probabilities.shape != truths.shape or probabilities.ndim != 1:
         raise ArgumentError(
-            f"there must be one probability and one truth a question, found {said.size} and {came.size}; pass two "
-            "lists of one length that is not 0"
+            f"expected one probability and one truth per question, received {probabilities.size} and {truths.size}; "
+            "pass two lists of the same length, which is not 0"
         )
-    if not ((said >= 0) & (said <= 1)).all():
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise ArgumentError("a probability lies outside 0 to 1; pass shares, not per cent and not log-odds")
-    return said, came
+    return probabilities, truths

@@ -1,4 +1,4 @@
-"""How far probabilities are from what comes true: expected calibration error and Brier score."""
+"""Two scores of stated probabilities against the truth: expected calibration error and Brier score."""
 
 from math import fsum
 
@@ -9,24 +9,24 @@ __all__ = ["brier", "expected_calibration_error"]
 
 
 def expected_calibration_error(probability: ArrayLike, right: ArrayLike, bins: int = 10) -> float:
-    """Return how far probabilities are from how often they come true.
+    """Return the mean distance between stated probabilities and the share that comes true.
 
     ECE = sum over bins of (share of questions in it) * |share right - mean probability|, with bins of equal width
-    (Guo et al., 2017); a probability on a border is in the lower one. 0 without questions.
+    (Guo et al., 2017); a probability on a border is in the lower bin. Without questions it is 0.
 
     Args:
         probability: [q] between 0 and 1.
-        right: [q] whether it came true.
-        bins: How many.
+        right: [q] whether the answer is right.
+        bins: The number of bins.
 
     Example:
         >>> expected_calibration_error([0.75, 0.75, 0.75, 0.75], [True, True, True, False])
         0.0
     """
-    said, came = np.asarray(probability, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    place = np.ceil(said * bins).clip(min=1)
-    gaps = [abs(float((came - said)[place == each].sum())) for each in np.unique(place)]
-    return fsum(gaps) / max(1, said.size)
+    probabilities, truths = np.asarray(probability, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    place = np.ceil(probabilities * bins).clip(min=1)
+    gaps = [abs(float((truths - probabilities)[place == each].sum())) for each in np.unique(place)]
+    return fsum(gaps) / max(1, probabilities.size)
 
 
 def brier(probability: ArrayLike, right: ArrayLike) -> float:

@@ -14,7 +14,7 @@ from slmmux.recording._replay import group_of, replay
 from slmmux.selection._contest import RULES, Rule, contest, learners
 from slmmux.selection._held_out import SELF_CONSISTENCY, held_out
 from slmmux.selection._pool import Bools, PoolFigures
-from slmmux.selection._search import Found
+from slmmux.selection._search import ScoredSubset
 from slmmux.selection._selection import Profiled, Selection, Subset
 from slmmux.selection._verdict import verdict_of
 
@@ -116,7 +116,7 @@ def select_complementary(
         found[size] = [best, *subsets[1:]]
     ranking = sorted((s for subsets in found.values() for s in subsets), key=pool.order)
     by_size = {size: subsets[0] for size, subsets in found.items()}
-    single = pool.subset(Found((int(pool.accuracy.argmax()),), 0, 0))
+    single = pool.subset(ScoredSubset((int(pool.accuracy.argmax()),), 0, 0))
     settings = recording.settings
     return Selection(
         best=ranking[0],

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from slmmux.recording._arrays import Votes
 
-__all__ = ["SELF_CONSISTENCY", "HeldOut", "Way", "algorithm_1", "best_alone", "each_held_out", "held_out", "ranked"]
+__all__ = [
+    "SELF_CONSISTENCY",
+    "HeldOut",
+    "Way",
+    "algorithm_1",
+    "best_alone",
+    "each_held_out",
+    "held_out",
+    "in_rank_order",
+]
 
 Ints: TypeAlias = NDArray[np.int64]
 Choose: TypeAlias = Callable[[Ints], Sequence[int]]
@@ -91,7 +100,7 @@ def each_held_out(
     for _ in range(repeats):
         for test in np.array_split(rng.permutation(questions), folds):
             train = np.setdiff1d(np.arange(questions), test)
-            rank = ranked(choose(train), votes.right[:, train].mean(axis=1))
+            rank = in_rank_order(choose(train), votes.right[:, train].mean(axis=1))
             alone[test] += single(rank, train, test)
             for name, way in ways.items():
                 right[name][test] += way(rank, train, test)
@@ -134,6 +143,6 @@ def _bootstrapped(differences: Sequence[NDArray[np.float64]], rng: np.random.Gen
     return np.concatenate(means, axis=1)
 
 
-def ranked(members: Sequence[int], accuracy: NDArray[Any]) -> list[int]:
+def in_rank_order(members: Sequence[int], accuracy: NDArray[Any]) -> list[int]:
     """Return members best first: by accuracy, equal ones in the order recorded."""
     return sorted(members, key=lambda m: (-accuracy[m], m))

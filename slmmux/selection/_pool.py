@@ -1,4 +1,4 @@
-"""What is counted of a pool: every figure of a subset, and the order in which subsets are ranked."""
+"""The in-sample figures of a subset, and the order in which subsets are ranked."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slmmux.recording._arrays import Arrays
-from slmmux.selection._held_out import ranked
-from slmmux.selection._search import Found, search
+from slmmux.selection._held_out import in_rank_order
+from slmmux.selection._search import ScoredSubset, search
 from slmmux.selection._selection import Subset
 
 __all__ = ["Bools", "PoolFigures"]
@@ -18,7 +18,7 @@ Bools = NDArray[np.bool_]
 
 
 class PoolFigures:
-    """A pool's arrays, and everything that is counted of a subset of it."""
+    """A pool's arrays, and the figures of its subsets."""
 
     def __init__(self, arrays: Arrays, right: Bools, penalty: float, keep: int, time_limit: float) -> None:
         votes = arrays.votes
@@ -27,19 +27,19 @@ class PoolFigures:
         self._keep = keep
         self._time_limit = time_limit
         self._right = right
-        # All samples gave one answer, and it is not the gold one; all empty is no answer, so its count is 0.
+        # A silent member is not confidently wrong: without an answer its count is 0, so it is never unanimous.
         self._wrong = votes.unanimous & ~votes.right
         self._sure = votes.unanimous & votes.right
         self.accuracy = votes.right.mean(axis=1)
         k = arrays.of[:, None]
-        self._asked = np.broadcast_to(k, votes.count.shape)
-        self._costs = [int(c) for c in (self._asked if arrays.tokens is None else arrays.tokens).sum(axis=1)]
+        self._planned = np.broadcast_to(k, votes.count.shape)
+        self._costs = [int(c) for c in (self._planned if arrays.tokens is None else arrays.tokens).sum(axis=1)]
 
     def chooser(self, size: int) -> Callable[[NDArray[np.int64]], Sequence[int]]:
-        """Return what chooses the best subset of a size on some of the questions."""
+        """Return a function that chooses the best subset of a size on some of the questions."""
 
         def choose(questions: NDArray[np.int64]) -> Sequence[int]:
-            searched = search(
+            result = search(
                 self._right[:, questions],
                 self._wrong[:, questions],
                 size,
@@ -49,13 +49,13 @@ class PoolFigures:
                 costs=self._costs,
                 time_limit=self._time_limit,
             )
-            return searched.found[0].members
+            return result.best[0].members
 
         return choose
 
     def subsets(self, size: int) -> tuple[list[Subset], bool]:
         """Return the best subsets of a size, best first, and whether nothing better exists."""
-        searched = search(
+        result = search(
             self._right,
             self._wrong,
             size,
@@ -65,15 +65,15 @@ class PoolFigures:
             costs=self._costs,
             time_limit=self._time_limit,
         )
-        return [self.subset(found) for found in searched.found], searched.proved
+        return [self.subset(scored) for scored in result.best], result.proved
 
-    def subset(self, found: Found) -> Subset:
-        """Return what the models of a subset would do together."""
-        rank = ranked(found.members, self.accuracy)
+    def subset(self, scored: ScoredSubset) -> Subset:
+        """Return the figures of a subset."""
+        rank = in_rank_order(scored.members, self.accuracy)
         questions = len(self._arrays.questions)
-        union, contradiction = self._counted(rank, self._right)
-        sure, disputed = self._counted(rank, self._sure)
-        ceiling, _ = self._counted(rank, self._arrays.votes.right)
+        union, contradiction = self._counts(rank, self._right)
+        sure, disputed = self._counts(rank, self._sure)
+        ceiling, _ = self._counts(rank, self._arrays.votes.right)
         return Subset(
             models=tuple(self._arrays.models[m] for m in rank),
             objective=float((union - _exact(self._penalty) * contradiction) / questions),
@@ -82,29 +82,38 @@ class PoolFigures:
             floor=(sure - disputed) / questions,
             ceiling=ceiling / questions,
             accuracy=float(self._arrays.votes.decided_right(rank).mean()),
-            samples=self._by_plan(rank, self._asked, np.ones(self._asked.shape, dtype=np.int64)),
+            samples=self._by_plan(rank, self._planned, np.ones(self._planned.shape, dtype=np.int64)),
             tokens=self._by_plan(rank, tokens, alone)
             if (tokens := self._arrays.tokens) is not None and (alone := self._arrays.tokens_alone) is not None
             else None,
         )
 
     def order(self, subset: Subset) -> tuple[Any, ...]:
-        """Return what subsets of all sizes are sorted by, exactly."""
+        """Return the exact sort key of a subset among those of all sizes."""
         members = [self._arrays.models.index(model) for model in subset.models]
-        union, contradiction = self._counted(members, self._right)
+        union, contradiction = self._counts(members, self._right)
         objective = union - _exact(self._penalty) * contradiction
         return -objective, -union, len(members), sum(self._costs[m] for m in members), sorted(subset.models)
 
-    def _counted(self, members: Sequence[int], right: Bools) -> tuple[int, int]:
+    def _counts(self, members: Sequence[int], right: Bools) -> tuple[int, int]:
         rows = list(members)
         some_right = right[rows].any(axis=0)
         return int(some_right.sum()), int((some_right & self._wrong[rows].any(axis=0)).sum())
 
-    def _by_plan(self, rank: Sequence[int], whole: NDArray[Any], first: NDArray[Any]) -> dict[str, float]:
-        """Return what a question costs on average: all of it, up to the first unanimous member, or one round of it."""
+    def _by_plan(self, rank: Sequence[int], cost: NDArray[Any], first: NDArray[Any]) -> dict[str, float]:
+        """Return the mean cost of a question by plan.
+
+        "parallel" pays for every member, "cascade" up to the first unanimous one, "first_round" for one sample of each
+        if these agree, else for every member.
+
+        Args:
+            rank: The members, best first.
+            cost: [m, q] the cost of all k samples.
+            first: [m, q] the cost of the first sample.
+        """
         rows = list(rank)
         unanimous = self._arrays.votes.unanimous[rows]
-        sums = whole[rows].cumsum(axis=0)
+        sums = cost[rows].cumsum(axis=0)
         last = np.where(unanimous.any(axis=0), unanimous.argmax(axis=0), len(rows) - 1)
         codes = self._arrays.codes[rows, :, 0]
         agreed = (codes == codes[0]).all(axis=0) & (codes[0] >= 0)
@@ -116,4 +125,4 @@ class PoolFigures:
 
 
 def _exact(penalty: float) -> Fraction:
-    return Fraction(str(penalty))  # as it is written: 0.1 is a tenth
+    return Fraction(str(penalty))  # through its decimal form, so that 0.1 means one tenth

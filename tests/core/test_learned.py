@@ -17,7 +17,7 @@ from slmmux._decision.rules import LearnedRule, WeightedRule
 from slmmux.baselines import AGENT_FOREST, baselines
 from slmmux.learned import FEWEST, _fit, _seen, brier, evaluate, expected_calibration_error, fit
 from slmmux.recording._arrays import Arrays, _votes, arrays_of
-from slmmux.selection._held_out import ranked
+from slmmux.selection._held_out import in_rank_order
 
 few = settings(max_examples=40)  # each of them learns, some ten milliseconds, or counts a table
 
@@ -509,7 +509,7 @@ def test_what_is_said_comes_true(seed):
     validation, test = np.arange(100), np.arange(100, 1500)
     right, probability = evaluate(arrays, fit(arrays, validation), test)
     votes = arrays.votes.at(test)
-    mux = votes.decided_right(ranked(range(4), arrays.votes.right[:, validation].mean(axis=1)))
+    mux = votes.decided_right(in_rank_order(range(4), arrays.votes.right[:, validation].mean(axis=1)))
     assert right.mean() > mux.mean()
     assert expected_calibration_error(probability, right) < 0.08
     assert brier(probability, right) < brier((votes.count / 5).max(axis=0), mux)

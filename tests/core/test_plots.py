@@ -177,7 +177,7 @@ def test_a_threshold_stops_on_the_curve_and_the_oracle_is_below_it(questions, ra
 def test_what_is_no_probability_is_refused(count):
     """Nothing at all, lists of two lengths, per cent and NaN are refused with a sentence."""
     for said, right in (([], []), ([0.5], [True, False]), ([[0.5]], [[True]])):
-        with pytest.raises(ArgumentError, match="one probability and one truth a question, found"):
+        with pytest.raises(ArgumentError, match="one probability and one truth per question, received"):
             count(said, right)
     for said in ([80.0, 0.1], [-0.1, 1], [float("nan"), 1]):
         with pytest.raises(ArgumentError, match="outside 0 to 1; pass shares"):

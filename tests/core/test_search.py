@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from slmmux.selection import _search
-from slmmux.selection._search import Found, search
+from slmmux.selection._search import ScoredSubset, search
 
 
 def brute(right, wrong, size, *, names, penalty, keep, costs):
@@ -41,9 +41,9 @@ def pool(rng, number):
     return right, wrong
 
 
-def plain(found: tuple[Found, ...]):
+def plain(subsets: tuple[ScoredSubset, ...]):
     """Return subsets as `brute` does."""
-    return [(f.members, f.union, f.contradiction) for f in found]
+    return [(f.members, f.union, f.contradiction) for f in subsets]
 
 
 PENALTIES = [0, 0.5, 1, 1.0, 2, Fraction(1, 3), 0.12345678901234567, 1e-9, 1000]
@@ -60,17 +60,17 @@ def test_it_finds_what_looking_at_every_subset_finds(block, pairs, monkeypatch):
         right, wrong = pool(rng, number)
         n = len(right)
         every = [None, [3] * n, rng.integers(0, 4, n).tolist(), [int(c) << 62 for c in rng.integers(0, 4, n)]]
-        asked = {
+        options = {
             "names": [f"model {i}" for i in rng.permutation(n)],
             "penalty": PENALTIES[rng.integers(len(PENALTIES))],
             "keep": int(rng.choice([1, 2, 3, 10, 1000])),
             "costs": every[rng.integers(len(every))],
         }
         size = int(rng.integers(1, min(n, 5) + 1))
-        found = search(right, wrong, size, **asked)
-        assert plain(found.found) == brute(right, wrong, size, **asked), asked
-        assert found.proved
-        assert found.subsets == len(list(itertools.combinations(range(n), size)))
+        result = search(right, wrong, size, **options)
+        assert plain(result.best) == brute(right, wrong, size, **options), options
+        assert result.proved
+        assert result.subsets == len(list(itertools.combinations(range(n), size)))
 
 
 @pytest.mark.parametrize("penalty", [0.5, 1.0])
@@ -82,8 +82,8 @@ def test_bounds_leave_nothing_out_of_a_larger_pool(penalty, monkeypatch):
     for strength in (0.1, 0.4, 0.9):
         right = rng.random((14, 100)) < strength * rng.random((14, 1))
         wrong = ~right & (rng.random((14, 100)) < 0.3)
-        asked = {"names": [f"{i:02}" for i in range(14)], "penalty": penalty, "keep": 5, "costs": None}
-        assert plain(search(right, wrong, 4, **asked).found) == brute(right, wrong, 4, **asked)
+        options = {"names": [f"{i:02}" for i in range(14)], "penalty": penalty, "keep": 5, "costs": None}
+        assert plain(search(right, wrong, 4, **options).best) == brute(right, wrong, 4, **options)
 
 
 def test_many_models_that_tie_are_not_all_looked_at(monkeypatch):
@@ -92,10 +92,10 @@ def test_many_models_that_tie_are_not_all_looked_at(monkeypatch):
     look = _search._Search._look
     monkeypatch.setattr(_search._Search, "_look", lambda self, *args: looks.append(look(self, *args)))
     right = np.repeat(np.random.default_rng(0).random((1, 500)) < 0.5, 100, axis=0)
-    found = search(right, ~right, 5, names=[f"{i:03}" for i in range(100)], keep=2)
-    assert [f.members for f in found.found] == [(0, 1, 2, 3, 4), (0, 1, 2, 3, 5)]
-    assert found.proved
-    assert found.subsets == 75_287_520
+    result = search(right, ~right, 5, names=[f"{i:03}" for i in range(100)], keep=2)
+    assert [f.members for f in result.best] == [(0, 1, 2, 3, 4), (0, 1, 2, 3, 5)]
+    assert result.proved
+    assert result.subsets == 75_287_520
     assert len(looks) < 100
 
 
@@ -107,11 +107,11 @@ def test_out_of_time_it_returns_subsets_that_are_what_they_say(ticks, monkeypatc
     right = rng.random((16, 90)) < 0.3
     wrong = ~right & (rng.random((16, 90)) < 0.2)
     clock = itertools.count()
-    asked = {"names": [f"{i:02}" for i in range(16)], "keep": 7}
-    found = search(right, wrong, 5, **asked, time_limit=ticks + 0.5, clock=lambda: float(next(clock)))
-    assert not found.proved
-    assert len({f.members for f in found.found}) == 7
-    for f in found.found:
+    options = {"names": [f"{i:02}" for i in range(16)], "keep": 7}
+    result = search(right, wrong, 5, **options, time_limit=ticks + 0.5, clock=lambda: float(next(clock)))
+    assert not result.proved
+    assert len({f.members for f in result.best}) == 7
+    for f in result.best:
         members = list(f.members)
         some_right, some_wrong = right[members].any(axis=0), wrong[members].any(axis=0)
         assert members == sorted(set(members))
@@ -121,14 +121,14 @@ def test_out_of_time_it_returns_subsets_that_are_what_they_say(ticks, monkeypatc
 def test_time_enough_is_a_proof():
     """A limit that is not reached changes nothing, and one block is looked at whatever the limit."""
     right = np.eye(6, dtype=bool)
-    asked = {"names": list("abcdef"), "keep": 3}
-    assert search(right, ~right, 3, **asked, time_limit=0.0) == search(right, ~right, 3, **asked)
+    options = {"names": list("abcdef"), "keep": 3}
+    assert search(right, ~right, 3, **options, time_limit=0.0) == search(right, ~right, 3, **options)
 
 
 def test_a_pool_smaller_than_the_subsets_has_none():
-    """Nothing is found, and that is proved."""
+    """There are no subsets, and that is proved."""
     right = np.ones((2, 3), dtype=bool)
-    assert search(right, ~right, 3, names=["a", "b"]) == _search.Searched((), proved=True, subsets=0)
+    assert search(right, ~right, 3, names=["a", "b"]) == _search.SearchResult((), proved=True, subsets=0)
 
 
 def test_bits_are_counted_alike_by_either_way(monkeypatch):
@@ -139,9 +139,9 @@ def test_bits_are_counted_alike_by_either_way(monkeypatch):
     assert _search._bits_by_table(words).ravel().tolist() == expected
     assert _search._bits_by_table(words[:, ::2, 1:]).tolist() == _search._bits(words[:, ::2, 1:]).tolist()
     right = np.random.default_rng(1).random((9, 200)) < 0.4
-    found = search(right, ~right, 3, names=list("abcdefghi"))
+    result = search(right, ~right, 3, names=list("abcdefghi"))
     monkeypatch.setattr(_search, "_bits", _search._bits_by_table)
-    assert search(right, ~right, 3, names=list("abcdefghi")) == found
+    assert search(right, ~right, 3, names=list("abcdefghi")) == result
 
 
 @pytest.mark.parametrize("penalty", [*PENALTIES, Fraction(7, 5), Fraction(999_999_999, 10**9)])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from slmmux import ArgumentError, Recording, RecordingError, Row, Selection, replay, select_complementary
 from slmmux.recording._arrays import arrays_of
-from slmmux.selection._held_out import held_out, ranked
+from slmmux.selection._held_out import held_out, in_rank_order
 
 
 def recorded(said, golds=None, **settings):
@@ -188,7 +188,7 @@ def test_held_out_ranks_and_chooses_by_the_other_folds():
         votes, lambda train: [int(votes.right[:, train].sum(1).argmax())], 1, folds=2, repeats=3, seed=0
     )
     assert (estimate.accuracy, estimate.single, estimate.gain) == (0.0, 0.0, 0.0)
-    assert ranked([1, 0], np.array([0.5, 0.5])) == [0, 1]
+    assert in_rank_order([1, 0], np.array([0.5, 0.5])) == [0, 1]
 
 
 def test_nothing_is_held_out_where_the_search_would_take_for_ever():
