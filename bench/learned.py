@@ -1,11 +1,11 @@
-"""What learned weights bring on questions not learned on, beside the best model, Algorithm 1 and one vote of all.
+"""Learned weights on questions that they were not learned on, beside the best model, Algorithm 1 and one vote of all.
 
     python -m bench.learned RECORDING [--models A ... | --without A ...] [--triples 25] [--splits 4] [--validation 60]
                                       [--by-question]
 
-Random pools of three and of five models. Each split draws validation questions anew: they choose the single model, the
-rank and the weights; every figure is of the other questions, the mean over pools and splits. --by-question adds the
-rule whose weights follow the question, by the texts recorded, and takes the extra `learned`.
+Random pools of three and of five models. Each split draws other validation questions, which choose the single model, the
+rank and the weights; every figure is measured on the remaining questions, as the mean over pools and splits.
+--by-question adds the rule whose weights follow the question, by the texts recorded, and takes the extra `learned`.
 """
 
 import argparse
@@ -48,20 +48,20 @@ WAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One pool on one split: shares right on the test questions, and how far what was said of them is off.
+    """One pool on one split: shares right on the test questions, and calibration errors there.
 
     Attributes:
         single: The model that is best on validation, with self-consistency.
         mux: Algorithm 1, ranked on validation.
         pooled: One vote of all samples, ties by that rank.
-        learned: The learned rule; Algorithm 1 where nothing could be learned.
-        by_question: The one by question, likewise; `None` without vectors.
-        oracle: Some model's vote is right.
+        learned: The learned rule; Algorithm 1 if nothing could be learned.
+        by_question: The rule by question, likewise; `None` without vectors.
+        oracle: The share of questions on which some model's vote is right.
         raw: Calibration errors (expected, Brier) of Algorithm 1's confidence.
-        said: Those of the learned rule's probability.
-        said_by_question: Those of the one by question.
-        seconds: What learning took; `None` where nothing could be learned.
-        seconds_by_question: What learning by question took.
+        said: The same of the learned rule's probability.
+        said_by_question: The same of the rule by question.
+        seconds: The time that learning took; `None` if nothing could be learned.
+        seconds_by_question: The time that learning by question took.
     """
 
     single: float
@@ -79,7 +79,7 @@ class Outcome:
 
 def part(arrays: Arrays, members: Sequence[int]) -> Arrays:
     """Return some members' samples."""
-    chosen, votes = list(members), arrays.votes
+    rows, votes = list(members), arrays.votes
     return replace(
         arrays,
         models=tuple(arrays.models[m] for m in chosen),
@@ -106,18 +106,18 @@ def split(
     """Yield the places of validation and test questions."""
     rng = np.random.default_rng(seed)
     for _ in range(splits):
-        drawn = rng.permutation(questions)
-        yield drawn[:validation], drawn[validation:]
+        order = rng.permutation(questions)
+        yield order[:validation], order[validation:]
 
 
 def outcome(
     arrays: Arrays,
     validation: NDArray[np.int64],
     test: NDArray[np.int64],
-    ridge: float = 2.0,
+    ridge: float | None = None,
     vectors: Vectors | None = None,
 ) -> Outcome:
-    """Return what each way of answering brings on the test questions."""
+    """Return the shares and errors of each way of answering on the test questions."""
     votes, tested = arrays.votes, arrays.votes.at(test)
     rank = in_rank_order(range(len(arrays.models)), votes.right[:, validation].mean(axis=1))
     mux = tested.decided_right(rank)
@@ -127,15 +127,15 @@ def outcome(
     def off(probability: NDArray[Any], right: NDArray[Any]) -> tuple[float, float]:
         return expected_calibration_error(probability, right), brier(probability, right)
 
-    begun = time.perf_counter()
+    start = time.perf_counter()
     rule = fit(arrays, validation, ridge)
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     right, probability = (mux, confidence) if rule is None else evaluate(arrays, rule, test)
     near = near_probability = seconds_near = None
     if vectors is not None:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         by_question = fit_by_question(arrays, vectors, validation, ridge)
-        seconds_near = time.perf_counter() - begun
+        seconds_near = time.perf_counter() - start
         near, near_probability = mux, confidence
         if by_question is not None:
             near, near_probability = evaluate_by_question(arrays, vectors, by_question, test)
@@ -157,71 +157,75 @@ def outcome(
 def outcomes(
     arrays: Arrays, size: int, most: int, splits: int, validation: int, *, vectors: Vectors | None = None
 ) -> list[list[Outcome]]:
-    """Return what came out by pool and split."""
+    """Return the outcomes by pool and split."""
     halves = list(split(len(arrays.questions), validation, splits))
-    drawn = [part(arrays, members) for members in pools(len(arrays.models), size, most)]
-    return [[outcome(pool, *half, vectors=vectors) for half in halves] for pool in drawn]
+    muxes = [part(arrays, members) for members in pools(len(arrays.models), size, most)]
+    return [[outcome(pool, *half, vectors=vectors) for half in halves] for pool in muxes]
 
 
-def fell(found: Sequence[Sequence[Outcome]], name: str) -> float:
+def fell(results: Sequence[Sequence[Outcome]], name: str) -> float:
     """Return the share of pools whose mean over splits is more than half a point below the single model's."""
-    return fmean(fmean(getattr(o, name) - o.single for o in pool) < -FALL for pool in found)
+    return fmean(fmean(getattr(o, name) - o.single for o in pool) < -FALL for pool in results)
 
 
-def table(size: int, found: Sequence[Sequence[Outcome]]) -> Table:
-    """Return the figures of pools of one size: what an answer's confidence or probability says stands beside it."""
-    every = [o for pool in found for o in pool]
-    took = [
+def table(size: int, results: Sequence[Sequence[Outcome]]) -> Table:
+    """Return the figures of pools of one size."""
+    every = [o for pool in results for o in pool]
+    times = [
         f"{name} in {1e3 * median(seconds):.0f} ms"
         for name, of in (("learned", "seconds"), ("by question", "seconds_by_question"))
         if (seconds := [getattr(o, of) for o in every if getattr(o, of) is not None])
     ]
-    shown = Table(
-        title=f"{size} models; pools: {len(found)}, splits of each: {len(found[0])}",
-        caption="fell: pools more than half a point below the best single. ECE: expected calibration error. "
+    figures = Table(
+        title=f"{size} models; pools: {len(results)}, splits of each: {len(results[0])}",
+        caption="fell: pools more than half a point below the best single. gap: the share of the way from Algorithm 1 to "
+        "the oracle. ECE: expected calibration error. "
         f"Something was learned {sum(o.seconds is not None for o in every)} of {len(every)} times"
-        f"{': ' if took else ''}{', '.join(took)}{' (median)' if took else ''}.",
+        f"{': ' if times else ''}{', '.join(times)}{' (median)' if times else ''}.",
     )
-    for column in ("", "right, %", "fell, %", "ECE", "Brier score"):
-        shown.add_column(column, justify="right" if column else "left")
+    mux, oracle = (fmean(getattr(o, name) for o in every) for name in ("mux", "oracle"))
+    for column in ("", "right, %", "fell, %", "gap, %", "ECE", "Brier score"):
+        figures.add_column(column, justify="right" if column else "left")
     for way, name in WAYS.items():
         if getattr(every[0], name) is None:
             continue
-        right = f"{100 * fmean(getattr(o, name) for o in every):.1f}"
-        said = {"mux": "raw", "learned": "said", "by_question": "said_by_question"}.get(name)
-        errors = [f"{fmean(getattr(o, said)[i] for o in every):.3f}" for i in (0, 1)] if said else ["", ""]
-        shown.add_row(way, right, "" if name in {"single", "oracle"} else f"{100 * fell(found, name):.0f}", *errors)
-    return shown
+        right = fmean(getattr(o, name) for o in every)
+        field = {"mux": "raw", "learned": "said", "by_question": "said_by_question"}.get(name)
+        errors = [f"{fmean(getattr(o, field)[i] for o in every):.3f}" for i in (0, 1)] if field else ["", ""]
+        below = "" if name in {"single", "oracle"} else f"{100 * fell(results, name):.0f}"
+        gap = f"{100 * (right - mux) / (oracle - mux):.0f}" if oracle > mux else ""
+        figures.add_row(way, f"{100 * right:.1f}", below, gap, *errors)
+    return figures
 
 
 def main() -> None:
     """Print the figures of a recording."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recording", type=Path)
-    parser.add_argument("--models", nargs="+", help="which; all, where none is named")
-    parser.add_argument("--without", nargs="+", default=[], help="which to leave out")
-    parser.add_argument("--triples", type=int, default=25, help="pools of each size, at most")
+    parser.add_argument("--models", nargs="+", help="the models; all without it")
+    parser.add_argument("--without", nargs="+", default=[], help="models to leave out")
+    parser.add_argument("--triples", type=int, default=25, help="the most pools of each size")
     parser.add_argument("--splits", type=int, default=4)
     parser.add_argument("--validation", type=int, default=60, help="questions")
     parser.add_argument("--samples", type=int, default=SAMPLES, help="k")
-    parser.add_argument("--by-question", action="store_true", help="the rule whose weights follow the question, too")
-    given = parser.parse_args()
-    recording = Recording.load(given.recording)
-    models = [model for model in given.models or recording.models if model not in given.without]
-    arrays = arrays_of(recording, models, given.samples)
-    tested = len(arrays.questions) - given.validation
+    parser.add_argument("--by-question", action="store_true", help="measure the rule by question, too")
+    options = parser.parse_args()
+    recording = Recording.load(options.recording)
+    models = [model for model in options.models or recording.models if model not in options.without]
+    arrays = arrays_of(recording, models, options.samples)
+    tested = len(arrays.questions) - options.validation
     if tested < 1:
-        parser.error(f"--validation {given.validation} leaves none of {len(arrays.questions)} questions to test on")
+        parser.error(f"--validation {options.validation} leaves none of {len(arrays.questions)} questions to test on")
     vectors = None
-    if given.by_question:
+    if options.by_question:
         texts = {row.question_id: row.question for row in recording.rows if row.question is not None}
         if lacking := [question for question in arrays.questions if question not in texts]:
             parser.error(f"--by-question compares texts, and {len(lacking)} questions have none, first {lacking[0]!r}")
         vectors = vectors_of([texts[question] for question in arrays.questions])
-    print(f"{len(models)} models, k = {given.samples}, {given.validation} validation and {tested} test questions")
+    print(f"{len(models)} models, k = {options.samples}, {options.validation} validation and {tested} test questions")
     for size in sorted({min(size, len(models)) for size in SIZES}):
-        found = outcomes(arrays, size, given.triples, given.splits, given.validation, vectors=vectors)
-        Console().print(table(size, found))
+        results = outcomes(arrays, size, options.triples, options.splits, options.validation, vectors=vectors)
+        Console().print(table(size, results))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Knows nothing of plans or calls: it reads the tallies of the members in rank ord
 from collections.abc import Iterator, Mapping, Sequence
 from math import lcm
 
-from slmmux._decision.rules import WeightedRule
+from slmmux._decision.rules import WeightedRule, text_of
 from slmmux._decision.types import Answer
 from slmmux._decision.vote import Tally, leader
 
@@ -75,8 +75,9 @@ def settled_by(rule: WeightedRule, tallies: Sequence[Tally]) -> bool:
     With y the answer of the highest score so far, both must hold:
 
     (a) no other answer z, one never seen included, can pass y: the sum over members of the best split of each one's
-        outstanding samples between y, z and neither, for z, is below 0; or it is 0, so that z could draw level, and y
-        was first given by a better-ranked member, or at a lower index, than z is or could yet be;
+        outstanding samples between y, z and neither, for z, and of what the rule gives z itself over y, is below 0; or
+        it is 0, so that z could draw level, and y was first given by a better-ranked member, or at a lower index, than
+        z is or could yet be;
     (b) no other member can come to speak for y: its largest possible w f(y) is below the speaker's least, or equal to
         it and it ranks behind.
 
@@ -90,7 +91,10 @@ def settled_by(rule: WeightedRule, tallies: Sequence[Tally]) -> bool:
     if ruling is None:
         return False
     members = list(_contributions(rule, {tally.model: tally for tally in tallies}, given))
-    return _answer_stands_by_rule(members, ruling.answer) and _speaker_stands(members, ruling.answer, ruling.model)
+    whole = lcm(*(tally.of for tally in tallies))
+    worths = {text: worth * whole for text, worth in rule.answers}
+    answer = ruling.answer
+    return _answer_stands_by_rule(members, answer, worths) and _speaker_stands(members, answer, ruling.model)
 
 
 class _Contribution:
@@ -135,11 +139,15 @@ def _contributions(
         yield _Contribution(tally, given[label], weight * (whole // tally.of), bonus * whole)
 
 
-def _answer_stands_by_rule(members: Sequence[_Contribution], y: Answer) -> bool:
+def _answer_stands_by_rule(members: Sequence[_Contribution], y: Answer, worths: Mapping[str, int]) -> bool:
     rivals = {answer for member in members for answer in member.counts if answer != y}
+    own = worths.get(text_of(y), 0) if worths else 0
+    # An answer that nobody gave so far could be any of those that the rule gives a worth of their own.
+    unseen = max(0, *worths.values()) if worths else 0
     position = next((rank, m.firsts[y]) for rank, m in enumerate(members) if y in m.firsts)
     for z in (None, *rivals):
-        lead = sum(member.swing(y, z) for member in members)
+        worth = unseen if z is None else worths.get(text_of(z), 0) if worths else 0
+        lead = sum(member.swing(y, z) for member in members) + worth - own
         if lead > 0:
             return False
         if lead == 0:

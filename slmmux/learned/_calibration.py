@@ -115,8 +115,8 @@ def risk_coverage(probability: ArrayLike, right: ArrayLike) -> RiskCoverage:
     """Return the share wrong among the n surest questions, for n from 1 to all.
 
     Questions are sorted by falling probability; wrong(n) = (wrong answers among the first n) / n, and the area is its
-    mean over n (AURC; Geifman, Uziel and El-Yaniv, 2019). Equally sure questions have no order of their own, so wrong(n)
-    is the mean over all orders of them. `risk_coverage(right, right)` is the oracle, which answers all right ones first.
+    mean over n (AURC; Geifman, Uziel and El-Yaniv, 2019). Equally sure questions have no order of their own, so
+    wrong(n) is the mean over all orders of them. `risk_coverage(right, right)` is the oracle: all right ones first.
 
     Args:
         probability: [q] the probability that the answer is right, or any score from 0 to 1 that grows with it.

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from slmmux._decision.rules import text_of
 from slmmux._decision.types import Answer
 from slmmux._errors import RecordingError
 from slmmux.answers import right
@@ -21,6 +22,7 @@ __all__ = ["Arrays", "Missing", "Same", "Votes", "arrays_of"]
 
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
+Floats: TypeAlias = NDArray[np.float64]
 Same: TypeAlias = Callable[[Any, Any], bool]
 Missing: TypeAlias = Literal["error", "drop"]
 
@@ -79,6 +81,7 @@ class Arrays:
         tokens: [m, q] input and output tokens of all k samples; `None` where a member's were not recorded.
         tokens_alone: [m, q] those of the first sample if it were asked for alone: of a request that all k share its
             input and one k-th of its output.
+        answers: [q] by code, the text of each answer (`text_of`); empty where the texts are not known.
     """
 
     models: tuple[str, ...]
@@ -89,6 +92,7 @@ class Arrays:
     votes: Votes
     tokens: Ints | None
     tokens_alone: NDArray[np.float64] | None
+    answers: tuple[tuple[str, ...], ...] = ()
 
 
 def arrays_of(
@@ -121,6 +125,7 @@ def arrays_of(
     tokens = np.zeros(shape[:2], dtype=np.int64)
     alone = np.zeros(shape[:2])
     counted = np.zeros(len(planned), dtype=np.bool_)
+    texts: list[tuple[str, ...]] = []
     for q, question in enumerate(questions):
         by_model = recording.by_question[question]
         gold = _gold(question, by_model)
@@ -138,11 +143,12 @@ def arrays_of(
             if any(row.input_tokens is not None or row.output_tokens is not None for row in rows):
                 counted[m] = True
                 tokens[m, q], alone[m, q] = _tokens(rows)
+        texts.append(tuple(coding.texts))
     of = np.array(list(planned.values()), dtype=np.int64)
     grouped = same is None and group_of(recording) is not None
     votes = _replayed(recording, planned, questions, of) if grouped else _votes(codes, is_right, of)
-    costs = (tokens, alone) if counted.all() else (None, None)
-    return Arrays(tuple(planned), questions, codes, is_right, of, votes, *costs)
+    sums, firsts = (tokens, alone) if counted.all() else (None, None)
+    return Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, tuple(texts))
 
 
 def _tokens(rows: Sequence[Row]) -> tuple[int, float]:
@@ -182,6 +188,7 @@ class _Coding:
         self._same = same
         self._codes: dict[Answer, int] = {}
         self._firsts: list[Any] = []
+        self.texts: list[str] = []  # of the first answer under each number
 
     def of(self, rows: Sequence[Row]) -> Iterable[tuple[Row, int, Answer]]:
         """Yield each of a member's answers with its number, and as it was recorded."""
@@ -193,11 +200,15 @@ class _Coding:
 
     def _code(self, answer: Answer, taken: Iterable[int]) -> int:
         if self._same is None:
-            return self._codes.setdefault(answer, len(self._codes))
+            code = self._codes.setdefault(answer, len(self._codes))
+            if code == len(self.texts):
+                self.texts.append(text_of(answer))
+            return code
         free = set(range(len(self._firsts))) - set(taken)
         code = next((c for c in sorted(free) if self._same(self._firsts[c], answer.value)), len(self._firsts))
         if code == len(self._firsts):
             self._firsts.append(answer.value)
+            self.texts.append(text_of(answer))
         return code
 
 
