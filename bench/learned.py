@@ -3,8 +3,8 @@
     python -m bench.learned RECORDING [--models A ... | --without A ...] [--triples 25] [--splits 4] [--validation 60]
                                       [--by-question]
 
-Random pools of three and of five models. Each split draws other validation questions, which choose the single model, the
-rank and the weights; every figure is measured on the remaining questions, as the mean over pools and splits.
+Random pools of three and of five models. Each split draws other validation questions, which choose the single model,
+the rank and the weights; every figure is measured on the remaining questions, as the mean over pools and splits.
 --by-question adds the rule whose weights follow the question, by the texts recorded, and takes the extra `learned`.
 """
 
@@ -82,11 +82,11 @@ def part(arrays: Arrays, members: Sequence[int]) -> Arrays:
     rows, votes = list(members), arrays.votes
     return replace(
         arrays,
-        models=tuple(arrays.models[m] for m in chosen),
-        codes=arrays.codes[chosen],
-        right=arrays.right[chosen],
-        of=arrays.of[chosen],
-        votes=Votes(votes.count[chosen], votes.right[chosen], votes.of[chosen]),
+        models=tuple(arrays.models[m] for m in rows),
+        codes=arrays.codes[rows],
+        right=arrays.right[rows],
+        of=arrays.of[rows],
+        votes=Votes(votes.count[rows], votes.right[rows], votes.of[rows]),
         tokens=None,
         tokens_alone=None,
     )
@@ -178,8 +178,8 @@ def table(size: int, results: Sequence[Sequence[Outcome]]) -> Table:
     ]
     figures = Table(
         title=f"{size} models; pools: {len(results)}, splits of each: {len(results[0])}",
-        caption="fell: pools more than half a point below the best single. gap: the share of the way from Algorithm 1 to "
-        "the oracle. ECE: expected calibration error. "
+        caption="fell: pools more than half a point below the best single. gap: the way from Algorithm 1 to "
+        "the oracle, in %. ECE: expected calibration error. "
         f"Something was learned {sum(o.seconds is not None for o in every)} of {len(every)} times"
         f"{': ' if times else ''}{', '.join(times)}{' (median)' if times else ''}.",
     )
