@@ -2,7 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
@@ -18,7 +19,7 @@ from slmmux.cli._console import OptionError, completing, one_of, print_json
 
 if TYPE_CHECKING:
     from slmmux.recording import Recording
-    from slmmux.selection import Selection
+    from slmmux.selection import HeldOut, Selection
 
 __all__ = ["convert", "report", "reread", "scale", "select"]
 
@@ -39,7 +40,7 @@ RuleAsked = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help=f"What is to decide: {', '.join(_RULES)}; held against the simpler ones.",
+        help=f"The rule that decides: {', '.join(_RULES)}; compared with the simpler ones.",
         autocompletion=completing(lambda: _RULES),
     ),
 ]
@@ -87,7 +88,11 @@ def select(
     models: Models = None,
     rule: RuleAsked = "self-consistency",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to keep the selection, as JSON.")] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the draw of what is held out.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Random seed for the held-out splits.")] = 0,
+    resamples: Annotated[
+        int, typer.Option(metavar="N", help="Resamples for the 95 % intervals; 0 leaves the intervals out.")
+    ] = 100,
+    worth: Annotated[float, typer.Option(metavar="X", help="The smallest gain worth a mux, in points.")] = 1.0,
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Subsets of each size to show.")] = 3,
     drop: Drop = False,
     as_json: Json = False,
@@ -104,17 +109,21 @@ def select(
     options: dict[str, Any] = {} if sizes is None else {"sizes": _whole_numbers("sizes", sizes)}
     if not re.fullmatch(r"unanimous|plurality|at_least:0*[1-9]\d*", correct):
         raise OptionError(f"correct {correct!r} is no rule; write unanimous, plurality or at_least:2")
-    selection = select_complementary(
-        _load(recording),
-        penalty=penalty,
-        correct=correct,
-        samples=samples,
-        models=_labels(models),
-        seed=seed,
-        missing="drop" if drop else "error",
-        rule=cast("RuleName", rule),
-        **options,
-    )
+    with _resampling() as progress:
+        selection = select_complementary(
+            _load(recording),
+            penalty=penalty,
+            correct=correct,
+            samples=samples,
+            models=_labels(models),
+            seed=seed,
+            missing="drop" if drop else "error",
+            rule=cast("RuleName", rule),
+            n_resamples=resamples,
+            worth=worth / 100,
+            progress=progress,
+            **options,
+        )
     if out is not None:
         with _files():
             selection.save(out)
@@ -153,7 +162,7 @@ def _held_out(selection: "Selection") -> Table:
         if (seen := subset.held_out) is None:
             table.add_row(str(size), "too few questions, or too many subsets")
         else:
-            interval = f"{100 * seen.low:+z.1f} to {100 * seen.high:+z.1f}"
+            interval = _interval(seen)
             gain = f"{100 * seen.gain:+z.1f}"
             table.add_row(str(size), _percent(seen.accuracy), _percent(seen.single), gain, interval)
     return table
@@ -164,11 +173,31 @@ def _contest(selection: "Selection") -> Table:
     table.add_column("rule")
     for size, subset in selection.by_size.items():
         for name, seen in (subset.contest or {}).items():
-            interval = f"{100 * seen.low:+z.1f} to {100 * seen.high:+z.1f}"
+            interval = _interval(seen)
             served = name == subset.rule
             row = str(size), _percent(seen.accuracy), f"{100 * seen.gain:+z.1f}", interval
             table.add_row(*row, shown(f"{name}, served" if served else name, "bold" if served else ""))
     return table
+
+
+def _interval(estimate: "HeldOut") -> str:
+    if (interval := estimate.interval) is None:
+        return "-"
+    return f"{100 * interval[0]:+z.1f} to {100 * interval[1]:+z.1f}"
+
+
+@contextmanager
+def _resampling() -> Iterator[Callable[[int, int], None]]:
+    """Show the resamples done on stderr, on a terminal; without one nothing is printed."""
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("intervals", total=None)
+
+        def update(count: int, total: int) -> None:
+            bar.update(task, completed=count, total=total)
+
+        yield update
 
 
 def _table(title: str, *columns: str) -> Table:

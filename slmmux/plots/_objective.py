@@ -46,7 +46,8 @@ def plot_objective(selection: Selection) -> "Figure":
         if estimates:
             places = [size for size, _ in estimates]
             seen = [estimate for _, estimate in estimates]
-            reach = [[e.gain - e.low for e in seen], [e.high - e.gain for e in seen]]
+            reach = [[e.gain - (e.interval or (e.gain, e.gain))[0] for e in seen]]
+            reach.append([(e.interval or (e.gain, e.gain))[1] - e.gain for e in seen])
             upper.errorbar(
                 places,
                 [e.accuracy for e in seen],

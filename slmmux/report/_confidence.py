@@ -9,7 +9,7 @@ from slmmux.plots import plot_reliability, plot_risk_coverage
 from slmmux.report._page import Html, bare, captioned, each, element, heads, number, points, table
 from slmmux.selection import Foretold, HeldOut, Selection, Subset, Threshold
 
-__all__ = ["TARGETS", "confidence", "thresholds"]
+__all__ = ["TARGETS", "confidence", "gain_of", "thresholds"]
 
 TARGETS = (0.8, 0.9, 0.95)  # accuracies that somebody may need before acting on an answer
 _FEW = 30  # answers below which an interval says too little
@@ -23,12 +23,12 @@ _RULES = {
 
 
 def thresholds(selection: Selection, size: int) -> dict[float, Threshold | None]:
-    """Return from which probability on each target is reached on held-out questions; `None`: from none."""
+    """Return the threshold for each target accuracy; `None` if no probability keeps it."""
     found: dict[float, Threshold | None] = {}
     for target in TARGETS:
         try:
             found[target] = selection.threshold(target_accuracy=target, size=size)
-        except ArgumentError:  # says that none reaches it: nothing else is wrong with a selection that foretold
+        except ArgumentError:  # no probability keeps it: the selection has a fitted rule, so nothing else can be wrong
             found[target] = None
     return found
 
@@ -68,31 +68,26 @@ def _contest(subset: Subset, contest: Mapping[str, HeldOut]) -> list[Html]:
             element(
                 "th",
                 "best single model" if name == _SINGLE else name,
-                *([element("div", "best rule", class_="soft")] if name == subset.rule else []),
+                *([element("div", "served", class_="soft")] if name == subset.rule else []),
                 scope="row",
             ),
             number(bare(seen.accuracy)),
-            number("-" if name == _SINGLE else f"{points(seen.gain)} ({points(seen.low)} to {points(seen.high)})"),
+            number("-" if name == _SINGLE else gain_of(seen)),
             element("td", "what a mux has to beat" if name == _SINGLE else _in_words(seen)),
             **({"class_": "spoke"} if name == subset.rule else {}),
         )
         for name, seen in contest.items()
     ]
-    won = contest[subset.rule]
-    decided = f"The best rule is {subset.rule}"
+    served = contest[subset.rule]
     return [
         element(
             "p",
-            f"{' + '.join(subset.models)} can decide by other rules than the one above. These are held against each "
-            "other on questions that had no part in them, nor in the choice of as many models (held-out). "
-            + (
-                f"{decided}, and it does not beat the best single model: do not mux."
-                if won.gain <= 0
-                else f"{decided}."
-            ),
+            f"{' + '.join(subset.models)} can decide by other rules than the one above. These are compared on questions "
+            "that had no part in them, nor in the choice of as many models (held-out). The rule that was asked for is "
+            f"served: {subset.rule}.",
         ),
         table(
-            f"Each rule, simplest first (held-out, {won.folds} parts, {won.repeats} times over)",
+            f"Each rule, simplest first (held-out, {served.folds} parts, {served.repeats} times over)",
             [
                 element(
                     "tr",
@@ -111,10 +106,18 @@ def _contest(subset: Subset, contest: Mapping[str, HeldOut]) -> list[Html]:
     ]
 
 
+def gain_of(estimate: HeldOut) -> str:
+    """Return a gain in points, with its interval if there is one."""
+    if (interval := estimate.interval) is None:
+        return points(estimate.gain)
+    return f"{points(estimate.gain)} ({points(interval[0])} to {points(interval[1])})"
+
+
 def _in_words(seen: HeldOut) -> str:
-    if seen.low > 0:
+    low, high = seen.interval or (-1.0, 1.0)
+    if low > 0:
         return "better than the best single model"
-    if seen.high < 0:
+    if high < 0:
         return "loses to the best single model"
     if seen.gain > 0:
         return "better here, maybe by chance"
@@ -188,8 +191,8 @@ def _thresholds(foretold: Foretold, found: Mapping[float, Threshold | None]) -> 
         ),
         element(
             "p",
-            "Below abstain_below=p the mux gives no answer; below escalate_below=p it asks another model. p was chosen "
-            "on these very questions, which flatters the accuracy a little, and more where few are answered.",
+            "Below abstain_below=p the mux gives no answer; below escalate_below=p it asks another model. p is "
+            "chosen such that new questions keep the accuracy asked for with a confidence of 90 %.",
             class_="soft",
         ),
     ]  # fmt: skip

@@ -20,9 +20,9 @@ from slmmux.plots import complement_of, draw_complement, need_matplotlib, plot_a
 from slmmux.recording import Recording, Row
 from slmmux.recording._arrays import Arrays, Missing, Same, arrays_of
 from slmmux.recording._replay import group_of, replay
-from slmmux.report._confidence import confidence
+from slmmux.report._confidence import confidence, gain_of
 from slmmux.report._counts import by_dataset, changed, dataset_of, recorded
-from slmmux.report._page import Html, bare, captioned, each, element, heads, number, page, points, table
+from slmmux.report._page import Html, bare, captioned, each, element, heads, number, page, table
 from slmmux.scaling import scaling
 from slmmux.selection import HeldOut, Selection, Subset, select_complementary
 from slmmux.selection._contest import Rule
@@ -44,6 +44,8 @@ class Choosing(TypedDict, total=False):
     time_limit: float
     rule: Rule
     embedding: Any
+    n_resamples: int
+    worth: float
 
 
 def report(
@@ -444,7 +446,7 @@ def _size_row(name: str, subset: Subset) -> Html:
         else (
             bare(seen.accuracy),
             bare(seen.single),
-            f"{points(seen.gain)} ({points(seen.low)} to {points(seen.high)})",
+            gain_of(seen),
         )
     )
     return element(
