@@ -82,9 +82,9 @@ def _contest(subset: Subset, contest: Mapping[str, HeldOut]) -> list[Html]:
     return [
         element(
             "p",
-            f"{' + '.join(subset.models)} can decide by other rules than the one above. These are compared on questions "
-            "that had no part in them, nor in the choice of as many models (held-out). The rule that was asked for is "
-            f"served: {subset.rule}.",
+            f"{' + '.join(subset.models)} can decide by other rules than the one above. These are compared on "
+            "questions that had no part in them, nor in the choice of as many models (held-out). Served is the rule that "
+            f"was asked for: {subset.rule}.",
         ),
         table(
             f"Each rule, simplest first (held-out, {served.folds} parts, {served.repeats} times over)",

@@ -79,7 +79,7 @@ def select_complementary(
             with scikit-learn (the extra `learned`).
         n_resamples: The halves of the questions on which models, rank and rule are chosen again for the 95 % interval
             of each gain; 0 leaves the intervals out. Each costs about one search and one fit per size.
-        worth: The smallest gain that is worth the cost of a mux: the verdict is "do not mux" if the interval lies below.
+        worth: The smallest gain worth the cost of a mux: the verdict is "do not mux" if the interval lies below it.
         progress: Called with the number of resamples done and the number of all.
 
     Returns:
@@ -106,7 +106,7 @@ def select_complementary(
         raise RecordingError("the recording holds no samples; record a pool first with `slmmux profile`")
     arrays = arrays_of(recording, models, samples, same=same, missing=missing)
     wanted = _sizes(sizes, len(arrays.models))
-    _check(penalty, keep, folds, repeats, n_resamples, worth)
+    _check(penalty, {"keep": keep, "folds": folds, "repeats": repeats}, n_resamples, worth)
     _check_rule(rule, recording, embedding)
     fitting = learners(rule, lambda: _texts(recording, arrays.questions), embedding)
     pool = PoolFigures(arrays, _right(arrays, correct), penalty, keep, time_limit)
@@ -132,7 +132,7 @@ def select_complementary(
     by_size = {size: subsets[0] for size, subsets in by_size_all.items()}
     single = pool.subset(ScoredSubset((int(pool.accuracy.argmax()),), 0, 0))
     settings = recording.settings
-    verdict = verdict_of(ranking[0], by_size, single, rule, len(arrays.questions), worth)
+    verdict = verdict_of(ranking[0], by_size, single, rule, questions=len(arrays.questions), worth=worth)
     return Selection(
         best=_served(ranking[0], by_size, single, len(arrays.questions)),
         by_size=by_size,
@@ -239,12 +239,13 @@ def _sizes(sizes: Iterable[int], pool: int) -> list[int]:
     return wanted
 
 
-def _check(penalty: float, keep: int, folds: int, repeats: int, n_resamples: int, worth: float) -> None:
+def _check(penalty: float, counts: Mapping[str, int], n_resamples: int, worth: float) -> None:
     if not isfinite(penalty) or penalty < 0:
         raise ArgumentError(f"penalty must be a number of at least 0, received {penalty!r}; the paper's is 1")
-    for name, value, least in (("keep", keep, 1), ("folds", folds, 2), ("repeats", repeats, 1)):
-        if value < least:
-            raise ArgumentError(f"{name} must be at least {least}, received {value!r}")
+    least = {"keep": 1, "folds": 2, "repeats": 1}
+    for name, value in counts.items():
+        if value < least[name]:
+            raise ArgumentError(f"{name} must be at least {least[name]}, received {value!r}")
     if not isinstance(n_resamples, int) or isinstance(n_resamples, bool) or n_resamples < 0 or n_resamples == 1:
         raise ArgumentError(
             f"n_resamples must be a whole number of at least 2, or 0 for no interval, received {n_resamples!r}; 100 is "
@@ -263,7 +264,7 @@ def _texts(recording: Recording, questions: Sequence[str]) -> list[str]:
         text = next((row.question for row in rows if row.question), None)
         if text is None:
             raise RecordingError(
-                f'rule="learned-by-question" goes by the text of a question, and {question!r} was recorded without one; '
+                f'rule="learned-by-question" goes by the text of a question, and {question!r} has none; '
                 'record it as "question", or ask for rule="learned"'
             )
         texts.append(text)

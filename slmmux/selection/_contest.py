@@ -29,7 +29,7 @@ class Foretold:
     """The probabilities of a fitted rule on questions that had no part in it, and whether its answers were right.
 
     Each question once, in the order recorded: in the first repeat the rule was fitted on the other folds, for the
-    subset and the rank that these chose. If the other folds were too few to learn from, a fold's questions are left out.
+    subset and the rank that these chose. A fold whose other folds were too few to learn from is left out.
 
     Attributes:
         rule: The rule: the one that is served.
@@ -37,6 +37,9 @@ class Foretold:
         right: Whether the reply that it showed was right.
         confidence: The speaking member's share under Algorithm 1.
         right_by_confidence: Whether that member's vote was right.
+        served: The probabilities of the rule that is served, which was fitted on all questions, on all of them. Whether
+            they come true cannot be told from these questions, but how many fall below a threshold can. Empty in the
+            files of older versions.
     """
 
     rule: str
@@ -44,6 +47,7 @@ class Foretold:
     right: tuple[bool, ...]
     confidence: tuple[float, ...]
     right_by_confidence: tuple[bool, ...]
+    served: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +158,9 @@ def contest(
         return ContestResult(fitted=fitted)
     served: Rule = rule if rule in estimates else SELF_CONSISTENCY
     foretold = learning[served].foretold(served) if served in learning else None
+    if foretold is not None:
+        _, probability = learners[served].decide(subset, fitted[served], everything)
+        foretold = replace(foretold, served=tuple(probability.tolist()))
     return ContestResult(rule=served, estimates=estimates, fitted=fitted, foretold=foretold)
 
 
@@ -172,9 +179,7 @@ class _Learning:
 
     def __call__(self, rank: list[int], train: Ints, test: Ints) -> Bools:
         votes = self._arrays.votes
-        is_first = (
-            self._tested < self._probability.size
-        )  # in the first repeat each question is tested once; later ones would only repeat it
+        is_first = self._tested < self._probability.size  # each question is tested once in it
         self._tested += test.size
         voted = votes.at(test).decided_right(rank)
         of = _of_members(self._arrays, rank)

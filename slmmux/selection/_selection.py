@@ -188,6 +188,7 @@ class Selection:
             budget=budget,
             confidence=confidence,
             rule=foretold.rule,
+            served=foretold.served,
         )
 
     def save(self, path: str | PathLike[str]) -> None:

@@ -1,12 +1,13 @@
 """The probability from which on an answer is worth giving, with a bound that holds on questions not seen yet.
 
-A threshold is chosen by looking at many: the one that does best on the questions at hand owes some of that to chance.
-So an accuracy counts as reached only if its lower bound is, and the bound is made for all thresholds looked at together.
+Of many thresholds the one that does best on the questions at hand owes some of that to chance. So an accuracy counts as
+kept only if its lower bound is, and the bound holds for all thresholds that were looked at together.
 """
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, lgamma, log, log1p, sqrt
 
 import numpy as np
@@ -32,7 +33,7 @@ class Threshold:
     beforehand. p was chosen on these very questions; `bound` allows for that, and is the promise.
 
     Attributes:
-        p: For `abstain_below` or `escalate_below`: one of the held-out probabilities, or 0 if nothing need be given up.
+        p: For `abstain_below` or `escalate_below`: one of the probabilities, or 0 if nothing may be given up.
         accuracy: The share of the answered questions that are right.
         low: Lower end of its interval.
         high: Upper end of its interval.
@@ -67,6 +68,7 @@ def threshold(
     budget: float | None = None,
     confidence: float = 0.9,
     rule: str = "learned",
+    served: Sequence[float] = (),
 ) -> Threshold:
     """Return the lowest probability that keeps an accuracy, or the highest that gives up no more than a budget.
 
@@ -86,6 +88,9 @@ def threshold(
         budget: The share of the questions that may be given up.
         confidence: The confidence of the promise, between 0 and 1.
         rule: The name of the rule whose probability it is.
+        served: The probabilities of the rule that is served, for the share given up; empty takes `probability`. The
+            rules of the folds differ in their last digits: where the served rule gives many questions the very same
+            probability, a threshold among theirs could give up all of these.
 
     Raises:
         ArgumentError: If both or neither of the two are passed, one is not above 0 and at most 1, the confidence is not
@@ -114,21 +119,24 @@ def threshold(
     candidates, below = np.unique(probabilities, return_index=True)
     answered = probabilities.size - below
     rights = truths[::-1].cumsum()[::-1][below]
+    own = np.sort(np.asarray(served, dtype=np.float64)) if len(served) else probabilities
     if budget is None:
         at, bound = _lowest(answered, rights, target, confidence)
         p = float(candidates[at])
     else:
-        rank, bound = _highest(probabilities.size, target, confidence)
+        rank, bound = _highest(own.size, target, confidence)
         # Without a rank that keeps the budget nothing may be given up: no probability is below 0.
-        p = float(probabilities[rank - 1]) if rank else 0.0
-        at = int(np.searchsorted(candidates, p))
+        p = float(own[rank - 1]) if rank else 0.0
+        # Where no held-out probability is as high, the highest stands for its accuracy.
+        at = min(int(np.searchsorted(candidates, p)), candidates.size - 1)
     given, good = int(answered[at]), int(rights[at])
+    shown = (given, probabilities.size) if budget is None else (int((own >= p).sum()), own.size)
     return Threshold(
         p,
         good / given,
         *_interval(good, given, _Z),
-        given / probabilities.size,
-        *_interval(given, probabilities.size, _Z),
+        shown[0] / shown[1],
+        *_interval(*shown, _Z),
         probabilities.size,
         rule,
         confidence,
@@ -160,7 +168,7 @@ def _kept(answered: Ints, rights: Ints, target: float, confidence: float) -> tup
     if target >= 1 or not looks.size:  # no number of questions shows that an answer is never wrong
         return np.zeros(0, dtype=np.int64), _LARGEST_Z
     n = answered[looks]
-    z = _critical(n, target, confidence)
+    z = _critical(tuple(n.tolist()), target, confidence)
     return looks[rights[looks] >= _line(n, target, z)], z
 
 
@@ -180,9 +188,10 @@ def _line(n: Ints, target: float, z: float) -> Floats:
     return line
 
 
-def _critical(answered: Ints, target: float, confidence: float) -> float:
+@lru_cache(maxsize=512)  # without ties all recordings of one length share it, and so do the sizes of a selection
+def _critical(answered: tuple[int, ...], target: float, confidence: float) -> float:
     """Return the least z whose line the walk meets with probability 1 - confidence at most."""
-    stops = np.sort(answered)
+    stops = np.sort(np.array(answered, dtype=np.int64))
     strides = np.diff(stops, prepend=0).tolist()
     steps = {stride: _binomial(stride, target) for stride in set(strides)}
 

@@ -36,7 +36,7 @@ class Verdict:
 
 
 def verdict_of(
-    best: Subset, by_size: Mapping[int, Subset], single: Subset, rule: Rule, questions: int, worth: float
+    best: Subset, by_size: Mapping[int, Subset], single: Subset, rule: Rule, *, questions: int, worth: float
 ) -> Verdict:
     """Return whether to use the best mux: decided by what was held out, and never by in-sample figures.
 

@@ -440,7 +440,7 @@ def test_a_rule_needs_answers_that_are_keys(rule, agreement):
 def test_a_rule_by_question_needs_the_questions():
     """Rows without a question's text are refused, by name; an embedding for another rule would go unused."""
     lacking = [replace(row, question=None) if row.question_id == "q003" else row for row in topics(20).rows]
-    with pytest.raises(RecordingError, match="goes by the text of a question, and 'q003' was recorded without one; "):
+    with pytest.raises(RecordingError, match="goes by the text of a question, and 'q003' has none; record"):
         selected(Recording.of(lacking), "learned-by-question", embedding=by_topic)
     with pytest.raises(ArgumentError, match="embedding is for rule=\"learned-by-question\", received rule='learned'"):
         selected(topics(20), "learned", embedding=by_topic)

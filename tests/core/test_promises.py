@@ -42,7 +42,7 @@ def outcomes(kind, questions):
         )
         mux = subset_of(arrays, rank, estimate)
         alone = subset_of(arrays, [single], None)
-        verdict = verdict_of(mux, {size: mux}, alone, "self-consistency", questions, WORTH)
+        verdict = verdict_of(mux, {size: mux}, alone, "self-consistency", questions=questions, worth=WORTH)
         yield estimate, true_gain(fresh, rank, single), verdict.recommendation
 
 
