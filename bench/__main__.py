@@ -1,7 +1,7 @@
-"""Every figure in turn, as a table and as bench/RESULTS.md.
+"""All figures one after another, as a table and as bench/RESULTS.md.
 
 python -m bench
-python -m bench --short    checks what must hold on any machine, without the clock, and writes nothing
+python -m bench --short    checks the assumptions that hold on any machine, without a clock, and writes nothing
 """
 
 import argparse
@@ -17,18 +17,18 @@ from bench.alone import alone, figure
 from bench.cli import COLUMNS, show
 from bench.row import Row
 
-__all__ = ["FIGURES", "RESULTS", "written"]
+__all__ = ["FIGURES", "RESULTS", "markdown"]
 
 FIGURES = ("wall_time", "tail", "frugal", "engine", "tokens", "decision", "imports", "in_flight")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 ABOUT = """\
-Made by `python -m bench`, not by hand. Ratios are measured in one run: what is compared takes turns in one process, and
-the median of several rounds is shown. Bare times are those of the quickest round, with the median beside it: other work
-on the machine only adds to them. A row without a goal is there for comparison."""
+Made by `python -m bench`, not by hand. Ratios are measured in one run: the variants take turns in one process, and
+the median of several rounds is shown. Plain times are those of the fastest round, with the median beside them: other
+work on the machine only adds to them. A row without a goal is there for comparison."""
 PACKAGES = ("langchain-core", "langchain-openai", "llama-index-core", "pydantic", "numpy")
 
 
-def written(rows: Sequence[tuple[str, Row]], missing: Sequence[str]) -> str:
+def markdown(rows: Sequence[tuple[str, Row]], omissions: Sequence[str]) -> str:
     """Return the results as Markdown."""
     day = datetime.now(UTC).date().isoformat()
     machine = f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores that other work shares"
@@ -44,8 +44,8 @@ def written(rows: Sequence[tuple[str, Row]], missing: Sequence[str]) -> str:
         f"{day}; {machine}; {python}; {versions}.",
         f"{goals - missed} of {goals} goals met.",
         "",
-        *(f"Left out: {what}." for what in missing),
-        *([""] if missing else []),
+        *(f"Left out: {omission}." for omission in omissions),
+        *([""] if omissions else []),
         f"| {' | '.join(COLUMNS)} |",
         f"|{' --- |' * len(COLUMNS)}",
         *(f"| `{name}` | {' | '.join(cell.replace('|', '/') for cell in row.cells)} |" for name, row in rows),
@@ -55,23 +55,23 @@ def written(rows: Sequence[tuple[str, Row]], missing: Sequence[str]) -> str:
 
 
 def main() -> None:
-    """Measure every figure, or check each in its short form."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Every figure in turn.")
-    parser.add_argument("--short", action="store_true", help="check what must hold on any machine, without the clock")
+    """Measure all figures, or check each one in its short form."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure all figures one after another.")
+    parser.add_argument("--short", action="store_true", help="only check the assumptions that hold on any machine")
     short = parser.parse_args().short
-    made: list[tuple[str, Row]] = []
+    rows: list[tuple[str, Row]] = []
     for name in FIGURES:
         print(f"{name} ...", file=sys.stderr, flush=True)
         if short:
             figure(name)(short=True)
         else:
-            made += [(name, row) for row in alone(name)]
+            rows += [(name, row) for row in alone(name)]
     if short:
         print(f"{', '.join(FIGURES)}: all hold")
         return
-    shared = "the shared recording, as SLMMUX_TEST_RECORDING names no file"
-    show(made)
-    RESULTS.write_text(written(made, [] if os.environ.get("SLMMUX_TEST_RECORDING") else [shared]), encoding="utf-8")
+    omission = "the shared recording, as SLMMUX_TEST_RECORDING names no file"
+    show(rows)
+    RESULTS.write_text(markdown(rows, [] if os.environ.get("SLMMUX_TEST_RECORDING") else [omission]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""How often the mux is right, beside its members alone and one vote of all: questions in, a table out.
+"""The accuracy of the mux, of its members alone and of one vote of all samples: questions in, a table out.
 
-    python bench/accuracy.py record --out samples.jsonl --temperature 0.7
-    python bench/accuracy.py report samples.jsonl
+    python -m bench.accuracy record --out samples.jsonl --temperature 0.7
+    python -m bench.accuracy report samples.jsonl
 
-The questions (`bench/questions.jsonl`, capitals and sums, written for this) are split: validation gives the rank, test
-gives every figure. An answer is right when it equals the gold answer, or names the gold capital in a few words.
+The questions (`bench/questions.jsonl`, capitals and sums, written for this purpose) are split: validation questions
+give the rank, test questions all accuracies. An answer is right if it equals the gold answer, or names the gold capital
+in a few words.
 """
 
 import argparse
@@ -36,7 +37,7 @@ def questions() -> list[dict[str, Any]]:
 
 
 def record(models: Iterable[str], out: Path, samples: int, temperature: float) -> None:
-    """Sample every model on every question and write one row a sample."""
+    """Sample every model on every question and write one row for each sample."""
     from langchain_core.messages import HumanMessage, SystemMessage
 
     from langchain_slmmux._from_config import member
@@ -49,19 +50,19 @@ def record(models: Iterable[str], out: Path, samples: int, temperature: float) -
         temperature=temperature,
         max_tokens=24,
     )
-    read = answers.reader("auto")
+    reader = answers.reader("auto")
     with out.open("w", encoding="utf-8") as file:
         settings = {"temperature": temperature, "system_prompt": FEW_WORDS, "max_tokens": 24, "extract": "auto"}
         file.write(json.dumps({"slmmux_recording": 1, "settings": settings}) + "\n")
         for name, chat in arguments(config, member)["models"].items():
             for question in track(questions(), description=name):
                 messages = [SystemMessage(FEW_WORDS), HumanMessage(question["question"])]
-                begun = time.monotonic()
+                start_time = time.monotonic()
                 replies = chat.generate([messages], n=samples).generations[0]
-                latency = round(time.monotonic() - begun, 4)
+                latency = round(time.monotonic() - start_time, 4)
                 for index, reply in enumerate(replies):
                     usage: Any = (reply.message.usage_metadata or {}) if index == 0 else {}
-                    answer = read(reply.text)
+                    answer = reader(reply.text)
                     row = {
                         "dataset": f"slmmux-{question['kind']}s",
                         "question_id": question["question_id"],
@@ -72,7 +73,9 @@ def record(models: Iterable[str], out: Path, samples: int, temperature: float) -
                         "answer": None if answer is None else f"{answer.kind}:{answer.key}",
                         "text": reply.text,
                         "temperature": temperature,
-                        "input_tokens": usage.get("input_tokens"),  # one request for all samples: on its first row
+                        "input_tokens": usage.get(
+                            "input_tokens"
+                        ),  # One request brings all samples; its first row has the usage.
                         "output_tokens": usage.get("output_tokens"),
                         "latency_s": latency,
                         "error": None,
@@ -81,38 +84,38 @@ def record(models: Iterable[str], out: Path, samples: int, temperature: float) -
 
 
 def right(answer: str | None, gold: str) -> bool:
-    """Return whether an answer, as recorded, is the gold one."""
+    """Return whether an answer, as recorded, equals the gold answer."""
     if answer is None:
         return False
-    said = answer.partition(":")[2]
+    key = answer.partition(":")[2]
     if gold.lstrip("-").isdigit():
-        return answers.same(answers.number(said) or "", gold)
+        return answers.same(answers.number(key) or "", gold)
     reader = answers.reader("text")
     want = reader(gold)
-    return want is not None and f" {want.key} " in f" {said} "
+    return want is not None and f" {want.key} " in f" {key} "
 
 
 def plurality(rows: list[Any]) -> str | None:
-    """Return one vote of all samples together (Agent Forest); equal counts fall to the first seen."""
+    """Return the most frequent answer of all samples (Agent Forest); of equally frequent ones, the first."""
     counts = Counter(row.answer for row in rows if row.answer is not None)
     return counts.most_common(1)[0][0] if counts else None
 
 
 def share(decide: Callable[[str], str | None], ids: list[str], gold: dict[str, str]) -> float:
-    """Return the percentage of questions decided rightly."""
+    """Return the percentage of questions that are right."""
     return 100 * sum(right(decide(q), gold[q]) for q in ids) / len(ids)
 
 
 def figures(recording: Recording, k: int) -> list[tuple[str, int, list[float]]]:
-    """Return who answers, with how many samples, and the percentages right: all test questions, then each kind."""
+    """Return ways to answer, their samples and their accuracies in per cent: all test questions, then each kind."""
     gold = {question["question_id"]: question["gold"] for question in questions()}
     validation = [question["question_id"] for question in questions() if question["split"] == "validation"]
     test = [question["question_id"] for question in questions() if question["split"] == "test"]
     kinds = [[q for q in test if q.startswith(kind)] for kind in KINDS]
 
     def mux(models: list[str], samples: int) -> Callable[[str], str | None]:
-        decided = replay(recording, models=models, samples=samples)
-        return lambda q: decided[q].winner.answer
+        decisions = replay(recording, models=models, samples=samples)
+        return lambda q: decisions[q].winner.answer
 
     def row(who: str, samples: int, decide: Callable[[str], str | None]) -> tuple[str, int, list[float]]:
         return who, samples, [share(decide, ids, gold) for ids in (test, *kinds)]
@@ -131,24 +134,26 @@ def figures(recording: Recording, k: int) -> list[tuple[str, int, list[float]]]:
 
 
 def report(path: Path, k: int) -> None:
-    """Print the table of one recording, and whether the mux gained."""
+    """Print the table of one recording, and the gain of the mux."""
     recording = Recording.load(path)
     rows = figures(recording, k)
-    tested = sum(question["split"] == "test" for question in questions())
-    table = Table(title=f"{path.name}: temperature {recording.settings['temperature']}, {tested} test questions, %")
-    for column in ("who answers", "samples", "all", *KINDS):
-        table.add_column(column, justify="left" if column == "who answers" else "right")
+    test_questions = sum(question["split"] == "test" for question in questions())
+    table = Table(
+        title=f"{path.name}: temperature {recording.settings['temperature']}, {test_questions} test questions, %"
+    )
+    for column in ("way to answer", "samples", "all", *KINDS):
+        table.add_column(column, justify="left" if column == "way to answer" else "right")
     for who, samples, shares in rows:
         table.add_row(who, str(samples), *(f"{value:.1f}" for value in shares))
     console = Console()
     console.print(table)
-    muxed = next((shares[0] for who, _, shares in rows if who == MUX), None)
-    if muxed is not None:
+    mux_accuracy = next((shares[0] for who, _, shares in rows if who == MUX), None)
+    if mux_accuracy is not None:
         best = max(shares[0] for who, _, shares in rows if who not in {MUX, POOLED})
-        half = 196 * math.sqrt(muxed / 100 * (1 - muxed / 100) / tested)
-        verdict = "gains" if muxed > best else "loses"
+        half = 196 * math.sqrt(mux_accuracy / 100 * (1 - mux_accuracy / 100) / test_questions)
+        verdict = "gains" if mux_accuracy > best else "loses"
         console.print(
-            f"The mux {verdict} {abs(muxed - best):.1f} points against the best single model, "
+            f"The mux {verdict} {abs(mux_accuracy - best):.1f} points against the best single model, "
             f"twice the samples included; +/- {half:.0f} (95 %) on each figure."
         )
 
@@ -165,11 +170,11 @@ def main() -> None:
     reporter = commands.add_parser("report")
     reporter.add_argument("recording", type=Path)
     reporter.add_argument("--samples", type=int, default=5)
-    given = parser.parse_args()
-    if given.command == "record":
-        record(given.models, given.out, given.samples, given.temperature)
+    args = parser.parse_args()
+    if args.command == "record":
+        record(args.models, args.out, args.samples, args.temperature)
     else:
-        report(given.recording, given.samples)
+        report(args.recording, args.samples)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A figure in a process of its own: what one leaves in memory, the next must not pay for."""
+"""Each figure in a process of its own, so that the memory of one does not slow down the next."""
 
 from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
@@ -11,16 +11,16 @@ __all__ = ["alone", "figure"]
 
 
 def figure(name: str) -> Figure:
-    """Return what measures a figure."""
-    found: Figure = import_module(f"bench.{name}").rows
-    return found
+    """Return the function that measures a figure."""
+    rows: Figure = import_module(f"bench.{name}").rows
+    return rows
 
 
 def alone(name: str) -> list[Row]:
     """Measure a figure in a fresh process."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_measured, name).result()
+        return pool.submit(_measure, name).result()
 
 
-def _measured(name: str) -> list[Row]:
+def _measure(name: str) -> list[Row]:
     return figure(name)()

@@ -1,4 +1,4 @@
-"""One figure from the command line: its table on the terminal."""
+"""The command line of one figure, and its table on the terminal."""
 
 import argparse
 from collections.abc import Iterable
@@ -11,12 +11,12 @@ from bench.row import Row
 
 __all__ = ["COLUMNS", "Figure", "main", "show"]
 
-WIDTH = 160  # where there is no terminal to fit
+WIDTH = 160  # The width of the table if the output is not a terminal.
 COLUMNS = ("figure", "what", "goal", "measured", "", "note")
 
 
 class Figure(Protocol):
-    """Measures a figure; in its short form it checks what must hold on any machine, and measures nothing."""
+    """Measures a figure; in its short form it only checks the assumptions that hold on any machine."""
 
     def __call__(self, *, short: bool = False) -> list[Row]:
         """Return its rows."""
@@ -25,7 +25,7 @@ class Figure(Protocol):
 def main(name: str, figure: Figure) -> None:
     """Measure one figure and print it."""
     parser = argparse.ArgumentParser(prog=f"python -m bench.{name}")
-    parser.add_argument("--short", action="store_true", help="check what must hold on any machine, without the clock")
+    parser.add_argument("--short", action="store_true", help="only check the assumptions that hold on any machine")
     if parser.parse_args().short:
         figure(short=True)
         print(f"{name}: holds")

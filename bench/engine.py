@@ -1,4 +1,4 @@
-"""What the engine costs a sample, over a bare gather of the members' own calls: members that reply at once.
+"""The engine's cost per sample, divided by the cost of a bare gather of the members' own calls.
 
 python -m bench.engine
 """
@@ -20,7 +20,7 @@ __all__ = ["rows"]
 
 GOAL = 1.25
 MEMBERS, SAMPLES = 3, 5
-ROUNDS, TIMES = 15, 30  # TIMES questions a round
+ROUNDS, TIMES = 15, 30  # Each round asks TIMES questions.
 
 
 async def at_once(question: str, turn: int) -> str:  # noqa: ARG001 - a member's rule
@@ -29,14 +29,14 @@ async def at_once(question: str, turn: int) -> str:  # noqa: ARG001 - a member's
 
 
 def rows(*, short: bool = False) -> list[Row]:
-    """Return the CPU a sample over that of a bare gather."""
+    """Return the CPU time per sample, divided by the CPU time of a bare gather."""
     rounds, times = (0, 1) if short else (ROUNDS, TIMES)
     models = {label: Instant() for label in "abc"}
     llms = {label: AsyncLLM(reply=at_once) for label in "abc"}
     untraced = SLMMuxChatModel(models=models, samples=SAMPLES, wait="exhausted", trace_samples=False)
     traced = SLMMuxChatModel(models=models, samples=SAMPLES, wait="exhausted")
     llamaindex = SLMMuxLLM(models=llms, samples=SAMPLES, wait="exhausted")
-    found = interleaved(
+    costs = interleaved(
         {
             "bare": lambda: acpu(lambda: _gather(models), times),
             "untraced": lambda: acpu(lambda: _ainvoke(untraced), times),
@@ -55,21 +55,21 @@ def rows(*, short: bool = False) -> list[Row]:
         Row(
             "engine CPU a sample, 3 members x 5 that reply at once, `ainvoke` untraced, over a bare "
             "`asyncio.gather` of the members' `ainvoke`",
-            median_ratio(found, "untraced", "bare"),
+            median_ratio(costs, "untraced", "bare"),
             GOAL,
         ),
         Row(
             "the same, a run for each sample (the default, nobody listening)",
-            median_ratio(found, "traced", "bare"),
+            median_ratio(costs, "traced", "bare"),
         ),
         Row(
             "the same, `invoke` untraced over `ThreadPoolExecutor.map` of the members' `invoke`",
-            median_ratio(found, "threads", "bare threads"),
+            median_ratio(costs, "threads", "bare threads"),
             note="A pool of 15 threads for each question there, the mux's own here.",
         ),
         Row(
             "the same, LlamaIndex `achat` over a bare `asyncio.gather` of the members' `achat`",
-            median_ratio(found, "llamaindex", "bare llamaindex"),
+            median_ratio(costs, "llamaindex", "bare llamaindex"),
             note="A LlamaIndex LLM reports its own calls: both sides are traced.",
         ),
     ]
@@ -117,10 +117,10 @@ def _check(record: dict[str, Any]) -> None:
 
 
 def _check_counts() -> None:
-    """Each member is asked k times, no more and no less."""
+    """Check that each member is asked exactly k times."""
     members = {label: SyncMember(reply=lambda *_: "4") for label in "abc"}
     _invoke(SLMMuxChatModel(models=members, samples=SAMPLES, wait="exhausted"))
-    assert [member.turns.asked for member in members.values()] == [{"2 + 2?": SAMPLES}] * MEMBERS
+    assert [member.turns.counts for member in members.values()] == [{"2 + 2?": SAMPLES}] * MEMBERS
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How many of all samples the plans draw that ask in turn, by replay of recordings.
+"""The share of all samples that plans draw which ask members in turn, by replay of recordings.
 
 python -m bench.frugal
 
@@ -8,7 +8,7 @@ With SLMMUX_TEST_RECORDING (a path) the shared recording of code execution is re
 from collections.abc import Sequence
 
 from bench.cli import main
-from bench.recorded import OWN_RANK, decided, own, shared, shared_pools
+from bench.recorded import OWN_RANK, our_recording, outcome_of, shared, shared_pools
 from bench.row import Row
 from bench.synthetic import ACCURACIES, synthetic
 from slmmux import Recording, replay
@@ -28,47 +28,47 @@ WHY = (
 
 
 def rows(*, short: bool = False) -> list[Row]:
-    """Return samples drawn over all; every decision is checked to be that of all samples."""
+    """Return the samples drawn over all samples; each decision is checked against the one of all samples."""
     if short:
-        drawn(synthetic(100), [list(ACCURACIES)], "adaptive")
-        drawn(synthetic(100), [list(ACCURACIES)], "cascade")
-        drawn(own(), [list(OWN_RANK)], "adaptive")
+        share_drawn(synthetic(100), [list(ACCURACIES)], "adaptive")
+        share_drawn(synthetic(100), [list(ACCURACIES)], "cascade")
+        share_drawn(our_recording(), [list(OWN_RANK)], "adaptive")
         return []
     seeded = synthetic(QUESTIONS), [list(ACCURACIES)], "a seeded synthetic recording, single accuracies 0.8, 0.7, 0.6"
-    ours = own(), [list(OWN_RANK)], "our own recording (cookbook/data)"
-    found = [(*seeded, GOAL), (*ours, None)]
+    ours = our_recording(), [list(OWN_RANK)], "our own recording (cookbook/data)"
+    cases = [(*seeded, GOAL), (*ours, None)]
     if (recording := shared()) is not None:
         what = f"the shared recording of code execution, {POOLS} random pools of three"
-        found.insert(0, (recording, shared_pools(recording, POOLS), what, HARD_GOAL))
+        cases.insert(0, (recording, shared_pools(recording, POOLS), what, HARD_GOAL))
     plans: tuple[tuple[Plan, bool], ...] = (("adaptive", True), ("cascade", False))
-    made = [
+    results = [
         Row(
             f'samples drawn by plan="{plan}" over all, 3 members x {SAMPLES}: {what}',
-            drawn(recording, pools, plan),
+            share_drawn(recording, pools, plan),
             goal if counts else None,
             note=f"{len(pools) * len(recording.questions):,} questions. {SAME}",
             why=WHY,
         )
-        for recording, pools, what, goal in found
+        for recording, pools, what, goal in cases
         for plan, counts in plans
     ]
     if recording is None:
-        print("the shared recording is left out: SLMMUX_TEST_RECORDING names no file")
-    return made
+        print("the shared recording is left out: SLMMUX_TEST_RECORDING is not set")
+    return results
 
 
-def drawn(recording: Recording, pools: Sequence[Sequence[str]], plan: Plan) -> float:
-    """Return the share of samples a plan draws, and check each decision against that of all samples."""
-    used = planned = 0
+def share_drawn(recording: Recording, pools: Sequence[Sequence[str]], plan: Plan) -> float:
+    """Return the share of samples that a plan draws, and check each decision against the one of all samples."""
+    drawn = planned = 0
     for pool in pools:
-        whole = replay(recording, models=pool, samples=SAMPLES, wait="exhausted")
+        exhausted = replay(recording, models=pool, samples=SAMPLES, wait="exhausted")
         for question, decision in replay(recording, models=pool, samples=SAMPLES, plan=plan).items():
-            assert decided(decision) == decided(whole[question]), (plan, pool, question)
-            taken = len(decision.samples)
-            assert taken + len(decision.unused) == len(whole[question].samples) == len(pool) * SAMPLES
-            used += taken
+            assert outcome_of(decision) == outcome_of(exhausted[question]), (plan, pool, question)
+            used_here = len(decision.samples)
+            assert used_here + len(decision.unused) == len(exhausted[question].samples) == len(pool) * SAMPLES
+            drawn += used_here
             planned += len(pool) * SAMPLES
-    return used / planned
+    return drawn / planned
 
 
 if __name__ == "__main__":

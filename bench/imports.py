@@ -1,4 +1,4 @@
-"""What importing the packages costs over what the framework costs anyway, each in a fresh interpreter.
+"""The cost of importing the packages beyond the cost of the framework, each in a fresh interpreter.
 
 python -m bench.imports
 """
@@ -19,7 +19,7 @@ ROUNDS = 5
 HEAVY = ("numpy", "matplotlib", "sympy", "math_verify", "xllamacpp", "transformers", "torch")
 LANGCHAIN = "from langchain_core.language_models import BaseChatModel"
 LLAMAINDEX = "from llama_index.core.llms.function_calling import FunctionCallingLLM"
-# A package, what is imported before it and its name, milliseconds, and what it must not bring besides.
+# The package, the import before it and its name, the goal in milliseconds, and modules that must not be imported.
 IMPORTS: tuple[tuple[str, str, str, float | None, tuple[str, ...]], ...] = (
     ("slmmux", LANGCHAIN, "LangChain's `BaseChatModel`", 30.0, HEAVY),
     ("slmmux", "", "nothing", None, (*HEAVY, "pydantic", "rich", "langchain_core", "llama_index")),
@@ -37,13 +37,13 @@ WHY_MORE = "Of it, `slmmux.answers` compiles 58 regular expressions, and the con
 
 
 def rows(*, short: bool = False) -> list[Row]:
-    """Return the milliseconds a package's import takes once its framework is there."""
+    """Return the milliseconds that importing a package takes after its framework is imported."""
     if short:
         for package, before, _, _, names in IMPORTS:
-            _check_brings_none(package, before, names)
+            _check_imports_none(package, before, names)
         return []
-    with tempfile.TemporaryDirectory() as bytecode:  # written by the round that is not counted
-        found = interleaved(
+    with tempfile.TemporaryDirectory() as bytecode:  # The round that is not counted fills this cache.
+        costs = interleaved(
             {
                 f"{package} over {name}": lambda p=package, f=before: _seconds(f, p, bytecode)
                 for package, before, name, *_ in IMPORTS
@@ -53,10 +53,10 @@ def rows(*, short: bool = False) -> list[Row]:
     return [
         Row(
             f"CPU of `import {package}` over importing {name}",
-            min(found[f"{package} over {name}"]) * 1e3,
+            min(costs[f"{package} over {name}"]) * 1e3,
             goal,
             unit="ms",
-            note=f"Median {statistics.median(found[f'{package} over {name}']) * 1e3:.1f} ms."
+            note=f"Median {statistics.median(costs[f'{package} over {name}']) * 1e3:.1f} ms."
             + ("" if before else " Half of it is asyncio."),
             why=WHY if package == "slmmux" else WHY_MORE,
         )
@@ -65,21 +65,21 @@ def rows(*, short: bool = False) -> list[Row]:
 
 
 def _seconds(before: str, package: str, bytecode: str) -> float:
-    """Return the CPU seconds an import takes in a fresh interpreter, after other imports."""
+    """Return the CPU seconds that an import takes in a fresh interpreter, after another import."""
     code = f"{before}\nimport time\nbegun = time.process_time()\nimport {package}\nprint(time.process_time() - begun)"
     return float(_run(code, bytecode))
 
 
-def _check_brings_none(package: str, framework: str, names: tuple[str, ...]) -> None:
-    """Importing a package brings in none of these, unless its framework does."""
+def _check_imports_none(package: str, framework: str, names: tuple[str, ...]) -> None:
+    """Check that importing a package does not import these modules, unless its framework does."""
     code = f"import sys\n{framework}\nbefore = set(sys.modules)\nimport {package}\nprint(*set(sys.modules) - before)"
-    brought = set(_run(code).split())
-    assert package in brought
-    assert not brought & set(names), f"{package} brings {', '.join(sorted(brought & set(names)))}"
+    imported = set(_run(code).split())
+    assert package in imported
+    assert not imported & set(names), f"{package} brings {', '.join(sorted(imported & set(names)))}"
 
 
 def _run(code: str, bytecode: str | None = None) -> str:
-    """Run code in a fresh interpreter; `bytecode`: the folder of its compiled modules, as an installation has them."""
+    """Run code in a fresh interpreter; `bytecode` is the folder of compiled modules, which an installation has too."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     if bytecode is not None:
         env["PYTHONPYCACHEPREFIX"] = bytecode

@@ -1,4 +1,4 @@
-"""What one of 10,000 samples in flight costs over one of 100: the tasks and threads of one mux, or of many questions.
+"""The cost of a sample among 10,000 in flight, divided by its cost among 100, for one question and for many.
 
 python -m bench.in_flight
 """
@@ -26,11 +26,11 @@ WHY = (
     "The growth is CPython's garbage collector, which goes through all that is alive again and again: see the same "
     "without it, and as many calls without a mux, below."
 )
-BATCHED = 10  # samples a question in a batch
+BATCHED = 10  # The samples of each question in a batch.
 
 
 def rows(*, short: bool = False) -> list[Row]:
-    """Return what a sample costs among many over what it costs among few."""
+    """Return the cost of a sample among many, divided by its cost among few."""
     if short:
         _check_window()
         return []
@@ -51,21 +51,21 @@ def rows(*, short: bool = False) -> list[Row]:
     at_once = f"`abatch` of questions with {BATCHED} samples each, all at once (max_concurrency=n)"
     ways |= {
         "as many calls without a mux, a bare `asyncio.gather`": lambda n: acpu(lambda: _gather(n)) / n,
-        f"{at_once}, without the garbage collector": lambda n: _uncollected(lambda: ways[at_once](n)),
-        "the core alone, `adrive`, without the garbage collector": lambda n: _uncollected(
+        f"{at_once}, without the garbage collector": lambda n: _without_garbage_collection(lambda: ways[at_once](n)),
+        "the core alone, `adrive`, without the garbage collector": lambda n: _without_garbage_collection(
             lambda: ways["the core alone, `adrive`"](n)
         ),
     }
-    found = []
+    results = []
     for way, cost in ways.items():
         cost_of = {
             "few": lambda cost=cost: sum(cost(FEW) for _ in range(FEW_TIMES)) / FEW_TIMES,
             "many": lambda cost=cost: cost(MANY),
         }
-        measured = interleaved(cost_of, ROUNDS)
-        ratio = median_ratio(measured, "many", "few")
-        found.append(Row(f"CPU a sample, {MANY:,} over {FEW}: {way}", ratio, goals.get(way), why=WHY))
-    return found
+        costs = interleaved(cost_of, ROUNDS)
+        ratio = median_ratio(costs, "many", "few")
+        results.append(Row(f"CPU a sample, {MANY:,} over {FEW}: {way}", ratio, goals.get(way), why=WHY))
+    return results
 
 
 async def _gather(calls: int) -> None:
@@ -73,7 +73,7 @@ async def _gather(calls: int) -> None:
     await asyncio.gather(*(member.ainvoke(f"q{i // BATCHED}") for i in range(calls)))
 
 
-def _uncollected(cost: Callable[[], float]) -> float:
+def _without_garbage_collection(cost: Callable[[], float]) -> float:
     gc.disable()
     try:
         return cost()
@@ -81,8 +81,8 @@ def _uncollected(cost: Callable[[], float]) -> float:
         gc.enable()
 
 
-class _Asked:
-    """A mux of one member, and ways of asking it."""
+class _SingleMemberMux:
+    """A mux of one member, with several ways to call it."""
 
     def __init__(self, mux: SLMMuxChatModel, samples: int) -> None:
         self.mux = mux
@@ -104,22 +104,24 @@ class _Asked:
         return ask
 
 
-def _mux(samples: int, window: int = WINDOW, reply: Any = None) -> _Asked:
+def _mux(samples: int, window: int = WINDOW, reply: Any = None) -> _SingleMemberMux:
     member = AsyncMember(reply=reply or _in_a_moment)
     mux = SLMMuxChatModel(
         models={"a": member}, samples=samples, wait="exhausted", max_concurrency=window, trace_samples=False
     )
-    return _Asked(mux, samples)
+    return _SingleMemberMux(mux, samples)
 
 
-def _all_at_once(samples: int, window: int) -> _Asked:
-    """Return a mux whose samples reply when as many as the window holds are under way."""
+def _all_at_once(samples: int, window: int) -> _SingleMemberMux:
+    """Return a mux whose samples reply only when the window is full."""
     return _mux(samples, window, Meeting(window).reply)
 
 
-def _sync_mux(samples: int) -> _Asked:
+def _sync_mux(samples: int) -> _SingleMemberMux:
     models = {"a": SyncMember(reply=lambda *_: "4")}
-    return _Asked(SLMMuxChatModel(models=models, samples=samples, wait="exhausted", trace_samples=False), samples)
+    return _SingleMemberMux(
+        SLMMuxChatModel(models=models, samples=samples, wait="exhausted", trace_samples=False), samples
+    )
 
 
 async def _in_a_moment(question: str, turn: int) -> str:  # noqa: ARG001 - a member's rule
@@ -148,7 +150,7 @@ async def _adrive(samples: int) -> None:
 
 
 class _Crowd:
-    """How many calls are under way at once, at most."""
+    """The largest number of calls that ran at once."""
 
     def __init__(self) -> None:
         self._now = 0
@@ -164,20 +166,20 @@ class _Crowd:
 
 
 def _check_window() -> None:
-    """By default 64 calls run at once and no more, whether one question asks for them or many; none is left."""
+    """Check that by default at most 64 calls run at once, for one question and for many, and that none is left."""
     assert SLMMuxChatModel(models={"a": SyncMember(reply=lambda *_: "4")}).max_concurrency == WINDOW
     for samples, questions in ((1000, 1), (BATCHED, 100)):
         crowd = _Crowd()
         member = AsyncMember(reply=crowd.reply)
-        asked = _Asked(SLMMuxChatModel(models={"a": member}, samples=samples, wait="exhausted"), samples)
-        acpu(asked.abatch_it(questions))
+        mux = _SingleMemberMux(SLMMuxChatModel(models={"a": member}, samples=samples, wait="exhausted"), samples)
+        acpu(mux.abatch_it(questions))
         assert crowd.most == WINDOW, crowd.most
-        assert set(member.turns.asked.values()) == {samples}
+        assert set(member.turns.counts.values()) == {samples}
     acpu(_all_at_once(1000, 1000).ainvoke_it)
     threads = SyncMember(reply=lambda *_: "4")
-    asked = _Asked(SLMMuxChatModel(models={"a": threads}, samples=1000, wait="exhausted"), 1000)
-    asked.invoke_it()
-    assert threads.turns.asked["q"] == 1000  # noqa: PLR2004
+    mux = _SingleMemberMux(SLMMuxChatModel(models={"a": threads}, samples=1000, wait="exhausted"), 1000)
+    mux.invoke_it()
+    assert threads.turns.counts["q"] == 1000  # noqa: PLR2004
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Learned weights on questions that they were not learned on, beside the best model, Algorithm 1 and one vote of all.
+"""The accuracy of learned weights on new questions, with the best model, Algorithm 1 and one vote for comparison.
 
     python -m bench.learned RECORDING [--models A ... | --without A ...] [--triples 25] [--splits 4] [--validation 60]
                                       [--by-question]
 
-Random pools of three and of five models. Each split draws other validation questions, which choose the single model,
-the rank and the weights; every figure is measured on the remaining questions, as the mean over pools and splits.
---by-question adds the rule whose weights follow the question, by the texts recorded, and takes the extra `learned`.
+Random pools of three and of five models. Each split draws new validation questions, which give the best single model,
+the rank and the weights; all figures are for the other questions, as the mean over pools and splits. --by-question adds
+the rule whose weights depend on the question; it needs the recorded texts and the extra `learned`.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from slmmux.learned import brier, evaluate, expected_calibration_error, fit
 from slmmux.recording._arrays import Arrays, Votes, arrays_of
 from slmmux.selection._held_out import in_rank_order
 
-__all__ = ["Outcome", "fell", "outcomes", "pools", "split", "table"]
+__all__ = ["Outcome", "outcomes", "pools", "share_below_single", "split", "table"]
 
 SAMPLES = 5
 SIZES = (3, 5)
@@ -48,20 +48,20 @@ WAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One pool on one split: shares right on the test questions, and calibration errors there.
+    """One pool on one split: the share right of each way on the test questions, and calibration errors.
 
     Attributes:
-        single: The model that is best on validation, with self-consistency.
-        mux: Algorithm 1, ranked on validation.
-        pooled: One vote of all samples, ties by that rank.
-        learned: The learned rule; Algorithm 1 if nothing could be learned.
+        single: The model that is best on validation questions, by self-consistency.
+        mux: Algorithm 1, with the rank of the validation questions.
+        pooled: One vote of all samples, with ties broken by that rank.
+        learned: The learned rule; Algorithm 1 if there were too few questions to learn from.
         by_question: The rule by question, likewise; `None` without vectors.
-        oracle: The share of questions on which some model's vote is right.
+        oracle: Any model's vote is right.
         raw: Calibration errors (expected, Brier) of Algorithm 1's confidence.
-        said: The same of the learned rule's probability.
-        said_by_question: The same of the rule by question.
-        seconds: The time that learning took; `None` if nothing could be learned.
-        seconds_by_question: The time that learning by question took.
+        said: Calibration errors of the learned rule's probability.
+        said_by_question: Calibration errors of the rule by question.
+        seconds: The seconds of learning; `None` if there were too few questions.
+        seconds_by_question: The seconds of learning by question.
     """
 
     single: float
@@ -78,22 +78,22 @@ class Outcome:
 
 
 def part(arrays: Arrays, members: Sequence[int]) -> Arrays:
-    """Return some members' samples."""
-    rows, votes = list(members), arrays.votes
+    """Return the arrays of some members."""
+    indices, votes = list(members), arrays.votes
     return replace(
         arrays,
-        models=tuple(arrays.models[m] for m in rows),
-        codes=arrays.codes[rows],
-        right=arrays.right[rows],
-        of=arrays.of[rows],
-        votes=Votes(votes.count[rows], votes.right[rows], votes.of[rows]),
+        models=tuple(arrays.models[m] for m in indices),
+        codes=arrays.codes[indices],
+        right=arrays.right[indices],
+        of=arrays.of[indices],
+        votes=Votes(votes.count[indices], votes.right[indices], votes.of[indices]),
         tokens=None,
         tokens_alone=None,
     )
 
 
 def pools(models: int, size: int, most: int, seed: int = 0) -> list[tuple[int, ...]]:
-    """Return random pools of a size, or every one where there are no more."""
+    """Return random pools of a size, or all of them if there are at most `most`."""
     if comb(models, size) <= most:
         return list(combinations(range(models), size))
     rng = random.Random(seed)
@@ -117,38 +117,40 @@ def outcome(
     ridge: float | None = None,
     vectors: Vectors | None = None,
 ) -> Outcome:
-    """Return the shares and errors of each way of answering on the test questions."""
-    votes, tested = arrays.votes, arrays.votes.at(test)
+    """Return the accuracy and calibration of each way to answer on the test questions."""
+    votes, test_votes = arrays.votes, arrays.votes.at(test)
     rank = in_rank_order(range(len(arrays.models)), votes.right[:, validation].mean(axis=1))
-    mux = tested.decided_right(rank)
-    confidence = (tested.count / tested.of[:, None]).max(axis=0)
+    mux = test_votes.decided_right(rank)
+    confidence = (test_votes.count / test_votes.of[:, None]).max(axis=0)
     together, _ = evaluate(arrays, pooled({arrays.models[m]: int(arrays.of[m]) for m in rank}), test)
 
-    def off(probability: NDArray[Any], right: NDArray[Any]) -> tuple[float, float]:
+    def calibration_errors(probability: NDArray[Any], right: NDArray[Any]) -> tuple[float, float]:
         return expected_calibration_error(probability, right), brier(probability, right)
 
-    start = time.perf_counter()
+    start_time = time.perf_counter()
     rule = fit(arrays, validation, ridge)
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - start_time
     right, probability = (mux, confidence) if rule is None else evaluate(arrays, rule, test)
     near = near_probability = seconds_near = None
     if vectors is not None:
-        start = time.perf_counter()
+        start_time = time.perf_counter()
         by_question = fit_by_question(arrays, vectors, validation, ridge)
-        seconds_near = time.perf_counter() - start
+        seconds_near = time.perf_counter() - start_time
         near, near_probability = mux, confidence
         if by_question is not None:
             near, near_probability = evaluate_by_question(arrays, vectors, by_question, test)
     return Outcome(
-        single=float(tested.right[rank[0]].mean()),
+        single=float(test_votes.right[rank[0]].mean()),
         mux=float(mux.mean()),
         pooled=float(together.mean()),
         learned=float(right.mean()),
         by_question=None if near is None else float(near.mean()),
-        oracle=float(tested.right.any(axis=0).mean()),
-        raw=off(confidence, mux),
-        said=off(probability, right),
-        said_by_question=None if near is None or near_probability is None else off(near_probability, near),
+        oracle=float(test_votes.right.any(axis=0).mean()),
+        raw=calibration_errors(confidence, mux),
+        said=calibration_errors(probability, right),
+        said_by_question=None
+        if near is None or near_probability is None
+        else calibration_errors(near_probability, near),
         seconds=None if rule is None else seconds,
         seconds_by_question=None if rule is None else seconds_near,
     )
@@ -157,75 +159,81 @@ def outcome(
 def outcomes(
     arrays: Arrays, size: int, most: int, splits: int, validation: int, *, vectors: Vectors | None = None
 ) -> list[list[Outcome]]:
-    """Return the outcomes by pool and split."""
+    """Return an outcome for each pool and split."""
     halves = list(split(len(arrays.questions), validation, splits))
-    muxes = [part(arrays, members) for members in pools(len(arrays.models), size, most)]
-    return [[outcome(pool, *half, vectors=vectors) for half in halves] for pool in muxes]
+    pool_arrays = [part(arrays, members) for members in pools(len(arrays.models), size, most)]
+    return [[outcome(pool, *half, vectors=vectors) for half in halves] for pool in pool_arrays]
 
 
-def fell(results: Sequence[Sequence[Outcome]], name: str) -> float:
+def share_below_single(outcomes_by_pool: Sequence[Sequence[Outcome]], name: str) -> float:
     """Return the share of pools whose mean over splits is more than half a point below the single model's."""
-    return fmean(fmean(getattr(o, name) - o.single for o in pool) < -FALL for pool in results)
+    return fmean(fmean(getattr(o, name) - o.single for o in pool) < -FALL for pool in outcomes_by_pool)
 
 
-def table(size: int, results: Sequence[Sequence[Outcome]]) -> Table:
-    """Return the figures of pools of one size."""
-    every = [o for pool in results for o in pool]
-    times = [
+def table(size: int, outcomes_by_pool: Sequence[Sequence[Outcome]]) -> Table:
+    """Return a table for the pools of one size, with calibration errors for ways that give a probability."""
+    every = [o for pool in outcomes_by_pool for o in pool]
+    durations = [
         f"{name} in {1e3 * median(seconds):.0f} ms"
         for name, of in (("learned", "seconds"), ("by question", "seconds_by_question"))
         if (seconds := [getattr(o, of) for o in every if getattr(o, of) is not None])
     ]
-    figures = Table(
-        title=f"{size} models; pools: {len(results)}, splits of each: {len(results[0])}",
-        caption="fell: pools more than half a point below the best single. gap: the way from Algorithm 1 to "
-        "the oracle, in %. ECE: expected calibration error. "
-        f"Something was learned {sum(o.seconds is not None for o in every)} of {len(every)} times"
-        f"{': ' if times else ''}{', '.join(times)}{' (median)' if times else ''}.",
+    output = Table(
+        title=f"{size} models; pools: {len(outcomes_by_pool)}, splits of each: {len(outcomes_by_pool[0])}",
+        caption="below: pools more than half a point below the best single model. gap: the way from Algorithm 1 to "
+        "the oracle. ECE: expected calibration error. "
+        f"A rule was learned {sum(o.seconds is not None for o in every)} of {len(every)} times"
+        f"{': ' if durations else ''}{', '.join(durations)}{' (median)' if durations else ''}.",
     )
     mux, oracle = (fmean(getattr(o, name) for o in every) for name in ("mux", "oracle"))
-    for column in ("", "right, %", "fell, %", "gap, %", "ECE", "Brier score"):
-        figures.add_column(column, justify="right" if column else "left")
+    for column in ("", "right, %", "below, %", "gap, %", "ECE", "Brier score"):
+        output.add_column(column, justify="right" if column else "left")
     for way, name in WAYS.items():
         if getattr(every[0], name) is None:
             continue
         right = fmean(getattr(o, name) for o in every)
         field = {"mux": "raw", "learned": "said", "by_question": "said_by_question"}.get(name)
         errors = [f"{fmean(getattr(o, field)[i] for o in every):.3f}" for i in (0, 1)] if field else ["", ""]
-        below = "" if name in {"single", "oracle"} else f"{100 * fell(results, name):.0f}"
-        gap = f"{100 * (right - mux) / (oracle - mux):.0f}" if oracle > mux else ""
-        figures.add_row(way, f"{100 * right:.1f}", below, gap, *errors)
-    return figures
+        output.add_row(
+            way,
+            f"{100 * right:.1f}",
+            "" if name in {"single", "oracle"} else f"{100 * share_below_single(outcomes_by_pool, name):.0f}",
+            f"{100 * (right - mux) / (oracle - mux):.0f}" if oracle > mux else "",
+            *errors,
+        )
+    return output
 
 
 def main() -> None:
     """Print the figures of a recording."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recording", type=Path)
-    parser.add_argument("--models", nargs="+", help="the models; all without it")
+    parser.add_argument("--models", nargs="+", help="the models; by default all")
     parser.add_argument("--without", nargs="+", default=[], help="models to leave out")
-    parser.add_argument("--triples", type=int, default=25, help="the most pools of each size")
+    parser.add_argument("--triples", type=int, default=25, help="the largest number of pools of each size")
     parser.add_argument("--splits", type=int, default=4)
-    parser.add_argument("--validation", type=int, default=60, help="questions")
+    parser.add_argument("--validation", type=int, default=60, help="the number of validation questions")
     parser.add_argument("--samples", type=int, default=SAMPLES, help="k")
-    parser.add_argument("--by-question", action="store_true", help="measure the rule by question, too")
-    options = parser.parse_args()
-    recording = Recording.load(options.recording)
-    models = [model for model in options.models or recording.models if model not in options.without]
-    arrays = arrays_of(recording, models, options.samples)
-    tested = len(arrays.questions) - options.validation
-    if tested < 1:
-        parser.error(f"--validation {options.validation} leaves none of {len(arrays.questions)} questions to test on")
+    parser.add_argument("--by-question", action="store_true", help="add the rule whose weights depend on the question")
+    args = parser.parse_args()
+    recording = Recording.load(args.recording)
+    models = [model for model in args.models or recording.models if model not in args.without]
+    arrays = arrays_of(recording, models, args.samples)
+    test_questions = len(arrays.questions) - args.validation
+    if test_questions < 1:
+        parser.error(f"--validation {args.validation} leaves no test questions of {len(arrays.questions)}")
     vectors = None
-    if options.by_question:
+    if args.by_question:
         texts = {row.question_id: row.question for row in recording.rows if row.question is not None}
-        if lacking := [question for question in arrays.questions if question not in texts]:
-            parser.error(f"--by-question compares texts, and {len(lacking)} questions have none, first {lacking[0]!r}")
+        if missing_ids := [question for question in arrays.questions if question not in texts]:
+            parser.error(
+                f"--by-question compares texts, and {len(missing_ids)} questions have none, first {missing_ids[0]!r}"
+            )
         vectors = vectors_of([texts[question] for question in arrays.questions])
-    print(f"{len(models)} models, k = {options.samples}, {options.validation} validation and {tested} test questions")
+    print(f"{len(models)} models, k = {args.samples}, {args.validation} validation and {test_questions} test questions")
     for size in sorted({min(size, len(models)) for size in SIZES}):
-        results = outcomes(arrays, size, options.triples, options.splits, options.validation, vectors=vectors)
-        Console().print(table(size, results))
+        outcomes_by_pool = outcomes(arrays, size, args.triples, args.splits, args.validation, vectors=vectors)
+        Console().print(table(size, outcomes_by_pool))
 
 
 if __name__ == "__main__":

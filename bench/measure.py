@@ -1,4 +1,4 @@
-"""How figures are measured: what is compared takes turns in one process, and medians are taken over the rounds."""
+"""How figures are measured: the variants take turns in one process, and the median over the rounds counts."""
 
 import asyncio
 import gc
@@ -12,69 +12,69 @@ Rounds = Mapping[str, list[float]]
 
 
 def interleaved(variants: Mapping[str, Callable[[], float]], rounds: int) -> Rounds:
-    """Return what each variant cost in each round; the variants take turns, so that a busy minute falls on all.
+    """Return the cost of each variant in each round; they take turns, so that a busy minute affects all of them.
 
     Args:
-        variants: By name, what runs once and returns its cost.
-        rounds: How often, after one round that is not counted.
+        variants: Functions by name that run once and return the cost.
+        rounds: The number of rounds, after a first one that is not counted.
     """
-    found: dict[str, list[float]] = {name: [] for name in variants}
+    costs: dict[str, list[float]] = {name: [] for name in variants}
     for count in range(rounds + 1):
         for name, run in variants.items():
             gc.collect()
             cost = run()
             if count:
-                found[name].append(cost)
-    return found
+                costs[name].append(cost)
+    return costs
 
 
-def median_ratio(found: Rounds, this: str, over: str) -> float:
+def median_ratio(costs: Rounds, this: str, over: str) -> float:
     """Return the median over the rounds of one variant's cost over another's."""
-    return statistics.median(a / b for a, b in zip(found[this], found[over], strict=True))
+    return statistics.median(a / b for a, b in zip(costs[this], costs[over], strict=True))
 
 
 def wall(run: Callable[[], object]) -> float:
-    """Return the seconds a call took."""
-    begun = time.perf_counter()
+    """Return the seconds of wall time that a call takes."""
+    start_time = time.perf_counter()
     run()
-    return time.perf_counter() - begun
+    return time.perf_counter() - start_time
 
 
 def cpu(run: Callable[[], object], times: int = 1) -> float:
-    """Return the seconds of CPU that all threads of this process spent on a call."""
-    begun = time.process_time()
+    """Return the seconds of CPU time that all threads of this process spend on a call."""
+    start_time = time.process_time()
     for _ in range(times):
         run()
-    return (time.process_time() - begun) / times
+    return (time.process_time() - start_time) / times
 
 
 def awall(run: Callable[[], Awaitable[object]]) -> float:
-    """Return the seconds an awaited call took, on a loop of its own; what it leaves running is an error."""
+    """Return the seconds that an awaited call takes on a new event loop; a task left running is an error."""
 
     async def timed() -> float:
-        begun = time.perf_counter()
+        start_time = time.perf_counter()
         await run()
-        taken = time.perf_counter() - begun
+        seconds = time.perf_counter() - start_time
         _check_alone()
-        return taken
+        return seconds
 
     return asyncio.run(timed())
 
 
 def acpu(run: Callable[[], Awaitable[object]], times: int = 1) -> float:
-    """Return the seconds of CPU an awaited call took, on a loop of its own; what it leaves running is an error."""
+    """Return the seconds of CPU time of an awaited call on a new event loop; a task left running is an error."""
 
     async def timed() -> float:
-        begun = time.process_time()
+        start_time = time.process_time()
         for _ in range(times):
             await run()
-        taken = (time.process_time() - begun) / times
+        seconds = (time.process_time() - start_time) / times
         _check_alone()
-        return taken
+        return seconds
 
     return asyncio.run(timed())
 
 
 def _check_alone() -> None:
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    assert not left, f"left running: {left}"
+    running = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not running, f"left running: {running}"

@@ -1,4 +1,4 @@
-"""Chat models that reply as a rule says, after as long as it says; they know neither network nor chance."""
+"""Chat models that reply by a rule and after the rule's delay, without a network and without chance."""
 
 import asyncio
 import threading
@@ -21,45 +21,45 @@ __all__ = ["AsyncLLM", "AsyncMember", "Instant", "Meeting", "SyncMember", "Turns
 
 
 class Turns:
-    """How often a member was asked each question, over all copies of it."""
+    """The number of times that a member was asked each question, over all copies of the member."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.asked: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
 
     def __deepcopy__(self, memo: object) -> "Turns":
         return self
 
     def take(self, question: str) -> int:
-        """Return how often it was asked before."""
+        """Count one more time, and return the number of earlier times."""
         with self._lock:
-            self.asked[question] += 1
-            return self.asked[question] - 1
+            self.counts[question] += 1
+            return self.counts[question] - 1
 
 
 class Meeting:
-    """A rule that replies once as many calls as expected are under way: they do run side by side, no clock needed.
+    """A rule that replies once all expected calls are running, which shows without a clock that they run side by side.
 
     Args:
-        expected: Calls to wait for.
+        expected: The number of calls to wait for.
     """
 
     def __init__(self, expected: int) -> None:
         self._barrier = threading.Barrier(expected, timeout=60)
         self._expected = expected
-        self._here = 0
+        self._arrived = 0
         self._all = asyncio.Event()
 
     async def reply(self, question: str, turn: int) -> str:  # noqa: ARG002 - a member's rule
-        """Reply when all are here."""
-        self._here += 1
-        if self._here == self._expected:
+        """Reply when all calls are running."""
+        self._arrived += 1
+        if self._arrived == self._expected:
             self._all.set()
         await self._all.wait()
         return "4"
 
     def sync_reply(self, question: str, turn: int) -> str:  # noqa: ARG002 - a member's rule
-        """Reply when all are here, in a thread."""
+        """Reply when all calls are running, in a thread."""
         self._barrier.wait()
         return "4"
 
@@ -80,7 +80,7 @@ class Instant(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return _said("4")
+        return _result("4")
 
     @override
     async def _agenerate(
@@ -90,14 +90,14 @@ class Instant(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return _said("4")
+        return _result("4")
 
 
 class SyncMember(BaseChatModel):
     """A chat model with a sync call only.
 
     Args:
-        reply: The reply to a question asked for the n-th time, from 0; it takes its time.
+        reply: A function of a question and the number of earlier times it was asked; it may sleep.
     """
 
     reply: Callable[[str, int], Any] = Field(exclude=True, repr=False)
@@ -119,7 +119,7 @@ class SyncMember(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         question = str(messages[-1].content)
-        return _said(self.reply(question, self.turns.take(question)))
+        return _result(self.reply(question, self.turns.take(question)))
 
 
 class AsyncMember(SyncMember):
@@ -134,11 +134,11 @@ class AsyncMember(SyncMember):
         **kwargs: Any,
     ) -> ChatResult:
         question = str(messages[-1].content)
-        return _said(await self.reply(question, self.turns.take(question)))
+        return _result(await self.reply(question, self.turns.take(question)))
 
 
 class AsyncLLM(ScriptedLLM):
-    """A LlamaIndex LLM with an async call of its own.
+    """A LlamaIndex LLM with an async call.
 
     Args:
         reply: As for `AsyncMember`.
@@ -147,12 +147,12 @@ class AsyncLLM(ScriptedLLM):
     script: Any = None
     reply: Callable[[str, int], Awaitable[str]] = Field(exclude=True, repr=False)
 
-    _asked: Turns = PrivateAttr(default_factory=Turns)
+    _turns: Turns = PrivateAttr(default_factory=Turns)
 
     @property
     def turns(self) -> Turns:
-        """How often it was asked."""
-        return self._asked
+        """The number of times it was asked each question."""
+        return self._turns
 
     @llm_chat_callback()
     @override
@@ -162,5 +162,5 @@ class AsyncLLM(ScriptedLLM):
         return ChatResponse(message=ChatMessage(role="assistant", content=text), raw={})
 
 
-def _said(text: str) -> ChatResult:
+def _result(text: str) -> ChatResult:
     return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])

@@ -58,7 +58,7 @@ class Check:
     within: tuple[bool, bool] | None
 
 
-def checks(arrays: Arrays, models: int, most: int, validation: int, resamples: int, rule: Rule) -> Iterator[Check]:
+def checks(arrays: Arrays, models: int, most: int, *, validation: int, resamples: int, rule: Rule) -> Iterator[Check]:
     """Yield a check for each pool of some models, and each size of two and three."""
     rng = np.random.default_rng(0)
     for members in pools(len(arrays.models), models, most):
@@ -66,15 +66,15 @@ def checks(arrays: Arrays, models: int, most: int, validation: int, resamples: i
         order = rng.permutation(len(arrays.questions))
         train, fresh = np.sort(order[:validation]), np.sort(order[validation:])
         for size in sorted({2, min(3, models)}):
-            yield _check(pool, size, _on(pool, train), fresh, resamples, rule)
+            yield _check(pool, size, _on(pool, train), fresh=fresh, resamples=resamples, rule=rule)
 
 
-def _check(pool: Arrays, size: int, own: Arrays, fresh: Ints, resamples: int, rule: Rule) -> Check:
+def _check(pool: Arrays, size: int, own: Arrays, *, fresh: Ints, resamples: int, rule: Rule) -> Check:
     votes = own.votes
     choose = PoolFigures(own, votes.unanimous & votes.right, 1.0, 1, 60.0).chooser(size)
     rank = in_rank_order(choose(np.arange(len(own.questions))), votes.right.mean(axis=1))
     result = contest(own, rule, learners(rule, list), rank, choose, folds=5, repeats=4, seed=0, n_resamples=resamples)
-    assert result.estimates is not None  # noqa: S101 - there are questions enough
+    assert result.estimates is not None
     estimate = result.estimates[result.rule]
     mux = part(pool, rank)
     chosen = fit(part(own, rank)) if result.rule == "learned" else None
@@ -92,10 +92,10 @@ def _check(pool: Arrays, size: int, own: Arrays, fresh: Ints, resamples: int, ru
     kept: list[tuple[bool, bool]] = []
     within = None
     if result.foretold is not None and probability is not None:
-        told = result.foretold
+        foretold = result.foretold
         for target in TARGETS:
             try:
-                p = threshold(told.probability, told.right, target_accuracy=target).p
+                p = threshold(foretold.probability, foretold.right, target_accuracy=target).p
             except ArgumentError:
                 continue
             answered = right[probability >= p]
@@ -103,7 +103,9 @@ def _check(pool: Arrays, size: int, own: Arrays, fresh: Ints, resamples: int, ru
                 noise = sqrt(target * (1 - target) / answered.size)
                 kept.append((answered.mean() >= target, answered.mean() >= target - 1.645 * noise))
         given_up = float(
-            (probability < threshold(told.probability, told.right, budget=BUDGET, served=told.served).p).mean()
+            (
+                probability < threshold(foretold.probability, foretold.right, budget=BUDGET, served=foretold.served).p
+            ).mean()
         )
         noise = sqrt(BUDGET * (1 - BUDGET) / probability.size)
         within = given_up <= BUDGET, given_up <= BUDGET + 1.645 * noise
@@ -123,35 +125,35 @@ def _on(arrays: Arrays, questions: Ints) -> Arrays:
     )
 
 
-def table(found: list[Check]) -> Table:
+def table(results: list[Check]) -> Table:
     """Return how often each promise was kept."""
-    intervals = [check.estimate.interval or (0.0, 0.0) for check in found]
+    intervals = [check.estimate.interval or (0.0, 0.0) for check in results]
     half = [(high - low) / 2 for low, high in intervals]
     middle = [(high + low) / 2 for low, high in intervals]
     figures = Table("promise", "kept, %", "allowing for noise, %", "of")
-    raw = [low <= check.gain <= high for check, (low, high) in zip(found, intervals, strict=True)]
+    raw = [low <= check.gain <= high for check, (low, high) in zip(results, intervals, strict=True)]
     allowing = [
         abs(check.gain - m) <= sqrt(h * h + (1.96 * check.error) ** 2)
-        for check, m, h in zip(found, middle, half, strict=True)
+        for check, m, h in zip(results, middle, half, strict=True)
     ]
-    figures.add_row("95 % interval of the gain", _percent(raw), _percent(allowing), str(len(found)))
-    figures.add_row("intervals without width", str(sum(h == 0 for h in half)), "", str(len(found)))
+    figures.add_row("95 % interval of the gain", _percent(raw), _percent(allowing), str(len(results)))
+    figures.add_row("intervals without width", str(sum(h == 0 for h in half)), "", str(len(results)))
     figures.add_row("mean half-width, points", f"{100 * fmean(half):.1f}", "", "")
     for recommendation, is_right in (
         ("mux", lambda check, slack: check.gain > -slack),
         ("do not mux", lambda check, slack: check.gain < WORTH + slack),
     ):
-        these = [check for check in found if check.recommendation == recommendation]
+        these = [check for check in results if check.recommendation == recommendation]
         figures.add_row(
             f'verdict "{recommendation}"',
             _percent([is_right(check, 0.0) for check in these]),
             _percent([is_right(check, 1.645 * check.error) for check in these]),
             str(len(these)),
         )
-    unsure = sum(check.recommendation == "cannot tell yet" for check in found)
+    unsure = sum(check.recommendation == "cannot tell yet" for check in results)
     figures.add_row('verdict "cannot tell yet"', "", "", str(unsure))
-    kept = [pair for check in found for pair in check.kept]
-    within = [check.within for check in found if check.within is not None]
+    kept = [pair for check in results for pair in check.kept]
+    within = [check.within for check in results if check.within is not None]
     for name, pairs in (("target accuracy", kept), (f"budget {BUDGET:g}", within)):
         if pairs:
             figures.add_row(name, _percent([a for a, _ in pairs]), _percent([b for _, b in pairs]), str(len(pairs)))
@@ -177,8 +179,17 @@ def main() -> None:
     recording = Recording.load(options.recording)
     arrays = arrays_of(recording, [m for m in recording.models if m not in options.without], options.samples)
     models = min(options.models, len(arrays.models))
-    found = list(checks(arrays, models, options.pools, options.validation, options.resamples, options.rule))
-    Console().print(table(found))
+    results = list(
+        checks(
+            arrays,
+            models,
+            options.pools,
+            validation=options.validation,
+            resamples=options.resamples,
+            rule=options.rule,
+        )
+    )
+    Console().print(table(results))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One line of the results: what was measured, against which goal, and why where it missed."""
+"""One line of the results: a measured value, its goal, and the reason if it misses the goal."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ class Row:
     """A measured figure.
 
     Attributes:
-        what: What was measured, over what.
-        measured: The figure: a ratio, or a number of `unit`.
-        goal: The most it should be; `None` for what is shown beside a goal.
-        unit: "" for a ratio.
-        note: How it was measured.
-        why: Why it is more than its goal, shown where it is.
+        what: A description: the quantity, and the quantity that it is divided by.
+        measured: The value: a ratio, or a number with a unit.
+        goal: The largest value that meets the goal; `None` for a value that is only there for comparison.
+        unit: The unit; "" for a ratio.
+        note: A remark on the measurement.
+        why: The reason for missing the goal, printed only if it is missed.
     """
 
     what: str
@@ -27,19 +27,19 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the figure, as shown, is within its goal; `None` without one."""
+        """Whether the value as printed meets the goal; `None` without a goal."""
         return None if self.goal is None else float(self.shown) <= self.goal
 
     @property
     def shown(self) -> str:
-        """The figure with as many digits as it is worth."""
+        """The value with as many digits as are significant."""
         return f"{self.measured:.2f}" if not self.unit else f"{self.measured:.1f}"
 
     @property
     def cells(self) -> tuple[str, str, str, str, str]:
-        """What, goal, measured, whether it is met, and what there is to say about it."""
+        """The cells of the table: description, goal, value, verdict and remarks."""
         unit = f" {self.unit}" if self.unit else ""
         goal = "" if self.goal is None else f"at most {self.goal:g}{unit}"
         verdict = {None: "", True: "met", False: "missed"}[self.met]
-        said = [self.note, self.why if self.met is False else ""]
-        return self.what, goal, self.shown + unit, verdict, " ".join(part for part in said if part)
+        remarks = [self.note, self.why if self.met is False else ""]
+        return self.what, goal, self.shown + unit, verdict, " ".join(part for part in remarks if part)

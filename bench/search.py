@@ -1,6 +1,6 @@
-"""What the exact search for complementary models costs: pools by sizes, best of a few runs.
+"""The cost of the exact search for complementary models: pools by sizes, the best of a few runs.
 
-python bench/search.py
+python -m bench.search
 """
 
 import itertools
@@ -32,13 +32,13 @@ def clones(models: int, questions: int) -> Pool:
 
 
 def tied(models: int, questions: int) -> Pool:
-    """Return models of which each is right where no other is."""
+    """Return models of which each is right on questions that all others get wrong."""
     right = np.arange(questions) * models // questions == np.arange(models)[:, None]
     return right, np.zeros_like(right)
 
 
 def alike(models: int, questions: int, *, right: bool) -> Pool:
-    """Return models that are right on everything, or on nothing."""
+    """Return models that are right on all questions, or on none."""
     all_right = np.full((models, questions), right)
     return all_right, ~all_right
 
@@ -50,8 +50,8 @@ def dominant(models: int, questions: int) -> Pool:
     return right, wrong
 
 
-def plainly(right: NDArray[np.bool_], wrong: NDArray[np.bool_], sizes: tuple[int, ...]) -> None:
-    """Score every subset with sets."""
+def score_all(right: NDArray[np.bool_], wrong: NDArray[np.bool_], sizes: tuple[int, ...]) -> None:
+    """Score every subset with Python sets."""
     rights = [set(np.flatnonzero(row).tolist()) for row in right]
     wrongs = [set(np.flatnonzero(row).tolist()) for row in wrong]
     for size in sizes:
@@ -64,13 +64,13 @@ def plainly(right: NDArray[np.bool_], wrong: NDArray[np.bool_], sizes: tuple[int
 
 
 def quickest(run: Callable[[], object], times: int) -> float:
-    """Return the seconds that the quickest of some runs took."""
-    found = []
+    """Return the seconds of the quickest of several runs."""
+    durations = []
     for _ in range(times):
-        begun = time.perf_counter()
+        start_time = time.perf_counter()
         run()
-        found.append(time.perf_counter() - begun)
-    return min(found)
+        durations.append(time.perf_counter() - start_time)
+    return min(durations)
 
 
 def main() -> None:
@@ -98,7 +98,7 @@ def main() -> None:
                 search(right, wrong, size, names=names)  # noqa: B023
 
         seconds = quickest(run, times)
-        ratio = f"{quickest(lambda: plainly(right, wrong, sizes), 5) / seconds:,.0f}" if len(right) <= 10 else ""  # noqa: B023, PLR2004
+        ratio = f"{quickest(lambda: score_all(right, wrong, sizes), 5) / seconds:,.0f}" if len(right) <= 10 else ""  # noqa: B023, PLR2004
         shape = f"{right.shape[0]} x {right.shape[1]:,}"
         table.add_row(name, shape, ", ".join(map(str, sizes)), f"{subsets:,}", f"{seconds * 1e3:,.1f}", ratio)
     Console().print(table)

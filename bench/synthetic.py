@@ -1,4 +1,4 @@
-"""A recording without a model: members of known accuracy, every sample drawn independently, from one seed."""
+"""A synthetic recording: members of known accuracy, each sample drawn independently, from one seed."""
 
 import random
 
@@ -7,17 +7,17 @@ from slmmux import Recording, Row
 __all__ = ["ACCURACIES", "synthetic"]
 
 ACCURACIES = {"strong": 0.8, "middle": 0.7, "weak": 0.6}  # in rank order
-WRONG = 5  # wrong answers a question has
+WRONG = 5  # The number of different wrong answers to a question.
 
 
 def synthetic(questions: int, samples: int = 5, seed: int = 0, *, members: int = 3) -> Recording:
     """Return a recording of members whose single samples are right with accuracies between 0.8 and 0.6.
 
     Args:
-        questions: How many.
-        samples: k.
-        seed: Of the draws.
-        members: How many; their accuracies are spread evenly.
+        questions: The number of questions.
+        samples: k, the samples of each member.
+        seed: The random seed.
+        members: The number of members; their accuracies are spread evenly.
     """
     rng = random.Random(seed)
     if members == len(ACCURACIES):

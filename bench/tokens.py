@@ -1,4 +1,4 @@
-"""What `n` saves: prompt tokens of k completions in one request over those of k requests, on a server on loopback.
+"""The saving by `n`: prompt tokens of k completions in one request, divided by those of k requests, on loopback.
 
 python -m bench.tokens
 """
@@ -24,21 +24,21 @@ QUESTION = "What is 2 + 2?"
 
 
 def rows(*, short: bool = False) -> list[Row]:
-    """Return prompt tokens over those of k requests: exact, so the short form is the whole of it."""
-    made = []
+    """Return the ratios of prompt tokens. They are exact, so the short form measures them too."""
+    results = []
     for k in SAMPLES[:2] if short else SAMPLES:
-        for name, muxed, alone in (
+        for name, mux_tokens, member_tokens in (
             ("`invoke`", _invoke, _alone),
             ("`ainvoke`", lambda url, k: asyncio.run(_ainvoke(url, k)), _alone),
             ("LlamaIndex `chat`", _chat, _llamaindex_alone),
         ):
             with serving(["4"]) as one, serving(["4"]) as many:
-                tokens, plain = muxed(one.url, k), alone(many.url, k)
+                tokens, plain = mux_tokens(one.url, k), member_tokens(many.url, k)
                 assert len(one.requests) == 1
                 assert [request.get("n") for request in one.requests] == [k]
                 assert len(many.requests) == k == one.completions == many.completions
             assert tokens * k == plain, f"{tokens} prompt tokens for {k} samples, {plain} in {k} requests"
-            made.append(
+            results.append(
                 Row(
                     f"prompt tokens of {k} samples with `n`, {name}, over {k} requests of the member's own",
                     tokens / plain,
@@ -46,7 +46,7 @@ def rows(*, short: bool = False) -> list[Row]:
                     note="As the server counted them; one request.",
                 )
             )
-    return made
+    return results
 
 
 def _openai(url: str) -> ChatOpenAI:

@@ -1,4 +1,4 @@
-"""Wall time of three members by five samples of a second each, over one sample's.
+"""The wall time of three members with five samples of one second each, divided by the time of one sample.
 
 python -m bench.wall_time
 """
@@ -30,26 +30,26 @@ WHY = (
 WINDOW = f"max_concurrency={IN_FLIGHT}: all {IN_FLIGHT} samples at once."
 
 
-async def asleep(question: str, turn: int) -> str:  # noqa: ARG001 - a member's rule
+async def reply_after_sleep(question: str, turn: int) -> str:  # noqa: ARG001 - a member's rule
     """Reply after a second."""
     await asyncio.sleep(SECONDS)
     return "4"
 
 
-def blocked(question: str, turn: int) -> str:  # noqa: ARG001 - a member's rule
+def reply_after_blocking(question: str, turn: int) -> str:  # noqa: ARG001 - a member's rule
     """Reply after a second, in a thread."""
     time.sleep(SECONDS)
     return "4"
 
 
 def rows(*, short: bool = False) -> list[Row]:
-    """Return wall times over one sample's; in the short form samples wait for one another instead of a second."""
+    """Return wall times divided by one sample's; in the short form samples wait for each other, not for a second."""
     if short:
         _check_side_by_side()
         return []
-    one = AsyncMember(reply=asleep)
-    llm = AsyncLLM(reply=asleep)
-    slow = SyncMember(reply=blocked)
+    one = AsyncMember(reply=reply_after_sleep)
+    llm = AsyncLLM(reply=reply_after_sleep)
+    slow = SyncMember(reply=reply_after_blocking)
     lone = {
         "a sample": lambda: awall(lambda: one.ainvoke("q")),
         "a LlamaIndex sample": lambda: awall(lambda: _achat(llm)),
@@ -60,34 +60,34 @@ def rows(*, short: bool = False) -> list[Row]:
         "a bare `ThreadPoolExecutor`": lambda: wall(_threads),
     }
     ways = {
-        "`ainvoke`": lambda: awall(_ask_one(asleep)),
-        f"`abatch` of {QUESTIONS}": lambda: awall(_ask_many(asleep)),
-        "LlamaIndex `achat`": lambda: awall(_achat_one(asleep)),
-        f"LlamaIndex `achat`, {QUESTIONS} gathered": lambda: awall(_achat_many(asleep)),
-        "sync-only members, `invoke`": lambda: wall(_invoke_one(blocked)),
-        f"sync-only members, `batch` of {QUESTIONS}": lambda: wall(_invoke_many(blocked)),
+        "`ainvoke`": lambda: awall(_ask_one(reply_after_sleep)),
+        f"`abatch` of {QUESTIONS}": lambda: awall(_ask_many(reply_after_sleep)),
+        "LlamaIndex `achat`": lambda: awall(_achat_one(reply_after_sleep)),
+        f"LlamaIndex `achat`, {QUESTIONS} gathered": lambda: awall(_achat_many(reply_after_sleep)),
+        "sync-only members, `invoke`": lambda: wall(_invoke_one(reply_after_blocking)),
+        f"sync-only members, `batch` of {QUESTIONS}": lambda: wall(_invoke_many(reply_after_blocking)),
     }
-    found = interleaved({**lone, **bare, **ways}, rounds=5)
+    times = interleaved({**lone, **bare, **ways}, rounds=5)
     over = ["a sample", "a sample", "a LlamaIndex sample", "a LlamaIndex sample", "a sync sample", "a sync sample"]
     goals = [GOAL, BATCH_GOAL, GOAL, BATCH_GOAL, SYNC_GOAL, SYNC_GOAL]
-    made = [
+    results = [
         Row(
             f"wall time, 3 members x 5 samples of 1.0 s, {way}, over one sample",
-            median_ratio(found, way, base),
+            median_ratio(times, way, base),
             goal,
             note=WINDOW if str(QUESTIONS) in way else "",
             why=WHY,
         )
         for way, base, goal in zip(ways, over, goals, strict=True)
     ]
-    return made + [
-        Row(f"the same {IN_FLIGHT} calls without a mux: {way}, over one sample", median_ratio(found, way, base))
+    return results + [
+        Row(f"the same {IN_FLIGHT} calls without a mux: {way}, over one sample", median_ratio(times, way, base))
         for way, base in zip(bare, ("a sample", "a sync sample"), strict=True)
     ]
 
 
 def _check_side_by_side() -> None:
-    """Every sample of a question, and of a batch, is in flight at once; each is asked once, and none is left."""
+    """Check that all samples of a question or a batch run at once, each is requested once, and none is left running."""
     per_question = MEMBERS * SAMPLES
     for way, expected in ((_ask_one, per_question), (_ask_many, IN_FLIGHT), (_achat_one, per_question),
                           (_achat_many, IN_FLIGHT)):  # fmt: skip
@@ -165,13 +165,13 @@ def _llamaindex_mux(reply: Callable[..., Any]) -> tuple[SLMMuxLLM, list[AsyncLLM
 
 
 async def _gather() -> None:
-    members = [AsyncMember(reply=asleep) for _ in range(MEMBERS)]
+    members = [AsyncMember(reply=reply_after_sleep) for _ in range(MEMBERS)]
     calls = [member.ainvoke(question) for question in _questions() for member in members for _ in range(SAMPLES)]
     await asyncio.gather(*calls)
 
 
 def _threads() -> None:
-    members = [SyncMember(reply=blocked) for _ in range(MEMBERS)]
+    members = [SyncMember(reply=reply_after_blocking) for _ in range(MEMBERS)]
     calls = [(member, question) for question in _questions() for member in members for _ in range(SAMPLES)]
     with ThreadPoolExecutor(IN_FLIGHT) as pool:
         list(pool.map(lambda call: call[0].invoke(call[1]), calls))
@@ -190,8 +190,8 @@ def _questions() -> list[Any]:
 def _check(messages: list[Any], members: list[Any]) -> None:
     assert [str(message.content) for message in messages] == ["4"] * len(messages)
     for member in members:
-        assert set(member.turns.asked.values()) == {SAMPLES}, "each member is asked k times, no more and no less"
-        assert len(member.turns.asked) == len(messages)
+        assert set(member.turns.counts.values()) == {SAMPLES}, "each member is asked exactly k times"
+        assert len(member.turns.counts) == len(messages)
 
 
 if __name__ == "__main__":

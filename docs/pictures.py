@@ -1,10 +1,10 @@
-# ruff: noqa: INP001 - a script, no package
+# ruff: noqa: INP001 - a script, not a package
 """Draw docs/pictures/: a decision as a notebook shows it and as a terminal does, and the page of a recording.
 
 python docs/pictures.py
 
-Everything is replayed from cookbook/data/samples.jsonl.gz, which two of its small models answered once: nothing is
-asked, and the same recording gives the same pictures. Needs Chromium, and matplotlib (with its Pillow) for the page.
+Everything is replayed from cookbook/data/samples.jsonl.gz, so no model is called and the same recording gives the same
+pictures. This needs Chromium, and matplotlib (with Pillow) for the page.
 """
 
 import io
@@ -28,10 +28,10 @@ PICTURES = Path(__file__).parent / "pictures"
 SAMPLES = ROOT / "cookbook" / "data" / "samples.jsonl.gz"
 MODELS = ("qwen-coder-0.5b", "gemma-270m")  # by rank
 QUESTION = "capital-054"
-LOOKS = {"light": 1, "dark": 0}  # what Chromium calls them
+LOOKS = {"light": 1, "dark": 0}  # Chromium's numbers for them.
 MONOSPACE = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
-# As rich draws a terminal, but that no font is fetched: the reader's own will do.
+# Like rich's own drawing of a terminal, but with the reader's fonts instead of downloaded ones.
 SVG = f"""\
 <svg class="rich-terminal" viewBox="0 0 {{width}} {{height}}" xmlns="http://www.w3.org/2000/svg">
 <style>
@@ -61,32 +61,32 @@ h1 {{ font-size: 1rem; margin: 0 0 .5rem }}
 """
 
 
-# --- what is drawn ---------------------------------------------------------------------------------------------------
+# --- contents ---------------------------------------------------------------------------------------------------
 
 
 def decision(recording: Recording) -> Decision[Row | None]:
-    """Return what the two members decide on the question."""
+    """Return the two members' decision on the question."""
     return replay(recording, MODELS, wait="exhausted")[QUESTION]
 
 
 def page(question: str, explanation: Explanation) -> str:
-    """Return a page with an explanation, as light or dark as the reader's system."""
+    """Return a page with an explanation, light or dark like the reader's system."""
     return PAGE.format(question=escape(question), explanation=explanation._repr_html_())
 
 
 def terminal(recording: Recording) -> str:
-    """Return what `slmmux ask` prints, as SVG; the seconds it took were not recorded."""
-    decided = decision(recording)
-    rows = [sample.reply for sample in decided.samples if sample.reply is not None]
+    """Return the output of `slmmux ask` as SVG, without the seconds, which were not recorded."""
+    outcome = decision(recording)
+    rows = [sample.reply for sample in outcome.samples if sample.reply is not None]
     tokens = {name: sum(getattr(row, name) or 0 for row in rows) for name in ("input_tokens", "output_tokens")}
     question = str(rows[0].question)
     console = Console(
         record=True, width=84, file=io.StringIO(), force_terminal=True, color_system="truecolor", legacy_windows=False
     )
     console.print("instruction:", Text(recording.settings["system_prompt"]), style="dim")
-    console.print(explain(record(decided, plan="parallel", extractor="auto", usage=tokens)))
+    console.print(explain(record(outcome, plan="parallel", extractor="auto", usage=tokens)))
     console.print()
-    console.print(Text(str(decided.winner.answer), "bold"))
+    console.print(Text(str(outcome.winner.answer), "bold"))
     return console.export_svg(title=f'slmmux ask "{question}"', code_format=SVG, unique_id="ask")
 
 
@@ -94,12 +94,12 @@ def terminal(recording: Recording) -> str:
 
 
 def browser() -> str | None:
-    """Return the Chromium that is here, or `None`."""
+    """Return the path of Chromium, or `None`."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def browse(source: str, *flags: str) -> str:
-    """Open a page in Chromium and return what it printed."""
+    """Open a page in Chromium and return its output."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         file = Path(folder) / "page.html"
         file.write_text(source, encoding="utf-8", errors="replace")
@@ -111,9 +111,9 @@ def browse(source: str, *flags: str) -> str:
 
 
 def size(source: str, width: int) -> tuple[int, int]:
-    """Return how wide and high a page is where the window is `width` wide.
+    """Return the width and height of a page in a window of this width.
 
-    In a frame of its own: a window of Chromium is never narrower than 500 pixels.
+    The page is measured in a frame, because a window of Chromium is never narrower than 500 pixels.
     """
     frame = (
         f'<!DOCTYPE html><body><iframe id="frame" style="border:0;width:{width}px;height:100px" '
@@ -122,10 +122,10 @@ def size(source: str, width: int) -> tuple[int, int]:
         "document.title = `${page.scrollWidth} x ${page.getBoundingClientRect().height}`}</script>"
     )
     printed = browse(frame, "--dump-dom", "--window-size=1600,1000")
-    found = re.search(r"<title>(\d+) x ([\d.]+)</title>", printed)
-    if found is None:
-        raise RuntimeError("Chromium opened the page and did not say how large it is")
-    return int(found[1]), -int(-float(found[2]) // 1)
+    size_match = re.search(r"<title>(\d+) x ([\d.]+)</title>", printed)
+    if size_match is None:
+        raise RuntimeError("Chromium opened the page but did not report its size")
+    return int(size_match[1]), -int(-float(size_match[2]) // 1)
 
 
 def shoot(source: str, name: str, width: int, height: int, scale: float) -> None:
@@ -136,15 +136,15 @@ def shoot(source: str, name: str, width: int, height: int, scale: float) -> None
         path = PICTURES / f"{name}-{look}.png"
         flags = (f"--window-size={width},{height}", f"--force-device-scale-factor={scale}")
         browse(source, f"--screenshot={path}", f"--blink-settings=preferredColorScheme={number}", *flags)
-        with Image.open(path) as picture:  # a page has few colours: a palette is a quarter of the size
+        with Image.open(path) as picture:  # A page has few colours, and a palette makes the file four times smaller.
             few = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)
         few.save(path, optimize=True)
 
 
 def main() -> int:
-    """Draw everything."""
+    """Draw all pictures."""
     if browser() is None:
-        print("Chromium is not here: install it, or put it on the PATH.", file=sys.stderr)  # noqa: T201
+        print("Chromium was not found: install it, or add it to the PATH.", file=sys.stderr)  # noqa: T201
         return 1
     PICTURES.mkdir(exist_ok=True)
     recording = Recording.load(SAMPLES)

@@ -1,5 +1,5 @@
-# ruff: noqa: INP001 - a script, no package
-"""Write the pages below docs/reference that are tables of what the code has: options, commands, rows of a recording.
+# ruff: noqa: INP001 - a script, not a package
+"""Write the pages below docs/reference that are tables: options, commands, and the fields of a recording's row.
 
 python docs/reference.py
 """
@@ -21,47 +21,47 @@ from slmmux.cli import app
 from slmmux.cli._console import STATUS
 
 FOLDER = Path(__file__).with_suffix("")
-MADE = "<!-- Made by `python docs/reference.py`; change the docstrings or the help texts, and make it again. -->"
+GENERATED = "<!-- Made by `python docs/reference.py`; change the docstrings or the help texts, and make it again. -->"
 
 OPTIONS = """\
 # Options
 
 {made}
 
-`SLMMuxChatModel` and `SLMMuxLLM` take the same options and decide alike. An unknown keyword is warned of, with the
-nearest one that exists.
+`SLMMuxChatModel` and `SLMMuxLLM` take the same options and decide alike. An unknown keyword causes a warning that names
+the nearest option.
 
 {table}
 
-What the framework's base class has beside these (`cache`, `tags`, `metadata`, `callbacks`, `callback_manager` and so
-on) works as it does there.
+The other options of the framework's base class (`cache`, `tags`, `metadata`, `callbacks`, `callback_manager` and so on)
+work as they do there.
 """
 RECORDING = """\
 # A recording
 
 {made}
 
-A recording is a file of JSON lines, one sample a line; `.jsonl` is appended to and read, `.jsonl.gz` read and written
-whole. `slmmux profile` writes one, [`Recording.load`](slmmux.md#slmmux.Recording) reads it, and everything that counts
-works on it.
+A recording is a file of JSON lines with one sample on each line. A `.jsonl` file can be continued, a `.jsonl.gz` file
+is written at once. `slmmux profile` writes a recording, [`Recording.load`](slmmux.md#slmmux.Recording) reads it, and
+all offline evaluation works on it.
 
 ```json
 {{"question_id": "q1", "model": "qwen", "sample_index": 0, "answer": "4"}}
 ```
 
-That is the least a line has: the fields without a default. A field that is not known is left out, and fields of others'
-making are passed over.
+A line has at least these fields, which have no default. Fields without a value are left out, and unknown fields are
+ignored.
 
 {table}
 
-A first line may say what the samples were made with; two files that were not made alike are not read as one:
+A first line may hold the settings of the samples; files with different settings cannot be loaded together:
 
 ```json
 {{"slmmux_recording": 1, "settings": {{"extract": "number", "models": {{"qwen": {{"temperature": 0.7}}}}}}}}
 ```
 
-A last line that was cut off while it was written is dropped with a warning. `error` makes a sample one that failed,
-even where it is empty; without it a line is a reply, even where its answer is `null`.
+If the last line was cut off while it was written, it is dropped with a warning. A sample with an `error`, even an empty
+one, failed; a line without `error` is a reply, even if its answer is `null`.
 """
 
 CLI = """\
@@ -69,21 +69,21 @@ CLI = """\
 
 {made}
 
-Results go to standard output, progress and notices to standard error; nothing ever asks for input. {status}
+Results go to standard output, progress and notices to standard error; no command asks for input. {status}
 """
 
 
 def pages() -> dict[Path, str]:
-    """Return each page as the code makes it today."""
+    """Return the text of each page."""
     return {
-        FOLDER / "options.md": OPTIONS.format(made=MADE, table=options()),
-        FOLDER / "recording.md": RECORDING.format(made=MADE, table=rows()),
-        FOLDER / "cli.md": "\n".join([CLI.format(made=MADE, status=STATUS), *sections()]),
+        FOLDER / "options.md": OPTIONS.format(made=GENERATED, table=options()),
+        FOLDER / "recording.md": RECORDING.format(made=GENERATED, table=rows()),
+        FOLDER / "cli.md": "\n".join([CLI.format(made=GENERATED, status=STATUS), *sections()]),
     }
 
 
 def options() -> str:
-    """Return the table of both classes' own fields, in the order of the first."""
+    """Return the table of both classes' own options, in the order of the first class."""
     classes: tuple[type[Any], ...] = (SLMMuxChatModel, SLMMuxLLM)
     meanings: dict[str, str] = {}
     for each in classes:
@@ -95,37 +95,37 @@ def options() -> str:
     for name, meaning in meanings.items():
         fields = {each.__name__: each.model_fields[name] for each in classes if name in each.model_fields}
         default = next(iter(fields.values())).default
-        shown = "required" if default is PydanticUndefined else f"`{default!r}`"
+        default_cell = "required" if default is PydanticUndefined else f"`{default!r}`"
         only = "" if len(fields) == len(classes) else f" `{next(iter(fields))}` alone."
-        lines += row([f"`{name}`", shown, meaning + only])
+        lines += row([f"`{name}`", default_cell, meaning + only])
     return "\n".join(lines)
 
 
 def own_fields(model: type[Any]) -> list[str]:
-    """Return a mux's own options: those that all muxes have, then those that its class adds to its framework's."""
+    """Return a mux's options: those of every mux, then those that its class adds to the framework's."""
     inherited = {name for base in model.__bases__ for name in getattr(base, "model_fields", {})}
     return [*Mux.model_fields, *(name for name in model.model_fields if name not in inherited)]
 
 
 def rows() -> str:
-    """Return the table of a recorded sample's fields."""
-    said = entries(Row, "Attributes")
+    """Return the table of the fields of a recorded sample."""
+    meanings = entries(Row, "Attributes")
     lines = row(["field", "default", "meaning"]) + row(["---"] * 3)
     for field in dataclasses.fields(Row):
         default = "required" if field.default is dataclasses.MISSING else "`null`"
-        lines += row([f"`{field.name}`", default, said[field.name]])
+        lines += row([f"`{field.name}`", default, meanings[field.name]])
     return "\n".join(lines)
 
 
 def sections() -> list[str]:
-    """Return a section for each command: what it does, and a table of what it takes."""
+    """Return a section for each command: a description, and a table of its options."""
     return [section(path, command) for path, command in commands(typer.main.get_command(app))]
 
 
 def commands(command: Any, path: str = "slmmux") -> list[tuple[str, Any]]:
-    """Return every command below one with the words that call it."""
+    """Return every command below one, with the words that call it."""
     below = [
-        found for name, each in getattr(command, "commands", {}).items() for found in commands(each, f"{path} {name}")
+        pair for name, each in getattr(command, "commands", {}).items() for pair in commands(each, f"{path} {name}")
     ]
     return [(path, command), *below]
 
@@ -138,7 +138,7 @@ def section(path: str, command: Any) -> str:
     if examples:
         lines += ["```sh", *examples, "```", ""]
     if takes:
-        lines += row(["takes", "default", "meaning"]) + row(["---"] * 3)
+        lines += row(["option", "default", "meaning"]) + row(["---"] * 3)
     for each in takes:
         argument = each.param_type_name == "argument"
         name = each.name.upper() + ("..." if each.nargs == -1 else "") if argument else ", ".join(each.opts)
@@ -146,19 +146,23 @@ def section(path: str, command: Any) -> str:
     return "\n".join([*lines, ""] if takes else lines)
 
 
-def shown_default(taken: Any) -> str:
-    """Return what holds where a command is given nothing for it."""
-    if taken.required:
+def shown_default(parameter: Any) -> str:
+    """Return the default of a command's parameter as the table shows it."""
+    if parameter.required:
         return "required"
-    return "" if taken.default is None or taken.default is False or callable(taken.default) else f"`{taken.default}`"
+    return (
+        ""
+        if parameter.default is None or parameter.default is False or callable(parameter.default)
+        else f"`{parameter.default}`"
+    )
 
 
 def entries(documented: Any, title: str) -> dict[str, str]:
-    """Return what a docstring's section says, by name."""
+    """Return the entries of a docstring's section by name."""
     doc = inspect.getdoc(documented) or ""
     body = doc.partition(f"\n{title}:\n")[2].partition("\n\n")[0]
-    found = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", body, re.MULTILINE)
-    return {name: cell(re.sub(r"\s+", " ", text)) for name, text in found}
+    matches = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", body, re.MULTILINE)
+    return {name: cell(re.sub(r"\s+", " ", text)) for name, text in matches}
 
 
 def row(cells: list[str]) -> list[str]:
@@ -167,7 +171,7 @@ def row(cells: list[str]) -> list[str]:
 
 
 def cell(text: str) -> str:
-    """Return a text that ends no cell and no line of a table."""
+    """Return a text that fits into one cell of a table."""
     return text.replace("|", r"\|").replace("\n", " ")
 
 

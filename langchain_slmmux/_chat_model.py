@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -12,21 +13,22 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field, PrivateAttr, SecretStr
 from typing_extensions import override
 
 from langchain_slmmux._handover import Handover
-from langchain_slmmux._members import Member, code_identity, make_members, own_name, unwrap
+from langchain_slmmux._members import Member, MemberCall, code_identity, make_members, own_name, unwrap
 from langchain_slmmux._messages import as_chunk, final_message, with_usage
 from langchain_slmmux._question import Question
-from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools
+from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools, tool_form
 from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured, kept
+from langchain_slmmux._through import athrough, can_stream, through
 from slmmux._mux.base import Mux
 from slmmux._mux.engine import Answered
 from slmmux._mux.from_config import Endpoint
@@ -34,6 +36,8 @@ from slmmux._mux.rule import ESCALATION
 from slmmux._mux.secrets import secrets_of, strike
 
 __all__ = ["SLMMuxChatModel"]
+
+_log = logging.getLogger("slmmux")
 
 Configs: TypeAlias = RunnableConfig | list[RunnableConfig] | None
 
@@ -151,12 +155,12 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         schema = self._structured.identity if self._structured else None
         key = {"slmmux": self._identifying_params, "stop": stop or self.stop, "schema": schema}
-        key["kwargs"] = strike(kwargs, secrets_of(kwargs))
+        key["kwargs"] = strike(_as_json(kwargs), secrets_of(kwargs))
         return json.dumps(key, sort_keys=True, ensure_ascii=False, default=code_identity)
 
     @override
     def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
-        params = super()._get_invocation_params(stop=stop, **kwargs)
+        params = super()._get_invocation_params(stop=stop, **_as_json(kwargs))
         return cast("dict[str, Any]", strike(params, secrets_of(kwargs)))
 
     @override
@@ -187,24 +191,36 @@ class SLMMuxChatModel(Mux, BaseChatModel):
 
     @override
     def get_num_tokens(self, text: str) -> int:
-        """Return the most tokens any member counts in a text: what fits for all."""
-        return self._most(lambda model: model.get_num_tokens(text))
+        """Return the most tokens any member counts in a text: what fits for all.
+
+        A member that cannot count here, without a tokenizer or a way to fetch one, is estimated.
+        """
+        if self.custom_get_token_ids is not None:
+            return super().get_num_tokens(text)
+        return self._most(
+            lambda model: model.get_num_tokens(text), lambda: count_tokens_approximately([HumanMessage(text)])
+        )
 
     @override
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """Return the most tokens any member counts in messages."""
-        return self._most(lambda model: model.get_num_tokens_from_messages(messages, tools))
+        if self.custom_get_token_ids is not None:
+            return super().get_num_tokens_from_messages(messages, tools)
+        return self._most(
+            lambda model: model.get_num_tokens_from_messages(messages, tools),
+            lambda: count_tokens_approximately(messages),
+        )
 
-    def _most(self, count: Callable[[BaseChatModel], int]) -> int:
+    def _most(self, count: Callable[[BaseChatModel], int], estimate: Callable[[], int]) -> int:
         counts: list[int] = []
-        faults: list[Exception] = []
-        for member in self._members.values():
+        for label, member in self._members.items():
             try:
                 counts.append(count(member.model))
-            except Exception as error:  # noqa: BLE001 - a member without a tokenizer does not silence the others
-                faults.append(error)
-        if not counts:
-            raise faults[0]
+            except Exception as error:  # noqa: BLE001 - a member without a tokenizer must not stop who trims a history
+                if not member.memory.estimated:
+                    member.memory.estimated = True
+                    _log.warning("member %r cannot count tokens here, so they are estimated: %s", label, error)
+                counts.append(estimate())
         return max(counts)
 
     # --- asking ---------------------------------------------------------------------------------------------------
@@ -240,10 +256,13 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> Iterator[AIMessageChunk]:
-        """Stream the winner as one chunk: who speaks is known only when it is decided.
+        """Stream the winner as one chunk, because who speaks is known only when it is decided.
 
-        `_stream` is not implemented on purpose: it gets no run manager, so its samples could not be traced.
+        A mux of one member and one sample streams its member through.
         """
+        if self._streams_through:
+            yield from super().stream(input, config, stop=stop, **kwargs)
+            return
         with _streaming():
             message = self.invoke(input, config, stop=stop, **kwargs)
         yield as_chunk(message)
@@ -257,24 +276,28 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[AIMessageChunk]:
+        if self._streams_through:
+            async for chunk in super().astream(input, config, stop=stop, **kwargs):
+                yield chunk
+            return
         handover = Handover()
         with _streaming():
             token = _handover.set(handover)
-            whole = asyncio.ensure_future(self.ainvoke(input, config, stop=stop, **kwargs))
+            invocation = asyncio.ensure_future(self.ainvoke(input, config, stop=stop, **kwargs))
             _handover.reset(token)
         try:
-            message = await handover.message(whole)
+            message = await handover.message(invocation)
             # Nothing was handed over where a cache had it: no sample was drawn.
-            yield as_chunk(with_usage(message) if message is not None else await whole)
+            yield as_chunk(with_usage(message) if message is not None else await invocation)
             handover.taken.set()
-            await whole
+            await invocation
         finally:
             if not handover.taken.is_set():  # broken off: what is decided ends as decided, the rest is cancelled
                 handover.taken.set()
-                if not handover.given:
-                    whole.cancel()
+                if not handover.has_message:
+                    invocation.cancel()
                 with suppress(asyncio.CancelledError, Exception):
-                    await whole
+                    await invocation
 
     # --- many questions: one window over all their samples -------------------------------------------------------
 
@@ -288,7 +311,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         mux = self
         if limit < self.max_concurrency:
             mux = self.model_copy()
-            mux._set_window(limit)
+            mux._pool, mux._slots = self._labelled.window(limit)
         return mux, [{**own, "max_concurrency": min(limit, len(inputs))} for own in configs]
 
     @override
@@ -345,10 +368,11 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         question = self._question(messages, stop, run_manager, kwargs)
-        message = self._message(self._answer(question), question, run_manager)
+        answered = self._answer(question)
+        message = self._message(answered, question, run_manager)
         if run_manager is not None and _wants_tokens(run_manager):
             run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return self._result(message, answered)
 
     @override
     async def _agenerate(
@@ -370,7 +394,47 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             await run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
         if (handover := _handover.get()) is not None:
             await handover.give(message)
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return self._result(message, answered)
+
+    @property
+    def _streams_through(self) -> bool:
+        """Whether there is nothing to decide: one member, one sample, and no limit that would have to cut a stream."""
+        limits = (self.timeout, self.deadline, self.budget)
+        if self._bigger or self._structured or self._policy.has_threshold or any(each is not None for each in limits):
+            return False
+        return list(self.k.values()) == [1] and all(can_stream(m.model) for m in self._members.values())
+
+    @override
+    def _should_stream(self, *, async_api: bool, run_manager: Any = None, **kwargs: Any) -> bool:
+        if not self._streams_through:
+            return False
+        return super()._should_stream(async_api=async_api, run_manager=run_manager, **kwargs)
+
+    @override
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        for chunk in through(self._question(messages, stop, None, kwargs), self._record):
+            if run_manager is not None:
+                run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
+            yield chunk
+
+    @override
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        async for chunk in athrough(self._question(messages, stop, None, kwargs), self._record):
+            if run_manager is not None:
+                await run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
+            yield chunk
 
     def _stream_chat_model_events(
         self,
@@ -401,11 +465,16 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
         kwargs: dict[str, Any],
     ) -> Question:
-        request = Request.build(self._callable_members, kwargs, self.extract, self._structured)
+        self._warn_of_equal_samples(kwargs)
+        request = Request.build(self._callable_members, kwargs, self.extract, self._structured, self.vote_on)
         if self.system_prompt and not any(isinstance(m, SystemMessage) for m in messages):
             messages = [SystemMessage(self.system_prompt), *messages]
         parent = run_manager if self.trace_samples else None
         return Question(request, messages, stop or self.stop, parent, self._pool)
+
+    def _result(self, message: AIMessage, answered: Answered[Reply]) -> ChatResult:
+        info = answered.reply.generation_info if answered.reply else None
+        return ChatResult(generations=[ChatGeneration(message=message, generation_info=info)])
 
     def _message(
         self,
@@ -416,12 +485,15 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         winner = answered.reply.message if answered.reply else AIMessage(self.abstain_with)
         name = winner.response_metadata.get("model_name") or winner.response_metadata.get("model")
         speaker = self._bigger_name if answered.bigger else answered.decision.winner.model
+        if not self.trace_samples and len({s.draw.model for s in answered.decision.samples}) > 1:
+            name = "+".join(self._members)  # the usage is that of several models, and booked under none of theirs
         message = final_message(
             winner,
             self._record(answered, question),
             model_name=name if isinstance(name, str) and name else str(speaker),
-            message_id=f"lc_run--{run_manager.run_id}" if run_manager else None,
-            additional=kept(winner) if self._structured else {},
+            message_id=f"lc_run--{run_manager.run_id}-0" if run_manager else None,
+            additional=kept(winner),
+            alone=len(answered.decision.samples) == 1 and not answered.bigger,
         )
         # Traced samples carry their own usage: on the mux's run as well it would be counted twice.
         return message if self.trace_samples and run_manager else with_usage(message)
@@ -441,11 +513,12 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         Raises:
             MemberError: A member cannot bind them; names it.
         """
-        dicts = [convert_to_openai_tool(tool) for tool in tools]
+        bound = list(tools)
         options: dict[str, Any] = {k: kwargs[k] for k in TOOL_OPTIONS if k in kwargs}
-        bind_tools(self._callable_members, dicts, tool_choice, options)  # refuse now, not at the first call
+        member_calls = {label: MemberCall(m, m.model, m.kwargs) for label, m in self._callable_members.items()}
+        bind_tools(member_calls, bound, tool_choice, options)  # refuse now, not at the first call
         choice = {} if tool_choice is None else {"tool_choice": tool_choice}
-        return self.bind(tools=dicts, **choice, **kwargs)
+        return self.bind(tools=bound, **choice, **kwargs)
 
     @override
     def with_structured_output(
@@ -472,11 +545,11 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         shown = {"kwargs": {"method": method or "function_calling", "strict": strict}, "schema": schema}
 
         def parse(message: AIMessage) -> Any:
-            made = message.response_metadata["slmmux"]
+            record = message.response_metadata["slmmux"]
             result: dict[str, Any] = {"parsed": None, "parsing_error": None}
-            if made["outcome"] != "abstained":
-                escalated = made["outcome"] == "escalated"
-                result = structured.parse(ESCALATION if escalated else made["model"], message)
+            if record["outcome"] != "abstained":
+                escalated = record["outcome"] == "escalated"
+                result = structured.parse(ESCALATION if escalated else record["model"], message)
             if include_raw:
                 return {**result, "raw": message}
             if result["parsing_error"] is not None:
@@ -484,6 +557,11 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             return result["parsed"]
 
         return derived.bind(ls_structured_output_format=shown) | RunnableLambda(parse)
+
+
+def _as_json(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return call arguments with their tools as JSON: members get the tools themselves, traces and keys a copy."""
+    return {**kwargs, "tools": [tool_form(tool) for tool in kwargs["tools"]]} if kwargs.get("tools") else kwargs
 
 
 @contextmanager

@@ -11,21 +11,21 @@ class Handover:
     """One message, given once and waited for until it is taken."""
 
     def __init__(self) -> None:
-        self._given: asyncio.Future[AIMessage] = asyncio.get_running_loop().create_future()
+        self._message: asyncio.Future[AIMessage] = asyncio.get_running_loop().create_future()
         self.taken = asyncio.Event()
 
     @property
-    def given(self) -> bool:
+    def has_message(self) -> bool:
         """Whether there is a message to take."""
-        return self._given.done()
+        return self._message.done()
 
     async def give(self, message: AIMessage) -> None:
         """Hand the message over and wait until the consumer of the stream has it."""
-        if not self.given:
-            self._given.set_result(message)
+        if not self.has_message:
+            self._message.set_result(message)
             await self.taken.wait()
 
-    async def message(self, whole: "asyncio.Future[AIMessage]") -> AIMessage | None:
+    async def message(self, invocation: "asyncio.Future[AIMessage]") -> AIMessage | None:
         """Return the message, or `None` when the call ended without giving one."""
-        await asyncio.wait([self._given, whole], return_when=asyncio.FIRST_COMPLETED)
-        return self._given.result() if self.given else None
+        await asyncio.wait([self._message, invocation], return_when=asyncio.FIRST_COMPLETED)
+        return self._message.result() if self.has_message else None

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import SimpleChatModel
@@ -21,12 +21,24 @@ from slmmux import MemberError
 from slmmux._mux import members
 from slmmux._mux.options import no_temperature
 from slmmux._mux.secrets import clean_error, secrets_of, strike
+from slmmux._mux.settings import field_for, no_member_takes
+from slmmux._mux.warn import warn
 from slmmux.answers import FirstOf
 from slmmux.answers._extractor import Extractor
 
-__all__ = ["Asked", "Bound", "Member", "ask_member", "code_identity", "make_members", "own_name", "unwrap"]
+__all__ = [
+    "Member",
+    "MemberCall",
+    "Unwrapped",
+    "ask_member",
+    "code_identity",
+    "make_members",
+    "own_name",
+    "unwrap",
+    "with_settings",
+]
 
-Bound: TypeAlias = tuple[BaseChatModel, dict[str, Any], RunnableConfig]
+Unwrapped: TypeAlias = tuple[BaseChatModel, dict[str, Any], RunnableConfig]
 Json: TypeAlias = Any
 
 T = TypeVar("T")
@@ -55,7 +67,7 @@ class Member(members.Member):
 
 
 @dataclass(frozen=True)
-class Asked:
+class MemberCall:
     """What one member is asked for this request: its model and call arguments, tools or schema included."""
 
     member: Member
@@ -63,17 +75,17 @@ class Asked:
     kwargs: dict[str, Any]
 
 
-def own_name(label: str, given: Any) -> str:
+def own_name(label: str, model_or_binding: Any) -> str:
     """Return the name a model of a list goes by.
 
     Raises:
         MemberError: It is not a chat model.
     """
-    model = unwrap(label, given)[0]
+    model = unwrap(label, model_or_binding)[0]
     return members.name_of_model(model) or type(model).__name__
 
 
-def unwrap(label: str, model: Any) -> Bound:
+def unwrap(label: str, model: Any) -> Unwrapped:
     """Return the chat model under any bindings, with their call arguments and config merged.
 
     Raises:
@@ -129,14 +141,14 @@ def _instead(model: Any) -> str:
     return "pass a LangChain chat model such as ChatOpenAI(...), or a binding of one"
 
 
-def ask_member(member: Member, what: str, instead: str, ask: Callable[[], T]) -> T:
+def ask_member(member: Member, what: str, instead: str, call: Callable[[], T]) -> T:
     """Return what a member's own method returns.
 
     Raises:
         MemberError: It refused, with its label, the reason it gave and what to do instead.
     """
     try:
-        return ask()
+        return call()
     except (NotImplementedError, ValueError, TypeError) as error:
         fault = clean_error(error, member.secrets)
     # Raised out here, or it would carry the error that may quote a secret.
@@ -168,21 +180,29 @@ def make_members(
     return own
 
 
-def _member(label: str, given: Any, temperature: float | None, settings: Mapping[str, Any]) -> Member:
-    model, kwargs, config = unwrap(label, given)
+def _member(label: str, model_or_binding: Any, temperature: float | None, settings: Mapping[str, Any]) -> Member:
+    model, kwargs, config = unwrap(label, model_or_binding)
     fields = type(model).model_fields
     update: dict[str, Any] = {"cache": False, "disable_streaming": True}
-    if "streaming" in fields:
+    streams = getattr(model, "streaming", None) is True or kwargs.pop("stream", None) is True
+    if streams:  # as its user said: its server may answer no other way; the chunks are joined to one message
+        update["disable_streaming"] = False
+        if "streaming" in fields:
+            update["streaming"] = True
+        else:
+            kwargs["stream"] = True
+    elif "streaming" in fields:
         update["streaming"] = False  # ChatOpenAI would still send stream=True, and get what it cannot read
-    kwargs.pop("stream", None)
     if temperature is not None:
         if "temperature" not in fields or (model.profile or {}).get("temperature") is False:
             raise no_temperature(label, model, temperature)
         update["temperature"] = temperature
         kwargs = {k: v for k, v in kwargs.items() if k != "temperature"}
-    update |= {name: value for name, value in settings.items() if name in fields}
+    update |= {field: value for name, value in settings.items() if (field := field_for(name, fields) or name) in fields}
     copy = model.model_copy(update=update)
     vars(copy).pop("_serialized", None)  # a cached property, stale in a copy with other settings
+    if "streaming" in update:
+        copy.model_fields_set.add("streaming")  # LangChain looks at it only if it was set
     if "max_retries" in settings:
         _retry(copy, settings["max_retries"])
     secrets = (*secrets_of(model), *secrets_of(kwargs))
@@ -192,14 +212,65 @@ def _member(label: str, given: Any, temperature: float | None, settings: Mapping
         kwargs=kwargs,
         config=config,
         secrets=secrets,
-        takes_several=_takes_several(model, kwargs),
+        can_several=_takes_several(copy, kwargs),
         identity=strike(_identity(copy, kwargs), secrets),
     )
+
+
+_MOST_VARIANTS = 32
+_CLOSED = ("langchain_ollama.", "langchain_anthropic.", "langchain_google_genai.")  # clients that know their arguments
+
+
+def with_settings(member_calls: Mapping[str, MemberCall], settings: Mapping[str, Any]) -> dict[str, MemberCall]:
+    """Return what is asked of each member with the standard settings of one call, each in the member's own way.
+
+    A member whose class has a field for a setting is asked through a copy that has it, kept for the next call. Any
+    other member gets the setting as an argument, unless its client would refuse it: then it does without, and a warning
+    names it.
+
+    Raises:
+        ArgumentError: A setting that no member takes.
+    """
+    without: dict[str, list[str]] = {}
+    adjusted: dict[str, MemberCall] = {}
+    for label, call in member_calls.items():
+        update: dict[str, Any] = {}
+        kwargs = dict(call.kwargs)
+        for name, value in settings.items():
+            if (field := field_for(name, type(call.model).model_fields)) is not None:
+                update[field] = value
+                kwargs.pop(name, None)
+            elif type(call.model).__module__.startswith(_CLOSED):
+                without.setdefault(name, []).append(label)
+            else:
+                kwargs[name] = value
+        model = _variant(call, update) if update else call.model
+        adjusted[label] = MemberCall(call.member, model, kwargs)
+    for name, labels in without.items():
+        if len(labels) == len(member_calls):
+            raise no_member_takes(name, settings[name], [type(call.model).__name__ for call in member_calls.values()])
+        warn(f"{name}={settings[name]!r} goes to the members that take it; {', '.join(labels)} does without")
+    return adjusted
+
+
+def _variant(call: MemberCall, update: Mapping[str, Any]) -> BaseChatModel:
+    """Return a copy of the model with some fields changed: the same one each time, since a model may keep state."""
+    variants = call.member.memory.variants
+    key = json.dumps([id(call.model), dict(update)], sort_keys=True, default=str)
+    if key not in variants:
+        if len(variants) >= _MOST_VARIANTS:
+            variants.clear()
+        copy = call.model.model_copy(update=update)
+        vars(copy).pop("_serialized", None)
+        variants[key] = copy
+    return cast("BaseChatModel", variants[key])
 
 
 def _takes_several(model: BaseChatModel, kwargs: Mapping[str, Any]) -> bool:
     """Return whether one request may ask for several completions; an `n` of the user's own says no."""
     if "n" not in type(model).model_fields or getattr(model, "use_responses_api", None):
+        return False
+    if getattr(model, "streaming", None) is True:  # the choices of a stream would be joined to one text
         return False
     return getattr(model, "n", None) is None and "n" not in kwargs
 

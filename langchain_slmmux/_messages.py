@@ -1,4 +1,4 @@
-"""The message that leaves the mux: the winner's own text and tool calls, and nothing only its provider understands."""
+"""Messages: the winner's as it leaves the mux, whole, and a history as each member gets it back."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,12 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 
-__all__ = ["as_chunk", "final_message", "question_of", "with_usage"]
+from slmmux._mux.rule import ESCALATION
 
-_KEPT = ("model_provider", "finish_reason", "stop_reason", "done_reason", "system_fingerprint", "logprobs")
+__all__ = ["as_chunk", "final_message", "has_content", "history_of", "question_of", "with_usage"]
+
+# The usage of one request: beside the whole question's it would be counted again.
+_USAGE_OF_ONE = {"token_usage", "usage", "usage_metadata"}
 
 
 def final_message(
@@ -20,31 +23,76 @@ def final_message(
     model_name: str,
     message_id: str | None,
     additional: Mapping[str, Any],
+    alone: bool = False,
 ) -> AIMessage:
-    """Return a fresh message with the winner's text and tool calls.
+    """Return the winner's message as a fresh one, with the record beside it.
 
-    Another provider's reasoning blocks in the history break the next turn, and the winner's own id would make
-    LangGraph drop the message as already streamed.
+    Its content blocks, reasoning, refusal, calls and provider fields stay: the member needs them back on the next turn.
+    The winner's own id would make LangGraph drop the message as already streamed. `alone` says that no other sample was
+    drawn, so that the usage of its request is the usage of the question.
     """
-    metadata = {k: winner.response_metadata[k] for k in _KEPT if k in winner.response_metadata}
+    left_out = {"slmmux"} if alone else {"slmmux", *_USAGE_OF_ONE}
+    metadata = {k: v for k, v in winner.response_metadata.items() if k not in left_out}
     return AIMessage(
-        content=str(winner.text),
-        additional_kwargs=dict(additional),
+        content=winner.content,
+        additional_kwargs={**winner.additional_kwargs, **additional},
         tool_calls=winner.tool_calls,
         invalid_tool_calls=winner.invalid_tool_calls,
         response_metadata={**metadata, "model_name": model_name, "slmmux": dict(record)},
+        name=winner.name,
         id=message_id,
     )
 
 
+def has_content(message: AIMessage) -> bool:
+    """Return whether a message says anything: a text or another block, a call, or a refusal."""
+    if message.tool_calls or message.invalid_tool_calls:
+        return True
+    if any(message.additional_kwargs.get(name) for name in ("refusal", "function_call", "tool_calls", "audio")):
+        return True
+    if isinstance(message.content, str):
+        return bool(message.content.strip())
+    blocks = [block for block in message.content if isinstance(block, str) or block.get("type") not in _REASONING]
+    return any(block.strip() if isinstance(block, str) else block.get("text", "block") for block in blocks)
+
+
+_REASONING = {"reasoning", "reasoning_content", "redacted_thinking", "thinking"}
+
+
+def history_of(messages: Sequence[BaseMessage], label: str) -> list[BaseMessage]:
+    """Return a history as a member gets it: its own earlier messages whole, others' as text and tool calls.
+
+    One provider's reasoning blocks break another, while their own provider asks for them back. A message that no mux
+    made is the user's, and stays as it is.
+    """
+    return [_for_member(message, label) if isinstance(message, AIMessage) else message for message in messages]
+
+
+def _for_member(message: AIMessage, label: str) -> AIMessage:
+    record = message.response_metadata.get("slmmux")
+    if not isinstance(record, Mapping):
+        return message
+    speaker = ESCALATION if record.get("outcome") == "escalated" else record.get("model")
+    if speaker == label:
+        metadata = {k: v for k, v in message.response_metadata.items() if k != "slmmux"}
+        return message.model_copy(update={"response_metadata": metadata})
+    return AIMessage(
+        content=str(message.text),
+        tool_calls=message.tool_calls,
+        invalid_tool_calls=message.invalid_tool_calls,
+        name=message.name,
+        id=message.id,
+    )
+
+
 def question_of(messages: Sequence[BaseMessage]) -> str:
-    """Return what was asked last by a person; where nobody did, what was said last."""
-    asked = [m for m in messages if isinstance(m, HumanMessage)] or messages
-    return str(asked[-1].text) if asked else ""
+    """Return the user's last message as text; without one, the last message."""
+    of_users = [m for m in messages if isinstance(m, HumanMessage)] or messages
+    return str(of_users[-1].text) if of_users else ""
 
 
 def with_usage(message: AIMessage) -> AIMessage:
-    """Return a copy that carries the whole question's tokens, where the record has any."""
+    """Return a copy that carries the whole question's tokens, if the record has any."""
     usage = (message.response_metadata.get("slmmux") or {}).get("usage")
     if not usage or not usage["total_tokens"]:
         return message
@@ -55,7 +103,7 @@ def as_chunk(message: AIMessage) -> AIMessageChunk:
     """Return a message as the one chunk of its stream."""
     calls = [(c["name"], json.dumps(c["args"]), c["id"]) for c in message.tool_calls]
     calls += [(c["name"] or "", c["args"] or "", c["id"]) for c in message.invalid_tool_calls]
-    return AIMessageChunk(
+    chunk = AIMessageChunk(
         content=message.content,
         additional_kwargs=message.additional_kwargs,
         response_metadata=message.response_metadata,
@@ -63,6 +111,9 @@ def as_chunk(message: AIMessage) -> AIMessageChunk:
             tool_call_chunk(name=name, args=args, id=call_id, index=i) for i, (name, args, call_id) in enumerate(calls)
         ],
         usage_metadata=message.usage_metadata,
+        name=message.name,
         id=message.id,
         chunk_position="last",
     )
+    # A chunk reads its calls anew and closes what was cut off: a call that is invalid would become one that runs.
+    return chunk.model_copy(update={"tool_calls": message.tool_calls, "invalid_tool_calls": message.invalid_tool_calls})

@@ -1,17 +1,19 @@
 """One question as LangChain puts it: its request, its messages, and the samplings it takes, counted together."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from langchain_core.callbacks.manager import BaseRunManager
 from langchain_core.messages import BaseMessage
 
-from langchain_slmmux._messages import question_of
+from langchain_slmmux._members import MemberCall
+from langchain_slmmux._messages import has_content, question_of
 from langchain_slmmux._request import Request
 from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
 from slmmux import Answer, Pool, Race
 from slmmux._mux.generation import longest_reply
-from slmmux._mux.usage import total
+from slmmux._mux.usage import add_usage, no_usage, total
 
 __all__ = ["Question"]
 
@@ -25,6 +27,10 @@ class Question:
         stop: Stop sequences.
         parent: The run below which samples are traced; `None` leaves them untraced.
         pool: Threads for members that only have a sync call.
+
+    Attributes:
+        messages: The question.
+        stop: Stop sequences.
     """
 
     def __init__(
@@ -36,11 +42,22 @@ class Question:
         pool: Pool,
     ) -> None:
         self._request = request
-        self._messages = messages
-        self._stop = stop
+        self.messages = messages
+        self.stop = stop
         self._parent = parent
         self._pool = pool
         self._traces: list[Traces] = []
+        self._streamed = no_usage()
+
+    @property
+    def only_call(self) -> MemberCall:
+        """What the only member is asked."""
+        (call,) = self._request.member_calls.values()
+        return call
+
+    def count(self, usage: Mapping[str, Any]) -> None:
+        """Count the tokens of a reply that was streamed through."""
+        add_usage(self._streamed, usage)
 
     @property
     def extractor(self) -> str:
@@ -50,20 +67,24 @@ class Question:
     @property
     def longest(self) -> Mapping[str, int]:
         """The most tokens a reply of each model can have, by label; 0 if nobody knows."""
-        return {label: longest_reply(a.model, a.kwargs) or 0 for label, a in self._request.asked.items()}
+        return {label: longest_reply(a.model, a.kwargs) or 0 for label, a in self._request.member_calls.items()}
 
     @property
     def usage(self) -> dict[str, int]:
         """The tokens of every reply that arrived in time, needed for the decision or not."""
-        return total(traces.usage for traces in self._traces)
+        return total([self._streamed, *(traces.usage for traces in self._traces)])
 
     def text(self) -> str:
         """Return the question's text, for a rule by question."""
-        return question_of(self._messages)
+        return question_of(self.messages)
 
     def read(self, reply: Reply) -> Answer | None:
         """Return the answer of a reply."""
         return self._request.read(reply)
+
+    def has_content(self, reply: Reply) -> bool:
+        """Return whether a reply says anything: a text or another block, tool calls, or a refusal."""
+        return has_content(reply.message)
 
     def usage_of(self, reply: Reply) -> Mapping[str, int]:
         """Return the tokens of one reply."""
@@ -76,4 +97,4 @@ class Question:
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:
         """Return the calls of a race, or of a profile, which has none."""
         self._traces.append(Traces(self._parent))
-        return Sampling(self._request.asked, self._messages, self._stop, self._traces[-1], self._pool, race=race)
+        return Sampling(self._request.member_calls, self.messages, self.stop, self._traces[-1], self._pool, race=race)

@@ -3,32 +3,32 @@
 The reading is fixed by the request where it can be: tools bound, a schema, a response format, an extractor named.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from langchain_slmmux._members import Asked, Member, ask_member, unwrap
+from langchain_core.messages import AIMessage
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from langchain_slmmux._members import Member, MemberCall, ask_member, unwrap, with_settings
 from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured
-from slmmux import Answer, ArgumentError
+from slmmux import Answer
 from slmmux._mux.reading import reading
+from slmmux._mux.settings import is_standard, refuse_at_call_time
 
-__all__ = ["TOOL_OPTIONS", "Request", "bind_tools"]
+__all__ = ["TOOL_OPTIONS", "Request", "bind_tools", "tool_form"]
 
 TOOL_OPTIONS = ("strict", "parallel_tool_calls")
-
-_NOT_AT_CALL_TIME = {
-    "model": "it would turn every member into that model; build a mux with other models={label: model}",
-    "n": "a mux returns one message and draws its own samples; set samples=",
-}
 
 
 @dataclass(frozen=True)
 class Request:
     """What each member is asked, by label, and the answer of a reply."""
 
-    asked: Mapping[str, Asked]
+    member_calls: Mapping[str, MemberCall]
     read: Callable[[Reply], Answer | None]
     extractor: str
 
@@ -39,6 +39,7 @@ class Request:
         kwargs: dict[str, Any],
         extract: str | Callable[[str], Any],
         structured: Structured | None,
+        vote_on: Collection[str] | None = None,
     ) -> "Request":
         """Build the request of one call.
 
@@ -47,48 +48,71 @@ class Request:
             kwargs: Call arguments, as bound or passed to `invoke`; what is not the mux's own goes to the members.
             extract: The extractor the mux was given.
             structured: The schema bound to this mux, if any.
+            vote_on: The fields of an object that are voted on.
 
         Raises:
             ArgumentError: `model=` or `n=` at call time.
             MemberError: A member cannot bind tools.
         """
-        for name, why in _NOT_AT_CALL_TIME.items():
-            if kwargs.get(name) is not None:
-                raise ArgumentError(f"{name}={kwargs[name]!r} cannot be given at call time: {why}")
+        refuse_at_call_time(kwargs)
         passed = {k: v for k, v in kwargs.items() if k not in {"tools", "tool_choice", "n", "model", "stream"}}
+        settings = {k: passed.pop(k) for k in tuple(passed) if is_standard(k) and passed[k] is not None}
         tools = kwargs.get("tools")
         if structured is not None:
-            bound = structured.asked
-        elif tools:
-            options: dict[str, Any] = {k: passed.pop(k) for k in TOOL_OPTIONS if k in passed}
-            bound = bind_tools(members, tools, kwargs.get("tool_choice"), options)
+            member_calls = with_settings(structured.member_calls, settings)
         else:
-            bound = {label: Asked(m, m.model, m.kwargs) for label, m in members.items()}
-        asked = {label: Asked(a.member, a.model, {**a.kwargs, **passed}) for label, a in bound.items()}
+            member_calls = with_settings(
+                {label: MemberCall(m, m.model, m.kwargs) for label, m in members.items()}, settings
+            )
+            if tools:
+                options: dict[str, Any] = {k: passed.pop(k) for k in TOOL_OPTIONS if k in passed}
+                member_calls = bind_tools(member_calls, tools, kwargs.get("tool_choice"), options)
+        member_calls = {
+            label: MemberCall(a.member, a.model, {**a.kwargs, **passed}) for label, a in member_calls.items()
+        }
 
         if structured is not None:
-            return cls(asked, lambda reply: structured.read(reply.model, reply.message), "structured")
-        read, name = reading(extract, tools=bool(tools), formatted=passed.get("response_format") is not None)
-        return cls(asked, lambda reply: read(str(reply.message.text), reply.message.tool_calls), name)
+            return cls(member_calls, lambda r: structured.read(r.model, r.message, extract, vote_on), "structured")
+        formatted = passed.get("response_format") is not None
+        read, name = reading(extract, tools=bool(tools), formatted=formatted, vote_on=vote_on)
+        return cls(member_calls, lambda reply: read(str(reply.message.text), calls_of(reply.message)), name)
 
 
 def bind_tools(
-    members: Mapping[str, Member], tools: Any, tool_choice: Any, options: Mapping[str, Any]
-) -> dict[str, Asked]:
-    """Bind tools to every member, each in its own way.
+    member_calls: Mapping[str, MemberCall], tools: Any, tool_choice: Any, options: Mapping[str, Any]
+) -> dict[str, MemberCall]:
+    """Bind tools to every member, each in its own way: it gets them as the user wrote them.
 
     Raises:
         MemberError: A member cannot, with its label and the reason it gave.
     """
     choice = {} if tool_choice is None else {"tool_choice": tool_choice}
-    asked: dict[str, Asked] = {}
-    for label, member in members.items():
-        bound = ask_member(
-            member,
+    bound: dict[str, MemberCall] = {}
+    for label, ask in member_calls.items():
+        binding = ask_member(
+            ask.member,
             "cannot bind these tools",
             "leave it out where tools are used",
-            partial(member.model.bind_tools, tools, **choice, **options),
+            partial(ask.model.bind_tools, tools, **choice, **options),
         )
-        model, kwargs, _ = unwrap(label, bound)
-        asked[label] = Asked(member, model, {**member.kwargs, **kwargs})
-    return asked
+        model, kwargs, _ = unwrap(label, binding)
+        bound[label] = MemberCall(ask.member, model, {**ask.kwargs, **kwargs})
+    return bound
+
+
+def calls_of(message: AIMessage) -> list[dict[str, Any]]:
+    """Return a message's tool calls, and the call in OpenAI's older form that only its provider fields hold."""
+    calls: list[dict[str, Any]] = [{"name": call["name"], "args": call["args"]} for call in message.tool_calls]
+    older = message.additional_kwargs.get("function_call")
+    if not calls and isinstance(older, Mapping):
+        try:
+            arguments = json.loads(older.get("arguments") or "{}")
+        except ValueError:
+            arguments = older.get("arguments")
+        calls.append({"name": older.get("name"), "args": arguments})
+    return calls
+
+
+def tool_form(tool: Any) -> Any:
+    """Return a tool as JSON for traces and cache keys; a provider's own tool is JSON already."""
+    return tool if isinstance(tool, Mapping) else convert_to_openai_tool(tool)

@@ -12,12 +12,13 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 
-from langchain_slmmux._members import Asked
+from langchain_slmmux._members import MemberCall
+from langchain_slmmux._messages import history_of
 from langchain_slmmux._tracing import Traces, inner_config
 from slmmux import Draw, Pool, Race
-from slmmux._mux.sampling import group_draws, refuses_several, remember_single
+from slmmux._mux.sampling import group_draws, remedy_for, remember_single
 from slmmux._mux.secrets import clean_error
-from slmmux._mux.usage import USAGE
+from slmmux._mux.usage import total
 
 __all__ = ["Reply", "Sampling", "usage_of"]
 
@@ -30,11 +31,13 @@ class Reply:
         model: The member's label.
         message: Its message.
         usage: Tokens; those of a request with several completions stand on the first.
+        generation_info: What the member's class says beside the message.
     """
 
     model: str
     message: AIMessage
     usage: Mapping[str, int]
+    generation_info: dict[str, Any] | None = None
 
 
 class Sampling:
@@ -51,7 +54,7 @@ class Sampling:
 
     def __init__(
         self,
-        asked: Mapping[str, Asked],
+        member_call: Mapping[str, MemberCall],
         messages: list[BaseMessage],
         stop: list[str] | None,
         traces: Traces,
@@ -59,61 +62,87 @@ class Sampling:
         *,
         race: Race[Reply] | None = None,
     ) -> None:
-        self._asked = {
+        self._member_calls = {
             label: replace(a, kwargs={**a.kwargs, "stop": a.kwargs.get("stop") if stop is None else stop})
-            for label, a in asked.items()
+            for label, a in member_call.items()
         }
-        self._messages = messages
+        self._histories = {label: history_of(messages, label) for label in self._member_calls}
         self.traces = traces
         self._pool = pool
         self._race = race
 
     def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
         """Put the draws of a member that takes `n` in one request; all others are requests of their own."""
-        return group_draws(draws, lambda label: self._asked[label].member.takes_several)
+        return group_draws(draws, lambda label: self._member_calls[label].member.takes_several)
 
     def call(self, draws: tuple[Draw, ...]) -> list[Reply]:
         """Make one request in this thread."""
-        asked = self._asked[draws[0].model]
+        member_call = self._member_calls[draws[0].model]
         try:
-            runs = [self.traces.open(draw, asked, self._messages) for draw in draws]
+            messages = self._histories[draws[0].model]
+            runs = [self.traces.open(draw, member_call, messages) for draw in draws]
             inner_config(runs[0])
-            result = _generate(asked, list(self._messages), runs[0], self._kwargs(draws))
-            replies, results = _read(asked, draws, result)
+            result = _generate(member_call, list(messages), runs[0], self._kwargs(draws))
+            replies, results = _replies_of(member_call, draws, result)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
-            if self._gave_up_n(asked, draws, error):
+            fault = clean_error(error, member_call.member.secrets)
+            remedy = remedy_for(error, draws)
+            if remedy == "singly":
+                _remember_class(member_call, error)
                 return []
-            fault = clean_error(error, asked.member.secrets)
-            for draw in draws:
-                self.traces.fail(draw, fault)
+            if remedy == "none":
+                for draw in draws:
+                    self.traces.fail(draw, fault)
         else:
             for draw, reply, ended in zip(draws, replies, results, strict=False):
                 self.traces.end(draw, ended, reply.usage)
+            return replies
+        if remedy == "probe":
+            try:
+                replies = self.call(draws[:1])
+            except BaseException as refusal:
+                for draw in draws[1:]:
+                    self.traces.fail(draw, refusal)
+                raise
+            remember_single(member_call.member, "refuses n")
             return replies
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
 
     async def acall(self, draws: tuple[Draw, ...]) -> list[Reply]:
         """Make one request in this task."""
-        asked = self._asked[draws[0].model]
+        member_call = self._member_calls[draws[0].model]
         try:
-            runs = [await self.traces.aopen(draw, asked, self._messages) for draw in draws]
+            messages = self._histories[draws[0].model]
+            runs = [await self.traces.aopen(draw, member_call, messages) for draw in draws]
             inner_config(runs[0])
             kwargs = self._kwargs(draws)
-            if asked.member.sync_only:
+            if member_call.member.sync_only:
                 run = runs[0].get_sync() if runs[0] else None
-                result = await self._pool.run(lambda: _generate(asked, list(self._messages), run, kwargs))
+                result = await self._pool.run(lambda: _generate(member_call, list(messages), run, kwargs))
             else:
-                result = await _agenerate(asked, list(self._messages), runs[0], kwargs)
-            replies, results = _read(asked, draws, result)
+                result = await _agenerate(member_call, list(messages), runs[0], kwargs)
+            replies, results = _replies_of(member_call, draws, result)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
-            if self._gave_up_n(asked, draws, error):
+            fault = clean_error(error, member_call.member.secrets)
+            remedy = remedy_for(error, draws)
+            if remedy == "singly":
+                _remember_class(member_call, error)
                 return []
-            fault = clean_error(error, asked.member.secrets)
-            for draw in draws:
-                await self.traces.afail(draw, self._why(draw) or fault)
+            if remedy == "none":
+                for draw in draws:
+                    await self.traces.afail(draw, self._why(draw) or fault)
         else:
             for draw, reply, ended in zip(draws, replies, results, strict=False):
                 await self.traces.aend(draw, ended, reply.usage)
+            return replies
+        if remedy == "probe":
+            try:
+                replies = await self.acall(draws[:1])
+            except BaseException as refusal:
+                for draw in draws[1:]:
+                    await self.traces.afail(draw, self._why(draw) or refusal)
+                raise
+            remember_single(member_call.member, "refuses n")
             return replies
         raise fault
 
@@ -134,47 +163,49 @@ class Sampling:
 
     def _kwargs(self, draws: Sequence[Draw]) -> dict[str, Any]:
         several = {"n": len(draws)} if len(draws) > 1 else {}
-        return {**self._asked[draws[0].model].kwargs, **several}
+        return {**self._member_calls[draws[0].model].kwargs, **several}
 
-    def _gave_up_n(self, asked: Asked, draws: tuple[Draw, ...], error: BaseException) -> bool:
-        """Remember a server or class that refuses `n`; its draws are asked again one by one."""
-        if len(draws) == 1 or not refuses_several(error):
-            return False
-        remember_single(asked.member, "refuses n")
-        return True
+
+def _remember_class(member_call: MemberCall, error: BaseException) -> None:
+    """Remember a class that takes no `n`; a server that failed once may well take it the next time."""
+    if isinstance(error, TypeError | NotImplementedError):
+        remember_single(member_call.member, "refuses n")
 
 
 def _generate(
-    asked: Asked, messages: list[BaseMessage], run: CallbackManagerForLLMRun | None, kwargs: dict[str, Any]
+    member_call: MemberCall, messages: list[BaseMessage], run: CallbackManagerForLLMRun | None, kwargs: dict[str, Any]
 ) -> ChatResult:
     # generate() would open a run of its own
     try:
-        return asked.model._generate_with_cache(messages, run_manager=run, **kwargs)  # noqa: SLF001
+        return member_call.model._generate_with_cache(messages, run_manager=run, **kwargs)  # noqa: SLF001
     except Exception as error:
-        if (carried := _carried(asked, error)) is None:
+        if (carried := _carried(member_call, error)) is None:
             raise
         return carried
 
 
 async def _agenerate(
-    asked: Asked, messages: list[BaseMessage], run: AsyncCallbackManagerForLLMRun | None, kwargs: dict[str, Any]
+    member_call: MemberCall,
+    messages: list[BaseMessage],
+    run: AsyncCallbackManagerForLLMRun | None,
+    kwargs: dict[str, Any],
 ) -> ChatResult:
     try:
-        return await asked.model._agenerate_with_cache(messages, run_manager=run, **kwargs)  # noqa: SLF001
+        return await member_call.model._agenerate_with_cache(messages, run_manager=run, **kwargs)  # noqa: SLF001
     except Exception as error:
-        if (carried := _carried(asked, error)) is None:
+        if (carried := _carried(member_call, error)) is None:
             raise
         return carried
 
 
-def _carried(asked: Asked, error: Exception) -> ChatResult | None:
+def _carried(member_call: MemberCall, error: Exception) -> ChatResult | None:
     """Return the reply an error carries.
 
     OpenAI's SDK raises where a schema is asked for and a completion was cut short, with the whole reply in hand: the
     other completions of the request are good, and all of them were paid for.
     """
     completion = getattr(error, "completion", None)
-    read = getattr(asked.model, "_create_chat_result", None)
+    read = getattr(member_call.model, "_create_chat_result", None)
     return None if completion is None or read is None else cast("ChatResult", read(completion))
 
 
@@ -182,12 +213,12 @@ def _unneeded() -> asyncio.CancelledError:
     return asyncio.CancelledError("decided without this sample")
 
 
-def _read(asked: Asked, draws: tuple[Draw, ...], result: Any) -> tuple[list[Reply], list[LLMResult]]:
+def _replies_of(member_call: MemberCall, draws: tuple[Draw, ...], result: Any) -> tuple[list[Reply], list[LLMResult]]:
     """Return a reply and a run's result for each completion that came back; the request's usage is the first one's."""
     if not isinstance(result, ChatResult):
         raise TypeError(f"the model returned {type(result).__name__}, not a ChatResult")
     if len(result.generations) < len(draws) and len(draws) > 1:
-        remember_single(asked.member, f"brought {len(result.generations)} of {len(draws)} completions")
+        remember_single(member_call.member, f"brought {len(result.generations)} of {len(draws)} completions")
     replies: list[Reply] = []
     results: list[LLMResult] = []
     for i, generation in enumerate(result.generations[: len(draws)]):
@@ -196,20 +227,20 @@ def _read(asked: Asked, draws: tuple[Draw, ...], result: Any) -> tuple[list[Repl
             raise TypeError(f"the model returned a {type(message).__name__}, not an AIMessage")
         if len(draws) > 1:
             # LangChain says the model's name on a lone generation only, and handlers count usage under that name.
-            known = {**(result.llm_output or {}), **message.response_metadata}
+            metadata = {**(result.llm_output or {}), **message.response_metadata}
             usage = None if i else message.usage_metadata
             if i:
-                known.pop("token_usage", None)
-            message = message.model_copy(update={"usage_metadata": usage, "response_metadata": known})
+                metadata.pop("token_usage", None)
+            message = message.model_copy(update={"usage_metadata": usage, "response_metadata": metadata})
             generation = ChatGeneration(message=message, generation_info=generation.generation_info)  # noqa: PLW2901
-        replies.append(Reply(asked.member.label, message, usage_of(message)))
+        replies.append(Reply(member_call.member.label, message, usage_of(message), generation.generation_info))
         results.append(LLMResult(generations=[[generation]], llm_output=None if i else result.llm_output))
     return replies, results
 
 
-def usage_of(message: AIMessage) -> dict[str, int]:
-    """Return a message's tokens; those of a mux inside a mux stand in its record."""
+def usage_of(message: AIMessage) -> dict[str, Any]:
+    """Return a message's tokens, with their details; those of a mux inside a mux stand in its record."""
     usage: Mapping[str, Any] = (
         message.usage_metadata or (message.response_metadata.get("slmmux") or {}).get("usage") or {}
     )
-    return {name: int(usage.get(name) or 0) for name in USAGE}
+    return total([usage])

@@ -6,7 +6,7 @@ like all others.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 from langsmith import tracing_context
 from pydantic import BaseModel, ValidationError
 
-from langchain_slmmux._members import Asked, Member, ask_member, unwrap
+from langchain_slmmux._members import Member, MemberCall, ask_member, unwrap
 from slmmux import Answer, MemberError
 from slmmux._mux.reading import structured_answer
 
@@ -40,7 +40,7 @@ class Structured:
 
     schema: Any
     options: Mapping[str, Any]
-    asked: Mapping[str, Asked]
+    member_calls: Mapping[str, MemberCall]
     parsers: Mapping[str, Runnable[Any, Any]]
 
     @classmethod
@@ -50,7 +50,7 @@ class Structured:
         Raises:
             MemberError: A member cannot do it, with the reason it gave.
         """
-        asked: dict[str, Asked] = {}
+        member_calls: dict[str, MemberCall] = {}
         parsers: dict[str, Runnable[Any, Any]] = {}
         for label, member in members.items():
             chain = ask_member(
@@ -60,9 +60,9 @@ class Structured:
                 partial(member.model.with_structured_output, schema, include_raw=True, **options),
             )
             model, kwargs, parser = _take_apart(label, chain)
-            asked[label] = Asked(member, model, {**member.kwargs, **kwargs})
+            member_calls[label] = MemberCall(member, model, {**member.kwargs, **kwargs})
             parsers[label] = parser
-        return cls(schema, options, asked, parsers)
+        return cls(schema, options, member_calls, parsers)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -79,12 +79,24 @@ class Structured:
             result: dict[str, Any] = self.parsers[label].invoke({"raw": message}, config={"callbacks": []})
         return result
 
-    def read(self, label: str, message: AIMessage) -> Answer | None:
-        """Return the parsed value as a canonical answer; `None` where the parser found fault."""
+    def read(
+        self,
+        label: str,
+        message: AIMessage,
+        extract: str | Callable[[str], Any] = "auto",
+        vote_on: Collection[str] | None = None,
+    ) -> Answer | None:
+        """Return the parsed value as an answer; `None` if the parser found fault."""
         parsed = self.parse(label, message)["parsed"]
         if parsed is None:
             return None
-        return structured_answer(_plain(parsed))
+        value = parsed if isinstance(parsed, BaseModel) else _plain(parsed)
+        return structured_answer(value, _text_of(message), extract=extract, vote_on=vote_on)
+
+
+def _text_of(message: AIMessage) -> str:
+    """Return the reply's text; of a schema asked for as a tool, the call's arguments."""
+    return str(message.text) or (json.dumps(message.tool_calls[0]["args"]) if message.tool_calls else "")
 
 
 def kept(message: AIMessage) -> dict[str, Any]:

@@ -24,10 +24,11 @@ from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
-from langchain_slmmux._members import Asked
+from langchain_slmmux._members import MemberCall
+from langchain_slmmux._silent import silent
 from slmmux import Draw
 from slmmux._mux.secrets import strike
-from slmmux._mux.usage import no_usage
+from slmmux._mux.usage import add_usage, no_usage
 
 __all__ = ["NOSTREAM", "SAMPLE_TAG", "Run", "Traces", "inner_config"]
 
@@ -60,9 +61,9 @@ class Traces:
         self._open: dict[Draw, Run | None] = {}
         self._busy = 0  # handlers at work; close() waits for them, so that no run ends after the mux's own
         self._closed = False
-        self.usage: dict[str, int] = no_usage()
+        self.usage: dict[str, Any] = no_usage()
 
-    def open(self, draw: Draw, asked: Asked, messages: list[BaseMessage]) -> CallbackManagerForLLMRun | None:
+    def open(self, draw: Draw, member_call: MemberCall, messages: list[BaseMessage]) -> CallbackManagerForLLMRun | None:
         """Open a sample's run, or return the one that is open: a draw can be asked again one by one.
 
         Raises:
@@ -75,21 +76,23 @@ class Traces:
                 return cast("CallbackManagerForLLMRun | None", self._open.setdefault(draw, None))
             self._busy += 1
         with self._at_work():
-            manager = self._manager(CallbackManager, draw, asked)
-            (run,) = manager.on_chat_model_start(_serialized(asked), [messages], **_start(draw, asked))
+            manager = self._manager(CallbackManager, draw, member_call)
+            (run,) = manager.on_chat_model_start(_serialized(member_call), [messages], **_start(draw, member_call))
             self._open[draw] = run
             return run
 
     async def aopen(
-        self, draw: Draw, asked: Asked, messages: list[BaseMessage]
+        self, draw: Draw, member_call: MemberCall, messages: list[BaseMessage]
     ) -> AsyncCallbackManagerForLLMRun | None:
         """Open a sample's run on the event loop."""
         if self._parent is None or draw in self._open:
             return cast("AsyncCallbackManagerForLLMRun | None", self._open.setdefault(draw, None))
-        manager = self._manager(AsyncCallbackManager, draw, asked)
+        manager = self._manager(AsyncCallbackManager, draw, member_call)
 
         async def begin() -> AsyncCallbackManagerForLLMRun:
-            (run,) = await manager.on_chat_model_start(_serialized(asked), [messages], **_start(draw, asked))
+            (run,) = await manager.on_chat_model_start(
+                _serialized(member_call), [messages], **_start(draw, member_call)
+            )
             self._open[draw] = run
             return run
 
@@ -97,25 +100,25 @@ class Traces:
 
     def end(self, draw: Draw, result: LLMResult, usage: Mapping[str, int]) -> None:
         """Close a sample's run with its reply."""
-        with self._taken(draw, usage) as run:
+        with self._closing(draw, usage) as run:
             if run is not None:
                 run.on_llm_end(result)
 
     async def aend(self, draw: Draw, result: LLMResult, usage: Mapping[str, int]) -> None:
         """Close a sample's run with its reply, on the event loop."""
-        with self._taken(draw, usage) as run:
+        with self._closing(draw, usage) as run:
             if run is not None:
                 await _whole(cast("AsyncCallbackManagerForLLMRun", run).on_llm_end(result))
 
     def fail(self, draw: Draw, error: BaseException) -> None:
         """Close a sample's run with an error."""
-        with self._taken(draw) as run:
+        with self._closing(draw) as run:
             if run is not None:
                 run.on_llm_error(error, response=_NOTHING)
 
     async def afail(self, draw: Draw, error: BaseException) -> None:
         """Close a sample's run with an error, on the event loop; a cancelled task still gets it done."""
-        with self._taken(draw) as run:
+        with self._closing(draw) as run:
             if run is not None:
                 await cast("AsyncCallbackManagerForLLMRun", run).on_llm_error(error, response=_NOTHING)
 
@@ -127,14 +130,13 @@ class Traces:
             return list(self._open)
 
     @contextmanager
-    def _taken(self, draw: Draw, usage: Mapping[str, int] | None = None) -> Iterator[Run | None]:
+    def _closing(self, draw: Draw, usage: Mapping[str, int] | None = None) -> Iterator[Run | None]:
         """Yield an open run to whoever asks first; `None` to all others."""
         with self._state:
             mine = draw in self._open
             run = self._open.pop(draw, None)
             if mine and usage is not None:
-                for name, tokens in usage.items():
-                    self.usage[name] += tokens
+                add_usage(self.usage, usage)
             self._busy += 1
         with self._at_work():
             yield run
@@ -148,7 +150,7 @@ class Traces:
                 self._busy -= 1
                 self._state.notify_all()
 
-    def _manager(self, cls: type[M], draw: Draw, asked: Asked) -> M:
+    def _manager(self, cls: type[M], draw: Draw, member_call: MemberCall) -> M:
         # An LLM run's manager has no get_child(): a child is made of what it would inherit. The outer ls_* metadata
         # describe the mux, not the member.
         parent = self._parent
@@ -158,19 +160,19 @@ class Traces:
             child.add_handler(handler)
         child.add_tags(parent.inheritable_tags)
         child.add_metadata({k: v for k, v in parent.inheritable_metadata.items() if not k.startswith("ls_")})
-        model: BaseChatModel = asked.model
-        bound: RunnableConfig = asked.member.config
+        model: BaseChatModel = member_call.model
+        config: RunnableConfig = member_call.member.config
         local = model.callbacks if isinstance(model.callbacks, BaseCallbackManager) else list(model.callbacks or [])
-        extra = bound.get("callbacks")
+        extra = config.get("callbacks")
         configured = cls.configure(
             child,
             local,
             model.verbose,
-            [NOSTREAM, SAMPLE_TAG, *(bound.get("tags") or [])],
+            [NOSTREAM, SAMPLE_TAG, *(config.get("tags") or [])],
             model.tags,
             {
-                **(bound.get("metadata") or {}),
-                **model._get_ls_params_with_defaults(**asked.kwargs),  # noqa: SLF001
+                **(config.get("metadata") or {}),
+                **model._get_ls_params_with_defaults(**member_call.kwargs),  # noqa: SLF001
                 "slmmux_member": draw.model,
                 "slmmux_sample": draw.index,
             },
@@ -178,6 +180,8 @@ class Traces:
         )
         for handler in extra if isinstance(extra, list) else extra.handlers if extra else []:
             configured.add_handler(handler, inherit=True)
+        configured.handlers = silent(configured.handlers)
+        configured.inheritable_handlers = silent(configured.inheritable_handlers)
         return configured
 
 
@@ -208,18 +212,18 @@ def inner_config(run: Run | None) -> None:
     var_child_runnable_config.set(cast("Any", config))
 
 
-def _serialized(asked: Asked) -> dict[str, Any]:
-    return cast("dict[str, Any]", strike(asked.model._serialized, asked.member.secrets))  # noqa: SLF001
+def _serialized(member_call: MemberCall) -> dict[str, Any]:
+    return cast("dict[str, Any]", strike(member_call.model._serialized, member_call.member.secrets))  # noqa: SLF001
 
 
-def _start(draw: Draw, asked: Asked) -> dict[str, Any]:
+def _start(draw: Draw, member_call: MemberCall) -> dict[str, Any]:
     params: Mapping[str, Any] = strike(
-        asked.model._get_invocation_params(**asked.kwargs),  # noqa: SLF001
-        asked.member.secrets,
+        member_call.model._get_invocation_params(**member_call.kwargs),  # noqa: SLF001
+        member_call.member.secrets,
     )
     return {
         "invocation_params": params,
-        "options": {"stop": asked.kwargs["stop"]},
+        "options": {"stop": member_call.kwargs["stop"]},
         "name": f"{draw.model}[{draw.index}]",
         "batch_size": 1,
     }

@@ -1,7 +1,7 @@
 """SLMMuxLLM: a LlamaIndex LLM whose members are LLMs."""
 
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, Self, TypeVar, cast
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -23,8 +23,9 @@ from llama_index.core.instrumentation.events.llm import (
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection, default_completion_to_prompt
-from llama_index.core.prompts import PromptTemplate
+from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.tools.types import BaseTool
+from llama_index.core.types import TokenAsyncGen, TokenGen
 from llama_index_instrumentation import get_dispatcher
 from pydantic import (
     BaseModel,
@@ -35,19 +36,23 @@ from pydantic import (
 )
 from typing_extensions import override
 
-from llamaindex_slmmux._members import Member, check_llm, make_members, own_name
-from llamaindex_slmmux._messages import as_completion, chat_response
+from llamaindex_slmmux._members import Member, check_llm, identity_of, make_members, own_name
+from llamaindex_slmmux._messages import as_chunk, as_completion, chat_response
 from llamaindex_slmmux._metadata import metadata_of, refuse_tools
+from llamaindex_slmmux._predicted import predicted, predicting
 from llamaindex_slmmux._question import Question
 from llamaindex_slmmux._request import Chat, Completion, Reply, Request
 from llamaindex_slmmux._structured import Structured
+from llamaindex_slmmux._through import athrough, through
 from llamaindex_slmmux._tools import Tools, selections
 from slmmux import AbstainedError, ArgumentError
 from slmmux._mux.base import Mux
 from slmmux._mux.engine import Answered
 from slmmux._mux.from_config import Endpoint
 from slmmux._mux.options import label_models
-from slmmux._mux.rule import plain_rule, rule_of_plain
+from slmmux._mux.rule import ESCALATION, plain_rule, rule_of_plain
+from slmmux._mux.settings import refuse_at_call_time
+from slmmux._mux.usage import add_usage
 
 __all__ = ["SLMMuxLLM"]
 
@@ -125,7 +130,6 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
     @override
     def _plain_question(self, text: str) -> Question:
-        self._ready()
         request = self._completion(text, formatted=False, kwargs={})
         return Question(request, self._members, CallbackManager([]), self._pool)
 
@@ -143,14 +147,6 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             )
         return trace_samples
 
-    @override
-    def _take(self, options: Mapping[str, Any]) -> None:
-        if "models" not in options:
-            self._ready()
-        elif not self._members and isinstance(models := options["models"], dict) and set(models) == set(self._labelled):
-            options = {**options, "models": {label: models[label] for label in self._labelled}}  # the rank it had
-        super()._take(options)
-
     # --- what leaves: never a member, since its key would leave with it -------------------------------------------
 
     @model_serializer(mode="wrap")
@@ -163,7 +159,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             "extract": self.extract if isinstance(self.extract, str) else None,
             "rule": plain_rule(self.rule),
             "wait": self._policy.wait,
-            "members": list(self._labelled),
+            "members": {label: identity_of(member) for label, member in self._members.items()},
             "class_name": self.class_name(),
         }
 
@@ -184,27 +180,19 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         options.pop("class_name", None)
         if "members" not in options:
             raise ArgumentError("this is no dump of a SLMMuxLLM: it names no members; pass what to_dict() returned")
-        labels = options.pop("members")
+        labels = list(options.pop("members"))
         if llms is None:
-            raise ArgumentError(f"a dump holds no LLMs, nor their keys; pass llms={{label: LLM}} for {_listed(labels)}")
+            raise ArgumentError(
+                f"a dump holds no LLMs, nor their keys; pass llms={{label: LLM}} for {_label_list(labels)}"
+            )
         models = label_models(llms, own_name, what="LLM", example="OpenAILike(...)")
         if set(models) != set(labels):
-            raise ArgumentError(f"the dump is of a mux of {_listed(labels)}, found llms for {_listed(models)}")
+            raise ArgumentError(
+                f"the dump is of a mux of {_label_list(labels)}, received llms for {_label_list(models)}"
+            )
         if options.get("extract") is None:
             raise ArgumentError("the dump is of a mux with a callable extractor, which it cannot hold; pass extract=")
         return cls(**{**options, "models": {label: models[label] for label in labels}})
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the dump: a pickle holds no members either, nor anything bound to this process."""
-        return {"options": self.to_dict(), "extract": self.extract}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        options = {name: value for name, value in state["options"].items() if name in type(self).model_fields}
-        options |= {"extract": state["extract"], "models": dict.fromkeys(state["options"]["members"])}
-        blank = type(self).model_construct(**options)
-        for name in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
-            object.__setattr__(self, name, getattr(blank, name))
-        self._set_window(self.max_concurrency)
 
     # --- what LlamaIndex asks an LLM about itself -----------------------------------------------------------------
 
@@ -216,7 +204,30 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     @property
     @override
     def metadata(self) -> LLMMetadata:
-        return metadata_of(self._ready())
+        return metadata_of(self._members)
+
+    # --- prompts, formed by each member itself -------------------------------------------------------------------
+
+    @override
+    def predict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
+        """Return the answer to a prompt, which each member forms by its own settings."""
+        with predicting(prompt, prompt_args):
+            return super().predict(prompt, **prompt_args)
+
+    @override
+    async def apredict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
+        with predicting(prompt, prompt_args):
+            return await super().apredict(prompt, **prompt_args)
+
+    @override
+    def stream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenGen:
+        with predicting(prompt, prompt_args):
+            return super().stream(prompt, **prompt_args)
+
+    @override
+    async def astream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenAsyncGen:
+        with predicting(prompt, prompt_args):
+            return await super().astream(prompt, **prompt_args)
 
     # --- asking ---------------------------------------------------------------------------------------------------
     # Streams are decided before they begin: who speaks is known only then, and the samples' spans belong to the call.
@@ -235,12 +246,12 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     @llm_chat_callback()
     @override
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        return _one(self._responded(self._chat(messages, kwargs)))
+        return self._streamed(self._chat(messages, kwargs))
 
     @llm_chat_callback()
     @override
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
-        return _aone(await self._aresponded(self._chat(messages, kwargs)))
+        return await self._astreamed(self._chat(messages, kwargs))
 
     @llm_completion_callback()
     @override
@@ -255,28 +266,39 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     @llm_completion_callback()
     @override
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        return _one(as_completion(self._responded(self._completion(prompt, formatted, kwargs))))
+        return (as_completion(each) for each in self._streamed(self._completion(prompt, formatted, kwargs)))
 
     @llm_completion_callback()
     @override
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
-        return _aone(as_completion(await self._aresponded(self._completion(prompt, formatted, kwargs))))
+        stream = await self._astreamed(self._completion(prompt, formatted, kwargs))
+        return (as_completion(each) async for each in stream)
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> Chat:
-        return Chat(messages, self._passed(kwargs), self.extract, self.system_prompt)
+        arguments = self._call_arguments(kwargs)
+        return Chat(messages, arguments, self.extract, self.system_prompt, self.vote_on, predicted())
 
     def _completion(self, prompt: str, formatted: bool, kwargs: dict[str, Any]) -> Completion:
-        put = self.completion_to_prompt
-        if put is not None and put is not default_completion_to_prompt and not formatted:
-            prompt, formatted = put(prompt), True  # in the mux's form, so not in the member's as well
-        return Completion.of(prompt, self._passed(kwargs), self.extract, self.system_prompt, formatted=formatted)
+        form = self.completion_to_prompt
+        if form is not None and form is not default_completion_to_prompt and not formatted:
+            prompt, formatted = form(prompt), True  # in the mux's form, so not in the member's as well
+        return Completion.of(
+            prompt,
+            self._call_arguments(kwargs),
+            self.extract,
+            self.system_prompt,
+            formatted=formatted,
+            vote_on=self.vote_on,
+        )
 
     @override
     def _extend_messages(self, messages: list[ChatMessage]) -> list[ChatMessage]:
         """Leave the messages as they are: a chat puts the system prompt in front, and only where there is none."""
         return messages
 
-    def _passed(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _call_arguments(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        refuse_at_call_time(kwargs)
+        self._warn_of_equal_samples(kwargs)
         return {"stop": self.stop, **kwargs} if self.stop else kwargs
 
     def _responded(self, request: Request) -> ChatResponse:
@@ -284,6 +306,49 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
     async def _aresponded(self, request: Request) -> ChatResponse:
         return (await self._adecide(request))[0]
+
+    @property
+    def _streams_through(self) -> bool:
+        """Whether there is nothing to decide: one member, one sample, and no limit that would have to cut a stream."""
+        limits = (self.timeout, self.deadline, self.budget)
+        if self._bigger or self._policy.has_threshold or any(each is not None for each in limits):
+            return False
+        return list(self.k.values()) == [1]
+
+    def _streamed(self, request: Request) -> ChatResponseGen:
+        if not self._streams_through:
+            return _one(as_chunk(self._responded(request)))
+        (member,) = self._members.values()
+
+        def whole() -> ChatResponse:
+            return as_chunk(self._responded(request))
+
+        return through(request, member, self._own_callbacks, self._respond_to(request), whole)
+
+    async def _astreamed(self, request: Request) -> ChatResponseAsyncGen:
+        if not self._streams_through:
+            return _aone(as_chunk(await self._aresponded(request)))
+        (member,) = self._members.values()
+
+        async def whole() -> ChatResponse:
+            return as_chunk(await self._aresponded(request))
+
+        return athrough(request, member, self._own_callbacks, self._respond_to(request), whole)
+
+    def _respond_to(self, request: Request) -> Callable[[Answered[Reply]], ChatResponse]:
+        """Return what makes the response of a reply that was streamed through."""
+        question = self._question(request)
+
+        def respond(answered: Answered[Reply]) -> ChatResponse:
+            if answered.reply is not None:
+                add_usage(question.usage, answered.reply.usage)
+            return self._response(answered, question)[0]
+
+        return respond
+
+    @property
+    def _own_callbacks(self) -> CallbackManager:
+        return self.callback_manager if isinstance(self.callback_manager, CallbackManager) else CallbackManager([])
 
     def _decide(self, request: Request) -> tuple[ChatResponse, Reply | None]:
         """Return the response, and the reply it is made of; none where the mux abstains."""
@@ -295,28 +360,17 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         return self._response(await self._aanswer(question), question)
 
     def _question(self, request: Request) -> Question:
-        manager = self.callback_manager if isinstance(self.callback_manager, CallbackManager) else CallbackManager([])
-        self._ready()
-        return Question(request, self._callable_members, manager, self._pool)
+        return Question(request, self._callable_members, self._own_callbacks, self._pool)
 
     def _response(self, answered: Answered[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
         reply = answered.reply
         response, calls = (reply.response, reply.calls) if reply else (self._abstention(), ())
-        return chat_response(response, calls, self._record(answered, question)), reply
+        speaker = ESCALATION if answered.bigger else reply.model if reply else ""
+        record = self._record(answered, question)
+        return chat_response(response, calls, record, speaker), reply
 
     def _abstention(self) -> ChatResponse:
         return ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=self.abstain_with))
-
-    def _ready(self) -> dict[str, Member]:
-        if not self._members:
-            self._refuse_without_members()
-        return self._members
-
-    def _refuse_without_members(self) -> NoReturn:
-        raise ArgumentError(
-            "this mux comes out of a pickle, which holds no LLMs, nor their keys; make it whole with "
-            f"mux.models = {{label: LLM}} for {_listed(self._labelled)}"
-        )
 
     # --- tools ----------------------------------------------------------------------------------------------------
 
@@ -336,7 +390,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         Raises:
             MemberError: A member calls no functions; names it.
         """
-        refuse_tools({**self._ready(), **self._bigger}, "tools cannot be bound to this mux")
+        refuse_tools(self._callable_members, "tools cannot be bound to this mux")
         messages = list(chat_history or [])
         if user_msg:
             messages.append(
@@ -385,15 +439,15 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             Exception: Replies came and none could be parsed: what the best-ranked member's own parser raised.
         """
         request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
-        spoken: list[Reply | None] = []
+        replies: list[Reply | None] = []
 
         @llm_chat_callback()
         def chat(_self: Self, messages: Sequence[ChatMessage], **_: Any) -> ChatResponse:  # noqa: ARG001
             response, reply = self._decide(request)
-            spoken.append(reply)
+            replies.append(reply)
             return response
 
-        return _value(chat(self, request.messages), spoken[0], output_cls)
+        return _value(chat(self, request.messages), replies[0], output_cls)
 
     @override
     async def astructured_predict(
@@ -404,15 +458,15 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         **prompt_args: Any,
     ) -> S:
         request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
-        spoken: list[Reply | None] = []
+        replies: list[Reply | None] = []
 
         @llm_chat_callback()
         async def achat(_self: Self, messages: Sequence[ChatMessage], **_: Any) -> ChatResponse:  # noqa: ARG001
             response, reply = await self._adecide(request)
-            spoken.append(reply)
+            replies.append(reply)
             return response
 
-        return _value(await achat(self, request.messages), spoken[0], output_cls)
+        return _value(await achat(self, request.messages), replies[0], output_cls)
 
     @override
     def stream_structured_predict(
@@ -449,7 +503,10 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         dispatcher.event(
             LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)
         )
-        return Structured(output_cls, prompt, self._passed(llm_kwargs or {}), prompt_args, self.system_prompt)
+        arguments = self._call_arguments(llm_kwargs or {})
+        return Structured(
+            output_cls, prompt, arguments, prompt_args, self.system_prompt, extract=self.extract, vote_on=self.vote_on
+        )
 
 
 def _value(response: ChatResponse, reply: Reply | None, output_cls: type[S]) -> S:
@@ -469,5 +526,5 @@ async def _aone(item: T) -> AsyncGenerator[T, None]:
     yield item
 
 
-def _listed(labels: Any) -> str:
+def _label_list(labels: Any) -> str:
     return ", ".join(map(repr, labels))

@@ -6,6 +6,7 @@ Knows nothing of races or messages.
 import copy
 import inspect
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +19,21 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llamaindex_slmmux._several import takes_several
 from slmmux import MemberError
 from slmmux._mux import members
+from slmmux._mux.generation import generation_settings
 from slmmux._mux.options import no_temperature
-from slmmux._mux.secrets import secrets_of
+from slmmux._mux.secrets import secrets_of, strike
+from slmmux._mux.settings import field_for, is_standard
 
-__all__ = ["Member", "check_llm", "count_once", "make_members", "own_name", "reporting_to"]
+__all__ = [
+    "Member",
+    "check_llm",
+    "count_once",
+    "identity_of",
+    "make_members",
+    "own_name",
+    "reporting_to",
+    "with_settings",
+]
 
 _counting: ContextVar[frozenset[BaseCallbackHandler]] = ContextVar("slmmux_counting", default=frozenset())
 
@@ -86,6 +98,13 @@ def _instead(given: Any) -> str:
     return "pass one such as OpenAILike(...) or Ollama(...)"
 
 
+def identity_of(member: Member) -> dict[str, Any]:
+    """Return what tells a member from another in a dump or a cache key: class, model and settings, and no secret."""
+    settings = generation_settings(member.model, member.kwargs)
+    identity: dict[str, Any] = strike({"class": member.model.class_name(), **settings}, member.secrets)
+    return identity
+
+
 def make_members(
     models: Mapping[str, LLM],
     *,
@@ -112,19 +131,65 @@ def make_members(
 def _member(label: str, given: LLM, temperature: float | None, settings: Mapping[str, Any]) -> Member:
     check_llm(label, given)
     fields = type(given).model_fields
-    update: dict[str, Any] = {name: value for name, value in settings.items() if name in fields}
+    update: dict[str, Any] = _own_settings(given, settings)
     if temperature is not None:
         if "temperature" not in fields:
             raise no_temperature(label, given, temperature)
         update["temperature"] = temperature
-        if "temperature" in (more := _more_arguments(given)):  # it would come before the field
+        more = update.get("additional_kwargs", _more_arguments(given))
+        if "temperature" in more:  # it would come before the field
             update["additional_kwargs"] = {k: v for k, v in more.items() if k != "temperature"}
     # Only where there is something to set: a copy of a model that keeps state of its own would keep it apart.
+    _build_clients(given)
     llm = given.model_copy(update=update) if update else given
     if "max_retries" in update:
         _retry(llm, update["max_retries"])
     secrets = (*secrets_of(given), *_keys(given))
-    return Member(label=label, model=llm, secrets=secrets, takes_several=takes_several(llm))
+    return Member(label=label, model=llm, secrets=secrets, can_several=takes_several(llm))
+
+
+def _own_settings(llm: LLM, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields in which an LLM keeps standard settings; Ollama's stand among its additional arguments."""
+    update: dict[str, Any] = {}
+    fields = type(llm).model_fields
+    for name, value in settings.items():
+        if (field := field_for(name, fields) or name) in fields:
+            update[field] = value
+        elif (option := field_for(name, _OLLAMA)) is not None and _is_ollama(llm):
+            update["additional_kwargs"] = {**update.get("additional_kwargs", _more_arguments(llm)), option: value}
+    return update
+
+
+# The options of Ollama's protocol that its class has no field for.
+_OLLAMA = {"frequency_penalty", "num_predict", "presence_penalty", "repeat_penalty", "seed", "top_k", "top_p"}
+_CLOSED = ("llama_index.llms.anthropic", "llama_index.llms.google_genai", "llama_index.llms.ollama")
+
+
+def _is_ollama(llm: LLM) -> bool:
+    return any(c.__module__.startswith("llama_index.llms.ollama") for c in type(llm).__mro__)
+
+
+def with_settings(llm: LLM, kwargs: Mapping[str, Any]) -> tuple[LLM, dict[str, Any]]:
+    """Return an LLM and call arguments such that standard settings among these mean the same for every class.
+
+    A client that knows its arguments is asked through a copy of its class that has the setting, or does without;
+    OpenAI's and any other class take them as arguments.
+    """
+    settings = {name: value for name, value in kwargs.items() if is_standard(name) and value is not None}
+    if not settings or not any(c.__module__.startswith(_CLOSED) for c in type(llm).__mro__):
+        return llm, dict(kwargs)
+    others = {name: value for name, value in kwargs.items() if name not in settings}
+    update = _own_settings(llm, settings)
+    return (llm.model_copy(update=update) if update else llm), others
+
+
+def _build_clients(llm: LLM) -> None:
+    """Let an LLM build its clients before it is copied: it builds them at the first call, and each copy its own."""
+    if getattr(llm, "reuse_client", True):
+        for name in ("_get_client", "_get_aclient"):
+            if callable(build := getattr(llm, name, None)):
+                with suppress(Exception):  # what is wrong with it is said at the first call, as it would be alone
+                    build()
 
 
 def _keys(llm: LLM) -> Iterator[str]:
@@ -160,9 +225,9 @@ def reporting_to(llm: LLM, *more: BaseCallbackHandler) -> LLM:
     """Return the LLM, or a copy of it where its handlers must differ: no counter is told twice, and `more` as well."""
     manager = llm.callback_manager
     own = list(manager.handlers) if isinstance(manager, CallbackManager) else []
-    told = [handler for handler in own if handler not in _counting.get()]
-    if len(told) == len(own) and not more:
+    handlers = [handler for handler in own if handler not in _counting.get()]
+    if len(handlers) == len(own) and not more:
         return llm
-    changed = copy.copy(manager) if isinstance(manager, CallbackManager) else CallbackManager([])
-    changed.handlers = [*told, *more]
-    return llm.model_copy(update={"callback_manager": changed})
+    quieter = copy.copy(manager) if isinstance(manager, CallbackManager) else CallbackManager([])
+    quieter.handlers = [*handlers, *more]
+    return llm.model_copy(update={"callback_manager": quieter})

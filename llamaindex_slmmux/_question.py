@@ -6,6 +6,7 @@ from llama_index.core.base.llms.types import MessageRole
 from llama_index.core.callbacks import CallbackManager
 
 from llamaindex_slmmux._members import Member
+from llamaindex_slmmux._messages import has_content
 from llamaindex_slmmux._request import Reply, Request
 from llamaindex_slmmux._sampling import Sampling
 from slmmux import Answer, Pool, Race
@@ -55,6 +56,12 @@ class Question:
         """Return the answer of a reply."""
         return self._request.read(reply)
 
+    def has_content(self, reply: Reply) -> bool:
+        """Return whether a reply says anything: a text or another block, tool calls, or a value."""
+        if reply.value is not None or reply.fault is not None or reply.calls:  # unparsed is not empty
+            return True
+        return has_content(reply.response.message)
+
     def usage_of(self, reply: Reply) -> Mapping[str, int]:
         """Return the tokens of one reply."""
         return reply.usage
@@ -63,6 +70,6 @@ class Question:
         """Return the text of one reply."""
         return reply.response.message.content or ""
 
-    def sampling(self, _: Race[Reply] | None = None) -> Sampling:
+    def sampling(self, race: Race[Reply] | None = None) -> Sampling:  # noqa: ARG002 - LlamaIndex's samples need none
         """Return the calls of a race, or of a profile, which has none."""
         return Sampling(self._members, self._request, self._wrapper, self._pool, self.usage)

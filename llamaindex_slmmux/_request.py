@@ -8,14 +8,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, MessageRole
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    CompletionResponse,
+    MessageRole,
+    TextBlock,
+)
 from llama_index.core.llms import LLM
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
 from pydantic import BaseModel
 
-from llamaindex_slmmux._members import Member, reporting_to
-from llamaindex_slmmux._messages import copies, under_instruction
+from llamaindex_slmmux._members import Member, reporting_to, with_settings
+from llamaindex_slmmux._messages import history_of, under_instruction
+from llamaindex_slmmux._predicted import Predicted
 from llamaindex_slmmux._react import react_step
 from llamaindex_slmmux._several import split
 from llamaindex_slmmux._tools import Tools, calls_of
@@ -111,18 +118,22 @@ class Chat:
         kwargs: Call arguments, for the members.
         extract: The extractor the mux was given.
         instruction: Put in front where there is no system message.
+        vote_on: The fields of an object that are voted on.
+        prompt_of: The prompt and its arguments, if `predict` was called: each member forms it as it would alone.
     """
 
     messages: Sequence[ChatMessage]
     kwargs: Mapping[str, Any]
     extract: str | Callable[[str], Any]
     instruction: str | None
+    vote_on: Sequence[str] | None = None
+    prompt_of: Predicted | None = None
     _reading: tuple[Read, str] = field(init=False)
 
     def __post_init__(self) -> None:
         formatted = self.kwargs.get("response_format") is not None
-        made = reading(self.extract, tools=bool(self.kwargs.get("tools")), formatted=formatted)
-        object.__setattr__(self, "_reading", made)
+        reader = reading(self.extract, tools=bool(self.kwargs.get("tools")), formatted=formatted, vote_on=self.vote_on)
+        object.__setattr__(self, "_reading", reader)
 
     @property
     def extractor(self) -> str:
@@ -135,14 +146,17 @@ class Chat:
 
     def call(self, member: Member, n: int) -> Call:
         """Return a member's call for n samples."""
-        messages = copies(under_instruction(self.messages, self.instruction))
-        llm = reporting_to(member.llm)
-        kwargs = {name: copy.copy(v) if isinstance(v, list | dict) else v for name, v in self.kwargs.items()}
+        if self.prompt_of is not None and not member.llm.metadata.is_chat_model:
+            return self._completion(member, self.prompt_of.completion_prompt(member.llm), formatted=True)
+        own = self.messages if self.prompt_of is None else self.prompt_of.messages(member.llm)
+        messages = under_instruction(history_of(own, member.label), self.instruction)
+        llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
+        kwargs = {name: copy.copy(v) if isinstance(v, list | dict) else v for name, v in kwargs.items()}
         if n > 1:
             kwargs["n"] = n
 
         def replied(result: Any) -> list[Reply]:
-            responses = split(llm, _checked(result, ChatResponse))
+            responses = [self._parsed(member, r) for r in split(llm, _checked(result, ChatResponse))]
             return [Reply(member.label, r, usage_of(r), calls_of(llm, r)) for r in responses]
 
         if (tools := _live(kwargs.get("tools"))) is None:
@@ -157,9 +171,39 @@ class Chat:
         """Return a reply's answer."""
         text = reply.response.message.content or ""
         calls = [{"name": call.tool_name, "args": call.tool_kwargs} for call in reply.calls]
-        if self.extract == "auto" and not calls:
-            text, calls = react_step(text)
+        if not calls:
+            step, acts = react_step(text)
+            if acts:  # an agent's turn is what the agent will do, whatever the extractor
+                return reading("auto", tools=True, formatted=False)[0](step, acts)
+            text = step if self.extract == "auto" else text
         return self._reading[0](text, calls)
+
+    def _parsed(self, member: Member, response: ChatResponse) -> ChatResponse:
+        """Return a response as `predict` of the member alone would give it, through the member's own parser."""
+        if self.prompt_of is None or member.llm.output_parser is None:
+            return response
+        text = str(member.llm.output_parser.parse(response.message.content or ""))
+        message = response.message.model_copy(update={"blocks": [TextBlock(text=text)]})
+        return response.model_copy(update={"message": message})
+
+    def _completion(self, member: Member, prompt: str, *, formatted: bool) -> Call:
+        """Return the call of a member that completes texts."""
+
+        def replied(result: Any) -> list[Reply]:
+            completion = _checked(result, CompletionResponse)
+            response = ChatResponse(
+                message=ChatMessage(role=MessageRole.ASSISTANT, content=completion.text),
+                raw=completion.raw,
+                logprobs=completion.logprobs,
+                additional_kwargs=completion.additional_kwargs,
+            )
+            response = self._parsed(member, response)
+            return [Reply(member.label, response, usage_of(response))]
+
+        if self.instruction:
+            prompt = f"{self.instruction}\n\n{prompt}"
+        llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
+        return Call(llm, "complete", (prompt,), {"formatted": formatted, **kwargs}, replied)
 
 
 @dataclass(frozen=True)
@@ -183,29 +227,17 @@ class Completion(Chat):
         instruction: str | None,
         *,
         formatted: bool,
+        vote_on: Sequence[str] | None = None,
     ) -> "Completion":
         """Return the request for one prompt."""
         message = ChatMessage(role=MessageRole.USER, content=prompt)
-        return cls([message], kwargs, extract, instruction, prompt=prompt, formatted=formatted)
+        return cls([message], kwargs, extract, instruction, vote_on, prompt=prompt, formatted=formatted)
 
     def call(self, member: Member, n: int) -> Call:
         """Return a member's call for n samples."""
         if member.llm.metadata.is_chat_model:
             return super().call(member, n)
-
-        def replied(result: Any) -> list[Reply]:
-            completion = _checked(result, CompletionResponse)
-            response = ChatResponse(
-                message=ChatMessage(role=MessageRole.ASSISTANT, content=completion.text),
-                raw=completion.raw,
-                logprobs=completion.logprobs,
-                additional_kwargs=completion.additional_kwargs,
-            )
-            return [Reply(member.label, response, usage_of(response))]
-
-        prompt = f"{self.instruction}\n\n{self.prompt}" if self.instruction else self.prompt
-        kwargs = {"formatted": self.formatted, **self.kwargs}
-        return Call(reporting_to(member.llm), "complete", (prompt,), kwargs, replied)
+        return self._completion(member, self.prompt, formatted=self.formatted)
 
 
 def _live(tools: Any) -> list[BaseTool] | None:

@@ -5,7 +5,7 @@ cost, and they tell a reply that could not be parsed (it abstains) from a call t
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,8 @@ class Structured:
         llm_kwargs: Call arguments, for the members.
         prompt_args: What the prompt is filled with.
         instruction: Put in front where there is no system message.
+        extract: The extractor the mux was given; a callable reads the answer in the reply.
+        vote_on: The fields that are voted on.
     """
 
     output_cls: type[BaseModel]
@@ -41,6 +43,8 @@ class Structured:
     llm_kwargs: Mapping[str, Any]
     prompt_args: Mapping[str, Any]
     instruction: str | None
+    extract: str | Callable[[str], Any] = "auto"
+    vote_on: Sequence[str] | None = None
     extractor: str = "structured"
 
     @property
@@ -60,20 +64,24 @@ class Structured:
             reporting_to(member.llm, recorder),
             "structured_predict",
             (self.output_cls, prompt),
-            {"llm_kwargs": copy.deepcopy(dict(self.llm_kwargs)), **arguments},
+            {"llm_kwargs": dict(self.llm_kwargs), **arguments},
             replied=lambda value: [_reply(member.label, value, recorder)],
             failed=lambda error: _unread(member.label, error, recorder) if recorder.responses else None,
         )
 
     def read(self, reply: Reply) -> Answer | None:
         """Return a reply's value as an answer."""
-        return None if reply.value is None else structured_answer(reply.value.model_dump(mode="json"))
+        if reply.value is None:
+            return None
+        text = reply.response.message.content or ""
+        return structured_answer(reply.value, text, extract=self.extract, vote_on=self.vote_on)
 
     def _prompt(self) -> tuple[BasePromptTemplate, Mapping[str, Any]]:
         """Return a prompt of the member's own: some programs write their parser into the one they are given."""
         if self.instruction:
             return ChatPromptTemplate(message_templates=self.messages), {}
-        return copy.deepcopy(self.prompt), self.prompt_args
+        # A copy, but not of what it refers to: a store behind one of its functions is the user's.
+        return copy.copy(self.prompt), self.prompt_args
 
 
 def _reply(label: str, value: Any, recorder: Recorder) -> Reply:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from slmmux import answers
+from slmmux._decision.budget import Budget
 from slmmux._decision.drive import adrive, drive
 from slmmux._decision.pool import Pool
 from slmmux._decision.race import Race
@@ -30,10 +31,13 @@ if TYPE_CHECKING:
     from slmmux.recording._replay import replay
     from slmmux.selection import Selection, select_complementary
 
+    __version__: str
+
 __all__ = [
     "AbstainedError",
     "Answer",
     "ArgumentError",
+    "Budget",
     "ConfigError",
     "Decision",
     "Draw",
@@ -83,6 +87,10 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("slmmux")
     if name in _LAZY:
         from importlib import import_module  # noqa: PLC0415
 

@@ -1,8 +1,8 @@
-"""Every error this package raises on purpose.
+"""Every error that this package raises on purpose, and the sentences they share.
 
     SLMMuxError
-    ├── ArgumentError (ValueError)        something passed in cannot be used; says what to pass instead
-    │   ├── ExtractorError                an extractor that does not exist, or an answer that cannot be compared
+    ├── ArgumentError (ValueError)        a value passed in cannot be used; says what to pass instead
+    │   ├── ExtractorError                an unknown extractor, or an answer that cannot be compared
     │   ├── MemberError                   a member that is not a chat model, or lacks what the request needs
     │   ├── ConfigError                   a mux.toml that cannot be read; names file and line
     │   └── RecordingError                a recording that cannot be read; names file and line
@@ -10,13 +10,16 @@
     ├── SampleTimeoutError (TimeoutError) one call took longer than `timeout`
     ├── NoAnswerError                     every call failed; carries every SampleError
     ├── AbstainedError                    a value was asked for, and the mux abstains
-    └── ProfilingError                    a member of a profile fails whatever it is asked
+    └── ProfilingError                    a member of a profile fails at every request
 
-`slmmux.local` adds its own branch (weights and servers), below SLMMuxError as well.
+`slmmux.local` adds a branch of its own below SLMMuxError, for weights and servers.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 __all__ = [
     "AbstainedError",
@@ -34,15 +37,15 @@ __all__ = [
 
 
 class SLMMuxError(Exception):
-    """The root: `except SLMMuxError` catches whatever this package raises on purpose."""
+    """The root: `except SLMMuxError` catches every error that this package raises on purpose."""
 
 
 class ArgumentError(SLMMuxError, ValueError):
-    """Something passed in cannot be used."""
+    """A value passed in cannot be used."""
 
 
 class ExtractorError(ArgumentError):
-    """An extractor that does not exist, or an answer that cannot be compared."""
+    """An unknown extractor, or an answer that cannot be compared."""
 
 
 class MemberError(ArgumentError):
@@ -63,7 +66,7 @@ class SampleError(SLMMuxError):
     Attributes:
         model: The member's label.
         index: The sample's index.
-        cause: What the call raised.
+        cause: The error that the call raised.
     """
 
     def __init__(self, model: str, index: int, cause: BaseException) -> None:
@@ -81,7 +84,7 @@ class SampleTimeoutError(SLMMuxError, TimeoutError):
 
 
 class NoAnswerError(SLMMuxError):
-    """Not one reply came: every call failed, or none came back before the deadline.
+    """There is not a single reply: every call failed, or none replied before the deadline.
 
     Attributes:
         errors: One `SampleError` for each failed call, in rank and index order.
@@ -90,14 +93,41 @@ class NoAnswerError(SLMMuxError):
     def __init__(self, errors: Iterable[SampleError], why: str = "every call failed") -> None:
         self.errors: tuple[SampleError, ...] = tuple(errors)
         self.why = why
-        super().__init__(self.errors, why)
+        # Not super(): below this class may stand the one that all causes share, whose arguments are its own.
+        Exception.__init__(self, self.errors, why)
+
+    @classmethod
+    def of(cls, errors: Iterable[SampleError], why: str = "every call failed") -> "NoAnswerError":
+        """Return the error, which is also of the class that all its causes share.
+
+        So a program that catches a rate limit, an overflow or a refused key of a single model catches the mux's too,
+        and reads the same attributes off it. The first cause is its `__cause__`.
+
+        Example:
+            >>> errors = [SampleError("qwen", i, TimeoutError("too slow")) for i in range(2)]
+            >>> isinstance(NoAnswerError.of(errors), TimeoutError)
+            True
+        """
+        errors = tuple(errors)
+        causes = [error.cause for error in errors]
+        combined = _combined(cls, _shared_class(causes))
+        error = combined(errors, why)
+        if combined is not cls:
+            own = {"errors", "why"}
+            vars(error).update({name: value for name, value in vars(causes[0]).items() if name not in own})
+        if causes:
+            error.__cause__ = causes[0]
+        return error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NoAnswerError.of, (self.errors, self.why)
 
     def __str__(self) -> str:
         return f"no member replied: {self.why} ({len(self.errors)} failed){_causes(self.errors)}"
 
 
 class AbstainedError(SLMMuxError):
-    """A value was asked for where only a value can be returned, and its probability is below `abstain_below`.
+    """The mux abstains, and the caller expects a value: a parsed object, say, cannot say "I do not know".
 
     Attributes:
         record: The record of the decision.
@@ -109,15 +139,15 @@ class AbstainedError(SLMMuxError):
 
     def __str__(self) -> str:
         probability = self.record["probability"]
-        sure = "of unknown probability" if probability is None else f"right with probability {probability:.2f}"
-        return f"the mux abstains: its answer is {sure}, below abstain_below; the record says what it would have said"
+        certainty = "of unknown probability" if probability is None else f"right with probability {probability:.2f}"
+        return f"the mux abstains: its answer is {certainty}, below abstain_below; `.record` has the withheld answer"
 
 
 class ProfilingError(SLMMuxError):
-    """A member failed in each of its first requests: it would in all of them, so nothing was recorded of it.
+    """A member failed at each of its first requests, so the others were not made and nothing was recorded.
 
     Attributes:
-        errors: One `SampleError` for each sample that failed.
+        errors: One `SampleError` for each failed sample.
     """
 
     def __init__(self, errors: Iterable[SampleError]) -> None:
@@ -127,23 +157,51 @@ class ProfilingError(SLMMuxError):
     def __str__(self) -> str:
         models = ", ".join(dict.fromkeys(error.model for error in self.errors))
         return (
-            f"{models} failed in every one of the first requests, so the rest was not made and none of it recorded; "
-            f"mend it and run the same again:{_causes(self.errors)}"
+            f"{models} failed at every one of the first requests, so no others were made and nothing was recorded; "
+            f"fix the cause and run the same command again:{_causes(self.errors)}"
         )
 
 
+_UNTELLING = {Exception, BaseException, SLMMuxError}  # classes that say nothing of what went wrong
+
+
+def _shared_class(causes: Sequence[BaseException]) -> type[BaseException] | None:
+    """Return the most specific class that all causes are of, or `None` if none of theirs says what went wrong."""
+    if not causes:
+        return None
+    shared = (c for c in type(causes[0]).__mro__ if all(isinstance(cause, c) for cause in causes))
+    first = next((c for c in shared if issubclass(c, BaseException)), None)
+    return None if first in _UNTELLING else first
+
+
+_COMBINED: dict[tuple[type, type | None], type[NoAnswerError]] = {}
+
+
+def _combined(cls: type[NoAnswerError], shared: type[BaseException] | None) -> type[NoAnswerError]:
+    """Return a subclass of both; the class itself if there is nothing to add or the two cannot be one."""
+    if shared is None or issubclass(cls, shared):
+        return cls
+    if (cls, shared) not in _COMBINED:
+        try:
+            names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+            _COMBINED[cls, shared] = type(cls.__name__, (cls, shared), names)
+        except TypeError:  # two layouts that cannot be one
+            _COMBINED[cls, shared] = cls
+    return _COMBINED[cls, shared]
+
+
 def _causes(errors: Iterable[SampleError]) -> str:
-    """Return each cause once, with the members it struck: ten equal refusals are one line."""
-    struck: dict[str, list[str]] = {}
+    """Return each cause once, with the members that it affected: ten equal refusals are one line."""
+    affected: dict[str, list[str]] = {}
     for error in errors:
-        models = struck.setdefault(quote(error.cause), [])
+        models = affected.setdefault(quote(error.cause), [])
         if error.model not in models:
             models.append(error.model)
-    return "".join(f"\n  {', '.join(models)}: {cause}" for cause, models in struck.items())
+    return "".join(f"\n  {', '.join(models)}: {cause}" for cause, models in affected.items())
 
 
 def quote(error: BaseException) -> str:
-    """Return an error as `Type: text`, the way a traceback ends.
+    """Return an error as `Type: text`, like the last line of a traceback.
 
     Example:
         >>> quote(KeyError("x"))
@@ -151,3 +209,49 @@ def quote(error: BaseException) -> str:
     """
     text = str(error).strip()
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def did_you_mean(word: object, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """Return a question that names the nearest of the known words, or "" if none is near.
+
+    Args:
+        word: The unknown word.
+        known: The known words.
+        cutoff: The least similarity, from 0 to 1.
+
+    Example:
+        >>> did_you_mean("phy", ["qwen", "phi"]), did_you_mean("x", ["qwen", "phi"])
+        ("did you mean 'phi'?", '')
+    """
+    from difflib import get_close_matches  # noqa: PLC0415 - 2 ms that only a fault costs
+
+    near = get_close_matches(str(word), list(known), n=1, cutoff=cutoff)
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
+def first_fault(error: "ValidationError", root: str = "") -> str:
+    """Return the first fault of a pydantic error as `where.it.is: message`.
+
+    The message never quotes the value, which may be a key somebody wrote where it does not belong.
+
+    Args:
+        error: What pydantic raised.
+        root: The name of the place without a location, such as "the file".
+
+    Example:
+        >>> from pydantic import TypeAdapter, ValidationError
+        >>> try:
+        ...     TypeAdapter(dict[str, list[int]]).validate_python({"a": [1, "x"]})
+        ... except ValidationError as error:
+        ...     print(first_fault(error))
+        a.1: Input should be a valid integer, unable to parse string as an integer
+    """
+    return fault_sentence(error.errors(include_url=False, include_context=False, include_input=False)[0], root)
+
+
+def fault_sentence(fault: Mapping[str, Any], root: str = "") -> str:
+    """Return one fault of a pydantic error as a sentence; `first_fault` has the arguments."""
+    place = ".".join(map(str, fault["loc"])) or root
+    # pydantic's own prefix for what a validator of ours raises
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

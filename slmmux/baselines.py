@@ -1,17 +1,17 @@
-"""What the mux has to beat: single models, one vote of all, the first-round stop and the oracles, on one recording.
+"""Baselines for the mux on one recording: single models, one vote of all samples, the first-round stop, the oracles.
 
-Each row is counted on the samples that Algorithm 1 has on the same questions; nothing is chosen here.
+Each baseline uses the same samples and questions as Algorithm 1; nothing is chosen here.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from slmmux.recording import Recording
-from slmmux.recording._arrays import Missing, Same, arrays_of
+from slmmux.recording import Recording, arrays_of
+from slmmux.recording._arrays import Bools, Floats, Ints, Missing, Same
 from slmmux.recording._replay import group_of
 
 __all__ = [
@@ -40,20 +40,19 @@ MUX: Final = "SLM-MUX"
 ORACLE_VOTE: Final = "oracle, any vote (union)"
 ORACLE_SAMPLE: Final = "oracle, any sample"
 
-Floats: TypeAlias = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """One way to answer, and how often it was right.
+    """One way to answer, and its accuracy.
 
     Attributes:
-        name: Which way: a constant of this module.
+        name: The way, one of this module's constants.
         models: The members it asks, best first.
-        samples: The samples a question that it takes, on average.
+        samples: The samples it takes for each question, on average.
         accuracy: The share of questions that are right.
-        in_sample: Whether the model or the rank was taken from these very questions, which flatters the figure.
-        right: [q] the share right of each question, in the order recorded; `accuracy` is their mean. Not compared.
+        in_sample: Whether the model or the rank was chosen on these same questions, which flatters the figure.
+        right: [q] for each question, in recorded order, the share that is right; `accuracy` is the mean. Two baselines
+            are compared without it.
     """
 
     name: str
@@ -72,40 +71,43 @@ def baselines(
     same: Same | None = None,
     missing: Missing = "error",
 ) -> tuple[Baseline, ...]:
-    """Return Algorithm 1 and what it has to beat, on the same samples.
+    """Return the accuracy of Algorithm 1 and of its baselines on the same samples.
 
-    The rank is by self-consistency accuracy on this recording, equal ones as given: in-sample, as `in_sample` says of
-    every row that depends on it.
+    The members are ranked by their self-consistency accuracy on this recording, and equal ones stand in the order of
+    `models`. Each row that depends on this rank is in-sample and says so (`in_sample`).
 
-    A question is right, row by row:
+    The share of a question that is right, row by row:
 
-    - mean single sample: the mean over models of their single sample;
-    - single sample, each model: the share of its k samples that are right;
-    - best single sample: the same of the model that is best by it;
-    - self-consistency, each model: its most frequent answer is right;
-    - best self-consistency: the same of the best-ranked model;
-    - Agent Forest (arXiv 2402.05120): the most frequent answer of all samples of all models; equal counts fall to the
-      answer that occurs first, by rank and then by index;
-    - SLM-MUX, first-round stop (arXiv 2510.05077): where the first samples of all models give one and the same
-      answer, that answer, and no more is asked; else Algorithm 1;
+    - mean single sample: the mean over models of the next row;
+    - single sample, for each model: the share of its k samples that are right;
+    - best single sample: that share for the model that is best by it;
+    - self-consistency, for each model: 1 if its most frequent answer is right;
+    - best self-consistency: the same for the best-ranked model;
+    - Agent Forest (arXiv 2402.05120): 1 if the most frequent answer over all samples of all models is right; of equally
+      frequent answers the one that occurs first counts, by rank and then by index;
+    - SLM-MUX, first-round stop (arXiv 2510.05077): if the first samples of all models give the same answer, that
+      answer, without further samples; else Algorithm 1;
     - SLM-MUX: Algorithm 1 over all k samples;
-    - oracle, any vote (union): some model's most frequent answer; no choice between the models' votes does better;
-    - oracle, any sample: some sample of some model.
+    - oracle, any vote (union): 1 if any model's most frequent answer is right; a better choice between the models'
+      votes is impossible;
+    - oracle, any sample: 1 if any sample of any model is right.
 
     Args:
-        recording: Where the samples are.
-        models: Which members; `None`: all.
-        samples: k, or k by label, as for `replay`; `None`: as many as were recorded of the member.
-        same: Whether two answers are equal, the gold one included; without it they are compared as recorded.
-        missing: "error" names what a member was not asked; "drop" leaves those questions out.
+        recording: The recorded samples.
+        models: The members; `None`: every recorded model.
+        samples: k, or k by label, as for `replay`; `None`: every recorded sample of the member.
+        same: A function of two answers that returns whether they are equal; the gold answer is compared with it too.
+            Without it, answers are compared as recorded.
+        missing: What to do if a member lacks samples for a question: "error" raises and names them, "drop" leaves the
+            question out.
 
     Returns:
-        The rows in the order above, models by rank. Where equality was no key and `same` is not given, answers of
-        different models were never compared: Agent Forest and the first-round stop are left out.
+        The rows in the order above, models by rank. Agent Forest and the first-round stop are left out if answers were
+        compared in pairs and `same` is missing: then answers of different models were never compared.
 
     Raises:
-        ArgumentError: No, unknown or repeated models, or a k that was not recorded.
-        RecordingError: Samples missing, or a question without gold or with two.
+        ArgumentError: `models` is empty or names a model that is unknown or repeated, or k is more than was recorded.
+        RecordingError: Samples are missing, or a question has no gold answer or two different ones.
 
     Example:
         >>> from slmmux.recording import Row
@@ -121,8 +123,8 @@ def baselines(
     votes = arrays.votes
     rank = np.argsort(-votes.right.sum(axis=1), kind="stable")
     ranked = tuple(arrays.models[m] for m in rank)
-    k, every = dict(zip(arrays.models, arrays.of.tolist(), strict=True)), int(arrays.of.sum())
-    # Totals over one denominator: as floats two equal shares may differ.
+    k, all_samples = dict(zip(arrays.models, arrays.of.tolist(), strict=True)), int(arrays.of.sum())
+    # Totals over one common denominator: as floats, two equal shares may differ.
     totals = arrays.right.sum(axis=(1, 2)) * (np.lcm.reduce(arrays.of) // arrays.of)
     best = arrays.models[rank[totals[rank].argmax()]]
     single = dict(zip(arrays.models, arrays.right.sum(axis=2) / arrays.of[:, None], strict=True))
@@ -137,16 +139,16 @@ def baselines(
     if same is not None or group_of(recording) is None:
         codes, right = arrays.codes[rank], arrays.right[rank]
         stops = (codes[:, :, 0] == codes[0, :, 0]).all(axis=0) & (codes[0, :, 0] >= 0)
-        spent = float(np.where(stops, len(ranked), every).mean())
+        mean_samples = float(np.where(stops, len(ranked), all_samples).mean())
         rows += [
-            _row(AGENT_FOREST, ranked, every, _pooled(codes, right), in_sample=True),
-            _row(FIRST_ROUND, ranked, spent, np.where(stops, right[0, :, 0], mux), in_sample=True),
+            _row(AGENT_FOREST, ranked, all_samples, _pooled(codes, right), in_sample=True),
+            _row(FIRST_ROUND, ranked, mean_samples, np.where(stops, right[0, :, 0], mux), in_sample=True),
         ]
     return (
         *rows,
-        _row(MUX, ranked, every, mux, in_sample=True),
-        _row(ORACLE_VOTE, ranked, every, votes.right.any(axis=0)),
-        _row(ORACLE_SAMPLE, ranked, every, arrays.right.any(axis=(0, 2))),
+        _row(MUX, ranked, all_samples, mux, in_sample=True),
+        _row(ORACLE_VOTE, ranked, all_samples, votes.right.any(axis=0)),
+        _row(ORACLE_SAMPLE, ranked, all_samples, arrays.right.any(axis=(0, 2))),
     )
 
 
@@ -155,16 +157,16 @@ def _row(name: str, models: tuple[str, ...], samples: float, right: ArrayLike, *
     return Baseline(name, models, float(samples), float(share.mean()), in_sample, share)
 
 
-def _pooled(codes: NDArray[np.int64], right: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return [q] whether one vote of all samples is right, of [m, q, n] in rank order."""
+def _pooled(codes: Ints, right: Bools) -> Bools:
+    """Return for each question whether one vote over all samples is right: [q] from [m, q, n] in rank order."""
     questions = codes.shape[1]
     flat = codes.swapaxes(0, 1).reshape(questions, -1)
     flat_right = right.swapaxes(0, 1).reshape(questions, -1)
-    # Counted by answer, a table for all questions: 33 models' samples compared in pairs would take 50 MB.
+    # One table counts the answers of all questions: comparing the samples of 33 models in pairs would take 50 MB.
     of_question = np.arange(questions)[:, None]
     counts = np.zeros((questions, int(flat.max()) + 2), dtype=np.int64)
     np.add.at(counts, (of_question, flat), 1)
-    counts[:, -1] = 0  # code -1, no answer, stands last
-    first = counts[of_question, flat].argmax(axis=1)  # argmax returns the first of equals
-    pooled: NDArray[np.bool_] = flat_right[of_question[:, 0], first]
+    counts[:, -1] = 0  # code -1, which means no answer, indexes the last column
+    first = counts[of_question, flat].argmax(axis=1)  # argmax returns the first of several maxima
+    pooled: Bools = flat_right[of_question[:, 0], first]
     return pooled

@@ -16,7 +16,7 @@
     concurrency = 2                     # calls at once
     requests_per_minute = 60
 
-It knows no framework: an adapter makes its members of what is read here.
+This file does not know the frameworks: each adapter makes its members from a `Config`.
 """
 
 import os
@@ -29,16 +29,16 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from slmmux._decision.race import Plan, Wait
-from slmmux._errors import ConfigError
+from slmmux._errors import ConfigError, did_you_mean, fault_sentence
 
 __all__ = ["FEW_WORDS", "Config", "MemberConfig", "default_config", "load_config"]
 
-# Prose of very small models never agrees with itself; a few words do.
+# Very small models never write the same prose twice; in a few words they can agree with themselves.
 FEW_WORDS = "Answer in a few words, with the answer only."
 
 
 class MemberConfig(BaseModel):
-    """One member: where it runs and how it is asked."""
+    """One member: where it runs, and the settings of its requests."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
 
@@ -58,7 +58,9 @@ class MemberConfig(BaseModel):
     @classmethod
     def _no_key(cls, values: Any) -> Any:
         if isinstance(values, dict) and "api_key" in values:
-            raise ValueError('api_key holds a key itself; write api_key_env = "NAME", the variable that holds it')
+            raise ValueError(
+                'api_key would put a key into this file; write api_key_env = "NAME", the variable with the key'
+            )
         return values
 
     @field_validator("url")
@@ -67,9 +69,9 @@ class MemberConfig(BaseModel):
         if url is not None:
             parts = urlsplit(url)
             if parts.username or parts.password:
-                raise ValueError('url holds a password; write api_key_env = "NAME", the variable that holds it')
+                raise ValueError('url contains a password; write api_key_env = "NAME", the variable with the key')
             if parts.scheme not in {"http", "https"} or not parts.hostname:
-                raise ValueError('url must be an address such as "http://localhost:11434/v1"')
+                raise ValueError('url must be an address; write one such as "http://localhost:11434/v1"')
         return url
 
     @model_validator(mode="after")
@@ -77,20 +79,20 @@ class MemberConfig(BaseModel):
         if (self.local is None) == (self.url is None):
             raise ValueError('write either local = "a small model" or url = "http://..."')
         if self.url is not None and self.model is None:
-            raise ValueError('url needs model = "the name the server knows"')
+            raise ValueError('url needs a model; write model = "the name that the server knows"')
         return self
 
     def api_key(self) -> str | None:
         """Return the key from the environment.
 
         Raises:
-            ConfigError: The variable is not set.
+            ConfigError: The environment variable is not set.
         """
         if self.api_key_env is None:
             return None
         if key := os.environ.get(self.api_key_env):
             return key
-        raise ConfigError(f"the environment variable {self.api_key_env} is not set; export it with the key")
+        raise ConfigError(f"the environment variable {self.api_key_env} is not set; set it to the key")
 
 
 class Config(BaseModel):
@@ -103,10 +105,10 @@ class Config(BaseModel):
     temperature: float | None = Field(default=0.7, ge=0)
     system_prompt: str | None = None
     extract: str = "auto"
-    agreement: Literal["canonical", "math"] = "canonical"  # by embedding: from Python, with agreement="embedding"
+    agreement: Literal["canonical", "math"] = "canonical"  # "embedding" needs a model, and is set in Python
     plan: Plan = "parallel"
     wait: Wait = "settled"
-    rule: Literal["self-consistency", "pooled"] = "self-consistency"  # a fitted one: from_selection(...)
+    rule: Literal["self-consistency", "pooled"] = "self-consistency"  # fitted rules come with from_selection(...)
     max_tokens: int | None = Field(default=None, ge=1)
     max_concurrency: int = Field(default=64, ge=1)
     timeout: float | None = Field(default=None, gt=0)
@@ -123,23 +125,27 @@ class Config(BaseModel):
         return self.temperature if own is None else own
 
     def concurrency_of(self, label: str) -> int:
-        """Return a member's requests at once while it is profiled: one where it runs here, else four."""
+        """Return a member's requests at once during a profile: one if it runs on this machine, else four."""
         return self.models[label].concurrency or (4 if self.models[label].local is None else 1)
 
     def accuracies(self) -> dict[str, float] | None:
-        """Return the validation accuracies, where every member has one."""
-        found = {label: m.accuracy for label, m in self.models.items() if m.accuracy is not None}
-        if found and len(found) < len(self.models):
-            missing = ", ".join(repr(label) for label in self.models if label not in found)
-            raise ConfigError(f"accuracy is missing for {missing}; give it for every member or for none")
-        return found or None
+        """Return the validation accuracies; `None` if the file has none.
+
+        Raises:
+            ConfigError: Only some of the members have one.
+        """
+        accuracies = {label: m.accuracy for label, m in self.models.items() if m.accuracy is not None}
+        if accuracies and len(accuracies) < len(self.models):
+            absent = ", ".join(repr(label) for label in self.models if label not in accuracies)
+            raise ConfigError(f"accuracy is missing for {absent}; give it for every member or for none")
+        return accuracies or None
 
 
 def load_config(path: str | Path) -> Config:
     """Read a `mux.toml`.
 
     Raises:
-        ConfigError: No such file, not TOML, or a setting that cannot be used; names the line and what to write.
+        ConfigError: The file cannot be read, or a setting cannot be used; the sentence names the line.
 
     Example:
         >>> import tempfile, pathlib
@@ -157,37 +163,37 @@ def load_config(path: str | Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     except ValidationError as error:
-        # `from None`: pydantic quotes the input, and the input may be a key someone wrote where it does not belong.
+        # `from None`: pydantic's own error quotes the value, which may be a key in the wrong place.
         raise ConfigError("\n".join(_sentence(path, text, fault) for fault in error.errors())) from None
 
 
 def _sentence(path: str | Path, text: str, fault: Any) -> str:
-    where = [str(part) for part in fault["loc"]]
-    message = str(fault["msg"]).removeprefix("Value error, ")
+    place = [str(part) for part in fault["loc"]]
     if fault["type"] == "extra_forbidden":
-        known = MemberConfig if where[:1] == ["models"] else Config
-        message = f"{where[-1]!r} is not a setting; known are {', '.join(known.model_fields)}"
+        settings = (MemberConfig if place[:1] == ["models"] else Config).model_fields
+        hint = did_you_mean(place[-1], settings) or f"known are {', '.join(settings)}"
+        fault = fault | {"msg": f"{place[-1]!r} is not a setting; {hint}"}
     elif fault["type"] == "missing":
-        message = "no [models.NAME] table; write one for each member"
-    return f"{path}, line {_line(text, where)}: {'.'.join(where)}: {message}"
+        fault = fault | {"msg": "no [models.NAME] table; write one for each member"}
+    return f"{path}, line {_line(text, place)}: {fault_sentence(fault)}"
 
 
-def _line(text: str, where: list[str]) -> int:
-    """Return the line a setting stands in, or its table's, or 1: TOML's reader keeps no positions."""
-    found, at = 1, 0
+def _line(text: str, place: list[str]) -> int:
+    """Return the line of a setting, or that of its table, or 1: the standard library's TOML reader has no positions."""
+    number, start = 1, 0
     lines = text.splitlines()
-    if where[:1] == ["models"] and len(where) > 1:
-        header = re.compile(rf"\s*\[\s*models\s*\.\s*[\"']?{re.escape(where[1])}[\"']?\s*\]")
-        at = next((i for i, line in enumerate(lines) if header.match(line)), 0)
-        found, where = at + 1, where[2:]
-    for name in where[:1]:
+    if place[:1] == ["models"] and len(place) > 1:
+        header = re.compile(rf"\s*\[\s*models\s*\.\s*[\"']?{re.escape(place[1])}[\"']?\s*\]")
+        start = next((i for i, line in enumerate(lines) if header.match(line)), 0)
+        number, place = start + 1, place[2:]
+    for name in place[:1]:
         key = re.compile(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=")
-        found = next((i + 1 for i, line in enumerate(lines) if i >= at and key.match(line)), found)
-    return found
+        number = next((i + 1 for i, line in enumerate(lines) if i >= start and key.match(line)), number)
+    return number
 
 
 def default_config() -> Config:
-    """Return the pair `slmmux ask` uses without a file: one knows facts, the other computes."""
+    """Return the pair of models that `slmmux ask` uses without a file: one for facts, one for computations."""
     return Config(
         models={
             "gemma-3-270m": MemberConfig(local="gemma-3-270m"),
@@ -195,5 +201,5 @@ def default_config() -> Config:
         },
         system_prompt=FEW_WORDS,
         max_tokens=24,
-        wait="exhausted",  # a first look shows what every member says, and the exact confidence
+        wait="exhausted",  # a first try displays every member's answers, and the exact confidence
     )

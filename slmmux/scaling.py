@@ -1,4 +1,4 @@
-"""What more samples and more members would bring: Algorithm 1's accuracy against k and K, exact, from one recording.
+"""Algorithm 1's expected accuracy for each number of samples (k) and of members (K), exact, from one recording.
 
 Nothing here draws at random: every subset of the recorded samples is counted.
 """
@@ -9,18 +9,16 @@ from math import comb, sqrt
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from slmmux._decision.race import check_samples
 from slmmux._errors import ArgumentError
-from slmmux.recording import Recording
-from slmmux.recording._arrays import Arrays, Missing, Same, arrays_of
+from slmmux.recording import Arrays, Recording, arrays_of
+from slmmux.recording._arrays import Floats, Missing, Same
 from slmmux.recording._replay import group_of
 
 __all__ = ["Point", "expected_right", "scaling"]
 
-Floats: TypeAlias = NDArray[np.float64]
-Sizes: TypeAlias = tuple[tuple[int, int], ...]  # of each class of equal answers: (how many samples, how many right)
+Sizes: TypeAlias = tuple[tuple[int, int], ...]  # for each class of equal answers: (its samples, its right samples)
 
 _FEWEST, _MOST = 2, 9  # the paper's range of k
 
@@ -54,27 +52,28 @@ def scaling(
 ) -> tuple[Point, ...]:
     """Return the expected accuracy for each number of members and of samples.
 
-    Of the N samples recorded of a member each k are drawn alike often, in every order, for each member and question
-    on its own. So a tie inside a member goes to each of its t top answers with probability 1/t, and at k = N the figure
-    differs from a replay, which has the recorded order, where such a tie was. With p the probability that a question
-    is right, accuracy = sum(p) / Q and deviation = sqrt(sum(p (1 - p))) / Q over Q questions.
+    For each member and question, every ordered choice of k of the N recorded samples is equally likely. So a tie within
+    a member goes to each of its t top answers with probability 1/t, and at k = N the figure can differ from a replay,
+    where the recorded order breaks such ties. With p the probability that a question is right, accuracy = sum(p) / Q
+    and deviation = sqrt(sum(p (1 - p))) / Q over Q questions.
 
     Args:
-        recording: Where the samples are.
+        recording: The recorded samples.
         models: The members by rank, best first.
-        samples: k, or several. `None`: 2 to 9 (arXiv 2510.05077), no more than were recorded of every member.
+        samples: k, or several. `None`: 2 to 9 (arXiv 2510.05077), but not more than every member has recorded.
         sizes: K, or several: the first K of the rank. `None`: all members.
-        same: Whether two answers are equal, the gold one included; without it they are compared as recorded. Where it
-            is not transitive the classes are those of all N samples.
-        missing: "error" names what a member was not asked; "drop" leaves those questions out.
+        same: A function of two answers that returns whether they are equal; the gold answer is compared with it too.
+            Without it, answers are compared as recorded. If it is not transitive, the classes of all N samples count.
+        missing: What to do if a member lacks samples for a question: "error" raises and names them, "drop" leaves the
+            question out.
 
     Returns:
-        A point for each K and k, in the order given, K by K.
+        A point for each K and k, K by K, in the order of the arguments.
 
     Raises:
-        ArgumentError: No, unknown or repeated models, a k that was not recorded, a K that `models` has not, or a
-            recording whose equality was no key, without `same`.
-        RecordingError: Samples missing, or a question without gold or with two.
+        ArgumentError: `models` is empty or names a model that is unknown or repeated, k is more than was recorded, K is
+            more than the number of models, or answers were compared in pairs and `same` is missing.
+        RecordingError: Samples are missing, or a question has no gold answer or two different ones.
 
     Example:
         >>> from slmmux.recording import Row
@@ -90,8 +89,8 @@ def scaling(
     """
     if same is None and group_of(recording) is not None:
         raise ArgumentError(
-            f"this recording's answers were compared in pairs ({recording.settings['agreement']!r}), and which of them "
-            "form a group depends on which are drawn; pass same=, a function of two answers"
+            f"this recording's answers were compared in pairs ({recording.settings['agreement']!r}), and the groups "
+            "they form depend on the samples drawn; pass same=, a function of two answers"
         )
     arrays = arrays_of(recording, models, same=same, missing=missing)
     ks, members = _samples(arrays, samples), _members(arrays, sizes)
@@ -100,32 +99,32 @@ def scaling(
 
 
 def expected_right(arrays: Arrays, samples: Sequence[int]) -> Floats:
-    """Return the probability that a question is right, over random subsets of its samples.
+    """Return the probability that each question is right, over random subsets of its samples.
 
     Args:
-        arrays: The samples, members in rank order.
-        samples: Each k, none beyond what was recorded.
+        arrays: The samples, with the members in rank order (`slmmux.recording.arrays_of`).
+        samples: Each k to count, at most what was recorded.
 
     Returns:
-        [m, k, q], where row i is the mux of the first i + 1 members. They are independent given the question:
-        P(one is ahead with count c) = P(its top count is c) P(the better ones are below c) P(the others at most c).
+        [m, k, q], where row i is the mux of the first i + 1 members. Given the question, members are independent:
+        P(a member leads with count c) = P(its top count is c) P(better ones stay below c) P(others reach at most c).
     """
-    ahead, ahead_right = _tops(arrays, 0, samples)
-    found = [ahead_right.sum(axis=-1)]
+    leading, leading_right = _tops(arrays, 0, samples)
+    rows = [leading_right.sum(axis=-1)]
     for member in range(1, len(arrays.models)):
         top, top_right = _tops(arrays, member, samples)
         at_most, below = top.cumsum(axis=-1), np.zeros_like(top)
-        below[..., 1:] = ahead.cumsum(axis=-1)[..., :-1]
-        ahead, ahead_right = ahead * at_most + top * below, ahead_right * at_most + top_right * below
-        found.append(ahead_right.sum(axis=-1))
-    expected: Floats = np.minimum(np.array(found).transpose(0, 2, 1), 1.0)  # sums of roundings may pass 1 by one
+        below[..., 1:] = leading.cumsum(axis=-1)[..., :-1]
+        leading, leading_right = leading * at_most + top * below, leading_right * at_most + top_right * below
+        rows.append(leading_right.sum(axis=-1))
+    expected: Floats = np.minimum(np.array(rows).transpose(0, 2, 1), 1.0)  # rounding may lift a sum just above 1
     return expected
 
 
 def _tops(arrays: Arrays, member: int, samples: Sequence[int]) -> tuple[Floats, Floats]:
-    """Return [q, k, c] of a member: P(its top count is c), and P(that, and its vote is right)."""
+    """Return two tables [q, k, c] for a member: P(its top count is c), and P(its top count is c and its vote right)."""
     n = int(arrays.of[member])
-    shapes: dict[Sizes, int] = {}  # few differ: a hundred or two in five hundred questions
+    shapes: dict[Sizes, int] = {}  # Few differ, about 150 in 500 questions, so each is counted once.
     shape_of: list[int] = []
     for codes, right in zip(arrays.codes[member, :, :n].tolist(), arrays.right[member, :, :n].tolist(), strict=True):
         classes: dict[int, tuple[int, int]] = {}
@@ -139,14 +138,14 @@ def _tops(arrays: Arrays, member: int, samples: Sequence[int]) -> tuple[Floats, 
 
 
 def _top(classes: Sizes, n: int, samples: Sequence[int]) -> Floats:
-    """Return [2, k, c] of one question: P(top count is c), and P(that, and the vote is right).
+    """Return [2, k, c] for one question: P(top count is c), and P(top count is c and the vote is right).
 
-    A class of s samples lends a of them in comb(s, a) ways, what was not read likewise, so the subsets of k are the
-    coefficient of x^k in a product of polynomials. x stands for 2^(n + 1): a polynomial is one integer, and as no
-    coefficient passes comb(n, k) < 2^(n + 1) none runs into the next.
+    A class of s samples can give a of them to a subset in comb(s, a) ways, and so can the samples without an answer.
+    The number of subsets of size k is therefore the coefficient of x^k in a product of polynomials. With x = 2^(n + 1)
+    a polynomial is one integer: no coefficient exceeds comb(n, k) < 2^(n + 1), so none runs into the next.
     """
     width = n + 1
-    one_more = (1 << width) + 1  # 1 + x: one sample, in the subset or not
+    one_more = (1 << width) + 1  # 1 + x: one sample, either outside or inside the subset
     sizes = [size for size, _ in classes]
     unread = n - sum(sizes)
 
@@ -154,23 +153,23 @@ def _top(classes: Sizes, n: int, samples: Sequence[int]) -> Floats:
         return [(subsets >> k * width & (1 << width) - 1) / comb(n, k) for k in samples]
 
     def tied(sizes: Sequence[int], c: int) -> list[int]:
-        """Return, by t, the subsets in which t of the classes have c samples and none has more."""
-        found = [one_more ** (unread + sum(size for size in sizes if size < c))]  # those cannot reach c
+        """Return for each t the number of subsets in which t classes have c samples and the others have fewer."""
+        by_t = [one_more ** (unread + sum(size for size in sizes if size < c))]  # smaller classes cannot reach c
         for size in (size for size in sizes if size >= c):
             fewer = sum(comb(size, a) << a * width for a in range(c))
-            found = [
+            by_t = [
                 without * fewer + (within * comb(size, c) << c * width)
-                for without, within in zip([*found, 0], [0, *found], strict=True)
+                for without, within in zip([*by_t, 0], [0, *by_t], strict=True)
             ]
-        return found
+        return by_t
 
     table = np.zeros((2, len(samples), max(samples) + 1))
     table[0, :, 0] = probabilities(one_more**unread)
     for c in range(1, min(max(samples), max(sizes, default=0)) + 1):
         table[0, :, c] = probabilities(sum(tied(sizes, c)[1:]))
         for i, (size, rights) in enumerate(classes):
-            # Equal answers are right or wrong together, but for a `same` that is not transitive: then the vote is
-            # as right as the first one drawn of its class, and each of the class is that alike often.
+            # Equal answers are right or wrong together, except under a `same` that is not transitive. Then the vote is
+            # right if the first sample drawn of its class is, and each of the class is equally likely to be the first.
             if rights:
                 for others, subsets in enumerate(tied(sizes[:i] + sizes[i + 1 :], c)):
                     ways = probabilities(subsets * comb(size, c) << c * width)
@@ -182,26 +181,26 @@ def _samples(arrays: Arrays, samples: int | Iterable[int] | None) -> list[int]:
     fewest = int(arrays.of.min())
     if samples is None:
         return list(range(min(_FEWEST, fewest), min(_MOST, fewest) + 1))
-    asked = [samples] if isinstance(samples, int) else list(samples)
-    if not asked:
-        raise ArgumentError("samples names no k; give at least one, or leave it out for 2 to 9")
-    for k in asked:
+    ks = [samples] if isinstance(samples, int) else list(samples)
+    if not ks:
+        raise ArgumentError("samples is empty; write at least one k, or leave it out for 2 to 9")
+    for k in ks:
         check_samples(dict.fromkeys(arrays.models, k))
         if k > fewest:
             label = arrays.models[int(arrays.of.argmin())]
-            raise ArgumentError(f"samples={k}, but only {fewest} were recorded of {label!r}; take at most that many")
-    return asked
+            raise ArgumentError(f"samples={k}, but only {fewest} were recorded of {label!r}; write at most {fewest}")
+    return ks
 
 
 def _members(arrays: Arrays, sizes: int | Iterable[int] | None) -> list[int]:
-    everyone = len(arrays.models)
-    asked = [everyone] if sizes is None else [sizes] if isinstance(sizes, int) else list(sizes)
-    for size in asked:
-        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= everyone:
+    members = len(arrays.models)
+    wanted_sizes = [members] if sizes is None else [sizes] if isinstance(sizes, int) else list(sizes)
+    for size in wanted_sizes:
+        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= members:
             raise ArgumentError(
-                f"sizes must be whole numbers from 1 to {everyone}, as many as there are models, found {size!r}"
+                f"sizes must be whole numbers from 1 to {members}, the number of models, received {size!r}"
             )
-    return asked
+    return wanted_sizes
 
 
 def _point(models: tuple[str, ...], samples: int, right: Floats) -> Point:

@@ -1,17 +1,15 @@
-"""What one answer may cost: calls or tokens, counted as calls begin and end.
+"""The limit on what one answer may cost: calls or tokens, counted as requests begin and end.
 
-Sans-IO: a driver asks how many samples still fit, and says what it began and what came of it.
+Sans-IO: a driver asks how many samples still fit, and reports each request that begins or ends.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from slmmux._decision.types import Draw
+from slmmux._decision.types import Draw, Draws
 from slmmux._errors import ArgumentError
 
 __all__ = ["Budget", "check_budget"]
-
-Draws = tuple[Draw, ...]
 
 _UNITS = ("calls", "tokens")
 
@@ -19,14 +17,14 @@ _UNITS = ("calls", "tokens")
 class Budget:
     """The budget of one answer.
 
-    A budget of calls is never exceeded. One of tokens sets aside what the replies in flight may come to, by `reserve`;
-    what that does not know (a prompt's length before the first reply, a member without `max_tokens`) can overrun it,
-    by the calls in flight at most.
+    A budget of calls is never exceeded. A budget of tokens reserves the longest possible reply of each request in
+    flight. It can still be exceeded by tokens that nobody knows in advance: the prompts of requests in flight, and the
+    replies of members without `max_tokens`.
 
     Args:
-        limits: {"calls": most requests}, {"tokens": most input and output tokens}, or both; `None` limits nothing.
-        reserve: The most tokens a sample's reply can have; 0 where nobody knows.
-        spent: The tokens of a reply, its request's included.
+        limits: {"calls": most requests}, {"tokens": most input and output tokens}, or both; `None` means no limit.
+        reserve: Returns the most tokens that a sample's reply can have, or 0 if that is unknown.
+        spent: Returns the tokens of a reply, those of its request included.
 
     Example:
         >>> budget = Budget({"calls": 2})
@@ -47,18 +45,19 @@ class Budget:
         self._tokens_left = None if limits is None else limits.get("tokens")
         self._reserve = reserve
         self._spent = spent
-        self._in_flight: dict[Draws, int] = {}
+        self._in_flight: dict[Draws, int] = {}  # the reserved tokens of each request
 
     def fits(self, draws: Draws) -> int:
-        """Return how many of the samples of one request may still be asked for, from the first on."""
+        """Return how many samples of one request, counted from its first, are still within the budget."""
         if self._calls_left is not None and self._calls_left < 1:
             return 0
         if self._tokens_left is None:
             return len(draws)
-        left = self._tokens_left - sum(self._in_flight.values())
+        free = self._tokens_left - sum(self._in_flight.values())
         for count, draw in enumerate(draws):
-            left -= self._reserve(draw)
-            if left < 0 or self._tokens_left <= 0:
+            free -= self._reserve(draw)
+            # The second condition stops members that reserve nothing, as their replies have no known limit.
+            if free < 0 or self._tokens_left <= 0:
                 return count
         return len(draws)
 
@@ -70,22 +69,25 @@ class Budget:
             self._in_flight[draws] = sum(map(self._reserve, draws))
 
     def end(self, draws: Draws, replies: Sequence[Any]) -> None:
-        """Count what a request came to: what was set aside where nobody counted, nothing where it failed."""
+        """Count the tokens of a request that ended: 0 if it failed, its reserve if the server did not count them."""
         if self._tokens_left is not None:
-            set_aside = self._in_flight.pop(draws)
-            self._tokens_left -= (sum(map(self._spent, replies)) or set_aside) if replies else 0
+            reserve = self._in_flight.pop(draws)
+            self._tokens_left -= (sum(map(self._spent, replies)) or reserve) if replies else 0
 
 
 def check_budget(limits: Any) -> None:
-    """Refuse a budget that is none.
+    """Check that a budget can be used.
 
     Raises:
-        ArgumentError: Not a mapping of "calls" or "tokens" to whole numbers of at least 1.
+        ArgumentError: It is not a mapping of "calls" or "tokens" to whole numbers of at least 1.
     """
     if limits is None:
         return
     if not isinstance(limits, Mapping) or not limits or not set(limits) <= set(_UNITS):
-        raise ArgumentError(f'budget={limits!r} has no unit; write budget={{"calls": 10}} or budget={{"tokens": 2000}}')
+        raise ArgumentError(
+            f'expected a budget of "calls" or "tokens", received {limits!r}; write budget={{"calls": 10}} or '
+            'budget={"tokens": 2000}'
+        )
     for unit, limit in limits.items():
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-            raise ArgumentError(f"a budget of {unit} must be a whole number of at least 1, found {limit!r}")
+            raise ArgumentError(f"a budget of {unit} must be a whole number of at least 1, received {limit!r}")

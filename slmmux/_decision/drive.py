@@ -1,39 +1,66 @@
 """The only waiting: `drive` runs a race on threads, `adrive` on tasks.
 
-Both are the same loop around `Race`: start what it asks for, tell it what came back, stop when it has decided.
-They know no plan, no rule and no model.
+Both are the same loop around `Race` and `_Requests`: begin the requests of the race's draws, tell the race the replies,
+stop at the decision. They know neither plans nor rules nor models.
+
+A request passes through these stages, and only the last one is a call:
+
+    waiting for the budget, for a place in the window, for a rate limiter (`pace`): none of this is time of the call
+    or a call at all. A request that is still here at the decision never begins;
+    running: it has a place, its time-out is counted, and it can only be abandoned. Tasks are cancelled and awaited;
+    threads cannot be stopped, and go on in their places. `Decision.abandoned` lists both.
+
+Two threads meet in `_Requests.begin`: the request's own, which wants to begin, and the driver's, which has the
+decision. A lock decides which of them is first, so that a request either never begins or is listed as abandoned.
+
+Members' errors are told to the race instead of being raised. What the drivers raise themselves (NoAnswerError, or a
+KeyboardInterrupt of the user) is raised outside of any `except` clause, so that it does not carry a member's error,
+which may quote a secret, as its context.
 """
 
 import asyncio
+import heapq
+import logging
+import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from math import inf
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from slmmux._decision.budget import Budget
-from slmmux._decision.pool import Pool
+from slmmux._decision.pool import Pool, report_late
 from slmmux._decision.race import Race, Verdict
-from slmmux._decision.types import Answer, Decision, Draw
+from slmmux._decision.types import Answer, Decision, Draw, Draws, Sample
+from slmmux._decision.window import Place, Window
 from slmmux._errors import SampleTimeoutError
 
-__all__ = ["Compare", "Draws", "Group", "adrive", "drive", "one_by_one"]
+__all__ = ["Compare", "Draws", "Group", "GroupDraws", "adrive", "drive", "one_by_one"]
 
 R = TypeVar("R")
 
-Draws: TypeAlias = tuple[Draw, ...]
-Group: TypeAlias = Callable[[Sequence[Draw]], list[Draws]]
-# Equality that is no key: an answer and others of its member, by index -> how alike it is to each that agrees.
+# Puts draws into requests.
+GroupDraws: TypeAlias = Callable[[Sequence[Draw]], list[Draws]]
+Group: TypeAlias = GroupDraws
+# For an equality that is not a key. It receives an answer and others of its member, by index, and returns the
+# similarity of each of these that agrees with it.
 Compare: TypeAlias = Callable[[Answer, Mapping[int, Answer]], Mapping[int, float]]
+
+_log = logging.getLogger("slmmux")
 
 # A member that swallows its cancellation must not hold the answer back longer than this.
 _GRACE_S = 5.0
+# The longest single wait: the clocks of threads cannot count further than some weeks on some systems.
+_LONGEST_WAIT_S = 86_400.0
 
 
 def one_by_one(draws: Sequence[Draw]) -> list[Draws]:
-    """Make one call of each draw: for members that return one completion a request."""
+    """Put each draw into a request of its own, for members that return one completion a request."""
     return [(draw,) for draw in draws]
 
 
@@ -42,29 +69,40 @@ def drive(
     call: Callable[[Draws], Sequence[R]],
     *,
     pool: Pool,
-    group: Group = one_by_one,
+    group: GroupDraws = one_by_one,
     compare: Compare | None = None,
     timeout: float | None = None,
     deadline: float | None = None,
     budget: Budget | None = None,
+    pace: Callable[[Draws], float] | None = None,
+    observe: Callable[[Sample[R]], None] | None = None,
+    late: Callable[[Draws, Sequence[R]], None] | None = None,
 ) -> Decision[R]:
     """Run a race on threads and return its decision.
 
-    When it returns or raises, queued calls never start; running ones cannot be stopped and end on daemon threads.
+    Requests that have not begun at the decision never begin. Running ones cannot be stopped: they end on daemon
+    threads, hold their places in the pool until then, and are listed in `Decision.abandoned`.
 
     Args:
-        race: The race, not begun.
-        call: Makes one request and returns a reply for each of its draws, all of one member. Draws it returns
-            nothing for are asked again one by one.
-        pool: The threads; sharing one bounds the calls of several races together.
-        group: Which draws go in one request.
-        compare: Which answers agree, where equality is no key (see `Race`); what it raises costs the vote.
-        timeout: Seconds a call may run; after that its votes are lost.
-        deadline: Seconds until the best decision from what is in.
-        budget: What the answer may cost; when nothing more fits the best decision from what is in is made.
+        race: A race that has not begun.
+        call: Makes one request and returns a reply for each of its draws, all of one member. Draws without a reply are
+            requested again, one by one.
+        pool: The threads; sharing a pool limits the calls of several races together.
+        group: Puts draws into requests; the default makes one request for each draw.
+        compare: For an equality that is not a key: receives an answer and {index: answer} of its member's earlier
+            samples, and returns {index: similarity} of those that agree. If it raises, the sample fails.
+        timeout: The seconds that a call may run; then its samples fail. Time in a queue does not count.
+        deadline: The seconds until the decision falls with the samples that arrived.
+        budget: The limit on calls or tokens; if no further request fits, the decision falls with the samples that
+            arrived.
+        pace: A rate limiter: returns the seconds that a request still has to wait, or 0 to begin it now. A waiting
+            request is no call yet: it holds no place, and never begins after the decision.
+        observe: Called with each `Sample` as it is counted; late samples are not. Its exceptions are logged.
+        late: Called with the draws and the replies of a request that ends after its samples were given up (by the
+            decision, or by `timeout`), to count their cost.
 
     Raises:
-        NoAnswerError: Not one reply came.
+        NoAnswerError: There is not a single reply.
 
     Example:
         >>> from slmmux._decision.types import Answer
@@ -73,225 +111,365 @@ def drive(
         'yes'
     """
     arrivals: SimpleQueue[Draws] = SimpleQueue()
-    running: dict[Draws, Future[Sequence[R]]] = {}
-    watch = _Watch(timeout, deadline, wake=arrivals.put)
-    queue = _Queue(race, group, budget or Budget())
+    running: dict[Draws, Future[Sequence[R] | _Paced]] = {}
+    requests = _Requests(
+        race, group, budget, pace, observe, timeout=timeout, deadline=deadline, wake=arrivals.put, window=pool.window
+    )
 
-    def start(draws: Draws) -> None:
-        def run() -> Sequence[R]:
-            watch.began(draws)
-            return call(draws)
+    def submit(draws: Draws) -> None:
+        def run(place: Place) -> Sequence[R] | _Paced:
+            if (paced := requests.begin(draws, place)) is not None:
+                return paced
+            try:
+                return call(draws)
+            finally:
+                place.has_returned = True
 
-        running[draws] = future = pool.submit(run)
+        running[draws] = future = pool.submit_with_place(run, draws[0].model)
         future.add_done_callback(lambda _: arrivals.put(draws))
 
+    pool.window.enter(race.models)
     try:
         while True:
-            for draws in queue.start():
-                start(draws)
+            for draws in requests.next():
+                submit(draws)
             if (decision := race.decision) is not None:
-                return replace(decision, seconds=watch.elapsed)
+                return replace(decision, seconds=requests.elapsed, abandoned=requests.close())
             try:
-                draws = arrivals.get(timeout=watch.left(running))
+                draws = arrivals.get(timeout=requests.longest_wait(running))
             except Empty:
                 draws = ()
             if draws in running and running[draws].done():
-                for draw, reply in queue.end(draws, running.pop(draws)):
-                    _tell(race, draw, reply, compare)
-            overdue = queue.drop(watch.strike(race, running))
-            if race.decision is None:  # else all go together below, and no place given up starts a queued one
-                pool.abandon(*map(running.pop, overdue))
+                for draw, reply in requests.end(draws, running.pop(draws)):
+                    requests.tell(draw, reply, compare)
+            lost = [(draws, running.pop(draws)) for draws in requests.expire(running)]
+            _report(lost, late)
+            pool.abandon(*(future for _, future in lost))
     finally:
+        # Close first: a place that comes free from here on must not start one of our own queued requests.
+        begun = {*requests.close()}
+        _report([(draws, future) for draws, future in running.items() if draws in begun], late)
         pool.abandon(*running.values())
+        pool.window.leave(race.models)
 
 
 async def adrive(
     race: Race[R],
     call: Callable[[Draws], Awaitable[Sequence[R]]],
     *,
-    slots: asyncio.Semaphore,
-    group: Group = one_by_one,
+    slots: asyncio.Semaphore | Pool,
+    group: GroupDraws = one_by_one,
     compare: Compare | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - a call's own limit, not this function's
     deadline: float | None = None,
     budget: Budget | None = None,
+    pace: Callable[[Draws], float] | None = None,
+    observe: Callable[[Sample[R]], None] | None = None,
+    late: Callable[[Draws, Sequence[R]], None] | None = None,
 ) -> Decision[R]:
-    """Run a race on tasks and return its decision; the arguments and errors are those of `drive`.
+    """Run a race on tasks and return its decision; the arguments and errors are the same as for `drive`.
 
-    When it returns, raises or is cancelled, every task it started has been cancelled and awaited.
+    When it returns, raises or is cancelled, every task that it started has been cancelled and awaited.
 
     Args:
-        race: The race, not begun.
+        race: A race that has not begun.
         call: Makes one request, as for `drive`.
-        slots: Calls at once; sharing one bounds the calls of several races together.
-        group: Which draws go in one request.
-        compare: As for `drive`; it is called in a thread.
-        timeout: Seconds a call may run.
-        deadline: Seconds until the best decision from what is in.
-        budget: What the answer may cost.
+        slots: Calls at once. A `Pool` limits the calls of all threads and event loops that share it, and shares the
+            places out between members; a semaphore limits those of one event loop.
+        group: Puts draws into requests.
+        compare: As for `drive`; it is called on a thread.
+        timeout: The seconds that a call may run.
+        deadline: The seconds until the decision falls with the samples that arrived.
+        budget: The limit on calls or tokens.
+        pace: A rate limiter, as for `drive`.
+        observe: Called on the event loop with each `Sample` as it is counted.
+        late: Called with the draws and replies of a request that ends after its samples were given up.
     """
     arrivals: asyncio.Queue[Draws] = asyncio.Queue()
-    running: dict[Draws, asyncio.Task[Sequence[R]]] = {}
-    cancelled: list[asyncio.Task[Sequence[R]]] = []
-    watch = _Watch(timeout, deadline, wake=arrivals.put_nowait)
-    queue = _Queue(race, group, budget or Budget())
-
-    async def run(draws: Draws) -> Sequence[R]:
-        async with slots:
-            watch.began(draws)
-            return await call(draws)
+    running: dict[Draws, asyncio.Task[Sequence[R] | _Paced]] = {}
+    cancelled: list[asyncio.Task[Sequence[R] | _Paced]] = []
+    pool = slots if isinstance(slots, Pool) else None
+    window = pool.window if pool is not None else None
+    requests = _Requests(
+        race, group, budget, pace, observe, timeout=timeout, deadline=deadline, wake=arrivals.put_nowait, window=window
+    )
 
     def start(draws: Draws) -> None:
-        running[draws] = task = asyncio.create_task(run(draws))
+        running[draws] = task = asyncio.create_task(_call_in(slots, requests, call, draws))
         task.add_done_callback(lambda _: arrivals.put_nowait(draws))
 
+    if window is not None:
+        window.enter(race.models)
     try:
         while True:
-            for draws in queue.start():
+            for draws in requests.next():
                 start(draws)
             if (decision := race.decision) is not None:
-                return replace(decision, seconds=watch.elapsed)
+                return replace(decision, seconds=requests.elapsed, abandoned=requests.close())
             try:
-                draws = await asyncio.wait_for(arrivals.get(), watch.left(running))
+                draws = await asyncio.wait_for(arrivals.get(), requests.longest_wait(running))
             except TimeoutError:
                 draws = ()
             if draws in running and running[draws].done():
-                await _atell(race, queue.end(draws, running.pop(draws)), compare)
-            for draws in queue.drop(watch.strike(race, running)):
-                cancelled.append(running.pop(draws))
-                cancelled[-1].cancel()
+                for draw, reply in requests.end(draws, running.pop(draws)):
+                    # An equality that is not a key takes time or a call, which must not block the event loop.
+                    if compare is None:
+                        requests.tell(draw, reply)
+                    else:
+                        await asyncio.to_thread(requests.tell, draw, reply, compare)
+            lost = [(draws, running.pop(draws)) for draws in requests.expire(running)]
+            _report(lost, late)
+            for _, task in lost:
+                task.cancel()
+                cancelled.append(task)
     finally:
-        cancelled += running.values()
-        for task in cancelled:
-            task.cancel()
-        if cancelled:
-            ended, _ = await asyncio.wait(cancelled, timeout=_GRACE_S)
-            for task in ended:
-                if not task.cancelled():
-                    task.exception()  # seen: what a call raises after the decision concerns nobody
+        begun = {*requests.close()}
+        _report([(draws, task) for draws, task in running.items() if draws in begun], late)
+        if window is not None:
+            window.leave(race.models)
+        await _end([*cancelled, *running.values()])
 
 
-class _Watch:
-    """When the next call is overdue, and when the whole answer is."""
+async def _call_in(
+    slots: asyncio.Semaphore | Pool,
+    requests: "_Requests[R]",
+    call: Callable[[Draws], Awaitable[Sequence[R]]],
+    draws: Draws,
+) -> "Sequence[R] | _Paced":
+    """Wait for a place and make one request in it."""
+    if isinstance(slots, Pool):
+        place = await slots.place(draws[0].model)
+        try:
+            if (paced := requests.begin(draws, place)) is not None:
+                return paced
+            replies = await call(draws)
+            place.has_returned = True
+            return replies
+        finally:
+            slots.give_back(place)
+    async with slots:
+        return await call(draws) if (paced := requests.begin(draws)) is None else paced
 
-    def __init__(self, timeout: float | None, deadline: float | None, wake: Callable[[Draws], None]) -> None:
+
+async def _end(tasks: "Collection[asyncio.Task[Any]]") -> None:
+    """Cancel tasks and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        ended, _ = await asyncio.wait(tasks, timeout=_GRACE_S)
+        for task in ended:
+            if not task.cancelled():
+                task.exception()  # retrieved, or asyncio would complain: errors after the decision concern nobody
+
+
+@dataclass(frozen=True, slots=True)
+class _Paced:
+    """The outcome of a request that the rate limiter sent back.
+
+    Attributes:
+        seconds: The time after which it may try again.
+    """
+
+    seconds: float
+
+
+class _Requests(Generic[R]):
+    """The requests of one race, from the race's draws to its samples; the drivers only wait.
+
+    All methods are called by the driver, except `begin`, which each request calls on its own thread or task.
+    """
+
+    def __init__(
+        self,
+        race: Race[R],
+        group: GroupDraws,
+        budget: Budget | None,
+        pace: Callable[[Draws], float] | None,
+        observe: Callable[[Sample[R]], None] | None,
+        *,
+        timeout: float | None,
+        deadline: float | None,
+        wake: Callable[[Draws], None],
+        window: Window | None,
+    ) -> None:
+        self._race = race
+        self._group = group
+        self._budget = budget or Budget()
+        self._pace = pace
+        self._observe = observe
         self._timeout = timeout
         self._start = time.monotonic()
-        self._end = None if deadline is None else self._start + deadline
+        self._end = inf if deadline is None else self._start + deadline
         self._wake = wake
-        self._begun: deque[tuple[float, Draws]] = deque()  # one limit for all: first begun, first due
+        self._window = window
+        self._waiting: deque[Draws] = deque()  # for the budget
+        self._paced: list[tuple[float, int, Draws]] = []  # for the rate limiter, as a heap by time
+        self._serials = count()
+        self._open = 0  # counted by the budget as begun, and not ended
+        self._lock = threading.Lock()  # guards the next three, which `begin` changes on other threads
+        self._begun: dict[Draws, None] = {}  # running
+        self._due: deque[tuple[float, Draws]] = deque()  # one time-out for all: the first to begin is the first due
+        self._is_closed = False
 
     @property
     def elapsed(self) -> float:
         """Seconds since the race began."""
         return time.monotonic() - self._start
 
-    def began(self, draws: Draws) -> None:
-        if self._timeout is not None:
-            self._begun.append((time.monotonic() + self._timeout, draws))
-            self._wake(draws)  # the loop waits without limit until it knows that a call has begun
-
-    def left(self, running: Container[Draws]) -> float | None:
-        """Return the seconds until something is overdue, or `None` when nothing can be."""
-        while self._begun and self._begun[0][1] not in running:
-            self._begun.popleft()
-        ends = [at for at in (self._begun[0][0] if self._begun else None, self._end) if at is not None]
-        return max(0.0, min(ends) - time.monotonic()) if ends else None
-
-    def strike(self, race: Race[Any], running: Container[Draws]) -> list[Draws]:
-        """Fail the calls that are overdue and return them; stop the race at its deadline."""
+    def next(self) -> list[Draws]:
+        """Return the requests to queue now; stop the race if none fits the budget and none is open."""
+        if self._race.is_over:
+            return []
+        queued: list[Draws] = []
         now = time.monotonic()
-        overdue: list[Draws] = []
-        while self._begun and self._begun[0][0] <= now:
-            _, draws = self._begun.popleft()
-            if draws in running:
-                overdue.append(draws)
-                for draw in draws:
-                    race.fail(draw, SampleTimeoutError(f"no reply within {self._timeout:g} s"))
-        if self._end is not None and now >= self._end:
-            race.stop("deadline")
-        return overdue
-
-
-class _Queue(Generic[R]):
-    """The requests a race asks for, begun as far as the budget goes."""
-
-    def __init__(self, race: Race[R], group: Group, budget: Budget) -> None:
-        self._race = race
-        self._group = group
-        self._budget = budget
-        self._waiting: deque[Draws] = deque()
-        self._running = 0
-
-    def start(self) -> list[Draws]:
-        """Return the requests to begin now; stop the race where none fits and none is running."""
+        while self._paced and self._paced[0][0] <= now:
+            queued.append(heapq.heappop(self._paced)[2])
         self._waiting += self._group(self._race.ask())
-        begun: list[Draws] = []
         while self._waiting and (fitting := self._budget.fits(self._waiting[0])):
             draws = self._waiting.popleft()
             if draws[fitting:]:
                 self._waiting.appendleft(draws[fitting:])
             self._budget.begin(draws[:fitting])
-            begun.append(draws[:fitting])
-        self._running += len(begun)
-        if self._waiting and not self._running:
+            self._open += 1
+            queued.append(draws[:fitting])
+        if self._waiting and not self._open:
             self._race.stop("budget")
-        return begun
+        return queued
 
-    def end(self, draws: Draws, outcome: "Future[Sequence[R]] | asyncio.Task[Sequence[R]]") -> list[tuple[Draw, R]]:
-        """Return the replies a request brought; what it brought nothing for is asked again one by one.
+    def begin(self, draws: Draws, place: Place | None = None) -> _Paced | None:
+        """Begin a request that has a place: return `None`, or the time that its rate limiter asks for.
 
-        Of a request that failed the race is told here.
+        Raises:
+            CancelledError: The race is decided, and the request must not begin.
         """
-        if outcome.cancelled():
+        if not self._is_closed and self._pace is not None and (seconds := self._pace(draws)) > 0:
+            return _Paced(seconds)
+        with self._lock:
+            if self._is_closed:
+                raise asyncio.CancelledError("decided before this call began")
+            self._begun[draws] = None
+            if self._timeout is None:
+                return None
+            due = time.monotonic() + self._timeout
+            self._due.append((due, draws))
+            if place is not None:
+                place.due, place.patience = due, self._timeout
+        self._wake(draws)  # the driver waits without a limit until it knows that a call has begun
+        return None
+
+    def end(self, draws: Draws, ended: "Future[Any] | asyncio.Task[Any]") -> list[tuple[Draw, R]]:
+        """Return the replies of a request that ended; tell the race if it failed.
+
+        Draws without a reply are queued again, one by one.
+        """
+        self._begun.pop(draws, None)
+        if ended.cancelled():
             error: BaseException | None = asyncio.CancelledError("the member cancelled its own call")
         else:
-            error = outcome.exception()
-        replies = outcome.result() if error is None else ()
-        self._end(draws, replies)
-        missing = draws[len(replies) :]
-        if error is None and missing and len(draws) == 1:
+            error = ended.exception()
+        replies = ended.result() if error is None else ()
+        if isinstance(replies, _Paced):
+            heapq.heappush(self._paced, (time.monotonic() + replies.seconds, next(self._serials), draws))
+            return []
+        self._close_account(draws, replies)
+        unanswered = draws[len(replies) :]
+        if error is None and unanswered and len(draws) == 1:
             error = LookupError("the call returned no reply")
         if error is not None:
             for draw in draws:
-                self._race.fail(draw, error)
+                self.fail(draw, error)
             return []
-        self._waiting.extendleft((draw,) for draw in reversed(missing))
+        self._waiting.extendleft((draw,) for draw in reversed(unanswered))
         return list(zip(draws, replies, strict=False))
 
-    def drop(self, overdue: list[Draws]) -> list[Draws]:
-        """Return the requests that are given up, and count them as ended."""
-        for draws in overdue:
-            self._end(draws, ())
-        return overdue
+    def tell(self, draw: Draw, reply: R, compare: Compare | None = None) -> None:
+        """Tell the race a reply."""
+        try:
+            verdict = None if compare is None else _verdict(self._race, draw, reply, compare)
+        except Exception as error:  # noqa: BLE001 - an extractor's or a comparison's fault costs the vote only
+            self.fail(draw, error)
+        else:
+            self._race.tell(draw, reply, verdict)
+            self._show(draw)
 
-    def _end(self, draws: Draws, replies: Sequence[R]) -> None:
-        self._running -= 1
+    def fail(self, draw: Draw, error: BaseException) -> None:
+        """Tell the race a failure."""
+        self._race.fail(draw, error)
+        self._show(draw)
+
+    def longest_wait(self, running: Collection[Draws]) -> float | None:
+        """Return the seconds until there is something to do without an arrival; `None` if there is not."""
+        while self._due and self._due[0][1] not in running:
+            self._due.popleft()
+        times = [self._end]
+        if self._due:
+            times.append(self._due[0][0])
+        if self._paced:
+            times.append(self._paced[0][0])
+        if self._window is not None and len(running) > len(self._begun):  # some wait for a place
+            times.append(self._window.next_refusal())
+        first = min(times)
+        return None if first == inf else min(max(0.0, first - time.monotonic()), _LONGEST_WAIT_S)
+
+    def expire(self, running: "Mapping[Draws, Future[Any] | asyncio.Task[Any]]") -> list[Draws]:
+        """Fail the requests that are overdue or refused, and return them; stop the race at its deadline."""
+        now = time.monotonic()
+        lost: list[Draws] = []
+        while self._due and self._due[0][0] <= now:
+            _, draws = self._due.popleft()
+            # A call that has returned is not overdue, though the driver has not come to hear of it yet.
+            if draws in running and not running[draws].done():
+                lost.append(draws)
+                self._give_up(draws, f"no reply within {self._timeout:g} s")
+        if now >= self._end:
+            self._race.stop("deadline")
+        elif self._window is not None and len(running) > len(self._begun) + len(lost):
+            queued = [draws for draws in running if draws not in self._begun and draws not in lost]
+            refusals = {label: self._window.refusal(label) for label in {draws[0].model for draws in queued}}
+            for draws in queued:
+                if (reason := refusals[draws[0].model]) is not None:
+                    lost.append(draws)
+                    self._give_up(draws, f"not asked: {reason}")
+        return lost
+
+    def close(self) -> tuple[Draws, ...]:
+        """Let no further request begin, and return those that are running."""
+        with self._lock:
+            self._is_closed = True
+            return tuple(self._begun)
+
+    def _give_up(self, draws: Draws, reason: str) -> None:
+        self._begun.pop(draws, None)
+        self._close_account(draws, ())
+        for draw in draws:
+            self.fail(draw, SampleTimeoutError(reason))
+
+    def _close_account(self, draws: Draws, replies: Sequence[R]) -> None:
+        self._open -= 1
         self._budget.end(draws, replies)
 
-
-def _tell(race: Race[R], draw: Draw, reply: R, compare: Compare | None) -> None:
-    """Tell the race of a reply, with what agrees with it; one that cannot be read or compared costs its vote."""
-    try:
-        verdict = _verdict(race, draw, reply, compare)
-    except Exception as error:  # noqa: BLE001 - an extractor's fault costs the vote, never the answer
-        race.fail(draw, error)
-    else:
-        race.tell(draw, reply, verdict)
-
-
-async def _atell(race: Race[R], replies: Sequence[tuple[Draw, R]], compare: Compare | None) -> None:
-    """Tell the race of replies; what takes time is compared in a thread, one after another."""
-    for draw, reply in replies:
-        if compare is None:
-            _tell(race, draw, reply, None)
-        else:
-            await asyncio.to_thread(_tell, race, draw, reply, compare)
+    def _show(self, draw: Draw) -> None:
+        """Show a counted sample to the observer."""
+        if self._observe is None or (sample := self._race.sample(draw)) is None:  # late samples are not counted
+            return
+        try:
+            self._observe(sample)
+        except Exception as error:  # noqa: BLE001 - who only watches must not take the answer down
+            _log.warning("observe= raised %s; the answer does not depend on it", type(error).__name__)
 
 
-def _verdict(race: Race[R], draw: Draw, reply: R, compare: Compare | None) -> Verdict | None:
-    """Return a reply's answer and what agrees with it; None where the race reads and compares by keys."""
-    if compare is None:
-        return None
+def _verdict(race: Race[R], draw: Draw, reply: R, compare: Compare) -> Verdict:
+    """Return a reply's answer, and the earlier answers of its member that agree with it."""
     answer = race.read(reply)
     return answer, {} if answer is None else compare(answer, race.answers(draw.model))
+
+
+def _report(
+    requests: "Sequence[tuple[Draws, Future[Any] | asyncio.Task[Any]]]",
+    late: Callable[[Draws, Sequence[R]], None] | None,
+) -> None:
+    """Have requests that were given up report their replies, if they still bring some."""
+    if late is None:
+        return
+    for draws, future in requests:
+        future.add_done_callback(partial(report_late, late=partial(late, draws)))

@@ -1,28 +1,30 @@
-"""A member's answers where equality is no key: which of them agree is told with each sample, and groups are formed.
+"""A member's answers if equality is not a key: each sample names the earlier ones it agrees with, and groups form last.
 
-Until all of a member's samples are in, its answers count as outstanding: one more sample can still join two groups
-that looked apart, so that early stop stays sound for any relation, a transitive one or not.
+While a sample of a member is missing, its answers count as outstanding: one more sample can still join two groups that
+looked apart. Early stop is therefore sound for any relation, a transitive one or not.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from slmmux._decision.types import Answer, Sample, Vote
-from slmmux._decision.vote import Place, Tally, said
+from slmmux._decision.vote import AnswerCount, Tally, answers_by_count
 
-__all__ = ["Alike", "Group", "RelatedTally", "classes", "neighbourhoods"]
+__all__ = ["GROUPS", "Alike", "Group", "GroupAnswers", "GroupName", "RelatedTally", "classes", "neighbourhoods"]
 
-# How alike two samples are, by index; who is not named does not agree.
+# The similarity of the samples that agree, by index; samples that do not agree are left out.
 Alike: TypeAlias = Mapping[int, Mapping[int, float]]
-# The largest group of a member's answers: (how many samples, which one speaks for them).
-Group: TypeAlias = Callable[[Alike], tuple[int, int]]
+# Returns the largest group of a member's answers: (its size, the index of the sample that speaks for it).
+GroupAnswers: TypeAlias = Callable[[Alike], tuple[int, int]]
+Group: TypeAlias = GroupAnswers
+GroupName = Literal["classes", "neighbourhoods"]
 
 
 def classes(alike: Alike) -> tuple[int, int]:
     """Return the size of the largest class and its first sample; equal sizes fall to the lower index.
 
-    In index order each sample joins the first class whose first sample it agrees with, or begins one: one outcome for
-    one set of samples, even where a agrees with b and b with c and a does not with c.
+    In index order, each sample joins the first class whose first sample it agrees with, or starts a class. The outcome
+    depends on the set of samples alone, even if a agrees with b, b agrees with c, and a does not agree with c.
 
     Example:
         >>> classes({0: {}, 1: {2: 1.0}, 2: {1: 1.0}})
@@ -37,10 +39,10 @@ def classes(alike: Alike) -> tuple[int, int]:
 
 
 def neighbourhoods(alike: Alike) -> tuple[int, int]:
-    """Return the largest support and the sample that has it; equal ones fall to the most central, then the lower index.
+    """Return the largest support and its sample; equal ones fall to the most central sample, then to the lower index.
 
-    A sample's support is 1 + its neighbours, those that agree with it (SLM-MUX, arXiv 2510.05077 v2, open-ended
-    answers); the most central is the one most alike to its neighbours together.
+    A sample's support is 1 + the number of its neighbours, the samples that agree with it (SLM-MUX, arXiv 2510.05077
+    v2, open-ended answers). The most central sample has the highest sum of similarities to its neighbours.
 
     Example:
         >>> neighbourhoods({0: {1: 0.95}, 1: {0: 0.95, 2: 0.91}, 2: {1: 0.91}})
@@ -50,29 +52,32 @@ def neighbourhoods(alike: Alike) -> tuple[int, int]:
     return 1 + len(alike[centre]), centre
 
 
+GROUPS: dict[str, GroupAnswers] = {"classes": classes, "neighbourhoods": neighbourhoods}
+
+
 class RelatedTally(Tally):
-    """One member's samples, grouped by what agrees with what.
+    """One member's samples, grouped by their agreement with each other.
 
     Args:
         model: The member's label.
         of: k.
-        group: Forms the groups.
+        group: Returns the largest group.
     """
 
-    __slots__ = ("_alike", "_answers", "_group", "_missing")
+    __slots__ = ("_alike", "_answers", "_group", "_unseen")
 
-    def __init__(self, model: str, of: int, group: Group) -> None:
-        self._missing = of
+    def __init__(self, model: str, of: int, group: GroupAnswers) -> None:
+        self._unseen = of
         super().__init__(model, of)
         self._group = group
         self._answers: dict[int, Answer] = {}
         self._alike: dict[int, dict[int, float]] = {}
 
     def add(self, sample: Sample[Any]) -> None:
-        """Count one sample; the last one forms the groups."""
-        self._missing -= 1
+        """Count one sample; after the last one the groups are formed."""
+        self._unseen -= 1
         index = sample.draw.index
-        self._seen.add(index)
+        self._indices.add(index)
         if sample.error is not None:
             self.failed += 1
         elif sample.answer is None:
@@ -80,11 +85,12 @@ class RelatedTally(Tally):
         else:
             self._answers[index] = sample.answer
             self._alike[index] = dict(sample.alike)
-            for other, how in sample.alike.items():
-                self._alike[other][index] = how
-        # What may still become one answer: the samples that are not in and, until all are, those that are.
-        self.outstanding = self._missing + len(self._answers) if self._missing else 0
-        if not self._missing:
+            for neighbour, similarity in sample.alike.items():
+                self._alike[neighbour][index] = similarity
+        # All of these may still end up in one group: missing samples and, while there are any, those that arrived.
+        self.outstanding = self._unseen + len(self._answers) if self._unseen else 0
+        # `best` and `count` stay empty until then, so that `settled` never rests on a group that could still change.
+        if not self._unseen:
             self.best = self._largest()
             self.count = self.best.count if self.best else 0
 
@@ -95,7 +101,7 @@ class RelatedTally(Tally):
         return best.first if best else None
 
     def vote(self) -> Vote:
-        """Return the vote as it stands."""
+        """Return the vote over the samples so far."""
         best = self._largest()
         return Vote(
             model=self.model,
@@ -104,22 +110,22 @@ class RelatedTally(Tally):
             of=self.of,
             abstained=self.abstained,
             failed=self.failed,
-            unused=self._missing,
+            unused=self._unseen,
             kind=best.answer.kind if best else None,
-            answers=said(self._said()),
+            answers=answers_by_count(self._wordings()),
         )
 
-    def _said(self) -> list[Place]:
-        """Return what was said word for word, in index order, whatever of it agrees."""
-        places: dict[Answer, Place] = {}
+    def _wordings(self) -> list[AnswerCount]:
+        """Return each answer by its key in index order, without regard to which of them agree."""
+        counts: dict[Answer, AnswerCount] = {}
         for index, answer in sorted(self._answers.items()):
-            places.setdefault(answer, Place(answer, index)).count += 1
-        return list(places.values())
+            counts.setdefault(answer, AnswerCount(answer, index)).count += 1
+        return list(counts.values())
 
-    def _largest(self) -> Place | None:
+    def _largest(self) -> AnswerCount | None:
         if not self._answers:
             return None
         count, speaker = self._group(self._alike)
-        best = Place(self._answers[speaker], speaker)
+        best = AnswerCount(self._answers[speaker], speaker)
         best.count = count
         return best

@@ -1,25 +1,24 @@
-"""One option's value for each member: a single value for all, or a mapping by label."""
+"""An option's value for each member: one value for all of them, or a mapping by label."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from slmmux._errors import ArgumentError
+from slmmux._errors import ArgumentError, did_you_mean
 
 __all__ = ["by_label"]
 
 
 def by_label(name: str, value: Any, labels: Iterable[str], *, partly: bool = False) -> dict[str, Any]:
-    """Return one option's value for each label, in the labels' order, which may be the rank.
+    """Return an option's value for each label, in the labels' order, which may be the rank.
 
     Args:
-        name: The option, for the sentences.
+        name: The option's name, for the error sentences.
         value: One value, or {label: value}.
-        labels: The members.
+        labels: The members' labels.
         partly: Whether a mapping may leave members out.
 
     Raises:
-        ArgumentError: A mapping names no member of ours, or leaves one out that it must name.
+        ArgumentError: A mapping has a label that is not a member's, or lacks one that it must have.
 
     Example:
         >>> by_label("samples", 3, ["qwen", "phi"]), by_label("samples", {"phi": 5, "qwen": 3}, ["qwen", "phi"])
@@ -30,9 +29,9 @@ def by_label(name: str, value: Any, labels: Iterable[str], *, partly: bool = Fal
         return dict.fromkeys(labels, value)
     for label in value:
         if label not in labels:
-            near = difflib.get_close_matches(str(label), labels, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the members are {', '.join(map(repr, labels))}"
-            raise ArgumentError(f"{name} names {label!r}, which is no member; {hint}")
-    if not partly and (missing := [label for label in labels if label not in value]):
-        raise ArgumentError(f"{name} does not name {', '.join(map(repr, missing))}; give every member a value")
+            hint = did_you_mean(label, labels) or f"the members are {', '.join(map(repr, labels))}"
+            raise ArgumentError(f"{name} names {label!r}, which is not a member; {hint}")
+    absent = [label for label in labels if label not in value]
+    if absent and not partly:
+        raise ArgumentError(f"{name} does not name {', '.join(map(repr, absent))}; give every member a value")
     return {label: value[label] for label in labels if label in value}

@@ -1,6 +1,7 @@
-"""The order of asking: each plan yields the draws of its next step once those of the last are in.
+"""The order of the requests: each plan yields the draws of its next step after all samples of the last one arrived.
 
-A plan knows no rule. It sees the tallies as they stand, and the race asks it only while nothing is settled.
+A plan reads the members' tallies and does not know the rule. The race advances it only while the outcome is open, so a
+plan never has to decide when to stop.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,30 +18,31 @@ Steps = Callable[[Sequence[Tally]], Iterator[list[Draw]]]
 
 
 def parallel(tallies: Sequence[Tally]) -> Iterator[list[Draw]]:
-    """Ask everything at once; the members take turns, so that servers side by side all have work."""
+    """Request all samples at once, the members in turn, so that each member's server has work from the start."""
     yield _in_turns(tallies)
 
 
 def cascade(tallies: Sequence[Tally]) -> Iterator[list[Draw]]:
-    """Ask one member after another, the best-ranked first, all its samples at once."""
+    """Request all samples of one member at a time, the best-ranked member first."""
     for tally in tallies:
         yield _in_turns([tally])
 
 
 def adaptive(tallies: Sequence[Tally]) -> Iterator[list[Draw]]:
-    """Ask for one sample after another: of the member that could still become the most confident.
+    """Request one sample at a time, always from the member that could still reach the highest confidence.
 
-    As long as it agrees with itself that is the best-ranked one; once it does not, whoever promises more.
+    At first that is the best-ranked member. It stays in front while its samples agree; after one that does not, a
+    member whose answers may still be unanimous comes first.
     """
     while (tally := most_promising(tallies)) is not None:
         yield [Draw(tally.model, tally.lowest_outstanding)]
 
 
 def first_round(tallies: Sequence[Tally]) -> Iterator[list[Draw]]:
-    """Ask each member once, then for all the rest: the paper's order."""
-    every = _in_turns(tallies)
-    yield every[: len(tallies)]
-    yield every[len(tallies) :]
+    """Request one sample of each member, then all the others: the paper's order."""
+    draws = _in_turns(tallies)
+    yield draws[: len(tallies)]
+    yield draws[len(tallies) :]
 
 
 PLANS: dict[Plan, Steps] = {

@@ -1,7 +1,41 @@
-"""The decision as a sans-IO state machine: ask for draws, be told what came back, decide.
+"""The decision as a sans-IO state machine: ask for draws, tell the replies, read the decision.
 
-`Race` never calls a model, sleeps, awaits, locks or reads a clock. A driver asks it what to draw, draws that
-however it likes, and tells it what came back; see `_drive` for threads and tasks, `recording` for files.
+`Race` never calls a model, sleeps, awaits, locks or reads a clock. A driver asks it which samples to draw, draws them
+however it likes, and tells it the replies. `drive` has the drivers for threads and tasks; a replay is a third one.
+
+Each draw, and the race as a whole, goes through these states:
+
+    a draw:    planned --ask()--> outstanding --tell(), fail()--> counted
+    the race:  open --the last sample, a settled outcome, stop()--> over --decision--> decided, or NoAnswerError
+
+What each method does in each state:
+
+    method       open                                         over
+    ask()        the plan's next step; [] while a draw of     []
+                 the last step is outstanding
+    tell(),      count the sample, and end the race if the    nothing: the sample is late
+    fail()       outcome is now settled or exhausted
+    stop()       end the race with the samples that arrived   nothing: the first reason stands
+    decision     `None`                                       the decision, or NoAnswerError without a reply
+
+A draw that is not outstanding is refused in either state: a driver that tells a draw twice, or one that ask() did not
+return, would corrupt the count without anybody noticing.
+
+Why the order of arrival cannot change (model, answer): every choice is a function of the set of (draw, sample) pairs.
+Counts do not depend on the order, and each tie falls to something fixed before the race: the sample's index within a
+member, the rank between members. Nothing compares times of arrival.
+
+Why early stop cannot change it: the race ends as "settled" only if (model, answer) would be the same for every outcome
+of the outstanding samples, the actual one included (`settled` has the conditions, and why they are exact). Plans only
+choose the order of the draws, and order does not matter. The exceptions say so: "first_round", a deadline and a budget
+may end the race while the outcome is open. Under early stop the confidence of the decision is a lower bound.
+
+Invariants:
+
+    every draw is in one state, and is returned by ask() exactly once;
+    planned + outstanding + counted = the sum of all k;
+    a race that is over stays over, for its first reason, and its decision never changes;
+    the decision's (model, answer) is a function of the set of counted samples, whatever the order they arrived in.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,10 +43,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
-from slmmux._decision.groups import Group, RelatedTally
+from slmmux._decision.groups import GROUPS, GroupAnswers, GroupName, RelatedTally
 from slmmux._decision.plans import PLANS, Plan
 from slmmux._decision.rules import WeightedRule, check_members
-from slmmux._decision.settled import settled, settled_by
+from slmmux._decision.settled import is_settled, is_settled_by
 from slmmux._decision.types import Answer, DecidedBy, Decision, Draw, Reason, Sample, Vote
 from slmmux._decision.vote import Tally, choose
 from slmmux._errors import ArgumentError, NoAnswerError, SampleError
@@ -22,7 +56,10 @@ __all__ = ["Plan", "Race", "Verdict", "Wait", "check_samples"]
 R = TypeVar("R")
 
 Wait = Literal["settled", "exhausted"]
-# A reply's answer, and how alike it is to those of its member's samples that agree with it, by index.
+
+MOST_SAMPLES = 100_000  # of one member: a slip of the keyboard must not ask for a billion
+
+# A reply's answer, and its similarity to each of the member's earlier answers that agree with it, by index.
 Verdict: TypeAlias = tuple[Answer | None, Mapping[int, float]]
 
 
@@ -31,20 +68,26 @@ class Race(Generic[R]):
 
     Args:
         samples: k by member label, in rank order, best first.
-        read: Reads the answer of a reply; `None` when there is none. A reply it raises on counts as failed.
-        plan: The order of asking. "parallel": everything at once. "cascade": the best-ranked member first, and the
-            next only while the outcome is open. "adaptive": one sample after another, of the member that could still
-            become the most confident. None of these changes (model, answer). "first_round" does: it asks each member
-            once, and where all give one answer that answer is it (the paper's stop).
-        wait: "settled" decides once no outstanding sample can change (model, answer); "exhausted" when every
-            planned sample has come back, which gives the exact confidence.
-        group: Where equality is no key: how a member's answers that agree are grouped, `classes` or `neighbourhoods`
-            of `_related`. Which agree is told with each reply, by a driver that has `alike`.
-        rule: Weighs the answers of all members together; without one the most confident member wins (Algorithm 1).
+        read: Returns the answer in a reply, or `None`. If it raises, the sample counts as failed.
+        plan: The order of the requests. "parallel": all at once. "cascade": the best-ranked member first, and the next
+            one only while the outcome is open. "adaptive": one sample at a time, of the member that could still become
+            the most confident. None of these changes (model, answer). "first_round" does: it asks each member once, and
+            if all of them give the same answer, decides for it (the paper's stop).
+        wait: "settled" decides once no outstanding sample can change (model, answer); "exhausted" decides once every
+            planned sample has arrived, which gives the exact confidence.
+        group: For an equality that is not a key: how answers of a member that agree are grouped. "classes" lets each
+            sample join the first class whose first sample it agrees with; "neighbourhoods" takes the sample with the
+            most neighbours; a callable maps {index: {index: similarity}} to (size, index of the speaking sample). The
+            driver tells with each reply which earlier answers agree with it (`compare` of `drive`).
+        rule: The weights for the answers of all members together; without them the most confident member wins
+            (Algorithm 1).
+        has_content: Whether a reply says anything; without it every reply does. It counts only if no answer could be
+            read in any reply: then the best-ranked member speaks whose reply has content.
 
     Raises:
-        ArgumentError: No members, a k below 1, an unknown plan or wait, a rule of other members, or a rule where
-            equality is no key: it compares answers of different members, and groups are formed within one.
+        ArgumentError: There are no members, a k is below 1, the plan, wait or group is unknown, or the rule is for
+            other members. A rule cannot be combined with `group`: rules compare answers of different members, and
+            groups are formed within one.
 
     Example:
         >>> race = Race({"qwen": 2, "phi": 2}, read=lambda text: Answer(text, "text", text))
@@ -65,203 +108,231 @@ class Race(Generic[R]):
         *,
         plan: Plan = "parallel",
         wait: Wait = "settled",
-        group: Group | None = None,
+        group: GroupName | GroupAnswers | None = None,
         rule: WeightedRule | None = None,
+        has_content: Callable[[R], bool] | None = None,
     ) -> None:
         check_samples(samples)
         _check("plan", plan, get_args(Plan))
         _check("wait", wait, get_args(Wait))
+        if isinstance(group, str):
+            _check("group", group, get_args(GroupName))
+            group = GROUPS[group]
         if rule is not None:
             check_members(rule.models, samples)
             if group is not None:
                 raise ArgumentError(
-                    "this rule compares answers of different members, and an agreement that is no canonical form "
-                    'groups those of one alone; leave agreement="canonical", or the rule at "self-consistency"'
+                    "this rule compares answers of different members, but an agreement without a canonical form only "
+                    'groups answers within one member; use agreement="canonical", or rule="self-consistency"'
                 )
         self._rule = rule
-        self._is_settled = settled if rule is None else partial(settled_by, rule)
-        self._read = read
+        self._is_settled = is_settled if rule is None else partial(is_settled_by, rule)
+        self._extract = read
+        self._content = has_content
         self._wait = wait
         self._tallies = {
             model: Tally(model, k) if group is None else RelatedTally(model, k, group) for model, k in samples.items()
         }
-        self._ranked = list(self._tallies.values())
-        self._steps = PLANS[plan](self._ranked)
-        self._first_round = len(samples) if plan == "first_round" else 0  # samples in it
-        # By (model, index): plain tuples are hashed without a call of ours, some four times a sample.
-        self._asked: set[tuple[str, int]] = set()  # asked and not back
-        self._samples: dict[tuple[str, int], Sample[R]] = {}
-        self._missing = sum(samples.values())  # not in yet
-        self._over: Reason | None = None  # looked at when something comes in, and at no other time
-        self._decision: Decision[R] | None = None
+        self._by_rank = list(self._tallies.values())
+        self._steps = PLANS[plan](self._by_rank)
+        self._first_round = len(samples) if plan == "first_round" else 0  # the samples in it
+        # Draws are kept as (model, index): a tuple is hashed in C, a dataclass in Python, some four times a sample.
+        self._outstanding: set[tuple[str, int]] = set()
+        self._samples: dict[tuple[str, int], Sample[R]] = {}  # counted
+        self._uncounted = sum(samples.values())  # planned or outstanding
+        self._reason: Reason | None = None  # why the race is over; `None` while it is open
+        self._decision: Decision[R] | None = None  # made when it is first read: few drivers read it after each sample
 
     def ask(self) -> list[Draw]:
-        """Return the draws to start now; each is returned once, none once the race is decided."""
-        if self._asked or self._over is not None:
+        """Return the draws to start now: each of them once, and none after the decision."""
+        if self._outstanding or self._reason is not None:
             return []
         draws = next(self._steps, [])
-        self._asked.update((draw.model, draw.index) for draw in draws)
+        self._outstanding.update((draw.model, draw.index) for draw in draws)
         return draws
 
     def read(self, reply: R) -> Answer | None:
         """Return a reply's answer; raises what the extractor raises."""
-        return self._read(reply)
+        return self._extract(reply)
 
     def tell(self, draw: Draw, reply: R, verdict: Verdict | None = None) -> None:
-        """Take the reply for a draw that was asked.
+        """Count the reply for an outstanding draw.
 
         Args:
-            draw: What was asked.
-            reply: What came back.
-            verdict: Its answer, and which of `answers(draw.model)` agree with it: where equality is no key, its driver
-                found out. Without it the reply is read here.
+            draw: The draw.
+            reply: The framework's reply.
+            verdict: The reply's answer, and the earlier `answers(draw.model)` that agree with it; only for an equality
+                that is not a key. Without a verdict the race reads the reply itself.
 
         Raises:
-            ArgumentError: The draw was not asked, or is already in.
+            ArgumentError: The draw was not requested, or is counted already.
         """
         try:
-            answer, alike = verdict or (self._read(reply), {})
+            answer, alike = verdict or (self._extract(reply), {})
         except Exception as error:  # noqa: BLE001 - an extractor's fault costs the vote, never the answer
             self.fail(draw, error)
         else:
-            self._take(Sample(draw, reply=reply, answer=answer, alike=alike))
+            self._count(Sample(draw, reply=reply, answer=answer, alike=alike))
 
     def answers(self, model: str) -> dict[int, Answer]:
-        """Return the answers of a member's samples that are in, by index."""
+        """Return the answers in a member's samples so far, by index."""
         return {
             index: sample.answer
-            for (of, index), sample in self._samples.items()
-            if of == model and sample.answer is not None
+            for (label, index), sample in self._samples.items()
+            if label == model and sample.answer is not None
         }
 
     def fail(self, draw: Draw, error: BaseException) -> None:
-        """Take the failure of a draw that was asked: it costs this vote and nothing else.
+        """Count a failed call for an outstanding draw: it costs this sample's vote and nothing else.
 
         Raises:
-            ArgumentError: The draw was not asked, or is already in.
+            ArgumentError: The draw was not requested, or is counted already.
         """
-        self._take(Sample(draw, error=error))
+        self._count(Sample(draw, error=error))
 
     def stop(self, reason: Reason) -> None:
-        """End the race with what is in: a deadline or a budget is one more reason to stop."""
-        if self._over is None:  # what is settled stays settled
-            self._over = reason
+        """End the race with the samples so far, because of a deadline or a budget."""
+        if self._reason is None:  # a settled outcome stays one, whatever the clock says afterwards
+            self._reason = reason
 
     def sample(self, draw: Draw) -> Sample[R] | None:
-        """Return what came back for a draw, or `None` while nothing has."""
+        """Return the sample of a draw, or `None` while it is not counted."""
         return self._samples.get((draw.model, draw.index))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The members' labels in rank order."""
+        return tuple(self._tallies)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the race is over; `decision` then returns the decision, or raises."""
+        return self._reason is not None
 
     @property
     def errors(self) -> tuple[SampleError, ...]:
         """The failed calls so far, in rank and index order."""
-        return tuple(SampleError(s.draw.model, s.draw.index, s.error) for s in self._ordered() if s.error is not None)
+        return tuple(SampleError(s.draw.model, s.draw.index, s.error) for s in self._in_order() if s.error is not None)
 
     @property
     def decision(self) -> Decision[R] | None:
-        """The decision, or `None` while more samples are needed; once made it never changes.
+        """The decision, or `None` while the race is open; it never changes.
 
         Raises:
-            NoAnswerError: The race is over and not one reply came.
+            NoAnswerError: The race is over and there is not a single reply.
         """
-        if self._decision is None and self._over is not None:
-            decision, replied = self._decide(self._over)
-            if not replied:
-                raise NoAnswerError(
-                    self.errors, "every call failed" if self._over == "exhausted" else f"{self._over} reached"
+        if self._decision is None and self._reason is not None:
+            decision, has_reply = self._decide(self._reason)
+            if not has_reply:
+                raise NoAnswerError.of(
+                    self.errors, "every call failed" if self._reason == "exhausted" else f"{self._reason} reached"
                 )
             self._decision = cast("Decision[R]", decision)  # a sample without an error has a reply
         return self._decision
 
-    def _take(self, sample: Sample[R]) -> None:
+    def _count(self, sample: Sample[R]) -> None:
         place = model, _ = sample.draw.model, sample.draw.index
-        if place not in self._asked:
-            what = "is already in" if place in self._samples else "was never asked"
-            raise ArgumentError(f"{sample.draw} {what}; tell a race only what its ask() returned, once")
-        if self._over is not None:
-            return  # late: the race is over, and a decision never changes
-        self._asked.remove(place)
+        if place not in self._outstanding:
+            fault = "is counted already" if place in self._samples else "was never requested"
+            raise ArgumentError(f"{sample.draw} {fault}; tell a race each draw of its ask() once, and no others")
+        if self._reason is not None:
+            return  # late; the draw stays outstanding, and the decision lists it as unused
+        self._outstanding.remove(place)
         self._samples[place] = sample
         self._tallies[model].add(sample)
-        self._missing -= 1
-        if not self._missing:
-            self._over = "exhausted"
-        elif self._wait == "settled" and self._is_settled(self._ranked):
-            self._over = "settled"
+        self._uncounted -= 1
+        # The only place where a race ends by itself. "exhausted" comes first: with nothing outstanding every outcome is
+        # settled as well, and the stronger reason is the one to report.
+        if not self._uncounted:
+            self._reason = "exhausted"
+        elif self._wait == "settled" and self._is_settled(self._by_rank):
+            self._reason = "settled"
         elif len(self._samples) == self._first_round and self._is_unanimous():
-            self._over = "first-round"
+            self._reason = "first-round"
 
     def _is_unanimous(self) -> bool:
-        """Return whether all samples so far gave one answer."""
-        said = {sample.answer for sample in self._samples.values()}
-        return len(said) == 1 and None not in said
+        """Return whether all samples so far have the same answer."""
+        answers = {sample.answer for sample in self._samples.values()}
+        return len(answers) == 1 and None not in answers
 
     @property
     def without_reply(self) -> Decision[R | None]:
-        """What there is to say where not one reply came: who would have spoken by the rank, of nothing."""
-        return self._decide(self._over or "exhausted")[0]
+        """The decision of a race without a single reply: the rank decides, and `reply` is `None`."""
+        return self._decide(self._reason or "exhausted")[0]
 
     def _decide(self, reason: Reason) -> tuple[Decision[R | None], bool]:
-        """Return the decision, and whether there is a reply in it."""
-        votes = tuple(t.vote() for t in self._ranked)
-        ordered = self._ordered()
-        winner, decided_by, speaker, probability = self._chosen(votes)
-        spoken = next(
-            (
-                s
-                for s in ordered
-                if s.error is None and s.draw.model == winner.model and speaker in {None, s.draw.index}
-            ),
-            None,
-        )
+        """Return the decision from the samples so far, and whether it contains a reply."""
+        votes = tuple(t.vote() for t in self._by_rank)
+        samples = self._in_order()
+        winner, decided_by, speaker, probability = self._winner(votes)
+        replies = [s for s in samples if s.error is None]
+        if not winner.count and (telling := next((s for s in replies if self._has_content(s)), None)) is not None:
+            # No answer could be read in any reply, so the rank decides; but an empty reply never speaks over one that
+            # says something.
+            winner = next(vote for vote in votes if vote.model == telling.draw.model)
+            speaker = telling.draw.index
+        # Without an answer anywhere and without content there is no speaker, and the winner's first reply speaks.
+        speaking = next((s for s in replies if s.draw.model == winner.model and speaker in {None, s.draw.index}), None)
         decision = Decision(
             winner=winner,
             votes=votes,
-            reply=spoken.reply if spoken else None,
-            sample=spoken.draw if spoken else Draw(winner.model, 0),
+            reply=speaking.reply if speaking else None,
+            sample=speaking.draw if speaking else Draw(winner.model, 0),
             decided_by=decided_by,
             reason=reason,
-            samples=cast("tuple[Sample[R | None], ...]", ordered),
+            samples=cast("tuple[Sample[R | None], ...]", samples),
             unused=tuple(Draw(*place) for place in self._places() if place not in self._samples),
-            probability=None if self._missing else probability,
+            # Rules are calibrated on complete samples, so that a part of them has no probability.
+            probability=None if self._uncounted else probability,
         )
-        return decision, spoken is not None
+        return decision, speaking is not None
 
-    def _chosen(self, votes: tuple[Vote, ...]) -> tuple[Vote, DecidedBy, int | None, float | None]:
-        """Return the winning vote, what decided, the sample that speaks and the probability of being right."""
+    def _winner(self, votes: tuple[Vote, ...]) -> tuple[Vote, DecidedBy, int | None, float | None]:
+        """Return the winning vote, how it won, the index of the speaking sample, and the probability."""
         rule = self._rule
-        given = {} if rule is None else {tally.model: tally.given() for tally in self._ranked}
-        ruling = None if rule is None else rule.decide(given, {tally.model: tally.of for tally in self._ranked})
+        counts = {} if rule is None else {tally.model: tally.counts() for tally in self._by_rank}
+        ruling = None if rule is None else rule.decide(counts, {tally.model: tally.of for tally in self._by_rank})
         if ruling is None:
             winner, decided_by = choose(votes)
-            # Where nothing was read nothing is right, and a rule that knows probabilities knows this one.
-            nothing = None if rule is None or rule.calibration is None else 0.0
-            return winner, decided_by, self._tallies[winner.model].speaker, nothing
-        count, first = given[ruling.model][ruling.answer]
-        own = next(vote for vote in votes if vote.model == ruling.model)
-        answer = next(a for a in given[ruling.model] if a == ruling.answer)  # as this member wrote it
-        winner = replace(own, answer=answer.value, kind=answer.kind, count=count)
+            # A calibrated rule knows one probability without any answer: nothing was read, so nothing is right.
+            probability = None if rule is None or rule.calibration is None else 0.0
+            return winner, decided_by, self._tallies[winner.model].speaker, probability
+        count, first = counts[ruling.model][ruling.answer]
+        vote = next(vote for vote in votes if vote.model == ruling.model)
+        # An equal answer of the member that speaks, because members may write the same answer differently.
+        answer = next(a for a in counts[ruling.model] if a == ruling.answer)
+        winner = replace(vote, answer=answer.value, kind=answer.kind, count=count)
         return winner, "tie-break" if ruling.tied else "confidence", first, ruling.probability
 
-    def _ordered(self) -> tuple[Sample[R], ...]:
+    def _has_content(self, sample: Sample[R]) -> bool:
+        return self._content is None or self._content(cast("R", sample.reply))
+
+    def _in_order(self) -> tuple[Sample[R], ...]:
+        """Return the samples so far by rank and index, which is independent of their arrival."""
         return tuple(self._samples[place] for place in self._places() if place in self._samples)
 
     def _places(self) -> list[tuple[str, int]]:
-        return [(t.model, i) for t in self._ranked for i in range(t.of)]
+        return [(t.model, i) for t in self._by_rank for i in range(t.of)]
 
 
 def check_samples(samples: Mapping[str, int]) -> None:
-    """Refuse a race that could not be run.
+    """Check that a race can be run.
 
     Raises:
-        ArgumentError: No members, or a k that is not a whole number of at least 1.
+        ArgumentError: There are no members, or a k is not a whole number from 1 to 100,000.
     """
     if not samples:
-        raise ArgumentError("no members: a race needs at least one model, found none; pass models={label: model}")
+        raise ArgumentError("no members: a race needs at least one model, received none; pass models={label: model}")
     for model, k in samples.items():
         if not isinstance(k, int) or isinstance(k, bool) or k < 1:
-            raise ArgumentError(f"samples for {model!r} must be a whole number of at least 1, found {k!r}")
+            raise ArgumentError(f"samples for {model!r} must be a whole number of at least 1, received {k!r}")
+        if k > MOST_SAMPLES:
+            raise ArgumentError(
+                f"samples for {model!r} must be at most {MOST_SAMPLES:,}, received {k}; 3 to 15 are usual, and more "
+                "than 100 rarely change an answer"
+            )
 
 
-def _check(name: str, value: Any, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ArgumentError(f"{name}={value!r} does not exist; choose one of {', '.join(map(repr, known))}")
+def _check(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ArgumentError(f"{name}={value!r} does not exist; choose one of {', '.join(map(repr, choices))}")

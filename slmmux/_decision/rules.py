@@ -1,7 +1,7 @@
 """Rules that weigh the answers of all members together: one vote of all samples, and the vote with learned weights.
 
-Pure counting over what was given, in whole numbers; nothing here knows what is outstanding (`_settled_rule`) or how
-weights are learned (`learned`). Algorithm 1 is another rule, and `_vote` has it.
+Pure counting in whole numbers. `settled` decides whether outstanding samples could change the outcome, `learned` fits
+the weights, and `vote` has Algorithm 1, the rule that compares members instead.
 """
 
 import json
@@ -40,12 +40,12 @@ _UNFITTED = ("self-consistency", "pooled")
 
 
 class Ruling(NamedTuple, Generic[A]):
-    """What a rule decided on one question.
+    """A rule's outcome on one question.
 
     Attributes:
         answer: The answer of the highest score.
         model: The member that speaks for it.
-        probability: That the answer is right; `None` where the rule is not calibrated.
+        probability: The probability that the answer is right; `None` if the rule is not calibrated.
         tied: Whether another answer had the same score.
     """
 
@@ -64,19 +64,19 @@ class WeightedRule:
         S(y) = sum_i w_i f_i(y) + u_i [f_i(y) = 1] + b(y)
 
     and the highest score wins. Equal scores fall to the answer of the better-ranked member, then to its lower index.
-    The member that speaks has the largest w_i f_i(y) of those that gave it; equal ones fall to the rank. Where there is
-    a calibration (a, b) the winner y is right with probability
+    The member that speaks has the largest w_i f_i(y) of those that gave y; equal ones fall to the rank. With a
+    calibration (a, b), the winner y is right with probability
 
-        sigma(a + b z),    z = S(y) - log(1 + sum over the other answers seen of exp S)
+        sigma(a + b z),    z = S(y) - log(1 + sum over the other observed answers of exp S)
 
-    z is the log-odds of y against the other answers seen and one that nobody gave, of score 0: it is finite where all
-    samples agree, and with a and b the probability is that of being right, whether or not the right answer was seen.
+    z is the log-odds of y against the other observed answers and an unobserved one, whose score is 0. The unobserved
+    one keeps z finite if all samples agree, and lets a and b account for questions whose right answer no sample has.
 
     Attributes:
         models: The members, best validation accuracy first.
-        weights: w of each, in millionths.
-        bonuses: u of each, in millionths.
-        calibration: a and b; `None` where nothing was learned.
+        weights: w of each member, in millionths.
+        bonuses: u of each member, in millionths.
+        calibration: a and b; `None` if the rule was not calibrated.
         answers: b of each answer that has one, by its text (`text_of`), in millionths; every other answer has 0.
 
     Example:
@@ -94,47 +94,46 @@ class WeightedRule:
     answers: tuple[tuple[str, int], ...] = field(default=(), kw_only=True)
 
     def decide(self, shares: Mapping[str, Mapping[A, tuple[int, int]]], k: int | Mapping[str, int]) -> Ruling[A] | None:
-        """Return which of the answers given wins; `None` where no answer was given.
-
-        Scores are compared as whole numbers over one denominator, 1,000,000 times the least common multiple of the k.
+        """Return the answer that wins; `None` if no member gave one.
 
         Args:
-            shares: Of each member, each answer that it gave: how many samples gave it, and the lowest index of these. A
-                member that gave none may be left out.
-            k: The samples planned of each member, or of each by label.
+            shares: For each member, its answers, each with its number of samples and the lowest index among them.
+                Members without an answer may be left out.
+            k: The planned samples of each member: one number, or {label: number}.
 
         Raises:
-            ArgumentError: A member that the rule does not weigh, or without a k.
+            ArgumentError: A member has no weight in this rule, or no k.
         """
         of = dict.fromkeys(self.models, k) if isinstance(k, int) else k
         check_members(self.models, [*shares, *of])
-        whole = lcm(*(of[label] for label in self.models))
-        # In order of rank and index, so that the first of equals is the one they fall to.
+        # Scores are whole numbers over one denominator, `unit` millionths: sums of floats would depend on their order.
+        unit = lcm(*(of[label] for label in self.models))
+        # In the order of rank and index, and `max` returns the first of equals: that is the tie-break.
         scores: dict[A, int] = {}
         for label, weight, bonus in zip(self.models, self.weights, self.bonuses, strict=True):
-            given = shares.get(label, {})
-            for answer in sorted(given, key=lambda answer: given[answer][1]):
-                count = given[answer][0]
-                worth = weight * count * (whole // of[label]) + (bonus * whole if count == of[label] else 0)
+            counts = shares.get(label, {})
+            for answer in sorted(counts, key=lambda answer: counts[answer][1]):
+                count = counts[answer][0]
+                worth = weight * count * (unit // of[label]) + (bonus * unit if count == of[label] else 0)
                 scores[answer] = scores.get(answer, 0) + worth
         if not scores:
             return None
         if self.answers:
             worths = dict(self.answers)
             for answer in scores:
-                scores[answer] += worths.get(text_of(answer), 0) * whole
-        won = max(scores, key=lambda answer: scores[answer])
-        weighted = {
-            label: weight * shares[label][won][0] * (whole // of[label])
+                scores[answer] += worths.get(text_of(answer), 0) * unit
+        winner = max(scores, key=lambda answer: scores[answer])
+        contributions = {
+            label: weight * shares[label][winner][0] * (unit // of[label])
             for label, weight in zip(self.models, self.weights, strict=True)
-            if won in shares.get(label, {})
+            if winner in shares.get(label, {})
         }
-        speaker = max(weighted, key=lambda label: weighted[label])
-        others = [score for answer, score in scores.items() if answer != won]
+        speaker = max(contributions, key=lambda label: contributions[label])
+        rivals = [score for answer, score in scores.items() if answer != winner]
         probability = None
         if self.calibration is not None:
-            probability = probability_of(log_odds(scores[won], others, UNIT * whole), self.calibration)
-        return Ruling(won, speaker, probability, scores[won] in others)
+            probability = probability_of(log_odds(scores[winner], rivals, UNIT * unit), self.calibration)
+        return Ruling(winner, speaker, probability, scores[winner] in rivals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,7 @@ class LearnedRule(WeightedRule):
     """A weighted vote whose weights and calibration `slmmux.learned.fit` learned.
 
     Attributes:
-        questions: How many validation questions it was learned on.
+        questions: The number of validation questions that the weights were learned on.
     """
 
     questions: int = 0
@@ -150,7 +149,7 @@ class LearnedRule(WeightedRule):
 
 @runtime_checkable
 class RuleByQuestion(Protocol):
-    """What weighs the members anew for each question."""
+    """A rule with weights of its own for each question."""
 
     @property
     def models(self) -> tuple[str, ...]: ...
@@ -161,52 +160,52 @@ RuleLike: TypeAlias = RuleName | WeightedRule | RuleByQuestion
 
 
 def check_rule(rule: Any) -> None:
-    """Refuse what is no rule.
+    """Check that a rule can be used.
 
     Raises:
-        ArgumentError: An unknown name, or the name of a rule that has to be fitted first.
+        ArgumentError: The name is unknown, or names a rule that must be fitted first.
     """
     if isinstance(rule, WeightedRule | RuleByQuestion) or rule in _UNFITTED:
         return
     if rule in get_args(RuleName):
         raise ArgumentError(
-            f"rule={rule!r} has to be fitted on a recording first: select_complementary(recording, rule={rule!r}) "
-            "does, and from_selection(...) serves it"
+            f"rule={rule!r} must be fitted on a recording first; call select_complementary(recording, rule={rule!r}) "
+            "and serve the selection with from_selection(...)"
         )
     raise ArgumentError(f"rule={rule!r} does not exist; choose one of {', '.join(map(repr, get_args(RuleName)))}")
 
 
 def check_members(models: Sequence[str], labels: Collection[str]) -> None:
-    """Refuse members that are not exactly those a rule weighs.
+    """Check that the members are exactly those that a rule weighs.
 
     Raises:
-        ArgumentError: One more or one missing; names it.
+        ArgumentError: A member is missing on either side; the sentence names it.
     """
     for label in [*labels, *models]:
         if label not in labels or label not in models:
             raise ArgumentError(
-                f"the rule weighs {', '.join(map(repr, models))}, and {label!r} is not one of them or has no k; give "
-                "the samples and the k of these members"
+                f"the rule weighs {', '.join(map(repr, models))}, and {label!r} is not one of them or has no k; pass "
+                "samples and k for exactly these members"
             )
 
 
 def name_of_rule(rule: RuleLike) -> str:
-    """Return what the record calls a rule."""
+    """Return a rule's name in the record."""
     if isinstance(rule, str):
         return rule
     return "learned" if isinstance(rule, WeightedRule) else "learned-by-question"
 
 
 def rule_at(rule: RuleLike, samples: Mapping[str, int], question: Callable[[], str]) -> WeightedRule | None:
-    """Return what weighs the members for one question; `None`: nothing does, Algorithm 1 decides.
+    """Return the weights for one question; `None` if Algorithm 1 decides, which has none.
 
     Args:
-        rule: A rule, or the name of one that needs no fitting.
+        rule: A rule, or the name of one that is not fitted.
         samples: k by label, in rank order.
-        question: Gives the question's text, where the rule wants it.
+        question: Returns the question's text; called only for a rule by question.
 
     Raises:
-        ArgumentError: What `check_rule` refuses.
+        ArgumentError: `check_rule` refuses the rule.
 
     Example:
         >>> rule_at("pooled", {"qwen": 3, "phi": 3}, str).weights
@@ -219,7 +218,7 @@ def rule_at(rule: RuleLike, samples: Mapping[str, int], question: Callable[[], s
 
 
 def pooled(samples: Mapping[str, int]) -> WeightedRule:
-    """Return one vote of all samples of all members, each counting one (Agent Forest, arXiv 2402.05120).
+    """Return the rule of one vote over all samples of all members (Agent Forest, arXiv 2402.05120).
 
     Args:
         samples: k by label, best validation accuracy first.
@@ -246,11 +245,11 @@ def text_of(answer: object) -> str:
     return text.strip().casefold()
 
 
-def log_odds(best: int, others: Sequence[int], denominator: int) -> float:
-    """Return z of a score against others, all over one denominator."""
-    # fsum: the same in whatever order the answers come.
-    rest = [0.0, *(score / denominator for score in others)]
-    high = max(rest)
+def log_odds(best: int, rivals: Sequence[int], denominator: int) -> float:
+    """Return z of a score against its rivals, all of them over one denominator."""
+    rest = [0.0, *(score / denominator for score in rivals)]
+    high = max(rest)  # subtracted before exp, which would overflow from 710 on
+    # fsum is exact, so the order of the answers does not matter.
     return best / denominator - high - log(fsum(exp(score - high) for score in rest))
 
 

@@ -1,6 +1,7 @@
-"""When no sample still outstanding can change (model, answer): exact, neither early nor late.
+"""Whether any outcome of the outstanding samples could still change (model, answer).
 
-Knows nothing of plans or calls: it reads the tallies of the members in rank order.
+Both conditions below are exact: they hold as soon as no outcome can change the decision, and not before. This file
+reads the members' tallies in rank order and knows neither plans nor calls.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,35 +11,38 @@ from slmmux._decision.rules import WeightedRule, text_of
 from slmmux._decision.types import Answer
 from slmmux._decision.vote import Tally, leader
 
-__all__ = ["most_promising", "settled", "settled_by"]
+__all__ = ["is_settled", "is_settled_by", "most_promising"]
 
 
-def settled(tallies: Sequence[Tally]) -> bool:
-    """Return whether the decision is the same under every completion of the outstanding samples.
+def is_settled(tallies: Sequence[Tally]) -> bool:
+    """Return whether Algorithm 1 decides the same for every outcome of the outstanding samples.
 
-    With leader L, its answer y, count c and k_L samples, both must hold:
+    With leader L, its answer y, count c and k_L samples, both conditions must hold:
 
-    (a) no other answer of L, one never seen included, can reach c + 1, nor c with a first index below y's;
-    (b) no rival m can reach (its top count + its outstanding) / k_m above c / k_L, nor equal to it
-        when m ranks first.
+    (a) no other answer of L, observed or not, can reach c + 1, nor c with a first index below y's;
+    (b) no rival m can lift (its top count + its outstanding) / k_m above c / k_L, nor to it if m ranks first.
 
-    It is exact because each way of failing has a completion that realises it: all of L's outstanding
-    samples giving the one other answer, or all of m's giving its top answer while L's abstain.
-    Without any answer yet, any outstanding sample could bring the first one.
+    The conditions are sufficient: (a) keeps L's answer, (b) keeps L in front, whatever arrives. They are necessary too,
+    because each way to fail has an outcome that realises it. If (a) fails, all of L's outstanding samples give the one
+    other answer. If (b) fails, all of m's give m's top answer, and all of L's fail. Members are sampled independently,
+    so these outcomes are possible; counts only grow, so failed calls and abstentions need no case of their own.
+
+    Before the first answer any outstanding sample could bring one: nothing is settled while one is outstanding.
     """
     lead = leader(tallies)
     if lead.best is None:
         return not any(t.outstanding for t in tallies)
-    return _answer_stands(lead) and _no_rival_can_win(lead, tallies)
+    return _keeps_answer(lead) and _keeps_lead(lead, tallies)
 
 
 def most_promising(tallies: Sequence[Tally]) -> Tally | None:
-    """Return the member with samples outstanding that could become the most confident; equals fall to the rank.
+    """Return the member with outstanding samples that can reach the highest confidence; equals fall to the rank.
 
-    What it could reach is (its top count + its outstanding) / k, compared cross-multiplied. `None`: nobody has any.
+    A member can reach (its top count + its outstanding) / k. The result is `None` if nothing is outstanding.
     """
     best: Tally | None = None
     for tally in tallies:
+        # Cross-multiplied, as in `leader`: these are fractions over different k.
         if tally.outstanding and (
             best is None or (tally.count + tally.outstanding) * best.of > (best.count + best.outstanding) * tally.of
         ):
@@ -46,18 +50,21 @@ def most_promising(tallies: Sequence[Tally]) -> Tally | None:
     return best
 
 
-def _answer_stands(lead: Tally) -> bool:
-    assert lead.best is not None  # noqa: S101 - `settled` asked
-    if not lead.outstanding:
+def _keeps_answer(lead: Tally) -> bool:
+    """Return whether condition (a) holds."""
+    if not lead.outstanding or lead.best is None:
         return True
-    # The strongest other answer is the second place or, where all seen are y, one never seen.
+    # The strongest other answer is the second place or, if all samples so far give y, an answer not yet observed: that
+    # one starts from 0. No third place can do better, as all of them gain the same from the outstanding samples.
     reach = lead.outstanding + (lead.second.count if lead.second else 0)
+    # At equal counts the lower first index wins, and an outstanding sample may have a lower one than any that arrived.
     first = min(lead.lowest_outstanding, lead.second.first if lead.second else lead.of)
     return (reach, -first) < (lead.best.count, -lead.best.first)
 
 
-def _no_rival_can_win(lead: Tally, tallies: Sequence[Tally]) -> bool:
-    ranks_first = False  # L against this rival: those listed before L win a tie, those after it lose one
+def _keeps_lead(lead: Tally, tallies: Sequence[Tally]) -> bool:
+    """Return whether condition (b) holds."""
+    ranks_first = False  # L against this rival: a rival listed before L wins a tie, one listed after L loses it
     for rival in tallies:
         if rival is lead:
             ranks_first = True
@@ -69,83 +76,85 @@ def _no_rival_can_win(lead: Tally, tallies: Sequence[Tally]) -> bool:
     return True
 
 
-def settled_by(rule: WeightedRule, tallies: Sequence[Tally]) -> bool:
-    """Return whether (model, answer) is the same under every completion of the outstanding samples.
+def is_settled_by(rule: WeightedRule, tallies: Sequence[Tally]) -> bool:
+    """Return whether a rule decides the same (model, answer) for every outcome of the outstanding samples.
 
-    With y the answer of the highest score so far, both must hold:
+    With y the answer of the highest score so far, both conditions must hold:
 
-    (a) no other answer z, one never seen included, can pass y: the sum over members of the best split of each one's
-        outstanding samples between y, z and neither, for z, and of what the rule gives z itself over y, is below 0; or
-        it is 0, so that z could draw level, and y was first given by a better-ranked member, or at a lower index, than
-        z is or could yet be;
+    (a) no other answer z, observed or not, can pass y. Each member splits its outstanding samples between y, z and
+        neither; the sum over the members of the split best for z, with the bonuses of the two answers themselves, must
+        leave S(z) - S(y) below 0. At exactly 0 z draws level, which is enough for y only if y was first given by a
+        better-ranked member, or at a lower index, than z was or still can be;
     (b) no other member can come to speak for y: its largest possible w f(y) is below the speaker's least, or equal to
-        it and it ranks behind.
+        it and the member ranks behind.
 
-    The members' samples are independent, and so are the best splits: (a) is exact, but that the split that draws level
-    need not be the one that takes the tie.
+    The members' samples are independent, so their best splits can all happen in one outcome: below 0, (a) is exact. At
+    0 it is on the safe side, because the split that draws level need not be the one with the lowest index for z.
     """
     if not any(tally.outstanding for tally in tallies):
         return True
-    given = {tally.model: tally.given() for tally in tallies}
-    ruling = rule.decide(given, {tally.model: tally.of for tally in tallies})
+    counts = {tally.model: tally.counts() for tally in tallies}
+    ruling = rule.decide(counts, {tally.model: tally.of for tally in tallies})
     if ruling is None:
         return False
-    members = list(_contributions(rule, {tally.model: tally for tally in tallies}, given))
-    whole = lcm(*(tally.of for tally in tallies))
-    worths = {text: worth * whole for text, worth in rule.answers}
+    members = list(_contributions(rule, {tally.model: tally for tally in tallies}, counts))
+    unit = lcm(*(tally.of for tally in tallies))
+    worths = {text: worth * unit for text, worth in rule.answers}
     answer = ruling.answer
-    return _answer_stands_by_rule(members, answer, worths) and _speaker_stands(members, answer, ruling.model)
+    return _keeps_highest_score(members, answer, worths) and _keeps_speaker(members, answer, ruling.model)
 
 
 class _Contribution:
-    """One member as the rule sees it: what each sample of it is worth, and what can still come."""
+    """One member's part in the scores: the worth of a sample, its answers, and its outstanding samples."""
 
     __slots__ = ("bonus", "counts", "firsts", "lowest", "model", "of", "outstanding", "worth")
 
-    def __init__(self, tally: Tally, given: Mapping[Answer, tuple[int, int]], worth: int, bonus: int) -> None:
+    def __init__(self, tally: Tally, counts: Mapping[Answer, tuple[int, int]], worth: int, bonus: int) -> None:
         self.model = tally.model
         self.of = tally.of
         self.outstanding = tally.outstanding
         self.lowest = tally.lowest_outstanding
         self.worth = worth
         self.bonus = bonus
-        self.counts = {answer: count for answer, (count, _) in given.items()}
-        self.firsts = {answer: first for answer, (_, first) in given.items()}
+        self.counts = {answer: count for answer, (count, _) in counts.items()}
+        self.firsts = {answer: first for answer, (_, first) in counts.items()}
 
     def swing(self, y: Answer, z: Answer | None) -> int:
-        """Return the most that S(z) - S(y) can become from this member alone."""
+        """Return the most that this member alone can make of S(z) - S(y); z `None` is an answer not yet observed."""
         o, cy, cz = self.outstanding, self.counts.get(y, 0), self.counts.get(z, 0) if z is not None else 0
 
         def difference(to_y: int, to_z: int) -> int:
-            sure = (cz + to_z == self.of) - (cy + to_y == self.of)
-            return self.worth * (cz + to_z - cy - to_y) + self.bonus * sure
+            unanimous = (cz + to_z == self.of) - (cy + to_y == self.of)
+            return self.worth * (cz + to_z - cy - to_y) + self.bonus * unanimous
 
-        # Linear but where one of the two becomes unanimous: the corners, and the points beside them.
+        # Weights and bonuses may be negative. The difference is linear in the split, except where y or z becomes
+        # unanimous, which takes all outstanding samples: its maximum is at a corner, or beside one.
         splits = {(0, 0), (o, 0), (0, o), (o - 1, 0), (0, o - 1), (o - 1, 1), (1, o - 1)}
         return max(difference(a, b) for a, b in splits if a >= 0 and b >= 0 and a + b <= o)
 
     def position(self, z: Answer | None) -> int:
-        """Return the lowest index at which this member gives, or could yet give, an answer."""
+        """Return the lowest index at which this member gives, or could still give, an answer."""
         first = self.firsts.get(z, self.of) if z is not None else self.of
         return min(first, self.lowest) if self.outstanding else first
 
 
 def _contributions(
-    rule: WeightedRule, tallies: Mapping[str, Tally], given: Mapping[str, Mapping[Answer, tuple[int, int]]]
+    rule: WeightedRule, tallies: Mapping[str, Tally], counts: Mapping[str, Mapping[Answer, tuple[int, int]]]
 ) -> Iterator[_Contribution]:
-    whole = lcm(*(tally.of for tally in tallies.values()))
+    unit = lcm(*(tally.of for tally in tallies.values()))
     for label, weight, bonus in zip(rule.models, rule.weights, rule.bonuses, strict=True):
         tally = tallies[label]
-        yield _Contribution(tally, given[label], weight * (whole // tally.of), bonus * whole)
+        yield _Contribution(tally, counts[label], weight * (unit // tally.of), bonus * unit)
 
 
-def _answer_stands_by_rule(members: Sequence[_Contribution], y: Answer, worths: Mapping[str, int]) -> bool:
+def _keeps_highest_score(members: Sequence[_Contribution], y: Answer, worths: Mapping[str, int]) -> bool:
+    """Return whether condition (a) holds under a rule."""
     rivals = {answer for member in members for answer in member.counts if answer != y}
     own = worths.get(text_of(y), 0) if worths else 0
     # An answer that nobody gave so far could be any of those that the rule gives a worth of their own.
     unseen = max(0, *worths.values()) if worths else 0
     position = next((rank, m.firsts[y]) for rank, m in enumerate(members) if y in m.firsts)
-    for z in (None, *rivals):
+    for z in (None, *rivals):  # one answer not yet observed stands for all of them
         worth = unseen if z is None else worths.get(text_of(z), 0) if worths else 0
         lead = sum(member.swing(y, z) for member in members) + worth - own
         if lead > 0:
@@ -157,17 +166,19 @@ def _answer_stands_by_rule(members: Sequence[_Contribution], y: Answer, worths: 
     return True
 
 
-def _speaker_stands(members: Sequence[_Contribution], y: Answer, speaker: str) -> bool:
-    own = next(m for m in members if m.model == speaker)
-    count = own.counts[y]
-    least = min(own.worth * count, own.worth * (count + own.outstanding))
+def _keeps_speaker(members: Sequence[_Contribution], y: Answer, speaker: str) -> bool:
+    """Return whether condition (b) holds under a rule."""
+    lead = next(m for m in members if m.model == speaker)
+    count = lead.counts[y]
+    # The least is at one of the two ends, and at which one depends on the sign of the weight.
+    least = min(lead.worth * count, lead.worth * (count + lead.outstanding))
     ranks_first = False  # the speaker against this rival
     for rival in members:
-        if rival is own:
+        if rival is lead:
             ranks_first = True
             continue
         count = rival.counts.get(y, 0)
-        low, high = max(count, 1), count + rival.outstanding
+        low, high = max(count, 1), count + rival.outstanding  # only a member that gives y can speak for it
         if low <= high:
             reach = max(rival.worth * low, rival.worth * high)
             if reach > least or (reach == least and not ranks_first):

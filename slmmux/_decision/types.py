@@ -1,13 +1,13 @@
-"""What the core talks about: draws, answers, samples, votes and decisions, all frozen.
+"""The nouns of the core: draws, answers, samples, votes and decisions, all frozen.
 
-Nothing here decides anything, and nothing here knows a model, a framework or a clock.
+This file decides nothing. It does not know models, frameworks or clocks.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-__all__ = ["Answer", "DecidedBy", "Decision", "Draw", "Reason", "Sample", "Vote"]
+__all__ = ["Answer", "DecidedBy", "Decision", "Draw", "Draws", "Reason", "Sample", "Vote"]
 
 R = TypeVar("R")
 
@@ -28,16 +28,19 @@ class Draw:
     index: int
 
 
+Draws: TypeAlias = tuple[Draw, ...]  # the draws of one request, all of one member
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an extractor read in a reply.
+    """The answer that an extractor read in a reply.
 
-    Two answers are equal exactly when `kind` and `key` are; `value` is only what is shown.
+    Two answers are equal exactly if their `kind` and their `key` are; `value` is only displayed.
 
     Attributes:
-        value: The answer as it was read: text, or any JSON value.
-        kind: Which reading it was ("boxed", "number", ...); answers of different kinds are never equal.
-        key: Its canonical form.
+        value: The answer as the model wrote it: text, or any JSON value.
+        kind: The extractor that read it ("boxed", "number", ...); answers of different kinds are never equal.
+        key: The canonical form.
 
     Example:
         >>> Answer("1,234", "number", "1234") == Answer("1234", "number", "1234")
@@ -59,15 +62,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Sample(Generic[R]):
-    """What came back for one draw: a reply with its answer (`None`: it abstains), or an error.
+    """The result of one draw: a reply and its answer, or the error of the call.
 
     Attributes:
-        draw: What was asked.
-        reply: The framework's own reply; `None` when the call failed.
-        answer: What was read in the reply; `None` when nothing was, or when the call failed.
-        error: Why the call failed; `None` when a reply came.
-        alike: Which of the member's earlier samples agree with this one, by index, and how much (0 to 1): the verdicts
-            of an equality that is no key. Empty where answers are compared by their keys.
+        draw: The draw.
+        reply: The framework's own reply; `None` if the call failed.
+        answer: The answer in the reply; `None` if the reply contains none (the sample abstains) or the call failed.
+        error: The reason why the call failed; `None` if a reply arrived.
+        alike: The earlier samples of this member that agree with this one: their indices, each with a similarity from
+            0 to 1. Empty if answers are compared by their keys.
     """
 
     draw: Draw
@@ -79,21 +82,21 @@ class Sample(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """A member's most frequent answer and how its k samples fell.
+    """A member's most frequent answer, and how its k samples are distributed.
 
-    `count` + the samples for its other answers + `abstained` + `failed` + `unused` = `of` = k.
+    `count` + the samples with its other answers + `abstained` + `failed` + `unused` = `of` = k.
 
     Attributes:
         model: The member's label.
-        answer: The answer as shown, or `None` when none was read.
-        count: Samples that gave it.
-        of: k, the samples planned for this member, never fewer.
-        abstained: Replies in which no answer was found.
-        failed: Calls that failed.
-        unused: Samples never asked, or no longer waited for.
-        kind: Which reading the answer came from, or `None`.
-        answers: What its samples said: each answer as shown and how many gave it, most frequent first, equal ones by
-            the lower index.
+        answer: The most frequent answer as the model wrote it; `None` if none of its replies contains an answer.
+        count: The number of samples with this answer.
+        of: k, the number of samples planned for this member, whether or not all were requested.
+        abstained: The number of replies without an answer.
+        failed: The number of calls that failed.
+        unused: The number of samples that were never requested, or were still outstanding at the decision.
+        kind: The extractor that read the answer, or `None`.
+        answers: Every answer of this member with its number of samples, most frequent first; equal counts are ordered
+            by the lower sample index.
 
     Example:
         >>> Vote("qwen", "4", count=2, of=3, abstained=1, failed=0, unused=0).confidence
@@ -118,21 +121,24 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Decision(Generic[R]):
-    """Which member speaks, and why.
+    """The member that speaks, and why.
 
     Attributes:
-        winner: The winning vote. Under a rule that weighs all members together, the speaking member's samples for the
-            answer that won, which need not be the answer it gave most.
-        votes: One vote for each member in rank order, asked or not.
-        reply: The winner's own reply: the lowest-index sample that gave its answer.
-        sample: The draw that reply belongs to.
-        decided_by: "confidence" when it (or the rule's score) was highest alone, "tie-break" when the rank decided
-            among equals, "rank" when no answer was read in any reply.
+        winner: The winning vote. A rule that weighs all members together can choose an answer that is not the most
+            frequent one of the member that speaks; `answer` and `count` are then those of the chosen answer.
+        votes: One vote for each member in rank order, including members that were never asked.
+        reply: The winner's own reply: its sample of the lowest index that contains the answer.
+        sample: The draw of this reply.
+        decided_by: "confidence" if one vote had the highest confidence (or score), "tie-break" if several had and the
+            rank decided, "rank" if no reply contained an answer.
         reason: Why sampling ended.
-        samples: Every sample that came back in time, by rank and index.
-        unused: The draws never asked or no longer waited for.
-        probability: That the answer is right, by a learned rule and all planned samples; `None` without either.
-        seconds: What it took; `None` where nobody looked at a clock.
+        samples: Every sample that arrived before the decision, in the order of rank and index.
+        unused: The draws that were never requested, or were still outstanding at the decision.
+        abandoned: The requests that were running at the decision, each as its draws. They are paid for, and their
+            samples are among the unused ones.
+        probability: The probability that the answer is right, by a learned rule; `None` without such a rule, or if
+            samples are missing.
+        seconds: The time from the first request to the decision; `None` in a replay, which has no clock.
     """
 
     winner: Vote
@@ -145,3 +151,4 @@ class Decision(Generic[R]):
     unused: tuple[Draw, ...]
     probability: float | None = None
     seconds: float | None = None
+    abandoned: tuple[Draws, ...] = ()

@@ -1,6 +1,6 @@
 """Algorithm 1's two choices: a member's most frequent answer, and the most confident member.
 
-Pure counting. Nothing here knows what is still outstanding; that is `_settled`.
+Pure counting. Whether the outstanding samples could still change the outcome is the question of `settled`.
 Source: SLM-MUX, arXiv 2510.05077, Algorithm 1.
 """
 
@@ -9,11 +9,11 @@ from typing import Any, Protocol, TypeVar
 
 from slmmux._decision.types import Answer, DecidedBy, Sample, Vote
 
-__all__ = ["Place", "Tally", "choose", "leader", "said", "vote"]
+__all__ = ["AnswerCount", "Tally", "answers_by_count", "choose", "leader", "vote"]
 
 
-class Place:
-    """One answer of a member: how often it came, and at which lowest index."""
+class AnswerCount:
+    """One answer of a member: its number of samples, and the lowest index among them."""
 
     __slots__ = ("answer", "count", "first")
 
@@ -22,24 +22,31 @@ class Place:
         self.count = 0
         self.first = first
 
-    def beats(self, other: "Place | None") -> bool:
-        """Higher count first; equal counts fall to the lower sample index."""
-        return other is None or (self.count, -self.first) > (other.count, -other.first)
+    def beats(self, rival: "AnswerCount | None") -> bool:
+        """Return whether this answer is more frequent, or equally frequent and first given at a lower index."""
+        return rival is None or (self.count, -self.first) > (rival.count, -rival.first)
 
 
 class Tally:
-    """One member's samples, counted as they come in, in any order.
+    """One member's samples, counted as they arrive, in any order.
 
     Attributes:
-        count: Samples for the most frequent answer so far.
-        outstanding: Samples that have not come in.
+        model: The member's label.
+        of: k.
+        best: The most frequent answer so far, or `None`.
+        second: The second most frequent answer so far, or `None`.
+        count: The samples with the most frequent answer so far.
+        abstained: The replies without an answer so far.
+        failed: The calls that have failed so far.
+        outstanding: The samples that have not arrived.
 
-    Only the best two places are kept sorted: counts never fall, so a place can only be overtaken
-    by the one that has just grown, and a sample costs the same however many came before.
+    Only the best two answers are kept in order. That is enough: counts never fall, so an answer can only be overtaken
+    by the one that has just grown. A sample therefore costs the same however many arrived before it.
     """
 
     __slots__ = (
-        "_lowest", "_places", "_seen", "abstained", "best", "count", "failed", "model", "of", "outstanding", "second",
+        "_counts", "_indices", "_lowest", "abstained", "best", "count", "failed", "model", "of", "outstanding",
+        "second",
     )  # fmt: skip
 
     def __init__(self, model: str, of: int) -> None:
@@ -47,18 +54,18 @@ class Tally:
         self.of = of
         self.abstained = 0
         self.failed = 0
-        self.best: Place | None = None
-        self.second: Place | None = None
+        self.best: AnswerCount | None = None
+        self.second: AnswerCount | None = None
         self.count = 0
         self.outstanding = of
-        self._places: dict[tuple[str, str], Place] = {}
-        self._seen: set[int] = set()
+        self._counts: dict[tuple[str, str], AnswerCount] = {}
+        self._indices: set[int] = set()  # of the samples that have arrived
         self._lowest = 0
 
     def add(self, sample: Sample[Any]) -> None:
-        """Count one sample; a failed or unreadable one only lowers what is outstanding."""
+        """Count one sample; a failed call or a reply without an answer only lowers the number outstanding."""
         index = sample.draw.index
-        self._seen.add(index)
+        self._indices.add(index)
         self.outstanding -= 1
         if sample.error is not None:
             self.failed += 1
@@ -66,39 +73,40 @@ class Tally:
             self.abstained += 1
         else:
             answer = sample.answer
-            said = answer.kind, answer.key  # what makes answers equal, as a key that costs no call
-            place = self._places.get(said)
-            if place is None:
-                place = self._places[said] = Place(answer, index)
-            place.count += 1
-            if index < place.first:
-                place.answer, place.first = answer, index
-            if place is not self.best:
-                if place.beats(self.best):
-                    self.best, self.second = place, self.best
-                elif place.beats(self.second):
-                    self.second = place
-            if place is self.best:
-                self.count = place.count
+            key = answer.kind, answer.key  # equal exactly if the answers are, and hashed without a call of ours
+            this = self._counts.get(key)
+            if this is None:
+                this = self._counts[key] = AnswerCount(answer, index)
+            this.count += 1
+            if index < this.first:
+                this.answer, this.first = answer, index
+            if this is not self.best:
+                if this.beats(self.best):
+                    self.best, self.second = this, self.best
+                elif this.beats(self.second):
+                    self.second = this
+            if this is self.best:
+                self.count = this.count
 
     @property
     def speaker(self) -> int | None:
-        """The sample that speaks for the most frequent answer: the lowest index that gave it."""
+        """The sample that speaks for the most frequent answer: the lowest index with this answer."""
         return self.best.first if self.best else None
 
     @property
     def lowest_outstanding(self) -> int:
-        """The lowest index that has not come in; `of` when all have."""
-        while self._lowest in self._seen:
+        """The lowest index that has not arrived; `of` if all have."""
+        # The mark only moves up, so that k look-ups are enough for a whole race.
+        while self._lowest in self._indices:
             self._lowest += 1
         return self._lowest
 
-    def given(self) -> dict[Answer, tuple[int, int]]:
-        """Return each answer so far: how many samples gave it, and the lowest index of these."""
-        return {place.answer: (place.count, place.first) for place in self._places.values()}
+    def counts(self) -> dict[Answer, tuple[int, int]]:
+        """Return each answer so far with its number of samples and the lowest index among them."""
+        return {each.answer: (each.count, each.first) for each in self._counts.values()}
 
     def vote(self) -> Vote:
-        """Return the vote as it stands."""
+        """Return the vote over the samples so far."""
         return Vote(
             model=self.model,
             answer=self.best.answer.value if self.best else None,
@@ -108,20 +116,20 @@ class Tally:
             failed=self.failed,
             unused=self.outstanding,
             kind=self.best.answer.kind if self.best else None,
-            answers=said(self._places.values()),
+            answers=answers_by_count(self._counts.values()),
         )
 
 
-def said(places: Iterable[Place]) -> tuple[tuple[Any, int], ...]:
-    """Return answers as shown, each with how many samples gave it, in the order of a vote."""
-    ordered = sorted(places, key=lambda place: (-place.count, place.first))
-    return tuple((place.answer.value, place.count) for place in ordered)
+def answers_by_count(counts: Iterable[AnswerCount]) -> tuple[tuple[Any, int], ...]:
+    """Return each answer as written with its number of samples, in the order in which answers win a vote."""
+    ordered = sorted(counts, key=lambda each: (-each.count, each.first))
+    return tuple((each.answer.value, each.count) for each in ordered)
 
 
 def vote(model: str, samples: Iterable[Sample[Any]], k: int) -> Vote:
     """Return a member's vote over its samples.
 
-    `f(y)` = samples whose answer equals `y` / k. The denominator is k, never the number that parsed.
+    `f(y)` = samples whose answer equals `y` / k. The denominator is k, never the number of readable replies.
     The vote is the `y` of highest `f`; equal ones fall to the answer at the lower sample index.
 
     Example:
@@ -137,7 +145,7 @@ def vote(model: str, samples: Iterable[Sample[Any]], k: int) -> Vote:
 
 
 class Standing(Protocol):
-    """What the comparison of members needs: `count` samples `of` k."""
+    """A member's standing, as far as members are compared by it: `count` samples `of` k."""
 
     @property
     def count(self) -> int: ...
@@ -149,14 +157,12 @@ S = TypeVar("S", bound=Standing)
 
 
 def leader(standings: Sequence[S]) -> S:
-    """Return the most confident of members in rank order; equals fall to the better-ranked.
-
-    Fractions are compared cross-multiplied, never as floats.
-    """
+    """Return the most confident of members in rank order; equals fall to the better-ranked."""
     best = standings[0]
-    for other in standings[1:]:
-        if other.count * best.of > best.count * other.of:
-            best = other
+    for rival in standings[1:]:
+        # a/b > c/d as a d > c b: floats would call unequal what is equal (3/5 and 6/10 of one sum), or the reverse.
+        if rival.count * best.of > best.count * rival.of:
+            best = rival
     return best
 
 
@@ -167,8 +173,8 @@ def choose(votes: Sequence[Vote]) -> tuple[Vote, DecidedBy]:
         votes: One vote a member, in rank order (validation accuracy, then the given order).
 
     Returns:
-        The vote of highest confidence. Equal confidences fall to the rank ("tie-break"). Where no answer was
-        read at all every confidence is 0 and the best-ranked member that replied wins ("rank").
+        The vote of highest confidence. Equal confidences fall to the rank ("tie-break"). If no reply contained an
+        answer, every confidence is 0 and the best-ranked member that replied wins ("rank").
 
     Example:
         >>> choose([Vote("a", "1", 2, 3, 0, 0, 0), Vote("b", "2", 3, 3, 0, 0, 0)])[0].model

@@ -1,4 +1,4 @@
-"""How a decision is shown: in a notebook, on a terminal, as text.
+"""The display of a decision: in a notebook, on a terminal, as text.
 
-A decision is known here by its attributes alone, so nothing in this folder imports the decision.
+This folder reads a decision by its attributes alone and does not import its class.
 """

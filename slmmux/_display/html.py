@@ -1,27 +1,27 @@
-"""An explanation as HTML for a notebook: every text in it escaped, nothing fetched, nothing run.
+"""An explanation as HTML for a notebook: all text escaped, no scripts, no files to load.
 
-Text is in the notebook's own colour on the notebook's own ground, so that it can be read wherever that can; only chips
-bring a ground, and their own ink with it. There is no media query for the dark on purpose: it would ask the system,
-and a notebook's theme is not the system's.
+Text has the notebook's own colour on the notebook's own background, so it is readable in any theme; only chips have a
+background, and a text colour that fits it. A media query for dark themes would ask the system for its theme, which need
+not be the notebook's.
 """
 
 from collections.abc import Sequence
 from html import escape
 
-from slmmux._display.members import Chip, Look, Shown
+from slmmux._display.members import Chip, Look, MemberRow
 
 __all__ = ["GROUNDS", "INK", "html"]
 
-# White on each of these is read (4.5 : 1), and each stands out from a white and a dark page (3 : 1).
+# White text on each of these has a contrast of 4.5 : 1 or more, and each has 3 : 1 against white and dark pages.
 INK = "#ffffff"
 GROUNDS = ("#0072b2", "#b34a00", "#00795c", "#8e52a7", "#806700", "#bc3462", "#4f6d83", "#5a5fcf")
 
-_LINES: dict[Look, str] = {  # how the border of a chip without a ground is drawn
+_LINES: dict[Look, str] = {  # the border style of a chip without a background
     "answer": "solid", "another": "double", "no answer": "dashed", "failed": "dotted", "not needed": "none",
     "awaited": "none",
 }  # fmt: skip
 
-# TABLE asks for more than a notebook's own rules for tables do, which would stripe it and align it to the right.
+# TABLE is more specific than a notebook's own rules for tables, which would add stripes and align text to the right.
 _CSS = """
 .slmmux-explained { font: .9rem/1.5 system-ui, sans-serif; color: inherit; max-width: 60rem; overflow-wrap: anywhere }
 TABLE { border-collapse: collapse; border: 0; margin: 0; table-layout: auto; width: auto; font: inherit;
@@ -44,8 +44,8 @@ TABLE .slmmux-speaks th { border-left-color: currentColor }
 _CHIP = "display:inline-block;padding:0 .5em;margin:.1em .2em .1em 0;border-radius:.6em;font-weight:400;max-width:100%;"
 
 
-def html(members: Sequence[Shown], sentences: Sequence[str]) -> str:
-    """Return a fragment that needs nothing else.
+def html(members: Sequence[MemberRow], sentences: Sequence[str]) -> str:
+    """Return the explanation as a fragment that brings its own styles.
 
     Example:
         >>> html([], ["a < b"]).rpartition("</table>")[2]
@@ -60,7 +60,7 @@ def html(members: Sequence[Shown], sentences: Sequence[str]) -> str:
     )
 
 
-def _row(member: Shown) -> str:
+def _row(member: MemberRow) -> str:
     mark, speaks = ("➜ ", ' class="slmmux-speaks"') if member.speaks else ("", "")
     chips = " ".join(_chip(chip) for chip in member.chips)
     title = f' title="{escape(member.title)}"' if member.title else ""
@@ -69,7 +69,7 @@ def _row(member: Shown) -> str:
 
 
 def _chip(chip: Chip) -> str:
-    # Beyond the last colour an answer has a border only: two answers never share a ground.
+    # After the last colour, answers only have a border: two answers never share a background.
     has_ground = chip.colour is not None and chip.colour < len(GROUNDS)
     look = (
         f"background-color:{GROUNDS[chip.colour]};color:{INK};border:1px solid transparent"
@@ -77,7 +77,7 @@ def _chip(chip: Chip) -> str:
         else f"background-color:transparent;color:inherit;border:{_border(chip.look)}"
     )
     title = f' title="{escape(chip.title)}"' if chip.title else ""
-    return f'<span class="slmmux-chip" style="{_CHIP}{look}" dir="auto"{title}>{escape(chip.says)}</span>'
+    return f'<span class="slmmux-chip" style="{_CHIP}{look}" dir="auto"{title}>{escape(chip.text)}</span>'
 
 
 def _border(look: Look) -> str:

@@ -1,7 +1,4 @@
-"""The live table of `slmmux ask`: who said what, filling as samples arrive; it ends as `explain()` shows a record.
-
-It knows members, answers and seconds; where they come from is the caller's business.
-"""
+"""The live table of `slmmux ask`: it fills as samples arrive, and ends as `explain()` displays the record."""
 
 import time
 from collections import Counter
@@ -11,15 +8,15 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
 
-from slmmux._display.members import Chip, Look, Shown, in_colours, own_look, read_record, said
+from slmmux._display.members import Chip, Look, MemberRow, answer_chip, in_colours, read_record, status_chip
 from slmmux._display.table import table
-from slmmux._display.text import whole
+from slmmux._display.text import block
 
 __all__ = ["Board"]
 
 
 class Board:
-    """One row a member, one chip a sample.
+    """A row for each member, a chip for each sample.
 
     Args:
         samples: k by label, in rank order.
@@ -29,49 +26,60 @@ class Board:
         self._samples = samples
         self._chips: dict[str, dict[int, Chip]] = {label: {} for label in samples}
         self._record: Mapping[str, Any] | None = None
-        self._begun = time.monotonic()
+        self._start = time.monotonic()
 
-    def answered(self, label: str, index: int, answer: Any) -> None:
-        """Show a sample's answer; `None`: none was found in it."""
-        self._chips[label][index] = own_look("no answer") if answer is None else said(answer, (whole(answer), 1))
+    def add_answer(self, label: str, index: int, answer: Any) -> None:
+        """Display a sample's answer; `None` for a reply without one."""
+        chip = status_chip("no answer") if answer is None else answer_chip(answer, (block(answer), 1))
+        self._chips[label][index] = chip
 
-    def failed(self, label: str, index: int, *, unneeded: bool) -> None:
-        """Show that a sample's call failed, or was no longer needed."""
-        self._chips[label][index] = own_look("not needed" if unneeded else "failed")
+    def add_failure(self, label: str, index: int, *, is_unneeded: bool) -> None:
+        """Display that a sample's call failed, or was no longer needed."""
+        self._chips[label][index] = status_chip("not needed" if is_unneeded else "failed")
 
-    def decided(self, record: Mapping[str, Any]) -> None:
-        """Show the decision's record."""
+    def add_sample(self, sample: Any) -> None:
+        """Display a `slmmux.Sample`, for `drive(..., observe=)`."""
+        if sample.error is None:
+            value = None if sample.answer is None else sample.answer.value
+            self.add_answer(sample.draw.model, sample.draw.index, value)
+        else:
+            self.add_failure(sample.draw.model, sample.draw.index, is_unneeded=False)
+
+    def finish(self, record: Mapping[str, Any]) -> None:
+        """Display the decision's record."""
         seconds = record.get("seconds")
-        self._record = {**record, "seconds": time.monotonic() - self._begun if seconds is None else seconds}
+        self._record = {**record, "seconds": time.monotonic() - self._start if seconds is None else seconds}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if self._record is None:
-            members = [Shown(label, self._seen(label, "awaited"), "", "", "", speaks=False) for label in self._samples]
-            sentences: tuple[str, ...] = (f"asking ... {time.monotonic() - self._begun:.1f} s",)
+            members = [
+                MemberRow(label, self._row(label, "awaited"), "", "", "", speaks=False) for label in self._samples
+            ]
+            sentences: tuple[str, ...] = (f"asking ... {time.monotonic() - self._start:.1f} s",)
         else:
-            recorded, sentences = read_record(self._record)
-            members = [replace(m, chips=_counted(self._seen(m.model, "not needed"), m.chips)) for m in recorded]
+            rows, sentences = read_record(self._record)
+            members = [replace(row, chips=_with_votes(self._row(row.model, "not needed"), row.chips)) for row in rows]
         yield from table(in_colours(members), sentences, console)
 
-    def _seen(self, label: str, missing: Look) -> tuple[Chip, ...]:
-        return tuple(self._chips[label].get(i, own_look(missing)) for i in range(self._samples[label]))
+    def _row(self, label: str, otherwise: Look) -> tuple[Chip, ...]:
+        return tuple(self._chips[label].get(i, status_chip(otherwise)) for i in range(self._samples[label]))
 
 
-def _counted(seen: Sequence[Chip], recorded: Sequence[Chip]) -> tuple[Chip, ...]:
-    """Return the samples as they were seen, each with the answer the record counted it for.
+def _with_votes(chips: Sequence[Chip], counted: Sequence[Chip]) -> tuple[Chip, ...]:
+    """Return a member's samples in order of their index, each with the answer that the record counts it for.
 
-    The record has each answer as one sample wrote it. Where the others wrote it in another way, as "Oslo." for "Oslo",
-    and one answer alone has counts left for them, they are of that one.
+    The record has one wording for each answer. Samples with another wording ("Oslo." for "Oslo") have no chip of their
+    own there. If exactly one of the record's answers still has counts to give, and as many as there are such samples,
+    they belong to it.
     """
-    left = Counter(chip.answer for chip in recorded if chip.answer is not None)
-    known = set(left)
-    left.subtract(chip.answer for chip in seen if chip.answer in known)
-    others = sum(chip.answer is not None and chip.answer not in known for chip in seen)
-    open_ = [answer for answer, count in left.items() if count > 0]
-    of_all = open_[0] if len(open_) == 1 and left[open_[0]] == others else None
+    remaining = Counter(chip.answer for chip in counted if chip.answer is not None)
+    wordings = set(remaining)
+    remaining.subtract(chip.answer for chip in chips if chip.answer in wordings)
+    unassigned = sum(chip.answer is not None and chip.answer not in wordings for chip in chips)
+    candidates = [answer for answer, count in remaining.items() if count > 0]
+    if len(candidates) != 1 or remaining[candidates[0]] != unassigned:
+        return tuple(chips)
     return tuple(
-        replace(chip, answer=of_all)
-        if of_all is not None and chip.answer is not None and chip.answer not in known
-        else chip
-        for chip in seen
+        replace(chip, answer=candidates[0]) if chip.answer is not None and chip.answer not in wordings else chip
+        for chip in chips
     )

@@ -1,18 +1,19 @@
-"""The sentences below an explanation: who speaks and why, what it took, and whether the answer was given at all."""
+"""The sentences below an explanation: who speaks and why, the cost, and whether the mux abstained or escalated."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from slmmux._display.text import LONGEST, cut, line
+from slmmux._display.text import LONGEST, line, shorten
 
-__all__ = ["sentences", "spoken"]
+__all__ = ["members_choice", "sentences"]
 
 
-def spoken(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return model and answer that the members chose, given or withheld; both `None` where no member replied.
+def members_choice(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the members' own model and answer, returned or withheld; both are `None` if no member replied.
 
     Example:
-        >>> spoken({"model": "large", "answer": "5", "outcome": "escalated", "withheld": {"model": "a", "answer": "4"}})
+        >>> withheld = {"model": "a", "answer": "4"}
+        >>> members_choice({"model": "large", "answer": "5", "outcome": "escalated", "withheld": withheld})
         {'model': 'a', 'answer': '4'}
     """
     withheld = record.get("withheld")
@@ -24,58 +25,58 @@ def spoken(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def sentences(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what is said of a record, or of a decision's facts under the same names."""
+    """Return the sentences for a record, or for a decision's facts under the same names."""
     return tuple(_sentences(record))
 
 
 def _sentences(record: Mapping[str, Any]) -> Iterator[str]:
-    took = _cost(record)
-    yield f"{_speech(record)}; {took}" if took else _speech(record)
+    cost = _cost(record)
+    yield f"{_speech(record)}; {cost}" if cost else _speech(record)
     if record.get("equality") not in (None, "canonical"):
         by = line(record["equality"])
-        yield f"Answers were compared by {by}: those of one vote can be written in different ways."
+        yield f"Answers were compared by {by}, so answers of one vote can be worded differently."
     escalation = record.get("escalation")
     if isinstance(escalation, Mapping):
         model, usage = line(escalation.get("model")), escalation.get("usage")
         if escalation.get("error") is not None:
-            yield f"{model} was asked as well, and failed: {cut(line(escalation['error']), 200)}"
+            yield f"{model} was asked as well, and failed: {shorten(line(escalation['error']), 200)}"
         else:
-            spent = f" ({_tokens(usage)} of these)" if isinstance(usage, Mapping) else ""
-            yield f"{model} was asked instead{spent}, and said {_quoted(record.get('answer'))}."
+            tokens = f" ({_tokens(usage)} of these)" if isinstance(usage, Mapping) else ""
+            yield f"{model} was asked instead{tokens}, and answered {_quoted(record.get('answer'))}."
     if record.get("outcome") == "abstained":
-        yield "The mux abstains: it is not sure enough of this answer to give it."
+        yield "The mux abstains: the probability of this answer is too low to return it."
 
 
 def _speech(record: Mapping[str, Any]) -> str:
-    """Return who speaks, how sure it is, and what decided."""
-    members = spoken(record)
-    if members["model"] is None:
+    """Return the speaking member, its confidence, and how it won."""
+    choice = members_choice(record)
+    if choice["model"] is None:
         return "No member replied"
-    model, answer = line(members["model"]), members["answer"]
-    own = next((row.get("answer") for row in record["votes"] if row.get("model") == members["model"]), None)
+    model, answer = line(choice["model"]), choice["answer"]
+    vote = next((row.get("answer") for row in record["votes"] if row.get("model") == choice["model"]), None)
     if record.get("outcome") in ("abstained", "escalated"):
-        says = f"{model} would have said {_quoted(answer)}"
-    elif line(answer) == line(own):
-        says = f"{model} speaks"
+        speech = f"{model} would have answered {_quoted(answer)}"
+    elif line(answer) == line(vote):
+        speech = f"{model} speaks"
     else:  # a rule that weighs all members together can choose an answer that is not the speaker's most frequent
-        says = f"{model} speaks for {_quoted(answer)}"
-    sure = [f"{name} {record[name]:.2f}" for name in ("confidence", "probability") if record.get(name) is not None]
+        speech = f"{model} speaks for {_quoted(answer)}"
+    reasons = [f"{name} {record[name]:.2f}" for name in ("confidence", "probability") if record.get(name) is not None]
     rule = record.get("rule")
-    ruled = "" if rule in (None, "self-consistency") else f" under the {line(rule)} rule"
-    sure.append(f"decided by {line(record.get('decided_by'))}{ruled} ({line(record.get('reason'))})")
-    return f"{says}: {', '.join(sure)}"
+    by_rule = "" if rule in (None, "self-consistency") else f" under the {line(rule)} rule"
+    reasons.append(f"decided by {line(record.get('decided_by'))}{by_rule} ({line(record.get('reason'))})")
+    return f"{speech}: {', '.join(reasons)}"
 
 
 def _cost(record: Mapping[str, Any]) -> str:
-    """Return samples, tokens and seconds, those that are known."""
-    took = []
+    """Return samples, tokens and seconds, as far as the record has them."""
+    cost = []
     if isinstance(samples := record.get("samples"), Mapping):
-        took.append(f"{line(samples.get('used'))} of {line(samples.get('planned'))} samples")
+        cost.append(f"{line(samples.get('used'))} of {line(samples.get('planned'))} samples")
     if isinstance(usage := record.get("usage"), Mapping):
-        took.append(_tokens(usage))
+        cost.append(_tokens(usage))
     if (seconds := record.get("seconds")) is not None:
-        took.append(f"{seconds:.1f} s")
-    return ", ".join(took)
+        cost.append(f"{seconds:.1f} s")
+    return ", ".join(cost)
 
 
 def _tokens(usage: Mapping[str, Any]) -> str:
@@ -83,4 +84,4 @@ def _tokens(usage: Mapping[str, Any]) -> str:
 
 
 def _quoted(answer: Any) -> str:
-    return "nothing that was read" if answer is None else f'"{cut(line(answer), LONGEST)}"'
+    return "nothing that could be read" if answer is None else f'"{shorten(line(answer), LONGEST)}"'

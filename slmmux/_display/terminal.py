@@ -1,35 +1,38 @@
-"""What models write, made safe to show: no markup, no escape codes, no text that runs backwards."""
+"""Text of models on a terminal, made safe: no markup, no escape codes, no text that runs backwards."""
 
 from typing import Any
 
 from rich.text import Text
 
-from slmmux._display import text as _line
+from slmmux._display.text import block, line, shorten
 
-__all__ = ["shown", "whole"]
+__all__ = ["shown", "text_block", "text_line", "whole"]
 
 
-def shown(value: Any, style: str = "", *, limit: int | None = None) -> Text:
-    """Return untrusted text for a terminal: one line, every character that does not print replaced.
+def text_line(value: Any, style: str = "", *, limit: int | None = None) -> Text:
+    """Return untrusted text as one line, with every character that does not print replaced.
 
     Args:
-        value: What a model wrote; `None` is shown as a dash.
+        value: A value from a model; `None` becomes a dash.
         style: A rich style.
-        limit: Most characters; longer text ends in an ellipsis.
+        limit: The most characters; a longer text ends in an ellipsis.
 
     Example:
-        >>> shown("[bold]4[/bold]" + chr(27) + "[31m").plain
+        >>> text_line("[bold]4[/bold]" + chr(27) + "[31m").plain
         '[bold]4[/bold]�[31m'
     """
-    safe = _line.line(value)
-    return Text(safe if limit is None else _line.cut(safe, limit), style=style)
+    safe = line(value)
+    return Text(safe if limit is None else shorten(safe, limit), style=style)
 
 
-def whole(text: str, style: str = "") -> Text:
-    """Return untrusted text with its lines and indentation, every other character that does not print replaced.
+def text_block(text: str, style: str = "") -> Text:
+    """Return untrusted text with its lines and its indentation, every other character that does not print replaced.
 
     Example:
-        >>> whole("if x:" + chr(10) + "    y" + chr(27)).plain.splitlines()
+        >>> text_block("if x:" + chr(10) + "    y" + chr(27)).plain.splitlines()
         ['if x:', '    y�']
     """
-    return Text(_line.whole(text), style=style)
+    return Text(block(text), style=style)
+
+
+shown, whole = text_line, text_block  # the former names, until every caller has the new ones

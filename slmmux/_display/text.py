@@ -1,18 +1,18 @@
-"""What a model wrote as text that is safe to show: every character that does not print is replaced.
+"""Text of models made safe to display: every character that does not print is replaced.
 
-Knows no terminal and no page; those escape it in their own way.
+Terminals and pages escape the result in their own ways.
 """
 
 import json
 from typing import Any
 
-__all__ = ["LONGEST", "cut", "line", "text_of", "whole"]
+__all__ = ["LONGEST", "block", "line", "printable", "shorten", "text_of"]
 
-LONGEST = 24  # characters of an answer where it stands among others
+LONGEST = 24  # characters of an answer in a row of answers
 
 
 def text_of(value: Any) -> str:
-    """Return a text as it is, `None` as a dash, and any other value as JSON.
+    """Return a text unchanged, a dash for `None`, and any other value as JSON.
 
     Example:
         >>> text_of([{"name": "search", "args": {}}])
@@ -24,7 +24,7 @@ def text_of(value: Any) -> str:
         return "-"
     try:
         return json.dumps(value, ensure_ascii=False, default=str)
-    except (TypeError, ValueError, RecursionError):  # keys that are no text, circles, numbers of thousands of digits
+    except (TypeError, ValueError, RecursionError):  # keys that are not text, cycles, numbers of thousands of digits
         return f"({type(value).__name__})"
 
 
@@ -35,28 +35,36 @@ def line(value: Any) -> str:
         >>> line("if x:" + chr(10) + "    y" + chr(27))
         'if x: y�'
     """
-    return _safe(" ".join(text_of(value).split()))
+    return printable(" ".join(text_of(value).split()))
 
 
-def whole(value: Any) -> str:
-    """Return a value with its lines and indentation.
+def block(value: Any) -> str:
+    """Return a value with its lines and its indentation.
 
     Example:
-        >>> whole("if x:" + chr(10) + "    y" + chr(27)).splitlines()
+        >>> block("if x:" + chr(10) + "    y" + chr(27)).splitlines()
         ['if x:', '    y�']
     """
-    return "\n".join(_safe(part) for part in text_of(value).expandtabs(4).splitlines())
+    return "\n".join(printable(part) for part in text_of(value).expandtabs(4).splitlines())
 
 
-def cut(text: str, limit: int) -> str:
+def shorten(text: str, limit: int) -> str:
     """Return a text of at most `limit` characters; a longer one ends in an ellipsis.
 
     Example:
-        >>> cut("Canberra", 5)
+        >>> shorten("Canberra", 5)
         'Canb…'
     """
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _safe(text: str) -> str:
+def printable(text: str) -> str:
+    """Return a text with every character that does not print replaced, line breaks included.
+
+    These are escape codes, marks that change the direction of writing, and characters without a glyph.
+
+    Example:
+        >>> printable("4" + chr(27) + "[31m")
+        '4�[31m'
+    """
     return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -6,10 +6,11 @@ fields. A subclass defines the five hooks below `# --- hooks`. They raise instea
 wraps every implementation of an abstract method in a span of its own.
 """
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Collection, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast
 
 from pydantic import (
     BaseModel,
@@ -26,21 +27,26 @@ from slmmux._decision.budget import Budget
 from slmmux._decision.labels import by_label
 from slmmux._decision.pool import Pool, Slots
 from slmmux._decision.race import Plan, Race, Wait
-from slmmux._decision.record import USAGE, record
+from slmmux._decision.record import Escalation, compact, record
 from slmmux._decision.rules import RuleLike, WeightedRule
+from slmmux._decision.types import Decision
+from slmmux._errors import quote
 from slmmux._mux.agreement import Agreement, AgreementName, agreement_of
-from slmmux._mux.engine import Answered, Flow, Limits, Question, answer_flow, arun, recorded, run
+from slmmux._mux.engine import Answered, Flow, Limits, Question, answer_flow, arun, run
 from slmmux._mux.generation import longest_reply
+from slmmux._mux.labelled import Labelled
 from slmmux._mux.members import Member
 from slmmux._mux.options import (
     argument_error,
     label_models,
     member_options,
     no_bool,
+    warn_if_equal,
     warn_if_unbounded,
     warn_unknown,
 )
 from slmmux._mux.rule import ESCALATION, Policy, own_embedding, policy_of
+from slmmux._mux.usage import DETAILS, no_usage
 from slmmux.answers import reader
 from slmmux.config import Config
 
@@ -51,6 +57,8 @@ if TYPE_CHECKING:
 __all__ = ["Mux"]
 
 R = TypeVar("R")
+
+_log = logging.getLogger("slmmux")
 
 
 class Mux(BaseModel):
@@ -64,7 +72,7 @@ class Mux(BaseModel):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, use_attribute_docstrings=True)
 
-    models: dict[str, Any] | list[Any] = Field(exclude=True, repr=False)
+    models: SkipValidation[dict[str, Any] | list[Any]] = Field(exclude=True, repr=False)
     """The members by label; or a list, labelled by the models' own names."""
 
     samples: int | dict[str, int] = 3
@@ -146,6 +154,14 @@ class Mux(BaseModel):
     stop: list[str] | None = None
     """Stop sequences for calls that give none."""
 
+    vote_on: list[str] | None = None
+    """The fields of an object that are voted on: of a schema's value, or of the JSON in a reply. `None` votes on all
+    but free-text explanations (`reason`, `explanation` and the like)."""
+
+    record: Literal["compact", "full"] = "compact"
+    """"compact" shortens long answers in the record and marks them, so that it stays below 2 kB for three members of
+    five samples; "full" keeps them whole."""
+
     # What the sentences of the checks call a member, and an example of one.
     _kind: ClassVar[str] = "model"
     _example: ClassVar[str] = "..."
@@ -214,10 +230,12 @@ class Mux(BaseModel):
     @field_validator("models", mode="before")
     @classmethod
     def _label(cls, models: Any) -> dict[str, Any]:
+        if isinstance(models, Labelled):  # of a mux that was made before: checked, and shared with it
+            return models
         labelled = label_models(models, cls._own_name, what=cls._kind, example=cls._example)
         for label, model in labelled.items():
             cls._check_member(label, model)
-        return labelled
+        return Labelled(labelled)
 
     _no_bool = field_validator("samples", mode="before")(no_bool)
 
@@ -229,6 +247,8 @@ class Mux(BaseModel):
 
     @model_validator(mode="after")
     def _prepare(self) -> Self:
+        if not self._labelled.unset:
+            self._labelled.unset = frozenset(Mux.model_fields) - self.model_fields_set
         self._make_members()
         return self
 
@@ -238,21 +258,24 @@ class Mux(BaseModel):
         members = self._new_members(
             self._labelled, samples=options.samples, temperature=options.temperature, settings=options.settings
         )
+        for label, member in members.items():
+            member.memory = self._labelled.memory(label)
         self._members = {label: members[label] for label in options.rank}
         warn_if_unbounded(self.budget, {label: longest_reply(m.model, m.kwargs) for label, m in members.items()})
         bigger = {} if self.escalate_to is None else {ESCALATION: self.escalate_to}
         self._bigger = dict(self._new_members(bigger, samples={ESCALATION: 1}, temperature={}, settings={}))
         self._agreement = agreement_of(self.agreement, own_embedding(self), self.tau)
-        self._policy = policy_of(self, options.rank, explicit="wait" in self.model_fields_set)
-        self._set_window(self.max_concurrency)
+        self._policy = policy_of(self, options.rank, explicit=self._is_set("wait"))
+        self._pool, self._slots = self._labelled.window(self.max_concurrency)
 
-    def _set_window(self, calls: int) -> None:
-        """Let so many calls run at once, of threads and of each event loop."""
-        self._pool, self._slots = Pool(calls), Slots(calls)
+    def _is_set(self, name: str) -> bool:
+        """Return whether an option was chosen; a mux that was configured from another has all of them as fields."""
+        is_default = getattr(self, name) == type(self).model_fields[name].default
+        return name in self.model_fields_set and not (name in self._labelled.unset and is_default)
 
     @property
-    def _labelled(self) -> dict[str, Any]:
-        return cast("dict[str, Any]", self.models)  # a list was labelled when it was validated
+    def _labelled(self) -> Labelled:
+        return cast("Labelled", self.models)  # a list was labelled when it was validated
 
     @property
     def _callable_members(self) -> dict[str, Any]:
@@ -286,24 +309,19 @@ class Mux(BaseModel):
         The twin is validated without `__init__`, so a subclass may have one of its own; and from what was set alone, so
         a default stays one.
         """
-        cls = type(self)
-        values = {name: getattr(self, name) for name in self.model_fields_set} | dict(options)
-        twin = cls.__new__(cls)
-        fault = None
-        try:
-            cls.__pydantic_validator__.validate_python(
-                {cls.model_fields[name].alias or name: value for name, value in values.items()}, self_instance=twin
-            )
-        except ValidationError as error:
-            fault = argument_error(error)
-        if fault is not None:
-            raise fault
+        twin = _validated(type(self), {name: getattr(self, name) for name in self.model_fields_set} | dict(options))
         for name in options:
             super().__setattr__(name, getattr(twin, name))
         self._members, self._bigger = twin._members, twin._bigger
         self._agreement, self._policy = twin._agreement, twin._policy
         if "max_concurrency" in options:  # calls under way hold places, which other options leave as they are
             self._pool, self._slots = twin._pool, twin._slots
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the options, members included: a pickle holds what the members' own pickles hold, keys too."""
+        options = {name: getattr(self, name) for name in self.model_fields_set}
+        own = {name: value for name, value in (self.__pydantic_private__ or {}).items() if name not in _DERIVED}
+        return _unpickled, (type(self), options, own)
 
     def __repr__(self) -> str:
         k = self.k
@@ -367,9 +385,20 @@ class Mux(BaseModel):
         flow = self._flow(question, rule)
         return await arun(flow, question.sampling, self._limits(question), self._slots.here())
 
+    def _warn_of_equal_samples(self, kwargs: Mapping[str, Any]) -> None:
+        """Warn of call arguments that make a member's samples equal, as is done for its own settings."""
+        for label, k in self.k.items():
+            warn_if_equal(label, k, temperature=kwargs.get("temperature"), seed=kwargs.get("seed"))
+
     def _flow(self, question: Question[R], rule: WeightedRule | None) -> Flow[R]:
         race = Race(
-            self.k, question.read, plan=self.plan, wait=self._policy.wait, group=self._agreement.group, rule=rule
+            self.k,
+            question.read,
+            plan=self.plan,
+            wait=self._policy.wait,
+            group=self._agreement.group,
+            rule=rule,
+            has_content=question.has_content,
         )
         return answer_flow(race, self._policy, Race({ESCALATION: 1}, question.read) if self._bigger else None)
 
@@ -384,17 +413,63 @@ class Mux(BaseModel):
 
     def _record(self, answered: Answered[R], question: Question[R]) -> dict[str, Any]:
         """Return the record of an answered question."""
-        members_record = record(
+        full = record(
             answered.decision,
             plan=self.plan,
             extractor=question.extractor,
             usage=question.usage,
             equality=self._agreement.name,
             rule=self._policy.name,
+            outcome=answered.outcome,
+            escalation=self._escalation(answered, question),
         )
-        usage = dict.fromkeys(USAGE, 0) if answered.bigger is None else question.usage_of(answered.bigger.reply)
-        return recorded(answered, members_record, self._bigger_name, usage)
+        full["usage"] |= {name: question.usage[name] for name in DETAILS if name in question.usage}
+        self._warn_of_lost(answered.decision, full["lost"])
+        return compact(full) if self.record == "compact" else full
+
+    def _escalation(self, answered: Answered[R], question: Question[R]) -> Escalation | None:
+        name = str(self._bigger_name)
+        if answered.bigger is not None:
+            bigger = answered.bigger
+            return Escalation(name, question.usage_of(bigger.reply), answer=bigger.winner.answer)
+        return None if answered.fault is None else Escalation(name, no_usage(), error=str(answered.fault))
+
+    def _warn_of_lost(self, decision: Decision[Any], lost: Collection[str]) -> None:
+        """Tell the user once of each member that failed on all its samples: the pool is smaller than it looks."""
+        for label in lost:
+            memory = self._members[label].memory
+            if not memory.lost:
+                memory.lost = True
+                cause = next(s.error for s in decision.samples if s.draw.model == label and s.error is not None)
+                _log.warning("member %r failed on all of its samples and has no vote: %s", label, quote(cause))
 
     @property
     def _bigger_name(self) -> str | None:
         return self._own_name(ESCALATION, self.escalate_to) if self._bigger else None
+
+
+M = TypeVar("M", bound=Mux)
+
+_DERIVED = {"_members", "_bigger", "_agreement", "_policy", "_pool", "_slots"}  # what follows from the options
+
+
+def _validated(cls: type[M], options: Mapping[str, Any]) -> M:
+    """Return a mux of a class, validated from its options alone: a subclass may have an `__init__` of its own."""
+    mux = cls.__new__(cls)
+    fault = None
+    try:
+        cls.__pydantic_validator__.validate_python(
+            {cls.model_fields[name].alias or name: value for name, value in options.items()}, self_instance=mux
+        )
+    except ValidationError as error:
+        fault = argument_error(error)
+    if fault is not None:  # raised out here, or it would carry the error that quotes the values passed
+        raise fault
+    return mux
+
+
+def _unpickled(cls: type[M], options: Mapping[str, Any], own: Mapping[str, Any]) -> M:
+    mux = _validated(cls, options)
+    for name, value in own.items():
+        setattr(mux, name, value)
+    return mux

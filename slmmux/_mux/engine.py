@@ -7,17 +7,18 @@ import asyncio
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from slmmux._decision.budget import Budget
 from slmmux._decision.drive import Compare, Draws, adrive, drive
 from slmmux._decision.pool import Pool
 from slmmux._decision.race import Race
+from slmmux._decision.record import Outcome
 from slmmux._decision.types import Answer, Decision, Draw
 from slmmux._errors import NoAnswerError
-from slmmux._mux.rule import Outcome, Policy
+from slmmux._mux.rule import Policy
 
-__all__ = ["Answered", "Flow", "Limits", "Question", "Sampling", "answer_flow", "arun", "recorded", "run"]
+__all__ = ["Answered", "Flow", "Limits", "Question", "Sampling", "answer_flow", "arun", "run"]
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -71,7 +72,8 @@ def answer_flow(race: Race[R], policy: Policy, bigger: Race[R] | None) -> Flow[R
         escalation = yield bigger
     except NoAnswerError as fault:
         if failure:
-            raise NoAnswerError((*failure.errors, *fault.errors), failure.why) from None
+            everything = NoAnswerError.of((*failure.errors, *fault.errors), failure.why)
+            raise everything from everything.__cause__
         outcome = policy.outcome(decision.probability, can_escalate=False)
         return Answered(decision, outcome, None if outcome == "abstained" else decision.reply, fault=fault)
     return Answered(decision, "escalated", escalation.reply, bigger=escalation)
@@ -113,6 +115,10 @@ class Question(Protocol[R]):
         """Return the answer of a reply."""
         ...
 
+    def has_content(self, reply: R) -> bool:
+        """Return whether a reply says anything: a text, tool calls or a refusal."""
+        ...
+
     def usage_of(self, reply: R) -> Mapping[str, int]:
         """Return the tokens of one reply."""
         ...
@@ -152,7 +158,7 @@ def run(flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limit
         limits: What holds for the question.
         pool: The threads.
     """
-    left = _clock(limits.deadline)
+    seconds_left = _clock(limits.deadline)
     race = next(flow)
     try:
         while True:
@@ -165,14 +171,14 @@ def run(flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limit
                     group=calls.group,
                     compare=limits.compare,
                     timeout=limits.timeout,
-                    deadline=left(),
+                    deadline=seconds_left(),
                     budget=limits.budget,
                 )
             except NoAnswerError as failure:
                 result = failure
             finally:
                 calls.close()
-            race = _next(flow, result, left)
+            race = _next(flow, result, seconds_left)
     except StopIteration as end:
         answered: Answered[R] = end.value
         return answered
@@ -182,7 +188,7 @@ async def arun(
     flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limits, slots: asyncio.Semaphore
 ) -> Answered[R]:
     """Run a flow on tasks; the arguments are those of `run`, with places for calls instead of threads."""
-    left = _clock(limits.deadline)
+    seconds_left = _clock(limits.deadline)
     race = next(flow)
     try:
         while True:
@@ -195,55 +201,25 @@ async def arun(
                     group=calls.group,
                     compare=limits.compare,
                     timeout=limits.timeout,
-                    deadline=left(),
+                    deadline=seconds_left(),
                     budget=limits.budget,
                 )
             except NoAnswerError as failure:
                 result = failure
             finally:
                 await calls.aclose()
-            race = _next(flow, result, left)
+            race = _next(flow, result, seconds_left)
     except StopIteration as end:
         answered: Answered[R] = end.value
         return answered
 
 
-def _next(flow: Flow[R], result: Decision[R] | NoAnswerError, left: Callable[[], float | None]) -> Race[R]:
+def _next(flow: Flow[R], result: Decision[R] | NoAnswerError, seconds_left: Callable[[], float | None]) -> Race[R]:
     """Send a race's result to the flow and return the race to drive next, unless the deadline has passed."""
     race = flow.throw(result) if isinstance(result, NoAnswerError) else flow.send(result)
-    return flow.throw(NoAnswerError((), "deadline reached")) if left() == 0 else race
+    return flow.throw(NoAnswerError((), "deadline reached")) if seconds_left() == 0 else race
 
 
 def _clock(deadline: float | None) -> Callable[[], float | None]:
     end = None if deadline is None else time.monotonic() + deadline
     return lambda: None if end is None else max(0.0, end - time.monotonic())
-
-
-def recorded(
-    answered: Answered[Any], members_record: Mapping[str, Any], bigger: str | None, usage: Mapping[str, int]
-) -> dict[str, Any]:
-    """Return the record of a question, given the record of its members' decision.
-
-    Args:
-        answered: How the question was answered.
-        members_record: The record of the members' decision.
-        bigger: The bigger model's name.
-        usage: The tokens of its reply.
-
-    Returns:
-        The record: `model` and `answer` are of what is returned, `withheld` is what the members would have said.
-    """
-    full = dict(members_record)
-    if answered.outcome != "answered":
-        withheld = (
-            {"model": members_record["model"], "answer": members_record["answer"]}
-            if answered.decision.reply is not None
-            else None
-        )
-        full |= {"outcome": answered.outcome, "answer": None, "withheld": withheld}
-    if answered.bigger is not None:
-        full |= {"model": bigger, "answer": answered.bigger.winner.answer}
-        full["escalation"] = {"model": bigger, "usage": dict(usage), "error": None}
-    elif answered.fault is not None:
-        full["escalation"] = {"model": bigger, "usage": dict(usage), "error": str(answered.fault)}
-    return full

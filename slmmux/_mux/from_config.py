@@ -63,8 +63,8 @@ def arguments(source: str | Path | Config, member: Callable[[Endpoint], Any]) ->
         from slmmux.local import serve  # noqa: PLC0415 - members by address need no llama.cpp
 
         with ThreadPoolExecutor(len(local)) as pool:
-            started = pool.map(lambda label: serve(str(local[label].local), parallel=config.samples_of(label)), local)
-            servers = dict(zip(local, started, strict=True))
+            starting = pool.map(lambda label: serve(str(local[label].local), parallel=config.samples_of(label)), local)
+            servers = dict(zip(local, starting, strict=True))
     return {
         "models": {label: member(_endpoint(config, label, servers.get(label))) for label in config.models},
         "samples": {label: config.samples_of(label) for label in config.models},

@@ -34,30 +34,31 @@ def selected_arguments(
         ArgumentError: A model of the subset is not among `models`, a size that was not looked at, an extractor that the
             file cannot hold, or a fitted rule that it does not hold.
     """
-    chosen = selection if isinstance(selection, Selection) else Selection.load(selection)
-    subset = chosen.of_size(size)
-    if missing := [label for label in subset.models if label not in models]:
+    selection_served = selection if isinstance(selection, Selection) else Selection.load(selection)
+    subset = selection_served.of_size(size)
+    if absent := [label for label in subset.models if label not in models]:
         raise ArgumentError(
-            f"the selection is of {', '.join(map(repr, subset.models))}, and models= has no {missing[0]!r}; "
+            f"the selection is of {', '.join(map(repr, subset.models))}, and models= has no {absent[0]!r}; "
             "pass each under the label it was profiled under"
         )
     arguments: dict[str, Any] = {
         "models": {label: models[label] for label in subset.models},
-        "samples": {label: chosen.models[label].samples for label in subset.models},
-        "accuracies": {label: chosen.models[label].accuracy for label in subset.models},
-        "agreement": chosen.agreement,
-        "system_prompt": chosen.system_prompt,
+        "samples": {label: selection_served.models[label].samples for label in subset.models},
+        "accuracies": {label: selection_served.models[label].accuracy for label in subset.models},
+        "agreement": selection_served.agreement,
+        "system_prompt": selection_served.system_prompt,
         **options,
     }
     if (rule := _rule(subset, options.get("rule", subset.rule))) != SELF_CONSISTENCY:
         arguments["rule"] = rule
-    if "extract" not in options and chosen.extractor is not None:
-        if chosen.extractor not in _EXTRACTORS:
+    if "extract" not in options and selection_served.extractor is not None:
+        if selection_served.extractor not in _EXTRACTORS:
             raise ArgumentError(
-                f"the pool was profiled with the extractor {chosen.extractor!r}, which no file can hold; pass extract="
+                f"the pool was profiled with the extractor {selection_served.extractor!r}, which no file can hold; "
+                "pass extract="
             )
-        arguments["extract"] = chosen.extractor
-    for difference in _differences(chosen, arguments):
+        arguments["extract"] = selection_served.extractor
+    for difference in _differences(selection_served, arguments):
         warn(f"{difference}; the selection's figures are of what was profiled")
     return arguments
 
@@ -77,30 +78,30 @@ def _rule(subset: Subset, asked: Any) -> Any:
 
 def _differences(selection: Selection, arguments: Mapping[str, Any]) -> list[str]:
     """Return what is served otherwise than it was profiled, as far as either says."""
-    found: list[str] = []
+    differences: list[str] = []
     overridden = arguments.get("temperature")
     for label, model in arguments["models"].items():
         profiled = selection.models[label].settings
-        served = generation_settings(getattr(model, "bound", model), getattr(model, "kwargs", None))
+        current = generation_settings(getattr(model, "bound", model), getattr(model, "kwargs", None))
         own = overridden.get(label) if isinstance(overridden, Mapping) else overridden
         for name, value in (("temperature", own), ("max_tokens", arguments.get("max_tokens"))):
             if value is not None:
-                served[name] = value
-        found += [
-            f"{label!r} was profiled with {name} {profiled.get(name)!r} and is served with {served.get(name)!r}"
-            for name in sorted({*profiled, *served} if profiled else ())
-            if profiled.get(name) != served.get(name)
+                current[name] = value
+        differences += [
+            f"{label!r} was profiled with {name} {profiled.get(name)!r} and is served with {current.get(name)!r}"
+            for name in sorted({*profiled, *current} if profiled else ())
+            if profiled.get(name) != current.get(name)
         ]
     samples = arguments["samples"]
     for label in arguments["models"]:
         k, served_k = selection.models[label].samples, samples if isinstance(samples, int) else samples.get(label)
         if served_k != k:
-            found.append(f"{label!r} was profiled with {k} samples and is served with {served_k}")
+            differences.append(f"{label!r} was profiled with {k} samples and is served with {served_k}")
     for name, asked, given in (
         ("extract", selection.extractor, extractor_name(arguments.get("extract", "auto"))),
         ("agreement", selection.agreement, arguments["agreement"]),
         ("system_prompt", selection.system_prompt, arguments["system_prompt"]),
     ):
         if asked is not None and given != asked:
-            found.append(f"the pool was profiled with {name} {asked!r} and is served with {given!r}")
-    return found
+            differences.append(f"the pool was profiled with {name} {asked!r} and is served with {given!r}")
+    return differences

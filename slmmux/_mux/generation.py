@@ -53,13 +53,13 @@ def generation_settings(model: object, kwargs: Mapping[str, Any] | None = None) 
         {'model': 'qwen', 'temperature': 0.7}
     """
     name = next((n for a in _MODEL if isinstance(n := getattr(model, a, None), str) and n), None)
-    found: dict[str, Any] = {"model": name or type(model).__name__}
+    settings: dict[str, Any] = {"model": name or type(model).__name__}
     for holder in (model, *(getattr(model, nested, None) for nested in _NESTED), kwargs):
         for setting in _SETTINGS:
             value = holder.get(setting) if isinstance(holder, Mapping) else getattr(holder, setting, None)
             if value not in (None, [], (), {}, "") and _is_json(value):
-                found[setting] = value
-    return found
+                settings[setting] = value
+    return settings
 
 
 def longest_reply(model: object, kwargs: Mapping[str, Any] | None = None) -> int | None:
@@ -71,8 +71,8 @@ def longest_reply(model: object, kwargs: Mapping[str, Any] | None = None) -> int
         (24, None)
     """
     settings = generation_settings(model, kwargs)
-    found = [limit for name in _LIMITS if isinstance(limit := settings.get(name), int) and limit > 0]
-    return min(found, default=None)
+    limits = [limit for name in _LIMITS if isinstance(limit := settings.get(name), int) and limit > 0]
+    return min(limits, default=None)
 
 
 def _is_json(value: Any) -> bool:

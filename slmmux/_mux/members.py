@@ -6,12 +6,29 @@ from typing import Any, TypeVar
 
 from slmmux._mux.options import warn_if_equal, warn_if_unused
 
-__all__ = ["Member", "name_of_model", "retry_with", "warn_of_settings"]
+__all__ = ["Member", "Memory", "name_of_model", "retry_with", "warn_of_settings"]
 
 M = TypeVar("M", bound="Member")
 
 # Where classes of either framework keep the name of their model, the one that says most first.
 _NAME_ATTRIBUTES = ("model_name", "model", "model_id", "deployment_name")
+
+
+@dataclass
+class Memory:
+    """What was learned of a member while it was asked: shared by all muxes that are configured from one.
+
+    Attributes:
+        single: Whether its server brings one sample a request, whatever its class can do.
+        lost: Whether the user was told that all its samples failed.
+        estimated: Whether the user was told that its tokens are estimated.
+        variants: Its copies with settings of a call, by those settings as JSON.
+    """
+
+    single: bool = False
+    lost: bool = False
+    estimated: bool = False
+    variants: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -23,14 +40,21 @@ class Member:
         model: The framework's model that is called: the user's own, or a copy with settings applied.
         kwargs: Call arguments that come with each of its requests.
         secrets: Texts to strike out of errors and traces.
-        takes_several: Whether one request can bring several samples; turns false for a server that does not do it.
+        can_several: Whether its class can bring several samples with one request.
+        memory: What was learned of it while it was asked.
     """
 
     label: str
     model: Any
     kwargs: dict[str, Any] = field(default_factory=dict)
     secrets: tuple[str, ...] = field(repr=False)
-    takes_several: bool
+    can_several: bool
+    memory: Memory = field(default_factory=Memory, repr=False)
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether one request brings several samples, of its class and of its server."""
+        return self.can_several and not self.memory.single
 
 
 def name_of_model(model: object) -> str | None:

@@ -117,14 +117,14 @@ def label_models(models: Any, own_name: Callable[[str, Any], str], *, what: str,
             labelled[label] = model
     else:
         raise ArgumentError(
-            f"models must be a dict of label to {what}, or a list of {what}s, found {type(models).__name__}; "
+            f"models must be a dict of label to {what}, or a list of {what}s, received {type(models).__name__}; "
             f'pass models={{"name": {example}}}'
         )
     if not labelled:
         raise ArgumentError(f"no members: models is empty; pass at least one {what}, models={{label: model}}")
     for label in labelled:
         if not isinstance(label, str) or not label:
-            raise ArgumentError(f"a member's label must be a text that is not empty, found {label!r}")
+            raise ArgumentError(f"a member's label must be a text that is not empty, received {label!r}")
     return labelled
 
 
@@ -139,7 +139,7 @@ def _check_accuracies(accuracies: Mapping[str, float] | None, labels: Iterable[s
     for label, accuracy in by_label("accuracies", accuracies, labels).items():
         if not 0 <= accuracy <= 1:
             raise ArgumentError(
-                f"accuracies[{label!r}] must be between 0 and 1, found {accuracy!r}; 75 % is written 0.75"
+                f"accuracies[{label!r}] must be between 0 and 1, received {accuracy!r}; 75 % is written 0.75"
             )
 
 
@@ -161,7 +161,7 @@ def _check_temperatures(temperatures: Mapping[str, float]) -> None:
     """
     for label, temperature in temperatures.items():
         if not 0 <= temperature < math.inf:
-            raise ArgumentError(f"temperature for {label!r} must be a number of at least 0, found {temperature!r}")
+            raise ArgumentError(f"temperature for {label!r} must be a number of at least 0, received {temperature!r}")
 
 
 def no_bool(samples: Any) -> Any:
@@ -172,7 +172,7 @@ def no_bool(samples: Any) -> Any:
     """
     for k in samples.values() if isinstance(samples, Mapping) else [samples]:
         if isinstance(k, bool):
-            raise ArgumentError(f"samples must be a whole number of at least 1, found {k!r}")
+            raise ArgumentError(f"samples must be a whole number of at least 1, received {k!r}")
     return samples
 
 
@@ -184,13 +184,13 @@ def _check_positive(**values: float | None) -> None:
     """
     for name, value in values.items():
         if value is not None and not value > 0:
-            raise ArgumentError(f"{name} must be above 0, found {value!r}; leave it out for the default")
+            raise ArgumentError(f"{name} must be above 0, received {value!r}; leave it out for the default")
 
 
 def no_temperature(label: str, model: Any, temperature: float) -> MemberError:
     """Return the error for a temperature that a member does not take."""
     return MemberError(
-        f"member {label!r} ({type(model).__name__}) takes no temperature, found temperature={temperature:g}; "
+        f"member {label!r} ({type(model).__name__}) takes no temperature, received temperature={temperature:g}; "
         "leave it out, or name only members that take one: temperature={label: value}"
     )
 
@@ -240,9 +240,9 @@ def warn_unknown(name: str, given: Mapping[str, Any], known: Collection[str]) ->
 
 def argument_error(error: ValidationError) -> Exception:
     """Return the error of ours that pydantic wrapped, or its findings as one sentence without the values passed."""
-    found: dict[str, list[str]] = {}
+    faults: dict[str, list[str]] = {}
     for fault in error.errors(include_input=False, include_url=False):
         if isinstance(cause := fault.get("ctx", {}).get("error"), SLMMuxError):
             return cause
-        found.setdefault(str(fault["loc"][0]) if fault["loc"] else "arguments", []).append(fault["msg"])
-    return ArgumentError("; ".join(f"{name}: {' or '.join(dict.fromkeys(texts))}" for name, texts in found.items()))
+        faults.setdefault(str(fault["loc"][0]) if fault["loc"] else "arguments", []).append(fault["msg"])
+    return ArgumentError("; ".join(f"{name}: {' or '.join(dict.fromkeys(texts))}" for name, texts in faults.items()))

@@ -52,20 +52,20 @@ class _Members:
         return self._any.group(draws)
 
     def call(self, question: str, draws: Draws) -> list[Came]:
-        put = self._mux._plain_question(question)
-        return [_completion(put, reply) for reply in put.sampling().call(draws)]
+        asking = self._mux._plain_question(question)
+        return [_completion(asking, reply) for reply in asking.sampling().call(draws)]
 
     async def acall(self, question: str, draws: Draws) -> list[Came]:
-        put = self._mux._plain_question(question)
-        return [_completion(put, reply) for reply in await put.sampling().acall(draws)]
+        asking = self._mux._plain_question(question)
+        return [_completion(asking, reply) for reply in await asking.sampling().acall(draws)]
 
 
 def _completion(question: Question[Any], reply: Any) -> Came:
     def read() -> Answer | None:
         return question.read(reply)
 
-    counted = question.usage_of(reply)
-    usage = counted if counted.get("total_tokens") else {}  # tokens that were not counted are unknown, not 0
+    tokens = question.usage_of(reply)
+    usage = tokens if tokens.get("total_tokens") else {}  # tokens that were not counted are unknown, not 0
     return Came(question.text_of(reply), read, usage.get("input_tokens"), usage.get("output_tokens"))
 
 

@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from slmmux._decision.race import Wait
+from slmmux._decision.record import Outcome
 from slmmux._decision.rules import (
     LearnedRule,
     RuleByQuestion,
@@ -19,9 +20,7 @@ from slmmux._decision.rules import (
 )
 from slmmux._errors import ArgumentError
 
-__all__ = ["ESCALATION", "Outcome", "Policy", "own_embedding", "plain_rule", "policy_of", "rule_of_plain"]
-
-Outcome: TypeAlias = Literal["answered", "abstained", "escalated"]
+__all__ = ["ESCALATION", "Policy", "own_embedding", "plain_rule", "policy_of", "rule_of_plain"]
 
 ESCALATION = "escalate_to"  # the bigger model's label among those that are called
 
@@ -75,6 +74,11 @@ class Policy:
     identity: str
 
     @property
+    def has_threshold(self) -> bool:
+        """Whether an answer may be withheld or passed on for its probability."""
+        return self.abstain_below is not None or self.escalate_below is not None
+
+    @property
     def name(self) -> str:
         """What the record calls the rule."""
         return name_of_rule(self.rule)
@@ -123,7 +127,7 @@ def policy_of(mux: PolicyOptions, labels: Collection[str], *, explicit: bool) ->
     }
     for name, value in thresholds.items():
         if not 0 < value <= 1:
-            raise ArgumentError(f"{name} is a probability, above 0 and at most 1, found {value!r}")
+            raise ArgumentError(f"{name} is a probability, above 0 and at most 1, received {value!r}")
     if (mux.escalate_to is None) != (mux.escalate_below is None):
         raise ArgumentError(
             "escalate_to and escalate_below belong together: the bigger model, and the probability below which it is "

@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
 
 from slmmux._decision.types import Draw
 from slmmux._mux.members import Member
 
-__all__ = ["group_draws", "refuses_several", "remember_single"]
+__all__ = ["Remedy", "group_draws", "remedy_for", "remember_single"]
 
 _log = logging.getLogger("slmmux")
 _REFUSED = {400, 422}  # the status codes of servers that do not know `n`
+_SERVER_FAULT = 500
 
 
 def group_draws(draws: Sequence[Draw], takes_several: Callable[[str], bool]) -> list[tuple[Draw, ...]]:
@@ -30,12 +32,34 @@ def group_draws(draws: Sequence[Draw], takes_several: Callable[[str], bool]) -> 
     return [tuple(group) for group in groups.values()]
 
 
-def refuses_several(error: BaseException) -> bool:
-    """Return whether a request failed because it asked for several samples, or may have."""
-    return isinstance(error, TypeError | NotImplementedError) or getattr(error, "status_code", None) in _REFUSED
+Remedy: TypeAlias = Literal["singly", "probe", "none"]
+
+
+def remedy_for(error: BaseException, draws: Sequence[Draw]) -> Remedy:
+    """Return how the draws of a failed request get a second try.
+
+    "singly": each is asked for by itself, once: the class knows no `n`, or the server failed on the request as a whole
+    (a 5xx, or a body that cannot be read), as llama.cpp does if one completion of several cannot be parsed. "probe":
+    the first is asked for by itself, because a 400 may mean the `n` or the question; only if that succeeds, the server
+    is known to refuse several. "none": one sample alone would fail too (a key, a limit, a prompt that is too long).
+    """
+    if len(draws) == 1 or _is_overflow(error):
+        return "none"
+    status = getattr(error, "status_code", None)
+    if isinstance(error, TypeError | NotImplementedError) or (isinstance(error, ValueError) and status is None):
+        return "singly"
+    if isinstance(status, int) and status >= _SERVER_FAULT:
+        return "singly"
+    return "probe" if status in _REFUSED else "none"
+
+
+def _is_overflow(error: BaseException) -> bool:
+    # By name: the core knows no framework, and each has a class of its own for it.
+    names = {cls.__name__ for cls in type(error).__mro__}
+    return "ContextOverflowError" in names or getattr(error, "code", None) == "context_length_exceeded"
 
 
 def remember_single(member: Member, reason: str) -> None:
     """Ask a member for one sample a request from now on."""
-    member.takes_several = False
+    member.memory.single = True
     _log.info("%s %s: its samples are asked for one by one from now on", member.label, reason)

@@ -3,14 +3,16 @@ r"""Where a reply says that its answer comes now."""
 import re
 from collections.abc import Iterator
 
-from slmmux.answers._boxed import boxes
+from slmmux.answers._boxes import boxes
+from slmmux.answers._languages import ANNOUNCEMENT
+from slmmux.answers._pattern import pattern
 
 __all__ = ["announced"]
 
-_MARK = re.compile(
+_MARK = pattern(
     r"""
     (?<!\#)\#{4}\#*+ (?! \s*+ (?: [A-Za-z]{2} | [0-9]{1,2}[.)][\ \t]+\S ) ) # GSM8K; no heading: #### Step, #### 1. The
-  | <answer>
+  | <answer> | <\|begin_of_box\|>
   | ^ [#*_\ \t]{0,8} (?:final\ )? answer [*_]{0,3} [\ \t]*+ \n                  # a heading
   | \b (?: answers? | ans | (?:final|end)\ result | correct\ [a-z]{2,12} | (?:right|best|final)\ (?:option|choice) ) \b
     (?: \ ?\([^()\n]{0,40}\) )?                                                 # Answer (in dollars):
@@ -18,28 +20,37 @@ _MARK = re.compile(
     (?: \ (?: to | for | of | choice | option | letter ) \b [^.:=\n]{0,80}? )?  # the answer to this question is
     [*_`)\ \t]{0,6}
     (?: [:=：] | \b(?:is|are|was|be)\b | [-–—]\ )
-    """,  # noqa: RUF001
+  | """
+    + ANNOUNCEMENT,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
-_DECORATION = " \t\r\n*_`\"'“:=>≈$"
+_DECORATION = " \t\r\n*_`\"'“:=>≈$\u00a0"
+_ENDS = pattern(r"\n|</answer>|<\|end_of_box\|>")
+# A form that is spoken of, not filled in: You asked for "Answer: B". What is a whole line, or follows a colon, is meant.
+_QUOTED = pattern(r"""(?<=[^\s:])[ ]++(?:"[^"\n]++"|“[^“”\n]++”|`[^`\n]++`|「[^「」\n]++」|«[^«»\n]++»)""")
 
 
 def announced(text: str) -> Iterator[str]:
     r"""Yield what stands after each announcement, the last first.
 
-    Announcements are `####`, "answer is", "Answer:" and their kin, a heading "Answer", and boxes. What stands there is
-    the first line that is not blank of what is in the box, or else of what follows up to the next announcement; no two
-    share a character, so reading them all takes linear time.
+    Announcements are `####`, "answer is", "Answer:" and their kin in ten languages, a heading "Answer", and boxes. What
+    stands there is the first line that is not blank of what is in the box, or else of what follows up to the next
+    announcement; no two share a character, so reading them all takes linear time. A form that the reply only quotes
+    announces nothing.
 
     Example:
         >>> list(announced("The answer is 4. Wait.\n**Answer:** \\boxed{5} apples"))
         ['5', '4. Wait.']
     """
+    quoted = [span.span() for span in _QUOTED.finditer(text)]
     found = [(mark.start(), mark.end(), "") for mark in _MARK.finditer(text)]
     found += [(start, start, content) for start, content in boxes(text)]
     following = len(text)
     for start, end, content in sorted(found, reverse=True):
-        stretch = (content or text[end:following]).lstrip(_DECORATION).split("\n", 1)[0]
-        if stretch:
+        while quoted and quoted[-1][0] > start:
+            quoted.pop()
+        within = bool(quoted) and not content and start < quoted[-1][1]
+        stretch = _ENDS.split((content or text[end:following]).lstrip(_DECORATION), maxsplit=1)[0]
+        if stretch and not within:
             yield stretch
         following = start

@@ -7,7 +7,7 @@ from slmmux.answers._choice import announced_letter, plain_letter
 from slmmux.answers._json import plain_json
 from slmmux.answers._number import announced_number, plain_number
 from slmmux.answers._numeral import Numeral, decimal
-from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._reply import reply_of
 from slmmux.answers._text import text_key
 
 __all__ = ["auto", "read_auto"]
@@ -40,7 +40,7 @@ def auto(text: str) -> str | None:
 
 def read_auto(text: str) -> Answer | None:
     """Return what a reply says, with the reading that it came from."""
-    text = strip_reasoning(text)
+    text = reply_of(text)
     box = boxed(text)
     if box:
         return Answer(box, "boxed", boxed_key(box))

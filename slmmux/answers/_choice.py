@@ -5,28 +5,27 @@ from itertools import product
 
 from slmmux.answers._announced import announced
 from slmmux.answers._latex import undress, untext
-from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._pattern import pattern
+from slmmux.answers._reply import reply_of
 from slmmux.answers._text import text_key
 
 __all__ = ["announced_letter", "choice", "plain_letter"]
 
-_LETTER = re.compile(
+_LETTER = pattern(
     r"""
     [\s*_`"'“‘$:>✅✔\ufe0f-]*+ (?: (?i: that|therefore|probably|most|likely|clearly|definitely|the|correct|option
         |choice|letter|answer|is )\b [\s*_`:]*+ )*+
     (?: [(\[{<] [\s*_]*+ (?P<bracketed> [A-Za-z] ) [\s*_]*+ [)\]}>]
       | (?P<bare> [A-Za-z] ) (?! [A-Za-z0-9_] | ['’][A-Za-z] ) )
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE,
 )
-_NOTHING = re.compile(r"""(?: [\s*_`"'”’$.)\]}>,:;。] | \#\#++ | </[a-z]{1,9}> )*+ $""", re.VERBOSE)  # noqa: RUF001
-_SEVERAL = re.compile(r"[\s*_)\]]*+(?:,|/|&|\band\b|\bor\b)[\s*_(\[]*+[A-Z]\b(?!['’])")  # noqa: RUF001
-_INITIALS = re.compile(r"\.\s?[A-Z]\.")
+_NOTHING = pattern(r"""(?: [\s*_`"'”’$.)\]}>,:;。] | \#\#++ | </[a-z]{1,9}> )*+ $""", re.VERBOSE)
+_SEVERAL = pattern(r"[\s*_)\]]*+(?:,|/|&|\band\b|\bor\b)[\s*_(\[]*+[A-Z]\b(?!['’])")
+_INITIALS = pattern(r"\.\s?[A-Z]\.")
 # B. Paris, B) Paris, **B**: Paris, B - Paris, B, as ...; not B.C., B-12, B+
-_OPTION = re.compile(
-    r"[*_`]*+(?:[.):,;](?![\w.])|\s[-–—]\s|\s*+(?:because|since|as|due|is(?!\snot|\s\w*wrong))\b)[*_`]*+"  # noqa: RUF001
-)
-_VERDICT = re.compile(
+_OPTION = pattern(r"[*_`]*+(?:[.):,;](?![\w.])|\s[-–—]\s|\s*+(?:because|since|as|due|is(?!\snot|\s\w*wrong))\b)[*_`]*+")
+_VERDICT = pattern(
     r"""
     (?<![\w'’]) [(\[*_]{0,4}+ (?P<subject> [A-Z] ) [)\]*_]{0,4}+ \ (?i: (?:is|seems|must\ be|would\ be)
         (?:\ (?:the|most|clearly|therefore|thus|indeed|likely|only|also|option|our|my)){0,4}+
@@ -35,14 +34,14 @@ _VERDICT = re.compile(
         \ [(\[*_"]*+ (?P<object> [A-Z] ) \b (?! ['’]\w | (?<=[AI])\ [a-z] )
   | \b(?: (?i: is|be|it's|es|est|ist|option|choice|letter|hence|thus|therefore|so),?\  | [:：]\ ? )
         (?P<last> [A-HJ-Z] ) [.!*_`]*+ \Z
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE,
 )
-_MARKED = re.compile(r"""(?<![\w)\]])[(\[][*_]*+([A-Z])[*_]*+[)\]](?!\w)|\*\*\(?([A-Z])[.)]?\*\*|\"([A-Z])\"""")
-_DISCUSSED = re.compile(r"\W*+[A-Z][^\w\s]*+\s(?:is|was|are|has|does|would|can|cannot|could|seems|looks)\b")
-_LISTED = re.compile(r"^[ \t*_>-]{0,8}[(\[]?([A-Za-z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
+_MARKED = pattern(r"""(?<![\w)\]])[(\[][*_]*+([A-Z])[*_]*+[)\]](?!\w)|\*\*\(?([A-Z])[.)]?\*\*|\"([A-Z])\"""")
+_DISCUSSED = pattern(r"\W*+[A-Z][^\w\s]*+\s(?:is|was|are|has|does|would|can|cannot|could|seems|looks)\b")
+_LISTED = pattern(r"^[ \t*_>-]{0,8}[(\[]?([A-Za-z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
 # An option that the reply lists, wherever in a line: (A) Paris, B) Rome, C: Oslo; "D. Bern" only at the start of one.
-_LABEL = re.compile(
+_LABEL = pattern(
     r"""
     (?: (?<! [\w()\[\].'’] ) (?:
             [(\[] [*_]{0,3} (?P<bracketed> [A-Za-z] ) [*_]{0,3} [)\]] [:.]?
@@ -51,14 +50,14 @@ _LABEL = re.compile(
         )
       | ^ [ \t*_>-]{0,8} (?P<dotted> [A-Za-z] ) [*_]{0,3} \.
     ) [*_]{0,3} [ \t]++ (?=\S)
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE | re.MULTILINE,
 )
 # Where an option's text may end before its line does: Rome. It ..., Rome: it ..., Rome, because ...
-_GOES_ON = re.compile(r"[.:;](?=\s)|\s(?:\.\.|…)|</|\s[-–—]\s(?=[A-Za-z])|,?\s(?:because|since|as|which)\b")  # noqa: RUF001
+_GOES_ON = pattern(r"[.:;](?=\s)|\s(?:\.\.|…)|</|\s[-–—]\s(?=[A-Za-z])|,?\s(?:because|since|as|which)\b")
 _MOST_CHARACTERS = 200  # of an option's text that are compared
 _MOST_OPTIONS = 100  # the last ones: all letters, each listed several times
-_AROUND = " \t*_#$\"'“”’,;/|})]"  # noqa: RUF001
+_AROUND = " \t*_#$\"'“”’,;/|})]"
 
 _Letters = dict[str, set[str]]
 
@@ -86,7 +85,7 @@ def choice(text: str) -> str | None:
         >>> choice("The answer is (c)."), choice("The answer depends on B.")
         ('C', None)
     """
-    text = strip_reasoning(text)
+    text = reply_of(text)
     listed: tuple[_Letters, _Letters] | None = None
     for stretch in announced(text):
         letter = announced_letter(stretch, sure=False)

@@ -6,7 +6,8 @@ from textwrap import dedent
 
 from slmmux._decision.types import Answer
 from slmmux.answers._fences import fenced
-from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._pattern import pattern
+from slmmux.answers._reply import reply_of
 
 __all__ = ["code", "program_keys", "read_code"]
 
@@ -15,20 +16,20 @@ _MOST_CHARACTERS = 50_000  # beyond it programs are compared as text: a tree cos
 _MOST_LEVELS = 100  # of a tree: far below Python's stack, so that the outcome never depends on who calls
 _MOST_DIGITS = 1000  # of a literal: Python refuses to print an int of 4,300
 _MOST_BRACKETS = 50  # open at once: the parser goes into each by recursion, and tries some of them twice
-_LONG = re.compile(rf"[0-9a-fA-F_]{{{_MOST_DIGITS}}}")
+_LONG = pattern(rf"[0-9a-fA-F_]{{{_MOST_DIGITS}}}")
 _OPENS, _CLOSES = "([{", ")]}"
 _END = ")"  # of a node, where a tree is written
 # A backslash and what it escapes; `\d` in a plain string is two characters, and a warning each time it is parsed.
-_ESCAPE = re.compile(r"\\(?:[\\'\"\nabfnrtvxNuU]|[0-3]?[0-7]{1,2}(?![0-7])|(?P<unknown>.)|\Z)", re.DOTALL)
+_ESCAPE = pattern(r"\\(?:[\\'\"\nabfnrtvxNuU]|[0-3]?[0-7]{1,2}(?![0-7])|(?P<unknown>.)|\Z)", re.DOTALL)
 # A comment, or a string with its prefix; one that is not closed ends with its line, or with the source.
-_STRING = re.compile(
+_STRING = pattern(
     r"""\#[^\n]*+ | (?P<prefix> (?<!\w)[A-Za-z]{1,2} )?+ (?:
         (?P<quote> \"{3} | '{3} ) (?: \\(?:.|\Z) | (?!(?P=quote)). )*+ (?: (?P=quote) | \Z )
       | (?P<sign> ["'] ) (?: \\(?:.|\Z) | (?!(?P=sign))[^\\\n] )*+ (?: (?P=sign) | (?=\n) | \Z ) )""",
     re.VERBOSE | re.DOTALL,
 )
 # 1if x: Python warns of it each time it parses it.
-_JOINED = re.compile(r"(?<![\w.])\.*+[0-9][\w.]*?(?:and|else|for|if|in|is|not|or)\b")
+_JOINED = pattern(r"(?<![\w.])\.*+[0-9][\w.]*?(?:and|else|for|if|in|is|not|or)\b")
 
 
 def code(text: str) -> str | None:
@@ -81,7 +82,7 @@ def program_keys(program: str) -> set[str]:
 
 
 def _last(text: str) -> tuple[str, str] | None:
-    blocks = [block for block in fenced(strip_reasoning(text)) if block[1].strip()]
+    blocks = [block for block in fenced(reply_of(text)) if block[1].strip()]
     if not blocks:
         return None
     info, content = blocks[-1]

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 
-__all__ = ["Block", "fenced", "has_fence"]
+from slmmux.answers._pattern import pattern
 
-_LINE = re.compile(r"^[ \t]*+(?P<fence>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)$", re.MULTILINE)
+__all__ = ["Block", "fenced", "has_fence", "left_open"]
+
+_LINE = pattern(r"^[ \t]*+(?P<fence>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)$", re.MULTILINE)
 
 Block = tuple[str, str]
 
@@ -26,6 +28,22 @@ def fenced(text: str) -> Iterator[Block]:
         elif line["fence"].startswith(opener["fence"]) and not line["info"].strip():
             yield opener["info"].strip(), text[opener.end() + 1 : line.start()]
             opener = None
+
+
+def left_open(text: str) -> Block | None:
+    r"""Return (info string, content) of the block that a text ends in, as its closing fence is not there.
+
+    Example:
+        >>> left_open("So:\n```python\nx = 1"), left_open("```\nx\n```")
+        (('python', 'x = 1'), None)
+    """
+    opener: re.Match[str] | None = None
+    for line in _LINE.finditer(text):
+        if opener is None:
+            opener = line
+        elif line["fence"].startswith(opener["fence"]) and not line["info"].strip():
+            opener = None
+    return None if opener is None else (opener["info"].strip(), text[opener.end() + 1 :])
 
 
 def has_fence(text: str) -> bool:

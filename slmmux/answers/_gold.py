@@ -53,7 +53,7 @@ def right(answer: Answer, gold: Any) -> bool:
     """
     if gold is None:
         raise ArgumentError(
-            "there is no gold answer to compare with, found None; give a text or a JSON value, or leave the "
+            "there is no gold answer to compare with, received None; give a text or a JSON value, or leave the "
             "question out"
         )
     kind = answer.kind.partition(" ")[0]  # "regex 2" is the second pattern of a first_of

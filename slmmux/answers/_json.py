@@ -8,7 +8,7 @@ from slmmux._errors import ExtractorError
 from slmmux.answers._canonical import canonical
 from slmmux.answers._fences import fenced, has_fence
 from slmmux.answers._json_extent import extents
-from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._reply import reply_of
 
 __all__ = ["json", "plain_json"]
 
@@ -38,7 +38,7 @@ def json(text: str) -> str | None:
         >>> json('Here it is:\n```json\n{"n": 2.0}\n```\nI hope it helps [1].')
         '{"n":2}'
     """
-    text = strip_reasoning(text)
+    text = reply_of(text)
     return _fenced(text) or _last(text[start:end] for start, end in reversed(list(extents(text))))
 
 
@@ -51,7 +51,7 @@ def plain_json(text: str) -> str | None:
         >>> plain_json("Canberra [1]"), plain_json('Sure: {"city": "Canberra"}')
         (None, '{"city":"Canberra"}')
     """
-    text = strip_reasoning(text)
+    text = reply_of(text)
     if has_fence(text):
         return _fenced(text)
     for start, end in list(extents(text))[-1:]:

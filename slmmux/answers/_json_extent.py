@@ -1,4 +1,4 @@
-r"""Where the JSON objects and arrays of a text begin and end, found in one pass.
+r"""Where the JSON objects and arrays of a text begin and end, read in one pass.
 
 The standard decoder is not asked: it counts the lines before each error, which makes a text of many brackets
 quadratic, and how deep it goes depends on who calls it.
@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator
 
 from slmmux.answers._canonical import MAX_DEPTH
+from slmmux.answers._pattern import pattern
 
 __all__ = ["extents"]
 
-_BRACKET = re.compile(r"[\[\]{}]")
-_TOKEN = re.compile(
+_BRACKET = pattern(r"[\[\]{}]")
+_TOKEN = pattern(
     r"""[ \t\r\n]*+ (?:
         (?P<bracket> [\[\]{},:] )
       | (?P<string> "(?: [^"\\\x00-\x1f] | \\["\\/bfnrt] | \\u[0-9a-fA-F]{4} )*+" )

@@ -5,23 +5,32 @@ import unicodedata
 from collections.abc import Callable
 
 from slmmux.answers._numeral import decimal, numeral_at
+from slmmux.answers._pattern import pattern
 
 __all__ = ["math_key", "undress", "untext"]
 
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _TIDY: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
-    (re.compile("[¼½¾⅐-⅞]"), lambda one: " " + unicodedata.normalize("NFKC", one[0]).replace("\u2044", "/")),
-    (re.compile(r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])|\\[,;:!>()\[\]]"), ""),  # sizes, thin spaces, delimiters
-    (re.compile(r"\\(?=[$%&#])"), ""),
-    (re.compile(r"\{,\}"), ","),
-    (re.compile(r"\\ |~|\\q?quad(?![A-Za-z])"), " "),
-    (re.compile(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
-    (re.compile(r"\\frac ?([0-9]) ?([0-9])"), r"\\frac{\1}{\2}"),
-    (re.compile(r"\^ ?\{? ?\\circ ?\}?|\\degree(?![A-Za-z])"), "°"),
+    (pattern("[¼½¾⅐-⅞]"), lambda one: " " + unicodedata.normalize("NFKC", one[0]).replace("\u2044", "/")),
+    (pattern("(?<=[0-9A-Za-z)}\\]π])[⁺⁻]?[⁰¹²³⁴-⁹]+"), lambda one: f"^{_braced(one[0].translate(_RAISED))}"),
+    (pattern("(?<=[A-Za-z)}\\]])[₀-₉]+"), lambda one: f"_{_braced(one[0].translate(_LOWERED))}"),
+    (pattern(r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])|\\[,;:!>()\[\]]"), ""),  # sizes, thin spaces, delimiters
+    (pattern(r"\\(?=[$%&#])"), ""),
+    (pattern(r"\{,\}"), ","),
+    (pattern(r"\\ |~|\\q?quad(?![A-Za-z])"), " "),
+    (pattern(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
+    (pattern(r"\\frac ?([0-9]) ?([0-9])"), r"\\frac{\1}{\2}"),
+    (pattern(r"\^ ?\{? ?\\circ ?\}?|\\degree(?![A-Za-z])"), "°"),
 ]
 _TEXT = r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|math(?:rm|bf|it|sf|tt)|mbox|operatorname)\*? ?\{"
-_WORDS = re.compile(_TEXT + r"([^{}]*+)\}")
-_UNIT = re.compile(r"\s*+°?\s*+(?:" + _TEXT + r"(?!\s*[ap]\.?m\b)[^{}]*+\}(?:\^\{?[0-9]\}?)?)?[\s.]*+", re.IGNORECASE)
-_LETTER = re.compile(r"\(([A-Za-z])\)")
+_WORDS = pattern(_TEXT + r"([^{}]*+)\}")
+_UNIT = pattern(r"\s*+°?\s*+(?:" + _TEXT + r"(?!\s*[ap]\.?m\b)[^{}]*+\}(?:\^\{?[0-9]\}?)?)?[\s.]*+", re.IGNORECASE)
+_LETTER = pattern(r"\(([A-Za-z])\)")
+
+
+def _braced(written: str) -> str:
+    return written if len(written) == 1 else f"{{{written}}}"
 
 
 def undress(text: str) -> str:
@@ -31,8 +40,8 @@ def undress(text: str) -> str:
         >>> undress(r"\left(1{,}234,\, \dfrac12\right)")
         '(1,234, \\frac{1}{2})'
     """
-    for pattern, instead in _TIDY:
-        text = pattern.sub(instead, text)
+    for spelling, instead in _TIDY:
+        text = spelling.sub(instead, text)
     return text
 
 

@@ -5,7 +5,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from slmmux._errors import ArgumentError
+from slmmux.answers._pattern import pattern
 
 __all__ = ["Mathematics", "available", "mathematically_equal", "need_mathematics"]
 
@@ -20,8 +20,8 @@ _ENGINE = Path(__file__).with_name("_math_engine.py")
 _LONGEST = 400  # characters of an answer: longer mathematics is text
 _MOST_KEPT = 10_000  # verdicts
 _START_S = 60.0
-_PERCENT = re.compile(r"\\?%")
-_DELIMITERS = re.compile(r"^\s*(?:\$\$?|\\\(|\\\[)|(?:\$\$?|\\\)|\\\])\s*$")
+_PERCENT = pattern(r"\\?%")
+_DELIMITERS = pattern(r"^\s*(?:\$\$?|\\\(|\\\[)|(?:\$\$?|\\\)|\\\])\s*$")
 
 
 @cache  # looked for on disk, and asked of every pair that differs in form

@@ -3,64 +3,101 @@ r"""The number a reply ends in."""
 import re
 
 from slmmux.answers._announced import announced
-from slmmux.answers._boxed import boxed
+from slmmux.answers._boxes import boxes
+from slmmux.answers._courtesy import without_closing
+from slmmux.answers._languages import COPULA
 from slmmux.answers._latex import undress, untext
+from slmmux.answers._number_words import words_at
 from slmmux.answers._numeral import Numeral, decimal, last_numeral, numeral_at, numerals
-from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._pattern import pattern
+from slmmux.answers._reply import reply_of
+from slmmux.answers._scripts import plain
 
-__all__ = ["announced_number", "number", "plain_number"]
+__all__ = ["announced_number", "number", "number_in", "plain_number"]
 
 # What may stand between an announcement and its number; after anything else ("Answer: first we ...") it is not read.
-_LEAD = re.compile(
+_LEAD = pattern(
     r"(?:[\s*_`\"'“(\[{:=≈>]|\\approx(?![A-Za-z])"
     r"|(?:that|therefore|thus|then|simply|just|about|around|approximately|roughly|exactly|equal to|equals|now|the"
-    r"|number|option)\b)*+",
+    r"|number|option|also|etwa|genau|environ|exactement|donc|aproximadamente|exactamente|circa|esattamente|約|约|大约"
+    r"|примерно|около)\b)*+",
     re.IGNORECASE,
 )
-_CLAUSE_ENDS = re.compile(
-    r"[.?;](?=[\s*_]|$)|!(?!\s*+=)|\n|\("
+_CLAUSE_ENDS = pattern(
+    r"[.?;](?=[\s*_]|$)|!(?!\s*+=)|\n|\(|[。！？；]"
     r"|\b(?:because|since|as|so|which|where|for|per|with|when|if|given|after|every|each)\b",
     re.IGNORECASE,
 )
 # An expression goes on, or a variable is attached: 2 + x, 5x, 3\sqrt{2}. A unit of two letters and more may be: 20kg.
-_GOES_ON = re.compile(
-    r"\s*+(?:(?:[-+−*/×÷^=<>≤≥]|\*\*)\s*+(?:[0-9\\(√]|[A-Za-z]\b)|\\(?!\\))|[A-Za-zπ](?![A-Za-z])|\"\s*+[,}\]]"  # noqa: RUF001
+_GOES_ON = pattern(
+    r"\s*+(?:(?:[-+−*/×÷^=<>≤≥]|\*\*)\s*+(?:[0-9\\(√$€£]|[A-Za-z]\b)|[-+−×÷=]\s*+$|\\(?!\\))"
+    r"|[A-Za-zπ](?![A-Za-z])|\"\s*+[,}\]]"
 )
-_ASIDE = re.compile(
+_ASIDE = pattern(
     r"\b(?:in|at|on|from|after|over|during|within|or (?:about|approximately|roughly|around))\b|≈|\\approx(?![A-Za-z])"
 )
-_SEVERAL = re.compile(r"(?:,|\band\b)\s*+[A-Za-z]{1,20}\s?=")
-_EQUALS = re.compile(r"(?<![=<>!+\-*/:])=(?!=)")
-_UNKNOWN = re.compile(r"(?<![A-Za-z\\])[a-z](?![A-Za-z])\s*+[-+−*/^]")  # noqa: RUF001  # x^2 - 49 = 0 says no number yet
-_UNIT = re.compile(r"[\s*_`$)\]°]*+(?:[A-Za-z]{2,30}\s*+){0,2}[\s*_`$)\].!]*+")
-_ITEM = re.compile(r"^[ \t*_#>-]{0,8}([0-9]{1,3})[.)](?=[*_]{0,3}[ \t]++\S)", re.MULTILINE)
+# Two numbers with what makes a range or a ratio of them: between 10 and 12, $20 - $30, 1 : 2, 3 to 5.
+_RANGE = pattern(
+    r"""
+    [\s*_"'(\[:=≈]*+ (?:
+        (?: (?: is | are | or ) \ )?+ (?: (?: somewhere | anywhere ) \ )?+
+        (?: between | from | zwischen | von | entre | de | от | tra | fra ) \ [$€£]?[0-9][^\s]{0,20}
+            (?: \ [A-Za-z%°]{1,12} )? \ (?: and | to | und | bis | et | à | y | a | e | до ) \ [$€£]?[0-9]
+      | [$€£]?[0-9][0-9.,]{0,20}+ (?: \ ?% | \ (?!to\b|bis\b)[A-Za-z]{1,12} )?+
+            (?: \ ?[-–—]\ ?[$€£] | \ ?[~～]\ ? | \ (?: to | bis ) \ [$€£]?+ ) [0-9]
+      | [$€£]?[0-9][0-9.,]{0,20}+ (?: [-–—] | \ ?:\ ? ) [$€£]?[0-9][0-9.,]*+ (?! \ ?[-+*/×÷^=] )
+    )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_RANGE_ENDS = pattern(
+    r"[0-9]\ ?(?:[-–—]\ ?[$€£]|\ :\ ?)\Z|\bbetween\ [$€£]?[0-9][^\s]{0,20}\ and\ [$€£]?\Z",
+    re.IGNORECASE,
+)
+_SEVERAL = pattern(r"(?:,|\band\b)\s*+[A-Za-z]{1,20}\s?=")
+_EQUALS = pattern(r"(?<![=<>!+\-*/:])=(?!=)")
+_UNKNOWN = pattern(r"(?<![A-Za-z\\])[a-z](?![A-Za-z])\s*+[-+−*/^]")  # x^2 - 49 = 0 says no number yet
+_UNIT = pattern(rf"[\s*_`$)\]°]*+(?:(?:[A-Za-z]{{2,30}}\s*+){{0,2}}|{COPULA})[\s*_`$)\].!。]*+")
+_AFTER_WORDS = pattern(
+    r"[\s*_`\"'”)]*+(?!(?:of|that|which|who|way|more|or|to)\b)(?:[^\W\d_]{1,30}\s*+){0,3}[\s*_`\"'”).!。]*+\Z"
+)
+_UNIT_OF_WORDS = pattern(r"[\s*_`\"'”)]*+(?:[^\W\d_]{1,30}\s*+)?[\s*_`\"'”).!。]*+\Z")
+_ITEM = pattern(r"^[ \t*_#>-]{0,8}([0-9]{1,3})[.)](?=[*_]{0,3}[ \t]++\S)", re.MULTILINE)
+# What a bracket in a sentence says only explains: 12 eggs (16 - 4). One number alone, or an operand, is more than that.
+_EXPLAINS = pattern(
+    r"(?<=[^\s=+\-*/×÷^(])(?<!\\times)(?<!\\cdot)(?:\*{1,2})? \((?!(?:[-+$€£]?[0-9./%]++,? ?)++\))[^()\\\n]{1,200}\)(?! ?[/*^=])"
+)
 _BEFORE = " \t\r\n*_`\"'“($"  # not [42], which is JSON, and not .5
-_AFTER = " \t\r\n*_`\"'”)°$.!"
+_AFTER = " \t\r\n*_`\"'”)°$.!。"
+_OPENS, _CLOSES = "([{", ")]}"
 
 
 def number(text: str) -> str | None:
     r"""Return the number a reply ends in, in canonical form.
 
     The last announced one (`####`, "the answer is", "Answer:", a box), else the last one of the text. Numbers that
-    number a list, names (x2, GPT-4, m^2), dates, times and ranges are none.
+    number a list, names (x2, GPT-4, m^2), dates, times, ranges and ratios are none, nor is what a bracket only
+    explains. A number in words counts where it is announced, or is the whole reply.
 
     | written | read | because |
     |---|---|---|
     | `#### 1,234` | 1234 | commas between groups of three |
-    | `42`, `42.0`, `042` | 42 | one number |
+    | `42`, `42.0`, `042`, `４２`, `٤٢` | 42 | one number |
     | `$1,200.50` | 1200.5 | currency and final zeros say nothing |
     | `18 dollars`, `20kg` | 18, 20 | units are dropped |
-    | `3/4`, `\frac{3}{4}` | 0.75 | exact; `1/3` stays 1/3, as no decimal is |
+    | `3/4`, `\frac{3}{4}`, `¾` | 0.75 | exact; `1/3` stays 1/3, as no decimal is |
     | `2 1/4` | 2.25 | a mixed number |
     | `50%`, `50 percent` | 0.5 | percent is part of the value, 50 is another number |
-    | `1.5e3`, `1.5 \times 10^3`, `2^{10}` | 1500, 1500, 1024 | |
-    | `5 million` | 5000000 | so are hundred to trillion |
+    | `1.5e3`, `1.5 \times 10^3`, `1.5 × 10³`, `2^{10}` | 1500, 1500, 1500, 1024 | |
+    | `5 million`, `2.5k`, `$1.5M`, `$3bn`, `5万` | 5000000, 2500, 1500000, 3000000000, 50000 | what multiplies |
     | `-0` | 0 | |
     | `1.234,56`, `1 234,56` | 1234.56 | can be nothing else |
     | `1 234`, `1'234`, `12,34,567` | 1234, 1234, 1234567 | groups as written in France, Switzerland, India |
     | `1,234`, `1.234` | 1234, 1.234 | English reading: both could be the other |
     | `12,5`, `0,125` | 12.5, 0.125 | no group of three: a decimal comma (`auto`, `boxed` and `same` see a list) |
+    | `The answer is forty-two.` | 42 | in words |
     | `2\sqrt{3}`, `4\pi`, `x^2`, `±3`, `1,2,3`, `3/0` | None | no single rational number |
+    | `10-12`, `$20 - $30`, `between 10 and 12`, `1 : 2` | None | a range or a ratio |
     | more than 300 digits, `1e999999999` | None | a runaway reply, not an answer |
 
     Returns:
@@ -72,17 +109,32 @@ def number(text: str) -> str | None:
         >>> number("The answer is 50%, since 2 of 4 are red.")
         '0.5'
     """
-    text = strip_reasoning(text)
-    for stretch in announced(text):
+    return number_in(reply_of(text))
+
+
+def number_in(reply: str) -> str | None:
+    """Return the number of a reply that is already one turn without reasoning; see `number`."""
+    reply = plain(reply)
+    for stretch in announced(reply):
+        if _RANGE.match(stretch):
+            return None
         found = announced_number(stretch)
         if found:
             return _shown(found)
-    if boxed(text) is not None:  # what stands in the box is the answer, and it is no number: 9\pi, 7, -7
+    if any(True for _ in boxes(reply)):  # what stands in the box is the answer, and it is no number: 9\pi, 7, -7
         return None
-    body = untext(undress(text))
+    body = untext(undress(reply))
+    words = words_at(body, 0)
+    if words and _UNIT_OF_WORDS.match(body, words[1]):
+        return decimal(words[0])
     if {"1", "2"} <= set(_ITEM.findall(body)):
         body = _ITEM.sub("", body)
-    return _shown(last_numeral(body))
+    return _last(_EXPLAINS.sub("", without_closing(body))) or _last(body)
+
+
+def _last(body: str) -> str | None:
+    found = last_numeral(body)
+    return None if found and _RANGE_ENDS.search(body, max(found.start - 40, 0), found.start) else _shown(found)
 
 
 def announced_number(stretch: str) -> Numeral | None:
@@ -94,16 +146,22 @@ def announced_number(stretch: str) -> Numeral | None:
         >>> announced_number("16 - 7 = 9 eggs, as 3 + 4 = 7").value
         Fraction(9, 1)
     """
-    clause = untext(undress(stretch))
+    clause = untext(undress(plain(stretch)))
     start = _skip_lead(clause, 0)
     ends = _CLAUSE_ENDS.search(clause, start)
     if ends:
         clause = clause[: ends.start()]
-    if _SEVERAL.search(clause):
+    if _SEVERAL.search(clause) or _RANGE.match(clause):
         return None
-    found = numeral_at(clause, _skip_lead(clause, max(start, clause.rfind("=") + 1)))
+    start = _skip_lead(clause, max(start, clause.rfind("=") + 1))
+    found = numeral_at(clause, start)
     if found is None:
-        return None
+        words = words_at(clause, start)
+        return (
+            Numeral(start, words[1], words[0], doubtful=False)
+            if words and _AFTER_WORDS.match(clause, words[1])
+            else None
+        )
     aside = _ASIDE.search(clause, found.end)
     clause = clause[: aside.start()] if aside else clause
     return None if _GOES_ON.match(clause, found.end) or any(numerals(clause, found.end)) else found
@@ -116,7 +174,7 @@ def plain_number(text: str) -> Numeral | None:
         >>> plain_number("**$42.**").value, plain_number("17 + 25 = 42 apples.").value, plain_number("42 apples")
         (Fraction(42, 1), Fraction(42, 1), None)
     """
-    bare = untext(undress(text)).lstrip(_BEFORE).rstrip(_AFTER)
+    bare = untext(undress(plain(text))).lstrip(_BEFORE).rstrip(_AFTER)
     found = numeral_at(bare, 0)
     if found and found.end == len(bare):
         return found
@@ -130,6 +188,9 @@ def plain_number(text: str) -> Numeral | None:
         return None
     if line.count("=") == 1 and _UNKNOWN.search(line, 0, equals.start()):
         return None
+    rest = line[equals.end() :]
+    if any(rest.count(opener) > rest.count(closer) for opener, closer in zip(_OPENS, _CLOSES, strict=True)):
+        return None  # cut off before anything was worked out
     found = numeral_at(line, _skip_lead(line, equals.end()))
     return found if found and _UNIT.fullmatch(line, found.end) else None
 

@@ -1,6 +1,6 @@
 r"""How numbers are written in a text, and the one way we write them.
 
-Knows digits, signs, separators, fractions, powers, percent and the words hundred to trillion; knows nothing of
+Knows digits, signs, separators, fractions, powers, percent and what multiplies: hundred to trillion, k and bn; knows nothing of
 replies. Every pattern is possessive or bounded, so a text takes time linear in its length, and nothing is computed
 that has more than some hundred digits.
 """
@@ -10,44 +10,60 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
+from slmmux.answers._pattern import pattern
+
 __all__ = ["Numeral", "decimal", "last_numeral", "numeral_at", "numerals"]
 
 _MOST_DIGITS = 300
 _MOST_BITS = 1024  # of a power
-_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+# Words that multiply, and the languages' own; a Billion in German is a thousand times an English one, so it is left out.
+_SCALES = {
+    "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
+    "lakh": 10**5, "crore": 10**7, "dozen": 12,
+    "tausend": 10**3, "millionen": 10**6, "millions": 10**6, "millones": 10**6, "millón": 10**6, "milhões": 10**6,
+    "milhão": 10**6, "milioni": 10**6, "milione": 10**6, "milliarde": 10**9, "milliarden": 10**9, "milliards": 10**9,
+    "milliard": 10**9, "miliardi": 10**9, "billions": 10**9, "mio": 10**6, "mrd": 10**9, "тысяч": 10**3, "тыс": 10**3,
+    "млн": 10**6, "миллионов": 10**6, "миллиона": 10**6, "миллион": 10**6, "млрд": 10**9, "миллиардов": 10**9,
+}  # fmt: skip
+_SUFFIXES = {"k": 10**3, "m": 10**6, "mn": 10**6, "mln": 10**6, "b": 10**9, "bn": 10**9, "t": 10**12, "tn": 10**12}
+_SIGNS_OF_SCALE = {"百": 10**2, "千": 10**3, "천": 10**3, "万": 10**4, "萬": 10**4, "만": 10**4,
+    "億": 10**8, "亿": 10**8, "억": 10**8}  # fmt: skip
+_MONEY = "$€£¥₹₩₽₺₫₦₱฿"
 
 # Digits with whatever may stand between digits. What it means is judged afterwards, by `_chain`: a pattern that
 # judged would fail half-way through long junk, start again one character on, and so take quadratic time.
-_CHAIN = r"[0-9]++(?:[.,'’_][0-9]++|[ \u00a0\u2009\u202f][0-9]{3}(?![0-9]))*+"  # noqa: RUF001
-_NUMERAL = re.compile(
+_CHAIN = r"[0-9]++(?:[.,'’_][0-9]++|[ \u00a0\u2009\u202f][0-9]{3}(?![0-9]))*+"
+_NUMERAL = pattern(
     rf"""
     (?P<name> (?: [A-Za-z]-? | (?<![A-Za-z])[Ss]tep\ | (?: \^ | (?<=[A-Za-z0-9)}}\]|])_ )\{{?[-−]?
         | \\sqrt\ ?\{{? | sqrt\( | √ | (?<=[0-9)}}])/\ ? ) (?=[0-9]) )?+                  # x2, GPT-4, m^2, Step 3: none
     (?: (?<![A-Za-z0-9_)\]}}%.]) (?P<sign> [-−–+] | ±\ ? | \\pm\ ?                                  # 10-5 has no sign
         | [Nn]egative\ | (?: (?<=\bis\ ) | (?<=was\ ) | (?<=\bbe\ ) ) minus\ ) )?+
-    (?: [$€£¥₹]\ ? (?P<inner> [-−–] )?+ )?+
+    (?: (?P<money> [{_MONEY}] )\ ? (?P<inner> [-−–] )?+ )?+
     (?:
         (?P<mixed> [0-9]{{1,15}}+ (?:\ |(?=\\)) )?+
         (?: \\frac\ ? \{{\ ?(?P<above> [-−]?{_CHAIN} )\ ?\}}\ ?\{{\ ?(?P<below> {_CHAIN} )\ ?\}}
           | (?P<over> [0-9]{{1,15}}+ )/(?P<under> [0-9]{{1,15}}+ )(?![/.,:-]?[0-9]) )
       | (?P<chain> {_CHAIN} | (?<![A-Za-z0-9.])\.[0-9]++ )
-        (?P<joined> (?: [-–:]{_CHAIN} )*+ )                                                   # 10:30, 2024-03-15
+        (?P<joined> (?: (?: [-–:] | \ :\ ? | \ ?[-–—]\ ?(?=[{_MONEY}])[{_MONEY}] ){_CHAIN} )*+ )  # 10:30, 2024-03-15, 1 : 2
         (?P<slashed> (?: \ ?/\ ?{_CHAIN} )*+ )
         (?: [eE](?P<exponent> [-−+]?[0-9]++ )(?![A-Za-z0-9]) )?
         (?: \ ?(?: \\times | \\cdot | [×·x*] )\ ?10\ ?(?: \^ | \*\* )\ ?\{{?(?P<tens> [-−+]?[0-9]++ )\}}? )?
         (?: (?: \^ | \*\* )\{{?(?P<power> [-−+]?[0-9]++ )\}}? )?
     )
-    (?P<percent> \ ?[%％] | \ per\ ?cent\b )?
-    (?: [\ -](?P<scale> (?i: hundred | thousand | million | billion | trillion ) )\b )?
+    (?P<percent> \ ?[%％] | \ (?: per\ ?cent | Prozent | pour\ cent | por\ cien?to | per\ cento | процент(?:ов|а)? )\b )?
+    (?: [\ -](?P<scale> (?i: {"|".join(sorted(_SCALES, key=len, reverse=True))} ) )\b
+      | (?P<suffix> (?: (?(money) [kKmMbBT] | [kKM] ) | \ ?(?: mn | mln | bn | Bn | BN | tn ) ) ) (?![A-Za-z0-9/^°] | \ ?per\b)
+      | \ ?(?P<sign_of_scale> [{"".join(_SIGNS_OF_SCALE)}] ) (?! [0-9] ) )?
     (?P<more> (?= \ ?(?: \^ | \\sqrt | √ | \\pi\b | π | /\ ?[0-9\\(] ) ) )?                     # 2^n, 4π: none
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE,
 )
-_PLAIN = re.compile(r"[0-9]*\.?[0-9]+")
-_GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:([,'’_ ])[0-9]{3})(?:\1[0-9]{3})*(?:\.[0-9]+)?")  # noqa: RUF001
-_INDIAN = re.compile(r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?")
-_CONTINENTAL = re.compile(r"[1-9][0-9]{0,2}(?:([. ])[0-9]{3}(?:\1[0-9]{3})*,[0-9]+|(?:\.[0-9]{3}){2,})")
-_COMMA = re.compile(r"[0-9]+,[0-9]+")
+_PLAIN = pattern(r"[0-9]*\.?[0-9]+")
+_GROUPED = pattern(r"[1-9][0-9]{0,2}(?:([,'’_ ])[0-9]{3})(?:\1[0-9]{3})*(?:\.[0-9]+)?")
+_INDIAN = pattern(r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?")
+_CONTINENTAL = pattern(r"[1-9][0-9]{0,2}(?:([. ])[0-9]{3}(?:\1[0-9]{3})*,[0-9]+|(?:\.[0-9]{3}){2,})")
+_COMMA = pattern(r"[0-9]+,[0-9]+")
 
 
 class Numeral(NamedTuple):
@@ -79,9 +95,13 @@ def numerals(text: str, start: int = 0) -> Iterator[Numeral]:
 
 
 def last_numeral(text: str) -> Numeral | None:
-    """Return the last number of a text, reading no more of them than that takes."""
+    """Return the last number of a text, reading no more of them than that takes.
+
+    In the midst of a text 300K is a temperature and 0.02M a solution, where nobody speaks of money.
+    """
     starts = [match.start() for match in _NUMERAL.finditer(text)]
-    return next(filter(None, (numeral_at(text, start) for start in reversed(starts))), None)
+    matches = filter(None, (_NUMERAL.match(text, start) for start in reversed(starts)))
+    return next(filter(None, (_read(match, announced=False) for match in matches)), None)
 
 
 def numeral_at(text: str, start: int) -> Numeral | None:
@@ -110,21 +130,22 @@ def decimal(value: Fraction) -> str:
     return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
 
 
-def _read(match: re.Match[str]) -> Numeral | None:
+def _read(match: re.Match[str], *, announced: bool = True) -> Numeral | None:
     """Judge what was matched: a number, or something that only has digits."""
     if match["name"] or match["joined"] or match["more"] is not None or (match["sign"] or "+")[0] in "±\\":
         return None
     try:
-        value: Fraction | None = _value(match)
+        value: Fraction | None = _value(match, announced=announced)
     except OverflowError:
         value = None
     except (ValueError, ZeroDivisionError):
         return None
     chain = match["chain"] or ""
-    return Numeral(match.start(), match.end(), value, bool(_COMMA.fullmatch(chain) and not _GROUPED.fullmatch(chain)))
+    doubtful = _COMMA.fullmatch(chain) and not _GROUPED.fullmatch(chain) and not match["percent"]
+    return Numeral(match.start(), match.end(), value, bool(doubtful))
 
 
-def _value(match: re.Match[str]) -> Fraction:
+def _value(match: re.Match[str], *, announced: bool) -> Fraction:
     """Return the exact value.
 
     Raises:
@@ -145,12 +166,16 @@ def _value(match: re.Match[str]) -> Fraction:
             value = _raise(value, _power(powers[2]))
     else:
         above, below = match["above"] or match["over"], match["below"] or match["under"]
-        value = _chain(above.lstrip("-−")) / _chain(below)  # noqa: RUF001
+        value = _chain(above.lstrip("-−")) / _chain(below)
         value = Fraction(match["mixed"] or 0) + (value if above[0].isdigit() else -value)
     if match["percent"]:
         value /= 100
     if match["scale"]:
         value *= _SCALES[match["scale"].lower()]
+    if match["suffix"] and (announced or match["money"] or match["suffix"] not in "KM"):
+        value *= _SUFFIXES[match["suffix"].strip().lower()]
+    if match["sign_of_scale"]:
+        value *= _SIGNS_OF_SCALE[match["sign_of_scale"]]
     if len(decimal(value)) > _MOST_DIGITS:
         raise OverflowError
     signs = (match["sign"] or "") + (match["inner"] or "")
@@ -172,7 +197,7 @@ def _chain(written: str) -> Fraction:
 
 
 def _power(written: str | None) -> int:
-    power = int((written or "0")[:6].replace("−", "-"))  # noqa: RUF001
+    power = int((written or "0")[:6].replace("−", "-"))
     if abs(power) > _MOST_DIGITS:
         raise OverflowError
     return power

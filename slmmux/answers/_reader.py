@@ -14,7 +14,7 @@ from slmmux.answers._code import code, read_code
 from slmmux.answers._extractor import Extractor
 from slmmux.answers._json import json
 from slmmux.answers._number import number
-from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._reply import reply_of
 from slmmux.answers._text import text, text_key
 
 __all__ = ["extractor_name", "reader"]
@@ -72,7 +72,7 @@ def _keyed(kind: str, extract: Callable[[str], str | None], key: Callable[[str],
 
 def _callable(extract: Callable[[str], Any]) -> Reader:
     def read(text: str) -> Answer | None:
-        found = extract(strip_reasoning(text))
+        found = extract(reply_of(text))
         if found is None:
             return None
         return Answer(found, "callable", found if isinstance(found, str) else canonical(found))

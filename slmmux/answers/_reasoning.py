@@ -2,12 +2,33 @@ r"""A reply without the blocks in which the model thought aloud."""
 
 import re
 
+from slmmux.answers._pattern import pattern
+from slmmux.answers._turn import one_turn
+
 __all__ = ["strip_reasoning"]
 
 # No white space but blanks inside a tag: the parts kept are joined by a newline, so that cutting makes no new tag.
-_TAG = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)[ \t]{0,8}>|\[(/?)THINK\]", re.IGNORECASE)
-# What comes after an end of turn is no reply. (</s> also ends what is struck out, so it counts only at the very end.)
-_END = re.compile(r"<\|(?:im_end|endoftext|eot_id|end)\|>|</s>(?=\s*+\Z)|<end_of_turn>|<eos>")
+_NAME = (
+    r"(?:[a-z]{1,9}:)?+(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|scratch[_-]?pad|reflection|cot"
+    r"|chain[_-]of[_-]thought|(?:inner|internal)[_-](?:monologue|thoughts?)|rationale|deliberation)"
+)
+_TAG = pattern(
+    rf"""
+    < (?P<angle> /? ) {_NAME} [\ \t]{{0,8}} >
+  | \[ (?P<square> /? ) (?: THINK | REASONING ) \]
+  | ◁ (?P<triangle> /? ) think ▷
+  | <\| (?P<bar> /? ) (?: think(?:ing)? | thought | reasoning ) \|>
+  | (?P<opens> <\|begin_of_thought\|> | <\|START_THINKING\|> | <unused94> | <\|channel>thought\b )
+  | (?P<closes> <\|end_of_thought\|> | <\|END_THINKING\|> | <unused95> | <channel\|>
+      | <\|begin_of_solution\|> | <\|START_RESPONSE\|> | \[BEGIN\ FINAL\ RESPONSE\] )      # all before it was reasoning
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+# Harmony's channels, as they are and with their marks decoded away.
+_CHANNEL = pattern(r"<\|channel\|>[ ]*+(?P<name>\w++)[^<\n]{0,80}(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>")
+_FINAL = "assistantfinal"
+_DECODED = pattern(r"(?:analysis|commentary)(?=[^\W_]|[\"'“*])")
+_DECODED_FINAL = pattern(r"\A(?:assistant)?final(?=[A-Z0-9*#\\$])")
 
 
 def strip_reasoning(text: str) -> str:
@@ -19,20 +40,43 @@ def strip_reasoning(text: str) -> str:
     | `a <think>b` (cut off while thinking) | a |
     | `a</think> b` (the chat template ate the opening tag) | b |
     | `<think>a <think>b</think> c</think> d` | d |
+    | `<\|channel\|>analysis<\|message\|>a<\|end\|>...<\|channel\|>final<\|message\|>b` | b |
 
-    `<thinking>`, `<thought>`, `<reasoning>` and `[THINK]` count as well. A reply ends where an end-of-turn
-    token stands.
+    The tags that other families of models use count as well: `<thinking>`, `<thoughts>`, `<reasoning>`, `<analysis>`,
+    `<scratch_pad>`, `<seed:think>`, `[THINK]`, `◁think▷`, `<|begin_of_thought|>` and their kin. A reply ends where an
+    end-of-turn token stands.
 
     Example:
         >>> strip_reasoning("<think>4? no, 5</think>\nThe answer is 5.")
         'The answer is 5.'
     """
-    text = _END.split(text, maxsplit=1)[0]
+    return _decoded(_untagged(one_turn(_channel(text)))).strip()
+
+
+def _channel(text: str) -> str:
+    """Return what stands in the last final channel, all of a text without channels; nothing where none is final."""
+    start = None
+    for channel in _CHANNEL.finditer(text):
+        if start is None or channel["name"] == "final":
+            start = channel.end() if channel["name"] == "final" else len(text)
+    return text if start is None else text[start:]
+
+
+def _decoded(text: str) -> str:
+    """Return the final channel of a text that has lost the channels' marks: analysisWe think.assistantfinalLima."""
+    text = text.lstrip()
+    if _DECODED.match(text):
+        text = text[text.rfind(_FINAL) + len(_FINAL) :] if _FINAL in text else ""
+        text = "" if _DECODED.match(text.lstrip()) else text
+    return _DECODED_FINAL.sub("", text)
+
+
+def _untagged(text: str) -> str:
     kept: list[str] = []
     thinking = False
     end = 0
     for tag in _TAG.finditer(text):
-        closes = "/" in (tag[1], tag[2])
+        closes = tag["closes"] or "/" in (tag["angle"], tag["square"], tag["triangle"], tag["bar"])
         if closes and not thinking:
             kept.clear()  # no opener, or a nested one: all before was reasoning
         elif not closes and not thinking:
@@ -41,4 +85,4 @@ def strip_reasoning(text: str) -> str:
         end = tag.end()
     if not thinking:
         kept.append(text[end:])
-    return "\n".join(kept).strip()
+    return "\n".join(kept)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from slmmux._decision.types import Answer
 from slmmux._errors import ExtractorError
 from slmmux.answers._extractor import Extractor
-from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._reply import reply_of
 
 __all__ = ["Regex", "regex"]
 
@@ -31,7 +31,7 @@ class Regex(Extractor):
     def __call__(self, text: str) -> str | None:
         """Return what the last match holds, trimmed; None where that is nothing."""
         found: str | None = None
-        for match in re.finditer(self.pattern, strip_reasoning(text), self.flags):
+        for match in re.finditer(self.pattern, reply_of(text), self.flags):
             held = next((group for group in match.groups() if group is not None), None) if match.re.groups else match[0]
             found = (held or "").strip() or found
         return found
@@ -66,9 +66,9 @@ def regex(pattern: str | re.Pattern[str], flags: int = 0) -> Regex:
         flags |= pattern.flags & ~re.UNICODE
         pattern = pattern.pattern
     if not isinstance(pattern, str):
-        raise ExtractorError(f"a pattern must be a text, found {type(pattern).__name__}; write regex(r'...')")
+        raise ExtractorError(f"a pattern must be a text, received {type(pattern).__name__}; write regex(r'...')")
     if not isinstance(flags, int):
-        raise ExtractorError(f"flags must be those of re, re.IGNORECASE say; found {type(flags).__name__}")
+        raise ExtractorError(f"flags must be those of re, re.IGNORECASE say; received {type(flags).__name__}")
     try:
         re.compile(pattern, flags)
     except (re.error, ValueError, OverflowError, RecursionError) as error:

@@ -1,19 +1,18 @@
 """Whether two answers, given as texts, are one answer."""
 
-import re
-
 from slmmux.answers._latex import math_key
 from slmmux.answers._mathematics import available, mathematically_equal
+from slmmux.answers._pattern import pattern
 from slmmux.answers._text import text_key
 
 __all__ = ["same"]
 
-_MATHEMATICS = re.compile(r"[\\^_={}]")
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+|/[0-9]+)?")
+_MATHEMATICS = pattern(r"[\\^_={}]")
+_NUMBER = pattern(r"-?[0-9]+(?:\.[0-9]+|/[0-9]+)?")
 # What may be mathematics that has no canonical form here: signs or digits, and no word that is not LaTeX's own.
-_SIGNS = re.compile(r"[0-9\\^_=+*/()\[\]{}<>|-]")
-_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
-_WORDS_OF_TEX = re.compile(r"\\(?:begin|end|text|mathrm|operatorname)\{[^{}]*+\}")
+_SIGNS = pattern(r"[0-9\\^_=+*/()\[\]{}<>|-]")
+_WORD = pattern(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
+_WORDS_OF_TEX = pattern(r"\\(?:begin|end|text|mathrm|operatorname)\{[^{}]*+\}")
 
 
 def same(a: str, b: str) -> bool:

@@ -3,15 +3,16 @@
 import re
 import unicodedata
 
-from slmmux.answers._reasoning import strip_reasoning
+from slmmux.answers._pattern import pattern
+from slmmux.answers._reply import reply_of
 
 __all__ = ["text", "text_key"]
 
-_EMPHASIS = re.compile(r"[*_`]++|~~")
+_EMPHASIS = pattern(r"[*_`]++|~~")
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}  # no single quotes: 5' is five feet
 # Normalization sorts combining marks in a time quadratic in their number, so no more than these go in at once.
-_PIECE = re.compile(r"\s++|\S{1,200}")
-_FINAL = ".!?,;:…。！？ "  # noqa: RUF001  # Chinese and Japanese replies end so
+_PIECE = pattern(r"\s++|\S{1,200}")
+_FINAL = ".!?,;:…。！？ "  # Chinese and Japanese replies end so
 
 
 def text(text: str) -> str | None:
@@ -21,7 +22,7 @@ def text(text: str) -> str | None:
         >>> text(" **Canberra.** ")
         '**Canberra.**'
     """
-    return strip_reasoning(text) or None
+    return reply_of(text) or None
 
 
 def text_key(text: str) -> str:

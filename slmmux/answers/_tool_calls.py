@@ -45,7 +45,7 @@ def _arguments(name: object, args: Any) -> dict[str, Any]:
     read = loads(written(given) or "null") if given and isinstance(given, str) else given or {}
     if not isinstance(read, Mapping):
         raise ExtractorError(
-            f'the arguments of the tool call {name!r} are no JSON object, found {reprlib.repr(args)}; write {{"a": 1}}'
+            f'the arguments of the tool call {name!r} are no JSON object, received {reprlib.repr(args)}; write {{"a": 1}}'
         )
     return dict(read)
 

@@ -1,6 +1,6 @@
-"""The commands: the one place that puts core, adapters and local models together.
+"""The commands, which combine the core, the adapters and the local models.
 
-Heavy parts are imported where they are used: `slmmux models` does not wait for a framework.
+Heavy parts are imported where they are used, so that `slmmux models` does not wait for a framework.
 """
 
 from typing import Annotated
@@ -21,8 +21,8 @@ app: typer.Typer = typer.Typer(
 app.add_typer(models_app, name="models", rich_help_panel="Ask")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version  # noqa: PLC0415
 
         typer.echo(version("slmmux"))
@@ -33,7 +33,7 @@ def _version(wanted: bool) -> None:
 def _main(
     _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
-    """A chat model that is really several small ones: the one that agrees most with itself answers.
+    """A chat model made of several small ones: the one that agrees most with itself answers.
 
     Example: slmmux ask "What is the capital of Norway?"
     """

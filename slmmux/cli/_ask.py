@@ -1,4 +1,4 @@
-"""`slmmux ask`: one question, with the samples shown as they arrive."""
+"""`slmmux ask`: one question, with each sample shown when it arrives."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,27 +13,27 @@ from slmmux.cli._console import completing, print_json
 
 if TYPE_CHECKING:
     from slmmux.config import Config
-from slmmux.cli._frameworks import ASKERS, FRAMEWORK_NAMES, Put, made_by
+from slmmux.cli._frameworks import ASKERS, FRAMEWORK_NAMES, AskFunction, make_with
 from slmmux.cli._settings import UNFITTED_RULES, settings_of
 
 __all__ = ["ConfigFile", "Framework", "Samples", "System", "ask"]
 
-Question = Annotated[str, typer.Argument(help="What to ask.")]
+Question = Annotated[str, typer.Argument(help="The question.")]
 
 
 ConfigFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="A mux.toml; without it two small local models answer.")
+    Path | None, typer.Option(metavar="FILE", help="The mux.toml to use; by default two small local models answer.")
 ]
 
 
-Samples = Annotated[int | None, typer.Option(min=1, metavar="K", help="Samples of each member.")]
+Samples = Annotated[int | None, typer.Option(min=1, metavar="K", help="Samples of each member (k).")]
 
 
 PlanName = Annotated[
     str | None,
     typer.Option(
         metavar="PLAN",
-        help=f"{', '.join(get_args(Plan))}: which samples are asked for, and when it ends.",
+        help=f"The order of samples: {', '.join(get_args(Plan))}.",
         autocompletion=completing(lambda: get_args(Plan)),
     ),
 ]
@@ -43,19 +43,21 @@ RuleServed = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help=f"What decides: {' or '.join(UNFITTED_RULES)}.",
+        help=f"The decision rule: {' or '.join(UNFITTED_RULES)}.",
         autocompletion=completing(lambda: UNFITTED_RULES),
     ),
 ]
 
 
-System = Annotated[str | None, typer.Option(metavar="TEXT", help='The instruction put in front; "" for none.')]
+System = Annotated[str | None, typer.Option(metavar="TEXT", help='The system prompt; "" for no system prompt.')]
 
 
 Framework = Annotated[
     str,
     typer.Option(
-        metavar="NAME", help="langchain or llamaindex: who asks.", autocompletion=completing(lambda: FRAMEWORK_NAMES)
+        metavar="NAME",
+        help="The framework that asks: langchain or llamaindex.",
+        autocompletion=completing(lambda: FRAMEWORK_NAMES),
     ),
 ]
 
@@ -68,26 +70,26 @@ def ask(
     rule: RuleServed = None,
     system: System = None,
     framework: Framework = "langchain",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record, as JSON, and nothing else.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the record, as JSON.")] = False,
 ) -> None:
     """Ask a question: the member that agrees most with itself answers.
 
-    Every member is sampled K times. Its confidence is the share of the K that gave its most frequent answer.
+    Each member is sampled K times. Its confidence is the share of its samples that give its most frequent answer.
 
     Example: slmmux ask "What is the capital of Norway?"
 
     Example: slmmux ask "2 + 2?" --config mux.toml --plan cascade --json
     """
     settings = settings_of(config, samples=samples, system=system, plan=plan, rule=rule)
-    samples_of, put = made_by(ASKERS, framework, settings)
+    samples_of, ask_mux = make_with(ASKERS, framework, settings)
     if as_json:
-        _, record = put(question, None)
+        _, record = ask_mux(question, None)
         print_json(record)
     else:
-        _watched(question, settings, samples_of, put)
+        _ask_live(question, settings, samples_of, ask_mux)
 
 
-def _watched(question: str, settings: "Config", samples: Mapping[str, int], put: Put) -> None:
+def _ask_live(question: str, settings: "Config", samples: Mapping[str, int], ask_mux: AskFunction) -> None:
     from asyncio import CancelledError  # noqa: PLC0415
 
     from rich.live import Live  # noqa: PLC0415
@@ -101,11 +103,11 @@ def _watched(question: str, settings: "Config", samples: Mapping[str, int], put:
     board = Board(samples)
     watch = (
         answers.reader(settings.extract),
-        board.answered,
-        lambda label, index, error: board.failed(label, index, unneeded=isinstance(error, CancelledError)),
+        board.add_answer,
+        lambda label, index, error: board.add_failure(label, index, is_unneeded=isinstance(error, CancelledError)),
     )
     with Live(board, console=console, refresh_per_second=8):
-        text, record = put(question, watch)
-        board.decided(record)
+        text, record = ask_mux(question, watch)
+        board.finish(record)
     console.print()
     console.print(whole(text, "bold"))

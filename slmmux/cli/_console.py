@@ -1,13 +1,12 @@
-"""How the commands speak: a sentence for whatever is wrong, a status that scripts can use, JSON where asked for.
+"""What all commands print in one way: an error as a sentence, an exit code for scripts, JSON with --json.
 
-It knows no command.
+Nothing here knows a single command.
 """
 
 import functools
 import json
 import sys
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 import typer
@@ -15,24 +14,24 @@ from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
 from slmmux._display.terminal import shown
-from slmmux._errors import ArgumentError, SLMMuxError
+from slmmux._errors import ArgumentError, SLMMuxError, did_you_mean
 
 __all__ = ["STATUS", "Command", "Group", "OptionError", "completing", "one_of", "print_json", "refuse", "refusing"]
 
 STATUS = (
-    "Exit codes: 0 done; 1 it could not be done, for example because no model replied; 2 the command line is wrong; "
-    "130 interrupted. What is wrong is one sentence on standard error. With --json, standard output is JSON and "
+    "Exit codes: 0 success; 1 failure, for example because no model replied; 2 the command line is wrong; "
+    "130 interrupted. An error is one sentence on standard error. With --json, standard output is JSON and "
     "nothing else."
 )
 _FAILED, _MISUSED, _INTERRUPTED = 1, 2, 130
 
 
 class OptionError(ArgumentError):
-    """An option has a value that it does not take: the command line is wrong, whatever the files hold."""
+    """An option has a value that it does not accept, so the command line itself is wrong."""
 
 
 class _Flags:
-    """What a flag takes is nothing, and the help says nothing of it."""
+    """Leaves out the type of a flag in the help, since a flag takes no value."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
@@ -47,28 +46,28 @@ class Command(_Flags, TyperCommand):
 
 
 class Group(_Flags, TyperGroup):
-    """A group of commands whose misuse is told in one sentence, like every other error."""
+    """A group of commands that reports misuse in one sentence, like every other error."""
 
-    def main(self, *args: Any, **more: Any) -> Any:
+    def main(self, *args: Any, **options: Any) -> Any:
         """Run the command that the arguments name, and end the process.
 
         Args:
-            args: As typer has them.
-            more: As typer has them; where `standalone_mode` is false all of it is left to typer.
+            args: As for typer.
+            options: As for typer; if `standalone_mode` is false, typer handles everything.
         """
-        if not more.get("standalone_mode", True):
-            return super().main(*args, **more)
-        more["standalone_mode"] = False  # what is raised comes to us
+        if not options.get("standalone_mode", True):
+            return super().main(*args, **options)
+        options["standalone_mode"] = False  # Typer then raises its errors instead of printing them.
         try:
-            status = super().main(*args, **more)
+            status = super().main(*args, **options)
         except typer.Abort:
             status = _INTERRUPTED
         except Exception as error:
-            # Typer keeps the class of its usage errors to itself; this is what sets them apart.
+            # Typer does not export the class of its usage errors, but only they have this method.
             if not hasattr(error, "format_message"):
                 raise
-            if type(error).__name__ != "NoArgsIsHelpError":  # the help is all there is to say
-                _say(_misuse(error))
+            if type(error).__name__ != "NoArgsIsHelpError":  # The help is printed already.
+                _print_error(_misuse(error))
             status = getattr(error, "exit_code", _MISUSED)
         sys.exit(status or 0)
 
@@ -80,12 +79,12 @@ def _misuse(error: Any) -> str:
 
 
 def refuse(error: SLMMuxError) -> NoReturn:
-    """Say what was wrong on standard error and end: with 2 where the command line was, else with 1."""
-    _say(str(error))
+    """Print an error on standard error and exit, with 2 if the command line is wrong and else with 1."""
+    _print_error(str(error))
     raise typer.Exit(_MISUSED if isinstance(error, OptionError) else _FAILED)
 
 
-def _say(text: str) -> None:
+def _print_error(text: str) -> None:
     console = Console(stderr=True)
     console.print("error:", style="bold red", end=" ")
     for line in text.splitlines():
@@ -93,7 +92,7 @@ def _say(text: str) -> None:
 
 
 def refusing(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command whose errors of ours are a sentence and an exit code."""
+    """Wrap a command so that errors of this package become a sentence and an exit code."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -105,26 +104,26 @@ def refusing(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def one_of(option: str, value: str, known: Iterable[str]) -> str:
+def one_of(option: str, value: str, choices: Iterable[str]) -> str:
     """Return an option's value.
 
     Raises:
-        OptionError: It is none of those that are known; names them, and the one that was probably meant.
+        OptionError: The value is unknown; the sentence names the nearest choice and all others.
 
     Example:
         >>> one_of("--plan", "cascade", ["parallel", "cascade"])
         'cascade'
     """
-    names = list(known)
+    names = list(choices)
     if value in names:
         return value
-    near = get_close_matches(value, names, 1)
-    hint = f"did you mean {near[0]!r}? There are" if near else "choose one of"
+    near = did_you_mean(value, names)
+    hint = f"{near} The choices are" if near else "choose one of"
     raise OptionError(f"{option} {value!r} does not exist; {hint} {', '.join(map(repr, names))}")
 
 
-def completing(known: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """Return what a shell asks for the values of an option or argument, all of them known only when it asks.
+def completing(choices: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Return a shell completion for an option; `choices` is called only when a shell asks.
 
     Example:
         >>> completing(lambda: ["parallel", "cascade"])("c")
@@ -132,13 +131,13 @@ def completing(known: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]
     """
 
     def complete(incomplete: str) -> list[str]:
-        return [value for value in known() if value.startswith(incomplete)]
+        return [value for value in choices() if value.startswith(incomplete)]
 
     return complete
 
 
 def print_json(value: Any) -> None:
-    """Print a value as one line of JSON; what the terminal or the pipe cannot take is escaped."""
+    """Print a value as one line of JSON; characters that the output cannot encode are escaped."""
     text = json.dumps(value, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")

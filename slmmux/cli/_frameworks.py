@@ -1,4 +1,4 @@
-"""The frameworks: the one place where the core meets an adapter, lazily, once its extra is known to be installed."""
+"""The two adapters, imported only when a command uses them and after their extras have been checked."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
 from slmmux.cli._models import fetch_weights
 
-__all__ = ["ASKERS", "FRAMEWORK_NAMES", "PROFILERS", "Put", "made_by"]
+__all__ = ["ASKERS", "FRAMEWORK_NAMES", "PROFILERS", "AskFunction", "make_with"]
 
-# Puts a question, and reports the samples to (read, answered, failed) as they arrive: the text and the record.
-Put: TypeAlias = Callable[[str, tuple[Any, ...] | None], tuple[str, dict[str, Any]]]
+# Asks a question and returns the answer's text and the record. The second argument, if any, is (read an answer, receive
+# an answer, receive a failure), called for each sample when it arrives.
+AskFunction: TypeAlias = Callable[[str, tuple[Any, ...] | None], tuple[str, dict[str, Any]]]
 
 
 FRAMEWORK_NAMES = ("langchain", "llamaindex")
 
 
-_NEEDED = {
+_MODULES = {
     "langchain": ("langchain_core", "langchain_openai"),
     "llamaindex": ("llama_index.core", "llama_index.llms.openai_like"),
     "local": ("filelock", "xllamacpp"),
@@ -34,51 +35,55 @@ _NEEDED = {
 def _installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # a package above it is not there
+    except ModuleNotFoundError:  # its parent package is not installed
         return False
 
 
-def made_by(makers: "Mapping[str, Callable[[Config], Any]]", framework: str, settings: "Config") -> Any:
-    """Return what a framework makes of the settings; whatever is not installed is told before anything is fetched."""
+def make_with(makers: "Mapping[str, Callable[[Config], Any]]", framework: str, settings: "Config") -> Any:
+    """Make something of the settings with one framework's maker, after checking that its extras are installed.
+
+    Raises:
+        ConfigError: An extra is not installed; this is found out before any download.
+    """
     one_of("framework", framework, makers)
-    needed = {framework: _NEEDED[framework]}
+    modules_of = {framework: _MODULES[framework]}
     if any(member.local is not None for member in settings.models.values()):
-        needed["local"] = _NEEDED["local"]
-    if missing := [extra for extra, modules in needed.items() if not all(map(_installed, modules))]:
-        raise ConfigError(f'this needs what is not installed: pip install "slmmux[{",".join(missing)}]"')
-    _begin(settings)
+        modules_of["local"] = _MODULES["local"]
+    if absent := [extra for extra, modules in modules_of.items() if not all(map(_installed, modules))]:
+        raise ConfigError(f'a package is not installed: pip install "slmmux[{",".join(absent)}]"')
+    _prepare_local_models(settings)
     try:
         return makers[framework](settings)
     except ImportError as error:
-        raise ConfigError(f'this needs the extra: pip install "slmmux[{framework},local]" ({error})') from error
+        raise ConfigError(f'a package is not installed: pip install "slmmux[{framework},local]" ({error})') from error
 
 
-def _langchain(settings: "Config") -> tuple[Mapping[str, int], Put]:
+def _langchain(settings: "Config") -> tuple[Mapping[str, int], AskFunction]:
     from langchain_slmmux import SLMMuxChatModel  # noqa: PLC0415
     from langchain_slmmux._watch import Watch  # noqa: PLC0415
 
     mux = SLMMuxChatModel.from_config(settings)
 
-    def put(question: str, watch: tuple[Any, ...] | None) -> tuple[str, dict[str, Any]]:
+    def ask(question: str, watch: tuple[Any, ...] | None) -> tuple[str, dict[str, Any]]:
         message = mux.invoke(question, {"callbacks": [Watch(*watch)]} if watch else None)
         return str(message.text), message.response_metadata["slmmux"]
 
-    return mux.k, put
+    return mux.k, ask
 
 
-def _llamaindex(settings: "Config") -> tuple[Mapping[str, int], Put]:
+def _llamaindex(settings: "Config") -> tuple[Mapping[str, int], AskFunction]:
     from llamaindex_slmmux import SLMMuxLLM  # noqa: PLC0415
     from llamaindex_slmmux._watch import watching  # noqa: PLC0415
 
     mux = SLMMuxLLM.from_config(settings)
 
-    def put(question: str, watch: tuple[Any, ...] | None) -> tuple[str, dict[str, Any]]:
+    def ask(question: str, watch: tuple[Any, ...] | None) -> tuple[str, dict[str, Any]]:
         with watching(*watch) if watch else contextlib.nullcontext():
             response = mux.complete(question)
         assert isinstance(response.raw, dict)  # noqa: S101 - ours always is
         return response.text, response.raw["slmmux"]
 
-    return mux.k, put
+    return mux.k, ask
 
 
 ASKERS = {"langchain": _langchain, "llamaindex": _llamaindex}
@@ -99,10 +104,10 @@ def _llamaindex_profile(settings: "Config") -> tuple[Any, Callable[..., Any]]:
 PROFILERS = {"langchain": _langchain_profile, "llamaindex": _llamaindex_profile}
 
 
-def _begin(settings: "Config") -> None:
+def _prepare_local_models(settings: "Config") -> None:
     """Fetch the local models, and let their servers load while the framework is imported.
 
-    Together they are most of the time to a first answer.
+    Loading both one after the other would be most of the time to a first answer.
     """
     local = {m.local: settings.samples_of(label) for label, m in settings.models.items() if m.local is not None}
     for spec in local:
@@ -114,5 +119,5 @@ def _begin(settings: "Config") -> None:
 def _warm(spec: str, k: int) -> None:
     from slmmux.local import serve  # noqa: PLC0415
 
-    with contextlib.suppress(SLMMuxError):  # asked for again, and told, where the member is made
+    with contextlib.suppress(SLMMuxError):  # The member starts the server again and reports the error.
         serve(spec, parallel=k)

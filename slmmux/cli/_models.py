@@ -1,6 +1,6 @@
-"""`slmmux models` and `slmmux models pull`: the small models that run here, listed and fetched."""
+"""`slmmux models` and `slmmux models pull`: list the small models that run on this machine, and download them."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -11,9 +11,6 @@ from slmmux._errors import ConfigError
 from slmmux.cli._console import Command, Group, completing, print_json, refusing
 from slmmux.cli._offline import Json
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["fetch_weights", "models_app"]
 
 models_app: typer.Typer = typer.Typer(cls=Group, invoke_without_command=True)
@@ -23,6 +20,7 @@ _stderr = Console(stderr=True)
 
 
 def fetch_weights(spec: str) -> None:
+    """Download a model's weights with a progress bar, unless they are in the cache folder."""
     from slmmux.local import bar, fetch  # noqa: PLC0415
 
     try:
@@ -35,9 +33,9 @@ def fetch_weights(spec: str) -> None:
 @models_app.callback()
 @refusing
 def models(context: typer.Context, as_json: Json = False) -> None:
-    """List the small models that run here, or fetch one.
+    """List the small models that run on this machine, or download one.
 
-    Of each: name, size, whether it is here, licence, and where it comes from.
+    The list has each model's name, size, licence and source, and whether it is downloaded.
 
     Example: slmmux models
     """
@@ -57,13 +55,13 @@ def models(context: typer.Context, as_json: Json = False) -> None:
         return
     console = Console()
     table = Table(box=None, pad_edge=False)
-    table.add_column("name", no_wrap=True)  # to be copied
+    table.add_column("name", no_wrap=True)  # People copy names, so they are never wrapped.
     table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("here")
+    table.add_column("downloaded")
     table.add_column("licence", overflow="fold")
     for entry in entries:
-        here = "yes" if entry.path else "no"
-        table.add_row(entry.name, f"{entry.size / 1e6:,.0f} MB", here, entry.licence)
+        downloaded = "yes" if entry.path else "no"
+        table.add_row(entry.name, f"{entry.size / 1e6:,.0f} MB", downloaded, entry.licence)
     console.print(table)
     console.print()
     for entry in entries:
@@ -81,10 +79,12 @@ def _model_names() -> list[str]:
 def pull(
     name: Annotated[
         str,
-        typer.Argument(help="A name of the list, or hf:owner/repo/file.gguf.", autocompletion=completing(_model_names)),
+        typer.Argument(
+            help="A name from the list, or hf:owner/repo/file.gguf.", autocompletion=completing(_model_names)
+        ),
     ],
 ) -> None:
-    """Fetch a model's weights into the cache folder, checked.
+    """Download a model's weights into the cache folder and check them.
 
     Example: slmmux models pull smollm2-135m-instruct
     """

@@ -1,4 +1,4 @@
-"""The commands of the offline half: a recording in, a table, a file or JSON out. None of them calls a model."""
+"""The offline commands: they read a recording and print a table or JSON, or write a file, without calling a model."""
 
 import dataclasses
 import re
@@ -31,16 +31,20 @@ _RULES = get_args(RuleName)
 
 Recordings = Annotated[list[Path], typer.Argument(help="A recording, .jsonl or .jsonl.gz; several are read as one.")]
 Samples = Annotated[
-    int | None, typer.Option(min=1, metavar="K", help="The first K samples of each model; without it all.")
+    int | None, typer.Option(min=1, metavar="K", help="Use the first K samples of each model; by default all.")
 ]
-Models = Annotated[str | None, typer.Option(metavar="A,B,...", help="These models; without it all.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Drop = Annotated[bool, typer.Option("--drop", help="Leave out questions that were not recorded in full.")]
+Models = Annotated[str | None, typer.Option(metavar="A,B,...", help="Use these models; by default all.")]
+Json = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
+Drop = Annotated[bool, typer.Option("--drop", help="Leave out questions that lack samples of a model.")]
+Resamples = Annotated[
+    int, typer.Option(metavar="N", help="Resamples for the 95 % intervals; 0 leaves the intervals out.")
+]
+Worth = Annotated[float, typer.Option(metavar="X", help="The smallest gain worth a mux, in points.")]
 RuleAsked = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help=f"The rule that decides: {', '.join(_RULES)}; compared with the simpler ones.",
+        help=f"The decision rule, compared with simpler ones: {', '.join(_RULES)}.",
         autocompletion=completing(lambda: _RULES),
     ),
 ]
@@ -48,7 +52,7 @@ Extract = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help=f"How answers are read: {', '.join(_EXTRACTORS)}.",
+        help=f"The extractor that reads answers: {', '.join(_EXTRACTORS)}.",
         autocompletion=completing(lambda: _EXTRACTORS),
     ),
 ]
@@ -56,7 +60,7 @@ Extract = Annotated[
 
 @contextmanager
 def _files() -> Iterator[None]:
-    """Say of a file that cannot be opened what the system says of it."""
+    """Report a file that cannot be opened in the system's words, as an error of the command."""
     try:
         yield
     except OSError as error:
@@ -73,31 +77,29 @@ def _load(paths: Sequence[Path]) -> "Recording":
 def select(
     recording: Recordings,
     sizes: Annotated[
-        str | None, typer.Option(metavar="N,N,...", help="How many models, such as 1,2,3; without it up to three.")
+        str | None, typer.Option(metavar="N,N,...", help="Numbers of models, such as 1,2,3; by default up to 3.")
     ] = None,
-    penalty: Annotated[float, typer.Option(metavar="X", help="What a contradiction costs.")] = 1.0,
+    penalty: Annotated[float, typer.Option(metavar="X", help="Penalty for each contradiction.")] = 1.0,
     correct: Annotated[
         str,
         typer.Option(
             metavar="RULE",
-            help="When a model is right: unanimous, plurality or at_least:2 (samples).",
+            help="When a model counts as right: unanimous, plurality or at_least:2 (samples).",
             autocompletion=completing(lambda: _CORRECT),
         ),
     ] = "unanimous",
     samples: Samples = None,
     models: Models = None,
     rule: RuleAsked = "self-consistency",
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to keep the selection, as JSON.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the selection to this file, as JSON.")] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Random seed for the held-out splits.")] = 0,
-    resamples: Annotated[
-        int, typer.Option(metavar="N", help="Resamples for the 95 % intervals; 0 leaves the intervals out.")
-    ] = 100,
-    worth: Annotated[float, typer.Option(metavar="X", help="The smallest gain worth a mux, in points.")] = 1.0,
-    top: Annotated[int, typer.Option(min=1, metavar="N", help="Subsets of each size to show.")] = 3,
+    resamples: Resamples = 100,
+    worth: Worth = 1.0,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of subsets to show for each size.")] = 3,
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:
-    """Find the models that complete each other, and say whether to mux.
+    """Select models that complement each other, with a verdict.
 
     Example: slmmux select samples.jsonl --sizes 1,2,3 --out selection.json
 
@@ -108,7 +110,7 @@ def select(
     one_of("rule", rule, _RULES)
     options: dict[str, Any] = {} if sizes is None else {"sizes": _whole_numbers("sizes", sizes)}
     if not re.fullmatch(r"unanimous|plurality|at_least:0*[1-9]\d*", correct):
-        raise OptionError(f"correct {correct!r} is no rule; write unanimous, plurality or at_least:2")
+        raise OptionError(f"correct {correct!r} does not exist; write unanimous, plurality or at_least:2")
     with _resampling() as progress:
         selection = select_complementary(
             _load(recording),
@@ -131,7 +133,7 @@ def select(
         print_json(dataclasses.asdict(selection))
         return
     console = Console()
-    console.print(_selected(selection, top))
+    console.print(_subsets(selection, top))
     console.print()
     console.print(_held_out(selection))
     console.print()
@@ -139,15 +141,17 @@ def select(
         console.print(_contest(selection))
         console.print()
     console.print(shown(f"{selection.questions} questions; {selection.correct}, penalty {selection.penalty:g}", "dim"))
-    if late := [str(size) for size, proved in selection.proved.items() if not proved]:
-        console.print(shown(f"not proved best, the time ran out: size {', '.join(late)}", "yellow"))
+    if unproved := [str(size) for size, proved in selection.proved.items() if not proved]:
+        console.print(
+            shown(f"the time ran out before the best subset was proved: size {', '.join(unproved)}", "yellow")
+        )
     console.print(shown(selection.verdict, "bold"))
 
 
-def _selected(selection: "Selection", top: int) -> Table:
+def _subsets(selection: "Selection", top: int) -> Table:
     shares = ("objective", "union", "contradiction", "floor", "accuracy", "ceiling")
-    table = _table("in-sample, on the questions they were chosen on, %", *shares[:2], "contra", *shares[3:], "samples")
-    table.add_column("models, the best first")
+    table = _table("in-sample, on the questions of the choice, %", *shares[:2], "contra", *shares[3:], "samples")
+    table.add_column("models, best first")
     for size in selection.by_size:
         for subset in [s for s in selection.ranking if len(s.models) == size][:top]:
             samples = f"{subset.samples['cascade']:.1f}-{subset.samples['parallel']:g}"
@@ -157,25 +161,25 @@ def _selected(selection: "Selection", top: int) -> Table:
 
 
 def _held_out(selection: "Selection") -> Table:
-    table = _table("held out, on questions not chosen on, %", "models", "mux", "best single", "gain", "95 % interval")
+    table = _table("held-out, on other questions, %", "models", "mux", "best single", "gain", "95 % interval")
     for size, subset in selection.by_size.items():
-        if (seen := subset.held_out) is None:
+        if (held_out := subset.held_out) is None:
             table.add_row(str(size), "too few questions, or too many subsets")
         else:
-            interval = _interval(seen)
-            gain = f"{100 * seen.gain:+z.1f}"
-            table.add_row(str(size), _percent(seen.accuracy), _percent(seen.single), gain, interval)
+            interval = _interval(held_out)
+            gain = f"{100 * held_out.gain:+z.1f}"
+            table.add_row(str(size), _percent(held_out.accuracy), _percent(held_out.single), gain, interval)
     return table
 
 
 def _contest(selection: "Selection") -> Table:
-    table = _table("held out, by what decides, %", "models", "right", "gain", "95 % interval")
+    table = _table("held-out, by decision rule, %", "models", "right", "gain", "95 % interval")
     table.add_column("rule")
     for size, subset in selection.by_size.items():
-        for name, seen in (subset.contest or {}).items():
-            interval = _interval(seen)
+        for name, result in (subset.contest or {}).items():
+            interval = _interval(result)
             served = name == subset.rule
-            row = str(size), _percent(seen.accuracy), f"{100 * seen.gain:+z.1f}", interval
+            row = str(size), _percent(result.accuracy), f"{100 * result.gain:+z.1f}", interval
             table.add_row(*row, shown(f"{name}, served" if served else name, "bold" if served else ""))
     return table
 
@@ -211,12 +215,12 @@ def scale(
     recording: Recordings,
     models: Models = None,
     samples: Annotated[
-        str | None, typer.Option(metavar="K,K,...", help="Samples of each model, such as 2,3,5; without it 2 to 9.")
+        str | None, typer.Option(metavar="K,K,...", help="Samples of each model, such as 2,3,5; by default 2 to 9.")
     ] = None,
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:
-    """Show what more samples and more models bring, and what to beat.
+    """Compare baselines, and the mux with more samples and models.
 
     Example: slmmux scale samples.jsonl --models qwen,phi --samples 2,3,5
     """
@@ -224,19 +228,19 @@ def scale(
     from slmmux.scaling import scaling  # noqa: PLC0415
 
     ks = None if samples is None else _whole_numbers("samples", samples)
-    recorded = _load(recording)
+    loaded = _load(recording)
     missing: Any = "drop" if drop else "error"
-    rows = baselines(recorded, _labels(models), missing=missing)
-    # The rank that the baselines found: the best first, in-sample.
+    rows = baselines(loaded, _labels(models), missing=missing)
+    # The rank of the baselines: best first, in-sample.
     rank = max((row.models for row in rows), key=len)
-    points = scaling(recorded, rank, ks, sizes=range(1, len(rank) + 1), missing=missing)
+    points = scaling(loaded, rank, ks, sizes=range(1, len(rank) + 1), missing=missing)
     if as_json:
         plain = [{k: v for k, v in dataclasses.asdict(row).items() if k != "right"} for row in rows]
         print_json({"baselines": plain, "scaling": [dataclasses.asdict(point) for point in points]})
         return
     console = Console()
-    table = _table("on all samples recorded, %", "right", "samples")
-    table.add_column("who answers")
+    table = _table("on all recorded samples, %", "right", "samples")
+    table.add_column("way to answer")
     for row in rows:
         who = row.models[0] if len(row.models) == 1 else f"{len(row.models)} models"
         note = " (in-sample)" if row.in_sample else ""
@@ -248,11 +252,14 @@ def scale(
 
 def _scaled(points: Sequence[Any]) -> Table:
     ks = sorted({point.samples for point in points})
-    table = _table("the mux with k samples a model, % expected (deviation of a run)", *(f"k={k}" for k in ks))
-    table.add_column("models, the best first (in-sample)")
+    table = _table("the mux with k samples per model, expected % (deviation of a run)", *(f"k={k}" for k in ks))
+    table.add_column("models, best first (in-sample)")
     for models in dict.fromkeys(point.models for point in points):
-        own = {point.samples: point for point in points if point.models == models}
-        cells = [f"{100 * own[k].accuracy:.1f} ({100 * own[k].deviation:.1f})" if k in own else "" for k in ks]
+        of_models = {point.samples: point for point in points if point.models == models}
+        cells = [
+            f"{100 * of_models[k].accuracy:.1f} ({100 * of_models[k].deviation:.1f})" if k in of_models else ""
+            for k in ks
+        ]
         table.add_row(*cells, shown(f"... + {models[-1]}" if len(models) > 1 else models[0]))
     return table
 
@@ -262,23 +269,34 @@ def report(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("report.html"),
     samples: Samples = None,
     rule: RuleAsked = "self-consistency",
+    resamples: Resamples = 100,
+    worth: Worth = 1.0,
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:
-    """Write all that a recording says as one page of HTML.
+    """Write a report on a recording as one page of HTML.
 
-    Who is right, who completes whom, and what to do; the page fetches nothing and runs nothing.
+    It shows how accurate the models are, which of them complement each other, and whether to mux. It is self-contained.
 
     Example: slmmux report samples.jsonl --out report.html
     """
     from slmmux.report import report as write  # noqa: PLC0415
 
     one_of("rule", rule, _RULES)
-    recorded = _load(recording)
-    with _files():
-        write(recorded, out, samples=samples, missing="drop" if drop else "error", rule=cast("RuleName", rule))
-    told = {"written": str(out), "models": list(recorded.models), "questions": len(recorded.questions)}
-    _written(f"written: {out}", told, as_json=as_json)
+    loaded = _load(recording)
+    with _files(), _resampling() as progress:
+        write(
+            loaded,
+            out,
+            samples=samples,
+            missing="drop" if drop else "error",
+            rule=cast("RuleName", rule),
+            n_resamples=resamples,
+            worth=worth / 100,
+            progress=progress,
+        )
+    summary = {"written": str(out), "models": list(loaded.models), "questions": len(loaded.questions)}
+    _print_result(f"written: {out}", summary, as_json=as_json)
 
 
 def reread(
@@ -289,15 +307,15 @@ def reread(
         str,
         typer.Option(
             metavar="NAME",
-            help="When answers agree: canonical or math.",
+            help="How answers are compared: canonical or math.",
             autocompletion=completing(lambda: _AGREEMENTS),
         ),
     ] = "canonical",
     as_json: Json = False,
 ) -> None:
-    """Read a recording's answers anew, with another extractor.
+    """Read a recording's answers again, with another extractor.
 
-    No model is called; the old recording stays as it is.
+    Models are not called, and the old recording is not changed.
 
     Example: slmmux reread samples.jsonl --extract number --out numbers.jsonl
     """
@@ -307,14 +325,14 @@ def reread(
     one_of("extract", extract, _EXTRACTORS)
     one_of("agreement", agreement, _AGREEMENTS)
     compare = agreement_of(agreement).compare
-    recorded = _load(recording)
-    anew = rereading.reread(recorded, extract, compare=None if compare is None else (agreement, compare))
+    loaded = _load(recording)
+    reread_recording = rereading.reread(loaded, extract, compare=None if compare is None else (agreement, compare))
     with _files():
-        anew.save(out)
-    changed = sum(old.answer != new.answer for old, new in zip(recorded.rows, anew.rows, strict=True))
-    _written(
-        f"written: {out}, {len(anew.rows):,} samples, {changed:,} with another answer",
-        {"written": str(out), "samples": len(anew.rows), "changed": changed},
+        reread_recording.save(out)
+    changes = sum(old.answer != new.answer for old, new in zip(loaded.rows, reread_recording.rows, strict=True))
+    _print_result(
+        f"written: {out}, {len(reread_recording.rows):,} samples, {changes:,} with another answer",
+        {"written": str(out), "samples": len(reread_recording.rows), "changed": changes},
         as_json=as_json,
     )
 
@@ -324,19 +342,24 @@ def convert(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The recording to write, .jsonl or .jsonl.gz.")],
     source: Annotated[
         str,
-        typer.Option("--from", metavar="TOOL", help="lm-eval or inspect.", autocompletion=completing(lambda: _SOURCES)),
+        typer.Option(
+            "--from",
+            metavar="TOOL",
+            help="The tool that wrote the logs: lm-eval or inspect.",
+            autocompletion=completing(lambda: _SOURCES),
+        ),
     ],
     extract: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            help='How answers are read, as for reread; "": as the other tool did.',
+            help='The extractor that reads answers, as for reread; "" keeps the other tool\'s answers.',
             autocompletion=completing(lambda: _EXTRACTORS),
         ),
     ] = "auto",
     as_json: Json = False,
 ) -> None:
-    """Make a recording of logs of lm-evaluation-harness or Inspect.
+    """Convert logs of lm-evaluation-harness or Inspect.
 
     Example: slmmux convert results/my-model --from lm-eval --out samples.jsonl
     """
@@ -345,20 +368,20 @@ def convert(
     one_of("--from", source, _SOURCES)
     if extract:
         one_of("extract", extract, _EXTRACTORS)
-    read = read_lm_eval if source == "lm-eval" else read_inspect
+    read_logs = read_lm_eval if source == "lm-eval" else read_inspect
     with _files():
-        recording = read(*logs, extract=extract or None)
+        recording = read_logs(*logs, extract=extract or None)
         recording.save(out)
-    _written(
+    _print_result(
         f"written: {out}, {len(recording.rows):,} samples of {', '.join(recording.models)}",
         {"written": str(out), "samples": len(recording.rows), "models": list(recording.models)},
         as_json=as_json,
     )
 
 
-def _written(text: str, told: dict[str, Any], *, as_json: bool) -> None:
+def _print_result(text: str, summary: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        print_json(told)
+        print_json(summary)
     else:
         Console().print(shown(text), soft_wrap=True)
 
@@ -371,7 +394,7 @@ def _whole_numbers(name: str, text: str) -> list[int]:
     try:
         return [int(number) for number in text.split(",")]
     except ValueError:
-        raise OptionError(f"{name} {text!r} are no whole numbers; write them as 1,2,3") from None
+        raise OptionError(f"{name} expects whole numbers, received {text!r}; write them as 1,2,3") from None
 
 
 def _percent(share: float) -> str:

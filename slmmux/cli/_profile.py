@@ -1,4 +1,4 @@
-"""`slmmux profile`: questions put to a pool, and every sample kept in a file."""
+"""`slmmux profile`: sample every member on every question, and write the samples to a file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 from slmmux.cli._ask import ConfigFile, Framework, Samples, System
-from slmmux.cli._frameworks import PROFILERS, made_by
+from slmmux.cli._frameworks import PROFILERS, make_with
 from slmmux.cli._settings import settings_of
 
 __all__ = ["profile"]
@@ -25,29 +25,35 @@ _stderr = Console(stderr=True)
 
 
 def profile(
-    questions: Annotated[Path, typer.Argument(help='A .jsonl: {"question_id", "question", "gold"} a line.')],
+    questions: Annotated[
+        Path, typer.Argument(help='A .jsonl file, with {"question_id", "question", "gold"} on each line.')
+    ],
     out: Annotated[
-        Path, typer.Option(metavar="FILE", help="The recording, a .jsonl; what it holds is not asked again.")
+        Path, typer.Option(metavar="FILE", help="The recording, a .jsonl file; samples in it are not requested again.")
     ],
     config: ConfigFile = None,
     samples: Samples = None,
     system: System = None,
     framework: Framework = "langchain",
-    concurrency: Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests at once a member.")] = None,
-    retries: Annotated[int, typer.Option(min=0, metavar="N", help="How often a request is made again.")] = 5,
-    trial: Annotated[bool, typer.Option("--trial", help="Make the first few requests and stop.")] = False,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Requests at once for each member.")
+    ] = None,
+    retries: Annotated[int, typer.Option(min=0, metavar="N", help="Retries per request.")] = 5,
+    trial: Annotated[
+        bool, typer.Option("--trial", help="Make only the first few requests, and estimate the rest.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Put questions to every member, and keep every sample in a file.
+    """Sample every member on questions, and record each sample.
 
-    Killed or interrupted, it goes on where it was when it is run again.
+    After an interruption, run the same command again; it continues with the missing samples.
 
     Example: slmmux profile questions.jsonl --config mux.toml --out samples.jsonl
     """
     try:
         settings = settings_of(config, samples=samples, system=system)
-        mux, put_to = made_by(PROFILERS, framework, settings)
-        recording = put_to(
+        mux, profile_mux = make_with(PROFILERS, framework, settings)
+        recording = profile_mux(
             mux,
             questions,
             recording=out,
@@ -56,15 +62,17 @@ def profile(
             trial_only=trial,
         )
     except KeyboardInterrupt:
-        _stderr.print(f"interrupted; what came is in {out}, run the same again to go on", style="dim")
+        _stderr.print(
+            f"interrupted; the samples so far are in {out}; run the same command again to continue", style="dim"
+        )
         raise typer.Exit(130) from None
     except OSError as error:
         raise ArgumentError(str(error)) from error
     if as_json:
-        print_json({"recording": str(out), "models": _recorded(recording, list(settings.models))})
+        print_json({"recording": str(out), "models": _counts(recording, list(settings.models))})
 
 
-def _recorded(recording: "Recording", labels: Sequence[str]) -> dict[str, dict[str, int]]:
+def _counts(recording: "Recording", labels: Sequence[str]) -> dict[str, dict[str, int]]:
     counts = {}
     for label in labels:
         rows = [row for row in recording.rows if row.model == label]

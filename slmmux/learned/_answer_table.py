@@ -111,7 +111,7 @@ class AnswerTable:
         if common:
             features.append(self.text[rows][:, None] == np.array(common, dtype=object))
         columns: Floats = np.hstack([np.asarray(feature, dtype=np.float64) for feature in features])
-        return Choices(columns, self.right[rows], np.unique(question, return_index=True)[1])
+        return Choices.of_rows(columns, self.right[rows], question)
 
     def weighted(self, weights: Sequence[int] | NDArray[Any]) -> NDArray[Any]:
         """Return [n, m] w_i f_i(y) over one denominator, exact: in Python's integers, as in `WeightedRule.decide`.

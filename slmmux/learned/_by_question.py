@@ -143,7 +143,7 @@ class ByQuestionRule:
             )
         if self.vectors.kind == "terms" and embed is not None:
             raise ArgumentError(
-                f"this rule compares questions by their words, and received embed={embed!r}; leave embed out"
+                f"this rule compares questions by their words, not by embeddings, received embed={embed!r}"
             )
         (weights,) = self._weights(vectors_of([question], embed))
         return self._with(tuple(int(each) for each in weights))
@@ -197,7 +197,7 @@ def fit_by_question(
 
     Example:
         >>> from slmmux import Recording, Row
-        >>> from slmmux.recording._arrays import arrays_of
+        >>> from slmmux.recording import arrays_of
         >>> recording = Recording.of(
         ...     Row(question_id=f"{q:02}", model=model, sample_index=0, answer="4" if q % 2 == knows else "5", gold="4")
         ...     for q in range(40)

@@ -95,7 +95,7 @@ def reliability(probability: ArrayLike, right: ArrayLike, bins: int = 10) -> Rel
     """
     probabilities, truths = _checked_pairs(probability, right)
     if bins < 1:
-        raise ArgumentError(f"bins must be at least 1, found {bins!r}; 10 is usual")
+        raise ArgumentError(f"bins must be at least 1, received {bins!r}; 10 is usual")
     place = np.ceil(probabilities * bins).clip(min=1)
     filled = tuple(
         Bin(
@@ -116,7 +116,8 @@ def risk_coverage(probability: ArrayLike, right: ArrayLike) -> RiskCoverage:
 
     Questions are sorted by falling probability; wrong(n) = (wrong answers among the first n) / n, and the area is its
     mean over n (AURC; Geifman, Uziel and El-Yaniv, 2019). Equally sure questions have no order of their own, so
-    wrong(n) is the mean over all orders of them. `risk_coverage(right, right)` is the oracle: all right ones first.
+    wrong(n) is the mean over all orders of them. `risk_coverage(right, right)` is the oracle, which answers all right
+    ones first.
 
     Args:
         probability: [q] the probability that the answer is right, or any score from 0 to 1 that grows with it.

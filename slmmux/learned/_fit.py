@@ -49,7 +49,7 @@ def fit(arrays: Arrays, questions: ArrayLike | None = None, ridge: float | None 
     Example:
         >>> from slmmux import Recording, Row
         >>> from slmmux.learned import FEWEST
-        >>> from slmmux.recording._arrays import arrays_of
+        >>> from slmmux.recording import arrays_of
         >>> recording = Recording.of(
         ...     Row(question_id=f"q{q:02}", model=model, sample_index=i, answer=answer, gold="4")
         ...     for q in range(20)

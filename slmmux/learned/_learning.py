@@ -91,7 +91,7 @@ def learn(
     """
     if ridge is not None and not ridge > 0:
         raise ArgumentError(
-            f"ridge must be above 0, found {ridge!r}; 2 holds the weights to the prior on 60 questions, and None "
+            f"ridge must be above 0, received {ridge!r}; 2 holds the weights to the prior on 60 questions, and None "
             "chooses one by cross-validation"
         )
     places = by_id(arrays, questions)
@@ -150,6 +150,7 @@ class _Learner:
         self._teaches = np.unique(table.question[table.teaching()])
         self._priors: dict[bytes, Floats] = {}
         self._features: dict[tuple[Any, ...], Choices] = {}
+        self._minima: dict[tuple[Any, ...], Floats] = {}
 
     def near(self, train: Bools, settings: _Settings) -> Floats | None:
         """Return the feature of every question as learned from some, or `None` without it."""
@@ -164,7 +165,12 @@ class _Learner:
         penalties = np.full(prior.size, settings.ridge)
         if settings.answer_ridge is not None:
             penalties[-len(self.common) :] = settings.answer_ridge
-        return minimum(lambda weights: choices.loss(weights, prior, penalties), prior)
+        # Newton's method goes on from the minimum of the penalty before: it is near, and halves the steps.
+        key = train.tobytes(), settings.near, settings.answer_ridge is None
+        self._minima[key] = minimum(
+            lambda weights: choices.loss(weights, prior, penalties), self._minima.get(key, prior)
+        )
+        return self._minima[key]
 
     def fit(self, train: Bools, settings: _Settings) -> _Weights:
         """Return the same in whole millionths."""

@@ -17,7 +17,8 @@ __all__ = ["Choices", "Loss", "calibrated", "minimum"]
 Loss: TypeAlias = Callable[[Floats], tuple[float, Floats, Floats]]  # value, gradient, curvature
 
 _ITERATIONS = 50
-_CLOSE = 1e-10  # of the last Newton step
+_CLOSE = 1e-10  # of two values of a loss
+_CLOSE_STEP = 1e-8  # of the last Newton step: where it is so short, the next would be about its square
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +28,25 @@ class Choices:
     Attributes:
         features: [n, d].
         right: [n] which answers are right.
+        of: [n] the question of each answer, numbered from 0, in rising order and without a gap.
         starts: [q] the row at which each question begins.
     """
 
     features: Floats
     right: Bools
+    of: Ints
     starts: Ints
+
+    @classmethod
+    def of_rows(cls, features: Floats, right: Bools, question: Ints) -> "Choices":
+        """Return the choices of rows that are sorted by question."""
+        starts, of = np.unique(question, return_index=True, return_inverse=True)[1:]
+        return cls(features, right, of, starts)
 
     def at(self, questions: Bools) -> "Choices":
         """Return the same of the chosen of [q] questions."""
-        lengths = np.diff(self.starts, append=self.right.size)
-        rows = np.repeat(questions, lengths)
-        lengths = lengths[questions]
-        return Choices(self.features[rows], self.right[rows], np.cumsum(lengths) - lengths)
+        rows = questions[self.of]
+        return Choices.of_rows(self.features[rows], self.right[rows], self.of[rows])
 
     def loss(self, weights: Floats, prior: Floats, penalties: Floats) -> tuple[float, Floats, Floats]:
         """Return the value to minimise, its gradient, and a curvature that is at least the true one.
@@ -47,37 +54,33 @@ class Choices:
         The curvature leaves out the covariance among right answers, which is 0 unless two answers of a question are
         right. So it is positive definite, and every Newton step goes down.
         """
-        of = self._question_of_rows()
         score = self.features @ weights
-        share, total = self._softmax(score, of)
-        share_of_right, right_total = self._softmax(np.where(self.right, score, -np.inf), of)
-        mean = np.add.reduceat(share[:, None] * self.features, self.starts)
+        share, total = self._softmax(score)
+        share_of_right, right_total = self._softmax(np.where(self.right, score, -np.inf))
+        weighted = share[:, None] * self.features
+        mean = np.add.reduceat(weighted, self.starts)
         off = weights - prior
         value = float((total - right_total).sum() + (penalties * off) @ off / 2)
         gradient = self.features.T @ (share - share_of_right) + penalties * off
-        curvature = self.features.T @ (share[:, None] * self.features) - mean.T @ mean + np.diag(penalties)
+        curvature = self.features.T @ weighted - mean.T @ mean + np.diag(penalties)
         return value, gradient, curvature
 
     def log_loss(self, weights: Floats) -> float:
         """Return the sum over the questions of - log of the probability that the weights give to the right answers."""
         if not self.starts.size:
             return 0.0
-        of = self._question_of_rows()
         score = self.features @ weights
-        _, total = self._softmax(score, of)
-        _, right_total = self._softmax(np.where(self.right, score, -np.inf), of)
+        _, total = self._softmax(score)
+        _, right_total = self._softmax(np.where(self.right, score, -np.inf))
         return float((total - right_total).sum())
 
-    def _question_of_rows(self) -> Ints:
-        return np.repeat(np.arange(self.starts.size), np.diff(self.starts, append=self.right.size))
-
-    def _softmax(self, score: Floats, of: Ints) -> tuple[Floats, Floats]:
+    def _softmax(self, score: Floats) -> tuple[Floats, Floats]:
         """Return [n] the softmax within each question, and [q] the log of its denominator."""
         # Without the highest score subtracted, weights of some hundreds would overflow.
         highest = np.maximum.reduceat(score, self.starts)
-        raised = np.exp(score - highest[of])
+        raised = np.exp(score - highest[self.of])
         total = np.add.reduceat(raised, self.starts)
-        return raised / total[of], highest + np.log(total)
+        return raised / total[self.of], highest + np.log(total)
 
 
 def calibrated(log_odds: Floats, right: Floats, ridge: float) -> tuple[float, float]:
@@ -114,6 +117,6 @@ def minimum(loss: Loss, start: Floats) -> Floats:
         while (trial := loss(at - step))[0] > value + _CLOSE:
             step /= 2
         at, (value, gradient, curvature) = at - step, trial
-        if np.abs(step).max() < _CLOSE:
+        if np.abs(step).max() < _CLOSE_STEP:
             break
     return at

@@ -1,4 +1,4 @@
-"""Small models on this machine: fetched as checked files, served through llama.cpp, both on first use.
+"""Small models on this machine: fetched as files with a known hash, served by llama.cpp, both on first use.
 
 Example:
     >>> from slmmux.local import listing

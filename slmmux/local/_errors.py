@@ -1,13 +1,13 @@
-"""What can go wrong between a model's name and its server.
+"""The errors between a model's name and its server.
 
     SLMMuxError
     └── LocalError
-        ├── ModelNotFoundError   no such name, file or address
-        ├── DownloadError        the weights cannot be had: no network, no space, not what was promised
-        ├── NotAGGUFError        a file that is not a GGUF, or only a part of one
+        ├── ModelNotFoundError   unknown name, file or address
+        ├── DownloadError        the weights cannot be fetched: network, disk, or a wrong hash
+        ├── NotAGGUFError        a file that is not a GGUF, or not a complete one
         └── ServerError          llama.cpp cannot be loaded, did not start, or belongs to another process
 
-Their sentences quote what was found, and never a server's key.
+The sentences never contain a server's key.
 """
 
 from slmmux._errors import SLMMuxError
@@ -16,19 +16,19 @@ __all__ = ["DownloadError", "LocalError", "ModelNotFoundError", "NotAGGUFError",
 
 
 class LocalError(SLMMuxError):
-    """The root of this branch."""
+    """The root of the errors of `slmmux.local`."""
 
 
 class ModelNotFoundError(LocalError):
-    """No such name in the catalogue, no such file, no such file on the hub."""
+    """The name is not in the catalogue, or the file does not exist here or on the hub."""
 
 
 class DownloadError(LocalError):
-    """The weights cannot be had; nothing of the attempt is left behind."""
+    """The weights cannot be fetched; the attempt leaves no files behind."""
 
 
 class NotAGGUFError(LocalError):
-    """A file that is not a GGUF, or only a part of one."""
+    """A file that is not a GGUF, or not a complete one."""
 
 
 class ServerError(LocalError):

@@ -1,4 +1,4 @@
-"""Is this file a whole GGUF: the header is read, and the tensors it promises must lie within the file."""
+"""A check of GGUF files: the header is read, and its tensors must lie within the file."""
 
 import mmap
 import struct
@@ -11,20 +11,20 @@ __all__ = ["check_gguf"]
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
 _STRING, _ARRAY = 8, 9
-_WIDTH = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # bytes of a plain value, by its type
-_MOST = 1 << 32  # no count or length in an honest header is larger
+_WIDTH = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # bytes of a scalar, by its type
+_MOST = 1 << 32  # more tensors or entries than any real file has
 
 
 def check_gguf(path: Path) -> None:
-    """Refuse what is not a GGUF, or is only the beginning of one.
+    """Check that a file is a complete GGUF.
 
-    What is checked is the frame, not the content: llama.cpp itself checks each tensor's extent when it loads them.
+    Only the structure is checked: llama.cpp itself checks the extent of each tensor when it loads them.
 
     Args:
         path: The file.
 
     Raises:
-        NotAGGUFError: With what was found instead.
+        NotAGGUFError: The file is not a GGUF, or ends too early.
 
     Example:
         >>> import tempfile
@@ -40,25 +40,25 @@ def check_gguf(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(24)
         if start[:4] != _MAGIC:
-            found = f"it begins with {start[:12]!r}, not with {_MAGIC!r}" if start else "it is empty"
-            raise NotAGGUFError(f"{path} is not a GGUF file: {found}")
+            fault = f"it begins with {start[:12]!r}, not with {_MAGIC!r}" if start else "it is empty"
+            raise NotAGGUFError(f"{path} is not a GGUF file: {fault}")
         if len(start) < 24:  # noqa: PLR2004 - magic, version and two counts
-            raise _cut(path)
+            raise _truncated(path)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
-                _walk(path, data)
+                _check_structure(path, data)
             except (struct.error, IndexError):
-                raise _cut(path) from None
+                raise _truncated(path) from None
 
 
-def _cut(path: Path) -> NotAGGUFError:
-    return NotAGGUFError(f"{path} is cut off: its {path.stat().st_size:,} bytes end before what its header promises")
+def _truncated(path: Path) -> NotAGGUFError:
+    return NotAGGUFError(f"{path} is incomplete: it has {path.stat().st_size:,} bytes, and its header describes more")
 
 
-def _walk(path: Path, data: mmap.mmap) -> None:
+def _check_structure(path: Path, data: mmap.mmap) -> None:
     version, tensors, pairs = struct.unpack_from("<IQQ", data, 4)
     if version not in _VERSIONS:
-        raise NotAGGUFError(f"{path} is a GGUF of version {version}; versions 2 and 3 can be read")
+        raise NotAGGUFError(f"{path} is a GGUF of version {version}; use a file of version 2 or 3")
     if max(tensors, pairs) > _MOST:
         raise NotAGGUFError(f"{path} is not a GGUF file: its header counts {tensors:,} tensors and {pairs:,} entries")
     at, alignment = 24, 32
@@ -77,7 +77,7 @@ def _walk(path: Path, data: mmap.mmap) -> None:
         last, at = max(last, offset), at + 8
     begin = at + -at % max(alignment, 1)
     if tensors and begin + last >= len(data):
-        raise _cut(path)
+        raise _truncated(path)
 
 
 def _string(data: mmap.mmap, at: int) -> tuple[bytes, int]:
@@ -99,7 +99,7 @@ def _skip(path: Path, data: mmap.mmap, at: int, kind: int) -> int:
         if element in _WIDTH:
             return int(at + _WIDTH[element] * count)
         if element == _STRING:
-            for _ in range(count):  # a false count runs into the end of the file soon enough
+            for _ in range(count):  # a false count soon reaches the end of the file
                 at = _string(data, at)[1]
             return at
     raise NotAGGUFError(f"{path} is not a GGUF file: an entry of its header has the unknown type {kind}")

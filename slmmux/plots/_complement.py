@@ -1,11 +1,11 @@
-"""Who is right where another is wrong: the shares, and a heat map of them."""
+"""The share of questions on which one model is right and another is wrong, and a heat map of these shares."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from slmmux.recording import Recording
-from slmmux.recording._arrays import Arrays, Missing, Same, arrays_of
+from slmmux.recording import Arrays, Recording, arrays_of
+from slmmux.recording._arrays import Missing, Same
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,17 +24,17 @@ from slmmux.plots._style import (
 
 __all__ = ["Complement", "complement", "complement_of", "draw_complement", "plot_complement"]
 
-_NUMBERED = 12  # the most models whose heat map has room for numbers
-_DARK = 0.6  # share of a colour map past which white is read better than black
+_MOST_NUMBERED = 12  # With more models the cells of the heat map have no room for numbers.
+_DARK = 0.6  # Above this share of the colour map, white text is easier to read than black.
 
 
 @dataclass(frozen=True, slots=True)
 class Complement:
-    """Who is right where another is not, by self-consistency vote.
+    """For each pair of models, the share of questions on which only the first one's vote is right.
 
     Attributes:
-        models: The members.
-        share: Row i, column j: the share of questions that i's vote is right on and j's is not, silence included.
+        models: The members' labels.
+        share: Row i, column j: the share of questions on which i's vote is right and j's is wrong or missing.
     """
 
     models: tuple[str, ...]
@@ -49,20 +49,22 @@ def complement(
     same: Same | None = None,
     missing: Missing = "error",
 ) -> Complement:
-    """Return for each pair of members how often one is right where the other is wrong.
+    """Return for each pair of members the share of questions on which one is right and the other is wrong.
 
-    share[i][j] = questions with (i's vote is the gold answer, j's is not) / questions.
+    share[i][j] = number of questions with (i's vote is the gold answer, j's is not) / number of questions.
 
     Args:
-        recording: Where the samples are.
-        models: Which members, in this order; `None`: all, as recorded.
-        samples: k, or k by label; `None`: as many as were recorded of the member.
-        same: Whether two answers are equal, the gold one included; without it they are compared as recorded.
-        missing: "error" names what a member was not asked; "drop" leaves those questions out.
+        recording: The recorded samples.
+        models: The members, in this order; `None`: every recorded model, in the recording's order.
+        samples: k, or k by label; `None`: every recorded sample of the member.
+        same: A function of two answers that returns whether they are equal; the gold answer is compared with it too.
+            Without it, answers are compared as recorded.
+        missing: What to do if a member lacks samples for a question: "error" raises and names them, "drop" leaves the
+            question out.
 
     Raises:
-        ArgumentError: No, unknown or repeated models, or a k that was not recorded.
-        RecordingError: Samples missing, or a question without gold or with two.
+        ArgumentError: `models` is empty or names a model that is unknown or repeated, or k is more than was recorded.
+        RecordingError: Samples are missing, or a question has no gold answer or two different ones.
 
     Example:
         >>> from slmmux.recording import Row
@@ -79,10 +81,15 @@ def complement(
 
 
 def complement_of(arrays: Arrays, models: Sequence[str]) -> Complement:
-    """Return the same of some members of arrays."""
+    """Return what `complement` returns, from arrays and for some of their members.
+
+    Args:
+        arrays: The samples of a pool (`slmmux.recording.arrays_of`).
+        models: The labels of members, in the order of the rows and columns.
+    """
     right = arrays.votes.right[[arrays.models.index(model) for model in models]].astype(int)
-    found = right @ (1 - right).T / len(arrays.questions)
-    return Complement(tuple(models), tuple(map(tuple, found.tolist())))
+    shares = right @ (1 - right).T / len(arrays.questions)
+    return Complement(tuple(models), tuple(map(tuple, shares.tolist())))
 
 
 def plot_complement(
@@ -94,18 +101,18 @@ def plot_complement(
     missing: Missing = "error",
     held_out: bool = False,
 ) -> "Figure":
-    """Return a heat map: who is right where another is wrong; see `complement`.
+    """Return a heat map of the shares of questions on which one model is right and another is wrong.
 
     Args:
-        recording: Where the samples are.
-        models: Which members, in this order; `None`: all, as recorded.
-        samples: k, or k by label; `None`: as many as were recorded of the member.
-        same: Whether two answers are equal, the gold one included; without it they are compared as recorded.
-        missing: "error" names what a member was not asked; "drop" leaves those questions out.
-        held_out: Whether the models were chosen on other questions: what the title says.
+        recording: As for `complement`.
+        models: As for `complement`.
+        samples: As for `complement`.
+        same: As for `complement`.
+        missing: As for `complement`.
+        held_out: Whether the models were chosen on other questions; the title says so.
 
     Raises:
-        ArgumentError: matplotlib is not installed; or as for `complement`.
+        ArgumentError: matplotlib is not installed, or as for `complement`.
         RecordingError: As for `complement`.
     """
     need_matplotlib()
@@ -113,13 +120,18 @@ def plot_complement(
 
 
 def draw_complement(found: Complement, *, held_out: bool = False) -> "Figure":
-    """Return the same of what was counted before."""
+    """Return the heat map of shares that `complement` or `complement_of` counted.
+
+    Args:
+        found: The shares.
+        held_out: Whether the models were chosen on other questions; the title says so.
+    """
     members = range(len(found.models))
     names = [short_label(model, TICK_LENGTH) for model in found.models]
     most = max((found.share[i][j] for i in members for j in members if i != j), default=0) or 1
     with drawn_alike():
         figure, axes = blank_figure(3.4 + 0.11 * len(members), width=max(WIDTH, 1.8 + 0.22 * len(members)))
-        # No share stands on the diagonal: nobody is right where he is wrong.
+        # The diagonal stays empty, since no model is right and wrong on one question.
         shares = [[float("nan") if i == j else found.share[i][j] for j in members] for i in members]
         mesh = axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=most, edgecolors="face", linewidth=0.2)
         axes.set_aspect("equal")
@@ -129,7 +141,7 @@ def draw_complement(found: Complement, *, held_out: bool = False) -> "Figure":
         axes.tick_params(length=0)
         axes.set_xlabel("... and this one is wrong")
         axes.set_ylabel("this model is right ...")
-        if len(members) <= _NUMBERED:
+        if len(members) <= _MOST_NUMBERED:
             for i in members:
                 for j in members:
                     share = found.share[i][j]

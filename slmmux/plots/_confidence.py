@@ -1,4 +1,4 @@
-"""What a probability is worth: a reliability diagram, and risk against coverage."""
+"""Pictures of calibration: a reliability diagram, and a curve of risk against coverage."""
 
 from collections.abc import Sequence
 from itertools import cycle
@@ -25,81 +25,84 @@ from slmmux.plots._style import (
 
 __all__ = ["plot_reliability", "plot_risk_coverage"]
 
-_ORACLE = "oracle (right ones first)"
-_LARGEST = 300  # square points of a marker that stands for all questions
-_DOTTED = 12  # the most values of a confidence that are marked on its line
+_ORACLE = "oracle (right answers first)"
+_LARGEST = 300  # The area, in square points, of a marker that stands for all questions.
+_MOST_MARKED = 12  # A line whose confidence has more values is drawn without marks.
 
 
 def plot_reliability(foretold: Foretold, *, bins: int = 10) -> "Figure":
-    """Return a reliability diagram: share right against what was said, and below how many questions that rests on.
+    """Return a reliability diagram: above, the share right against the stated probability; below, the questions.
 
-    The learned probability, and beside it the raw confidence of Algorithm 1's own answer; see `reliability`. The larger
-    a mark, the more questions it rests on.
+    It shows the learned probability and the raw confidence of Algorithm 1's own answer; see `reliability`. A larger
+    mark stands for more questions.
 
     Args:
         foretold: `Selection.best.foretold`.
-        bins: How many.
+        bins: The number of bins.
 
     Raises:
-        ArgumentError: matplotlib is not installed; or as for `reliability`.
+        ArgumentError: matplotlib is not installed, or as for `reliability`.
     """
     need_matplotlib()
-    found = {name: reliability(said, right, bins) for name, (said, right) in _told_by(foretold).items()}
+    diagrams = {
+        name: reliability(probability, right, bins) for name, (probability, right) in _stated_by(foretold).items()
+    }
     with drawn_alike():
-        figure, upper = blank_figure(4.6 + ROW * (len(found) + 1), heights=(3, 1))
+        figure, upper = blank_figure(4.6 + ROW * (len(diagrams) + 1), heights=(3, 1))
         lower = figure.axes[1]
-        upper.plot([0, 1], [0, 1], color=PALE, linestyle="--", label="right as often as said")
-        wide = 0.4 / bins
-        for n, (name, one) in enumerate(found.items()):
+        upper.plot([0, 1], [0, 1], color=PALE, linestyle="--", label="right as often as stated")
+        width = 0.4 / bins
+        for n, (name, diagram) in enumerate(diagrams.items()):
             colour, marker = COLOURS[n], MARKERS[n]
-            said, right = [each.said for each in one.bins], [each.right for each in one.bins]
-            told = f"{name}: ECE {one.error:.3f}, Brier {one.brier:.3f}"
-            upper.plot(said, right, color=colour, marker=marker, linewidth=1, markersize=3, label=told)
-            # As large as what they rest on: a bin of one question is noise.
-            area = [_LARGEST * each.questions / len(foretold.right) for each in one.bins]
-            upper.scatter(said, right, area, color=colour, marker=marker, linewidth=0, zorder=3)
-            middles = [(each.low + each.high) / 2 + (n - 0.5) * wide for each in one.bins]
-            lower.bar(middles, [each.questions for each in one.bins], wide, color=colour)
+            stated, right = [each.said for each in diagram.bins], [each.right for each in diagram.bins]
+            label = f"{name}: ECE {diagram.error:.3f}, Brier {diagram.brier:.3f}"
+            upper.plot(stated, right, color=colour, marker=marker, linewidth=1, markersize=3, label=label)
+            # The area shows how many questions a bin has, because a bin of one question is noise.
+            area = [_LARGEST * each.questions / len(foretold.right) for each in diagram.bins]
+            upper.scatter(stated, right, area, color=colour, marker=marker, linewidth=0, zorder=3)
+            middles = [(each.low + each.high) / 2 + (n - 0.5) * width for each in diagram.bins]
+            lower.bar(middles, [each.questions for each in diagram.bins], width, color=colour)
         label_shares(upper, "share right (%)")
         lower.set_ylabel("questions")
-        lower.set_xlabel("probability said (%)")
+        lower.set_xlabel("stated probability (%)")
         lower.xaxis.set_major_formatter(percent_format())
         lower.set_xlim(-0.02, 1.02)
-        figure.suptitle(title_of("Right as often as said?", held_out=True))
+        figure.suptitle(title_of("Calibration: right as often as stated?", held_out=True))
         figure.legend(loc="outside lower center")
     return figure
 
 
 def plot_risk_coverage(foretold: Foretold, thresholds: Sequence[Threshold] = ()) -> "Figure":
-    """Return lines: share wrong among the answered against share answered, when the least sure are left unanswered.
+    """Return a curve of the share wrong among the answers given, against the share of questions answered.
 
-    By learned probability, by the raw confidence of Algorithm 1's own answers, and in the oracle's order of the learned
-    rule's; see `risk_coverage`. The bar of a threshold is the interval of its accuracy.
+    The least certain questions are left unanswered: by learned probability, by the raw confidence of Algorithm 1's own
+    answers, and in the order of an oracle that knows which of the learned rule's answers are right; see
+    `risk_coverage`. The bar of a threshold is the interval of its accuracy.
 
     Args:
         foretold: `Selection.best.foretold`.
-        thresholds: From `Selection.threshold()`: to be marked.
+        thresholds: Thresholds to mark, from `Selection.threshold()`.
 
     Raises:
-        ArgumentError: matplotlib is not installed; or as for `risk_coverage`.
+        ArgumentError: matplotlib is not installed, or as for `risk_coverage`.
     """
     need_matplotlib()
-    orders = {**_told_by(foretold), _ORACLE: (foretold.right, foretold.right)}
-    found = {name: risk_coverage(said, right) for name, (said, right) in orders.items()}
+    orders = {**_stated_by(foretold), _ORACLE: (foretold.right, foretold.right)}
+    curves = {name: risk_coverage(probability, right) for name, (probability, right) in orders.items()}
     with drawn_alike():
-        figure, axes = blank_figure(3.4 + ROW * (len(found) + len(thresholds)))
-        for (name, one), colour, marker in zip(found.items(), (*COLOURS[:2], PALE), MARKERS, strict=False):
-            least = [point.least for point in one.points]
-            # A threshold can only stop after the last of equals.
+        figure, axes = blank_figure(3.4 + ROW * (len(curves) + len(thresholds)))
+        for (name, curve), colour, marker in zip(curves.items(), (*COLOURS[:2], PALE), MARKERS, strict=False):
+            least = [point.least for point in curve.points]
+            # A threshold cannot separate equal confidences, so only the last of them is marked.
             ends = [i for i, p in enumerate(least) if least[i + 1 : i + 2] != [p]]
             axes.plot(
-                [point.answered for point in one.points],
-                [point.wrong for point in one.points],
+                [point.answered for point in curve.points],
+                [point.wrong for point in curve.points],
                 color=colour,
                 linestyle="--" if name == _ORACLE else "-",
-                marker=marker if name != _ORACLE and len(ends) <= _DOTTED else None,
+                marker=marker if name != _ORACLE and len(ends) <= _MOST_MARKED else None,
                 markevery=ends,
-                label=f"{name}: area {one.area:.3f}",
+                label=f"{name}: area {curve.area:.3f}",
             )
         for each, marker in zip(thresholds, cycle(MARKERS[2:]), strict=False):
             wrong = 1 - each.accuracy
@@ -113,17 +116,17 @@ def plot_risk_coverage(foretold: Foretold, thresholds: Sequence[Threshold] = ())
                 zorder=4,
                 label=f"p ≥ {each.p:.2f}: {100 * each.answered:.0f} % answered, {100 * wrong:.1f} % wrong",
             )
-        axes.set_xlabel("share answered, the surest first (%)")
+        axes.set_xlabel("share answered, most certain first (%)")
         axes.xaxis.set_major_formatter(percent_format())
         axes.set_xlim(0, 1.02)
-        label_shares(axes, "wrong among the answered (%)")
-        figure.suptitle(title_of("Wrong answers against answers given", held_out=True))
+        label_shares(axes, "wrong among the answers (%)")
+        figure.suptitle(title_of("Share wrong against share answered", held_out=True))
         figure.legend(loc="outside lower center")
     return figure
 
 
-def _told_by(foretold: Foretold) -> dict[str, tuple[Sequence[float], Sequence[bool]]]:
-    # Each of its own answer: the rule may answer another than the most confident member.
+def _stated_by(foretold: Foretold) -> dict[str, tuple[Sequence[float], Sequence[bool]]]:
+    # Each is compared with its own answer, because the rule may give another than the most confident member does.
     return {
         f"{foretold.rule} probability": (foretold.probability, foretold.right),
         "raw confidence": (foretold.confidence, foretold.right_by_confidence),

@@ -1,4 +1,4 @@
-"""What the best subset of each size does: objective, union, floor, ceiling and accuracy as lines."""
+"""The best subset of each size: objective, union, floor, ceiling and accuracy as lines."""
 
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,11 @@ __all__ = ["plot_objective"]
 
 
 def plot_objective(selection: Selection) -> "Figure":
-    """Return lines: what the best subset of each size K does, in-sample, and what was held out of its choice.
+    """Return lines for the best subset of each size K: its in-sample shares and its held-out accuracy.
 
-    Above the accuracy, below what the subsets were chosen by. The bar of the held-out accuracy is the 95 % interval of
-    its gain over the best single model, drawn from that model's held-out accuracy: where it stays above that, the gain
-    is more than chance.
+    The upper axes show accuracy, the lower ones the shares that the choice is made by. The bar of the held-out accuracy
+    is the 95 % interval of its gain over the best single model, which is marked too: if the bar stays above that mark,
+    the gain is more than chance.
 
     Args:
         selection: From `select_complementary()`.
@@ -39,19 +39,22 @@ def plot_objective(selection: Selection) -> "Figure":
                 [getattr(subset, name) for subset in subsets],
                 color=colour,
                 marker=marker,
-                # With its default rule the objective is the floor: the one shows between the dashes of the other.
+                # By default the objective equals the floor; dashes leave both lines visible.
                 linestyle="--" if name in {"floor", "ceiling"} else "-",
                 label=f"{name} (in-sample)",
             )
         if estimates:
             places = [size for size, _ in estimates]
-            seen = [estimate for _, estimate in estimates]
-            reach = [[e.gain - (e.interval or (e.gain, e.gain))[0] for e in seen]]
-            reach.append([(e.interval or (e.gain, e.gain))[1] - e.gain for e in seen])
+            held_out = [estimate for _, estimate in estimates]
+            intervals = [e.interval or (e.gain, e.gain) for e in held_out]
+            bars = [
+                [e.gain - low for e, (low, _) in zip(held_out, intervals, strict=True)],
+                [high - e.gain for e, (_, high) in zip(held_out, intervals, strict=True)],
+            ]
             upper.errorbar(
                 places,
-                [e.accuracy for e in seen],
-                reach,
+                [e.accuracy for e in held_out],
+                bars,
                 color=INK,
                 fmt="*",
                 markersize=10,
@@ -59,7 +62,7 @@ def plot_objective(selection: Selection) -> "Figure":
                 zorder=4,
                 label="accuracy (held-out), 95 % interval of its gain",
             )
-            upper.plot(places, [e.single for e in seen], color=INK, marker="_", markersize=18, linestyle="none",
+            upper.plot(places, [e.single for e in held_out], color=INK, marker="_", markersize=18, linestyle="none",
                        zorder=4, label="best single model (held-out)")  # fmt: skip
         lower.set_xlabel("models in the mux (K)")
         label_shares(upper, "accuracy (%)")

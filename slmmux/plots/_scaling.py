@@ -1,4 +1,4 @@
-"""Accuracy against the number of samples, as lines with a band of one standard deviation."""
+"""Expected accuracy against the number of samples, as lines with a band of one standard deviation."""
 
 from collections.abc import Sequence
 from itertools import cycle
@@ -26,34 +26,34 @@ __all__ = ["plot_scaling"]
 
 
 def plot_scaling(points: Sequence[Point], *, held_out: bool = False) -> "Figure":
-    """Return lines: accuracy against k, one line a mux, with a band of one standard deviation.
+    """Return a line for each mux: expected accuracy against k, with a band of one standard deviation.
 
     Args:
-        points: From `scaling()`, of one recording; of several muxes one after the other.
-        held_out: Whether the models were chosen on other questions: what the title says.
+        points: The results of `scaling()` on one recording; those of several muxes may follow each other.
+        held_out: Whether the models were chosen on other questions; the title says so.
 
     Raises:
-        ArgumentError: matplotlib is not installed, or there is no point.
+        ArgumentError: matplotlib is not installed, or `points` is empty.
     """
     need_matplotlib()
     if not points:
-        raise ArgumentError("no points to draw; pass what scaling() returned")
+        raise ArgumentError("points is empty; pass the result of scaling()")
     muxes: dict[tuple[str, ...], list[Point]] = {}
     for point in points:
         muxes.setdefault(point.models, []).append(point)
-    named = {models: wrapped_label(f"K = {len(models)}: {' + '.join(models)}") for models in muxes}
+    label_of = {models: wrapped_label(f"K = {len(models)}: {' + '.join(models)}") for models in muxes}
     with drawn_alike():
         from matplotlib.patches import Patch  # noqa: PLC0415 - an extra
 
-        lines = sum(name.count("\n") + 1 for name in named.values())
+        lines = sum(name.count("\n") + 1 for name in label_of.values())
         figure, axes = blank_figure(3.2 + ROW * (lines + 1))
-        for (models, drawn), colour, marker in zip(muxes.items(), cycle(COLOURS), cycle(MARKERS), strict=False):
-            drawn.sort(key=lambda point: point.samples)
-            k = [point.samples for point in drawn]
-            low = [point.accuracy - point.deviation for point in drawn]
-            high = [point.accuracy + point.deviation for point in drawn]
+        for (models, line), colour, marker in zip(muxes.items(), cycle(COLOURS), cycle(MARKERS), strict=False):
+            line.sort(key=lambda point: point.samples)
+            k = [point.samples for point in line]
+            low = [point.accuracy - point.deviation for point in line]
+            high = [point.accuracy + point.deviation for point in line]
             axes.fill_between(k, low, high, color=colour, alpha=0.2, linewidth=0)
-            axes.plot(k, [point.accuracy for point in drawn], color=colour, marker=marker, label=named[models])
+            axes.plot(k, [point.accuracy for point in line], color=colour, marker=marker, label=label_of[models])
         axes.set_xticks(sorted({point.samples for point in points}))
         axes.set_xlabel("samples of each model (k)")
         label_shares(axes, "expected accuracy (%)")

@@ -1,4 +1,4 @@
-"""The style that all pictures share: colours, sizes, titles and labels that matplotlib shows as they stand."""
+"""The style of all pictures: colours, sizes, titles, and labels that matplotlib shows literally."""
 
 import importlib.util
 from collections.abc import Iterator, Sequence
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from slmmux._display.text import printable
 from slmmux._errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -31,19 +32,16 @@ __all__ = [
     "wrapped_label",
 ]
 
-INK = "#1b1f24"  # of all text, so that a page may put its own in its place
-PALE = "#8c959f"  # of lines that carry no data: seen on white and on black
-# Told apart by eyes of every kind (M. Okabe, K. Ito, "Color Universal Design", 2008); black and yellow left out, as one
-# is lost on a dark ground and the other on a light one.
+INK = "#1b1f24"  # The colour of all text; a page replaces it with its own.
+PALE = "#8c959f"  # The colour of lines without data, visible on white and on black.
+# Colours that colour-blind readers can tell apart (M. Okabe, K. Ito, "Color Universal Design", 2008), without black,
+# which is lost on a dark background, and yellow, which is lost on a light one.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = "osD^vP"
-WIDTH = 4.4  # inches: scaled down to a phone's width ten points are still read
-ROW = 0.21  # inches a line of a legend
-TICK_LENGTH, NAME_LENGTH, _LINE = (
-    20,
-    22,
-    44,
-)  # characters that fit beside an axis, in a line of a legend with figures, in a line
+WIDTH = 4.4  # Inches; scaled down to the width of a phone, text of ten points is still legible.
+ROW = 0.21  # Inches for each line of a legend.
+# The characters that fit beside an axis, in a legend's line with figures, and in a whole line.
+TICK_LENGTH, NAME_LENGTH, _LINE_LENGTH = 20, 22, 44
 _STYLE: dict[str, Any] = {
     "font.size": 10,
     "figure.titlesize": 10.5,
@@ -62,10 +60,10 @@ _STYLE: dict[str, Any] = {
 
 
 def need_matplotlib() -> None:
-    """Refuse where the extra is not installed.
+    """Check that matplotlib is installed.
 
     Raises:
-        ArgumentError: Names the extra.
+        ArgumentError: It is not; the sentence names the extra.
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise ArgumentError('pictures need matplotlib: pip install "slmmux[plot]"')
@@ -73,7 +71,7 @@ def need_matplotlib() -> None:
 
 @contextmanager
 def drawn_alike() -> Iterator[None]:
-    """Draw in one style, whatever a matplotlibrc says; what was set before is set again after."""
+    """Use the style of this module, for any matplotlibrc, and restore the earlier settings afterwards."""
     import matplotlib.style  # noqa: PLC0415 - an extra
 
     with matplotlib.style.context(["default", _STYLE]):
@@ -81,12 +79,12 @@ def drawn_alike() -> Iterator[None]:
 
 
 def blank_figure(height: float, *, width: float = WIDTH, heights: Sequence[int] = (1,)) -> "tuple[Figure, Axes]":
-    """Return a figure and the first of its axes, which stand one below the other, of relative heights."""
+    """Return a figure and its first axes; further axes lie below, with these relative heights."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
 
     figure = Figure(figsize=(width, height), layout="constrained")
     for axes in figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights).flat:
-        axes.tick_params(colors=INK)  # ticks are made when they are drawn, out of the style's reach
+        axes.tick_params(colors=INK)  # Ticks are created when the figure is drawn, after the style has ended.
     return figure, figure.axes[0]
 
 
@@ -104,22 +102,21 @@ def percent_format() -> Any:
 
 
 def title_of(what: str, *, held_out: bool) -> str:
-    # Over the whole figure: names beside the axes may leave them less room than their title needs.
+    # A title of the figure, not of the axes: long names beside the axes may leave too little room for it.
     return f"{what}\n{'held-out' if held_out else 'in-sample'}"
 
 
 def _plain(label: str) -> str:
-    """Return a label that matplotlib shows as it stands: no formula between dollars, no character it cannot print."""
-    line = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(label.split()))
-    return line.replace("$", r"\$")
+    """Return a label that matplotlib shows literally, without formulas between dollars and unprintable characters."""
+    return printable(" ".join(label.split())).replace("$", r"\$")
 
 
 def short_label(label: str, most: int) -> str:
-    """Return a label whose middle is left out where it is long: names differ at their ends."""
+    """Return a label of at most `most` characters; the middle is left out, since names differ at their ends."""
     if len(label) > most:
         label = f"{label[: most // 2]}…{label[-(most - most // 2 - 1) :]}"
     return _plain(label)
 
 
 def wrapped_label(line: str) -> str:
-    return "\n".join(map(_plain, fill(line, _LINE).splitlines()))
+    return "\n".join(map(_plain, fill(line, _LINE_LENGTH).splitlines()))

@@ -1,7 +1,7 @@
-"""A pool put to many questions, every sample kept: what the offline half works on.
+"""Sample a pool of models on many questions and record every sample; the offline half starts from such a recording.
 
-`Campaign` says what to ask next, a `Journal` keeps what came; here are the two loops between them, on threads and on
-tasks. Who the members are is the business of whoever makes the `Asker`.
+`Campaign` decides which requests come next and `Journal` writes the samples. Here are the two loops between them, on
+threads and on tasks. A `MemberPool` makes the requests, so this package knows no framework.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from typing import Any, Unpack
 
 from slmmux._decision.pool import Pool
 from slmmux._errors import ArgumentError
-from slmmux.profiling._asker import Asker, Came, Functions
-from slmmux.profiling._campaign import Request
+from slmmux.profiling._asker import Completion, Functions, MemberPool
+from slmmux.profiling._campaign import PlannedRequest
 from slmmux.profiling._pressing import Pressing
 from slmmux.profiling._questions import Question, Questions, read_questions
 from slmmux.profiling._run import Effort, Run, Watch
@@ -24,7 +24,9 @@ from slmmux.recording import Recording
 __all__ = [
     "Asker",
     "Came",
+    "Completion",
     "Effort",
+    "MemberPool",
     "Pressing",
     "Question",
     "Questions",
@@ -34,11 +36,15 @@ __all__ = [
     "read_questions",
 ]
 
-_GRACE_S = 5.0
+# The names under which these two were first published.
+Asker = MemberPool
+Came = Completion
+
+_GRACE_S = 5.0  # The time that cancelled calls have to end.
 
 
 def profile(
-    models: Asker | Mapping[str, Callable[[str], str]],
+    models: MemberPool | Mapping[str, Callable[[str], str]],
     questions: Questions,
     *,
     recording: str | PathLike[str],
@@ -48,46 +54,46 @@ def profile(
     trial_only: bool = False,
     **pressing: Unpack[Pressing],
 ) -> Recording:
-    """Sample every member k times on every question, and keep every sample in a file.
+    """Sample every member k times on every question, and write every sample to a file.
 
-    Killed at any point it goes on where it was when it is called again: no sample that is in the file is asked for
-    again. Calls that fail are samples with an error: they abstain. A fault that passes by itself (a time-out, a broken
-    connection, too many requests) is waited out and tried again first.
+    After an interruption, call it again with the same arguments: it continues, and repeats no sample that is in the
+    file. A call that fails is recorded as a sample with an error, which abstains. A temporary fault (a time-out, a
+    broken connection, too many requests) is first tried again after a pause.
 
     Args:
-        models: Functions by label: question -> reply. LangChain and LlamaIndex members have a `profile` of their own,
-            in their packages.
-        questions: A `.jsonl` file, or questions: mappings with question_id, question and, to select with, gold.
-        recording: The `.jsonl` file to write or to go on with.
-        samples: k, or k by label; of functions.
-        extract: How answers are read; of functions.
-        watch: Who looks on.
-        trial_only: Make the first few requests and stop: their samples are kept, and `watch` has the estimate.
-        pressing: See `Pressing`.
+        models: Functions by label: question -> reply. For LangChain and LlamaIndex members, use the `profile` of their
+            package.
+        questions: A `.jsonl` file, or mappings with question_id, question and, if you want to select models, gold.
+        recording: The `.jsonl` file to write, or to continue.
+        samples: k, or k by label; only for functions.
+        extract: The extractor that reads the answers; only for functions.
+        watch: An observer of the progress.
+        trial_only: Make only the first few requests; their samples are recorded, and `watch` receives the estimate.
+        pressing: Limits on the rate and number of requests; see `Pressing`.
 
     Returns:
         The whole recording.
 
     Raises:
-        ArgumentError: Questions or bounds that cannot be used.
+        ArgumentError: The questions or limits cannot be used.
         RecordingError: The file was recorded with other settings or other questions.
-        ProfilingError: A member failed in each of its first requests, and would in all of them.
+        ProfilingError: A member failed in each of its first requests, so the rest was not tried.
 
     Example:
         >>> import tempfile, pathlib
         >>> file = pathlib.Path(tempfile.mkdtemp()) / "samples.jsonl"
-        >>> asked = [{"question_id": "q1", "question": "2 + 2?", "gold": "4"}]
-        >>> profile({"sure": lambda question: "4"}, asked, samples=2, recording=file).rows[1].answer
+        >>> questions = [{"question_id": "q1", "question": "2 + 2?", "gold": "4"}]
+        >>> profile({"sure": lambda question: "4"}, questions, samples=2, recording=file).rows[1].answer
         '4'
     """
-    asker = _asker(models, samples, extract)
-    with Run(asker, questions, Path(recording), watch, pressing, trial_only=trial_only) as run:
-        pool = Pool(run.most)
-        arrivals: SimpleQueue[Request] = SimpleQueue()
-        running: dict[Request, Future[Sequence[Came]]] = {}
+    pool = _member_pool(models, samples, extract)
+    with Run(pool, questions, Path(recording), watch, pressing, trial_only=trial_only) as run:
+        threads = Pool(run.most)
+        arrivals: SimpleQueue[PlannedRequest] = SimpleQueue()
+        running: dict[PlannedRequest, Future[Sequence[Completion]]] = {}
 
-        def start(request: Request) -> None:
-            running[request] = future = pool.submit(lambda: asker.call(run.text(request), request.draws))
+        def start(request: PlannedRequest) -> None:
+            running[request] = future = threads.submit(lambda: pool.call(run.text(request), request.draws))
             future.add_done_callback(lambda _: arrivals.put(request))
 
         try:
@@ -102,14 +108,14 @@ def profile(
                     if request in running:
                         run.take(request, _outcome(running.pop(request)))
                 for late in run.overdue(request for request, future in running.items() if not future.done()):
-                    pool.abandon(running.pop(late))
+                    threads.abandon(running.pop(late))
         finally:
-            pool.abandon(*running.values())
+            threads.abandon(*running.values())
     return Recording.load(recording)
 
 
 async def aprofile(
-    models: Asker | Mapping[str, Callable[[str], str]],
+    models: MemberPool | Mapping[str, Callable[[str], str]],
     questions: Questions,
     *,
     recording: str | PathLike[str],
@@ -119,15 +125,15 @@ async def aprofile(
     trial_only: bool = False,
     **pressing: Unpack[Pressing],
 ) -> Recording:
-    """Sample every member on every question from an event loop; arguments, result and errors are those of `profile`."""
-    asker = _asker(models, samples, extract)
-    with Run(asker, questions, Path(recording), watch, pressing, trial_only=trial_only) as run:
-        running: dict[Request, asyncio.Task[Sequence[Came]]] = {}
-        cancelled: list[asyncio.Task[Sequence[Came]]] = []
+    """Sample every member on every question from an event loop, with the arguments and errors of `profile`."""
+    pool = _member_pool(models, samples, extract)
+    with Run(pool, questions, Path(recording), watch, pressing, trial_only=trial_only) as run:
+        running: dict[PlannedRequest, asyncio.Task[Sequence[Completion]]] = {}
+        abandoned: list[asyncio.Task[Sequence[Completion]]] = []
         try:
             while run.goes_on():
                 for request in run.start():
-                    running[request] = asyncio.ensure_future(asker.acall(run.text(request), request.draws))
+                    running[request] = asyncio.ensure_future(pool.acall(run.text(request), request.draws))
                 wait = run.wait()
                 if running:
                     await asyncio.wait(running.values(), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
@@ -135,45 +141,47 @@ async def aprofile(
                     await asyncio.sleep(wait or 0)
                 for request in [request for request, task in running.items() if task.done()]:
                     outcome = _outcome(running.pop(request))
-                    if asker.compare is None:
+                    if pool.compare is None:
                         run.take(request, outcome)
-                    else:  # a comparison may take long, and nobody else touches the run meanwhile
+                    else:  # A comparison of answers may be slow; until it ends, nothing else touches the run.
                         await asyncio.to_thread(run.take, request, outcome)
                 for late in run.overdue(request for request, task in running.items() if not task.done()):
-                    cancelled.append(running.pop(late))
-                    cancelled[-1].cancel()
+                    abandoned.append(running.pop(late))
+                    abandoned[-1].cancel()
         finally:
-            await _ended([*cancelled, *running.values()])
+            await _cancel([*abandoned, *running.values()])
     return Recording.load(recording)
 
 
-def _asker(
-    models: Asker | Mapping[str, Callable[[str], str]],
+def _member_pool(
+    models: MemberPool | Mapping[str, Callable[[str], str]],
     samples: int | Mapping[str, int],
     extract: str | Callable[[str], Any],
-) -> Asker:
+) -> MemberPool:
     if isinstance(models, Mapping):
         return Functions(models, samples, extract)
     if not hasattr(models, "group"):
         raise ArgumentError(
-            f"models must be functions by label, found {type(models).__name__}; chat models go to the `profile` of "
-            "langchain_slmmux or llamaindex_slmmux"
+            f"models must be functions by label, received {type(models).__name__}; for chat models, use the `profile` "
+            "of langchain_slmmux or llamaindex_slmmux"
         )
     return models
 
 
-async def _ended(tasks: Sequence[asyncio.Task[Sequence[Came]]]) -> None:
-    """Cancel tasks and wait for their end, but not for ever: a member may swallow its cancellation."""
+async def _cancel(tasks: Sequence[asyncio.Task[Sequence[Completion]]]) -> None:
+    """Cancel the tasks and wait for their end, but only for a while: a member may ignore its cancellation."""
     for task in tasks:
         task.cancel()
     ended = (await asyncio.wait(tasks, timeout=_GRACE_S))[0] if tasks else ()
     for task in ended:
         if not task.cancelled():
-            task.exception()  # seen: it concerns nobody any more
+            task.exception()  # Fetched, so that asyncio does not warn about it; the run is over.
 
 
-def _outcome(done: Future[Sequence[Came]] | asyncio.Task[Sequence[Came]]) -> Sequence[Came] | BaseException:
-    if done.cancelled():
+def _outcome(
+    call: Future[Sequence[Completion]] | asyncio.Task[Sequence[Completion]],
+) -> Sequence[Completion] | BaseException:
+    if call.cancelled():
         return asyncio.CancelledError("the call was cancelled")
-    error = done.exception()
-    return done.result() if error is None else error
+    error = call.exception()
+    return call.result() if error is None else error

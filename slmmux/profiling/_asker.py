@@ -1,30 +1,29 @@
-"""A pool of members as a profile sees it: requests in, texts out."""
+"""The pool of members as a profile sees it: requests in, texts out."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from slmmux import answers
+from slmmux._decision.drive import Compare, Draws
 from slmmux._decision.labels import by_label
 from slmmux._decision.pool import Pool
 from slmmux._decision.types import Answer, Draw
 from slmmux._errors import ArgumentError
 from slmmux.answers._reader import extractor_name
 
-__all__ = ["Asker", "Came", "Draws", "Functions"]
-
-Draws: TypeAlias = tuple[Draw, ...]
+__all__ = ["Completion", "Draws", "Functions", "MemberPool"]
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
-    """One sample as a member gave it.
+class Completion:
+    """One reply of a member.
 
     Attributes:
         text: The whole reply.
-        read: Reads its answer; what it raises makes the sample a failed one.
-        input_tokens: Of the request; a shared request's on its first sample.
-        output_tokens: Of the reply.
+        read: Reads the answer. If it raises, the sample is recorded as failed.
+        input_tokens: Tokens of the request. If one request brought several samples, its first sample has them.
+        output_tokens: Tokens of the reply.
     """
 
     text: str
@@ -33,8 +32,8 @@ class Came:
     output_tokens: int | None = None
 
 
-class Asker(Protocol):
-    """A pool of members, as an adapter makes it."""
+class MemberPool(Protocol):
+    """A pool of members that a profile can sample; each adapter makes one of its framework's models."""
 
     @property
     def samples(self) -> Mapping[str, int]:
@@ -43,32 +42,32 @@ class Asker(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What makes the samples what they are, as JSON: what all share, and below "models" each member's own."""
+        """The settings that affect generation, as JSON: the shared ones, and under "models" each member's own."""
         ...
 
     @property
-    def compare(self) -> Callable[[Answer, Mapping[int, Answer]], Mapping[int, float]] | None:
-        """Which answers agree, where equality is no key."""
+    def compare(self) -> Compare | None:
+        """The comparison of answers in pairs; `None` if answers are compared by key."""
         ...
 
     def group(self, draws: Sequence[Draw]) -> list[Draws]:
-        """Return which draws of a member go in one request."""
+        """Group draws of one member into requests."""
         ...
 
-    def call(self, question: str, draws: Draws) -> Sequence[Came]:
-        """Make one request; draws that it returns nothing for are asked for again, one by one."""
+    def call(self, question: str, draws: Draws) -> Sequence[Completion]:
+        """Make one request. Draws without a completion are requested again, one by one."""
         ...
 
-    async def acall(self, question: str, draws: Draws) -> Sequence[Came]:
-        """Make one request on the event loop."""
+    async def acall(self, question: str, draws: Draws) -> Sequence[Completion]:
+        """Make one request from an event loop."""
         ...
 
 
 class Functions:
-    """Members that are plain functions of a question's text.
+    """A pool of plain functions: question text -> reply text.
 
     Args:
-        models: By label, what returns a reply's text.
+        models: The functions by label.
         samples: k, or k by label.
         extract: An extractor's name, or a callable: text -> answer or None.
     """
@@ -81,29 +80,29 @@ class Functions:
         samples: int | Mapping[str, int],
         extract: str | Callable[[str], Any] = "auto",
     ) -> None:
-        if strange := [label for label in models if not isinstance(label, str)]:
-            raise ArgumentError(f"a member's label must be a text, found {strange[0]!r}")
+        if not_texts := [label for label in models if not isinstance(label, str)]:
+            raise ArgumentError(f"a member's label must be a text, received {not_texts[0]!r}")
         self._models = models
-        self._read = answers.reader(extract)
+        self._reader = answers.reader(extract)
         self.samples: Mapping[str, int] = by_label("samples", samples, models)
         self.settings: Mapping[str, Any] = {
             "extract": extractor_name(extract),
             "agreement": "canonical",
             "models": {label: {} for label in models},
         }
-        self._pool = Pool(64)
+        self._threads = Pool(64)
 
     def group(self, draws: Sequence[Draw]) -> list[Draws]:
-        """Make a request of each draw."""
+        """Make one request for each draw."""
         return [(draw,) for draw in draws]
 
-    def call(self, question: str, draws: Draws) -> list[Came]:
-        """Ask the function."""
+    def call(self, question: str, draws: Draws) -> list[Completion]:
+        """Call the function."""
         text = self._models[draws[0].model](question)
         if not isinstance(text, str):
             raise TypeError(f"{draws[0].model} returned a {type(text).__name__}, not a text")
-        return [Came(text, lambda: self._read(text))]
+        return [Completion(text, lambda: self._reader(text))]
 
-    async def acall(self, question: str, draws: Draws) -> list[Came]:
-        """Ask the function in a thread."""
-        return await self._pool.run(lambda: self.call(question, draws))
+    async def acall(self, question: str, draws: Draws) -> list[Completion]:
+        """Call the function in a thread."""
+        return await self._threads.run(lambda: self.call(question, draws))

@@ -1,32 +1,34 @@
-"""What to ask next while a pool is put to many questions: a state machine without IO, as `Race` is for one.
+"""The order of requests while a pool is sampled on many questions: a state machine without IO, as `Race` is for one.
 
-It never calls, sleeps or reads a clock: a driver tells it the time, starts what it hands out, and tells it what came
-back. Each member keeps to its own bounds, and no member waits for another.
+It never calls, sleeps or reads a clock. A driver tells it the time, starts the requests that `start` returns, and
+reports each outcome with `came` or `failed`. A request is in one of three places: in `todo`, in `running`, or gone.
+A failure that is worth another attempt puts it back at the front of `todo` and pauses its member. Each member has its
+own limits and its own pauses, so that a slow or rate-limited member never holds up the others.
 """
 
 from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from slmmux._decision.drive import Draws
 from slmmux._decision.types import Draw
-from slmmux.profiling._passing import asked_to_wait, passes
+from slmmux.profiling._passing import passes, retry_after
 
-__all__ = ["Bounds", "Campaign", "Request"]
+__all__ = ["Bounds", "Campaign", "PlannedRequest"]
 
-Draws = tuple[Draw, ...]
 
 _LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How hard a member may be pressed.
+    """The limits of one member.
 
     Attributes:
         concurrency: Requests at once.
-        interval: Seconds between the starts of two requests; 0 sets no rate.
-        retries: How often a request is made again when its fault is one that passes.
-        timeout: Seconds a request may take; `None`: as long as the member itself allows.
+        interval: Seconds between the starts of two requests; 0 for no limit.
+        retries: Retries per request, after temporary faults.
+        timeout: Seconds per request; `None` for the member's own limit.
     """
 
     concurrency: int
@@ -36,13 +38,13 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PlannedRequest:
     """One request to make.
 
     Attributes:
-        question: Its place among the questions.
-        draws: The samples it is to bring, all of one member.
-        attempt: How often it was made before.
+        question: The question's place in the list of questions.
+        draws: The samples to request, all of one member.
+        attempt: The number of earlier attempts.
     """
 
     question: int
@@ -56,34 +58,35 @@ class Request:
 
 
 @dataclass(slots=True)
-class _Line:
+class _Queue:
     """One member's requests."""
 
     bounds: Bounds
-    todo: deque[Request]
-    running: dict[Request, float] = field(default_factory=dict)  # when each began
+    todo: deque[PlannedRequest]
+    running: dict[PlannedRequest, float] = field(default_factory=dict)  # each request -> the time it began
     not_before: float = 0.0
-    tried: int = 0
+    first_attempts: int = 0
 
 
 class Campaign:
-    """A pool's way through a list of questions.
+    """The requests that sample a pool on a list of questions.
 
     Args:
         samples: k by label.
-        questions: How many questions there are.
-        done: Samples that are there already, as (question, draw).
-        group: Which draws of a member go in one request.
-        bounds: How hard each member may be pressed.
+        questions: The number of questions.
+        done: The samples that are already recorded, as (question, draw).
+        group: Groups draws of one member into requests.
+        bounds: The limits of each member.
         most: Requests at once over the whole pool.
-        trial: Requests of each member that are made first, one at a time, until `go_on` is called; 0: none.
+        trial: The number of requests of each member that are made first, one at a time, until `go_on` is called; 0
+            for no trial.
 
     Example:
         >>> campaign = Campaign({"qwen": 2}, 1, set(), lambda draws: [tuple(draws)], {"qwen": Bounds(1)}, most=8)
         >>> request, = campaign.start(now=0.0)
-        >>> campaign.came(request, brought=1)  # one of two: the other is asked for by itself
+        >>> campaign.came(request, samples=1)  # one of two came: the other is requested by itself
         >>> campaign.start(now=1.0)
-        [Request(question=0, draws=(Draw(model='qwen', index=1),), attempt=0)]
+        [PlannedRequest(question=0, draws=(Draw(model='qwen', index=1),), attempt=0)]
     """
 
     def __init__(
@@ -100,105 +103,105 @@ class Campaign:
         self._group = group
         self._most = most
         self._trial = trial
-        self._lines = {model: _Line(bounds[model], deque()) for model in samples}
+        self._queues = {model: _Queue(bounds[model], deque()) for model in samples}
         for model, k in samples.items():
             for question in range(questions):
-                missing = tuple(d for i in range(k) if (question, d := Draw(model, i)) not in done)
-                if missing:
-                    self._lines[model].todo.append(Request(question, missing))
+                draws = tuple(d for i in range(k) if (question, d := Draw(model, i)) not in done)
+                if draws:
+                    self._queues[model].todo.append(PlannedRequest(question, draws))
 
     @property
     def planned(self) -> dict[str, tuple[int, int]]:
-        """Requests and samples still to come, by label; a request that is running counts as one."""
+        """The number of requests and of samples still to come, by label; a running request counts as one."""
         return {
             model: (
-                sum(len(self._group(request.draws)) for request in line.todo) + len(line.running),
-                sum(len(request.draws) for request in (*line.todo, *line.running)),
+                sum(len(self._group(request.draws)) for request in queue.todo) + len(queue.running),
+                sum(len(request.draws) for request in (*queue.todo, *queue.running)),
             )
-            for model, line in self._lines.items()
+            for model, queue in self._queues.items()
         }
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to do; during the trial, whether the trial is over."""
-        return not any(line.running or self._may(line) for line in self._lines.values())
+        """Whether every request is done or, during the trial, whether the trial is over."""
+        return not any(queue.running or self._may_start(queue) for queue in self._queues.values())
 
     def go_on(self) -> None:
-        """End the trial: everything else may be asked."""
+        """End the trial: all other requests may start."""
         self._trial = 0
 
-    def start(self, now: float) -> list[Request]:
+    def start(self, now: float) -> list[PlannedRequest]:
         """Return the requests to begin at this time, in seconds on the driver's clock; each once."""
-        begun: list[Request] = []
-        running = sum(len(line.running) for line in self._lines.values())
-        ready = [line for line in self._lines.values() if self._ready(line, now)]
-        while ready and running + len(begun) < self._most:  # in turns, so that no member takes all the places
-            begun += [self._next(line, now) for line in ready[: self._most - running - len(begun)]]
-            ready = [line for line in ready if self._ready(line, now)]
-        return begun
+        requests: list[PlannedRequest] = []
+        running = sum(len(queue.running) for queue in self._queues.values())
+        ready = [queue for queue in self._queues.values() if self._ready(queue, now)]
+        while ready and running + len(requests) < self._most:  # in turns, so that one member cannot take all places
+            requests += [self._next(queue, now) for queue in ready[: self._most - running - len(requests)]]
+            ready = [queue for queue in ready if self._ready(queue, now)]
+        return requests
 
     def wait(self, now: float) -> float | None:
-        """Return the seconds until `start` or `overdue` has something new; `None`: only what comes back can."""
-        full = sum(len(line.running) for line in self._lines.values()) >= self._most
-        due = [
-            began + line.bounds.timeout
-            for line in self._lines.values()
-            if line.bounds.timeout is not None
-            for began in line.running.values()
+        """Return the seconds until `start` or `overdue` may return more; `None` if a reply must come first."""
+        full = sum(len(queue.running) for queue in self._queues.values()) >= self._most
+        times = [
+            start_time + queue.bounds.timeout
+            for queue in self._queues.values()
+            if queue.bounds.timeout is not None
+            for start_time in queue.running.values()
         ]
-        due += [line.not_before for line in self._lines.values() if not full and self._has_room(line)]
-        return max(0.0, min(due) - now) if due else None
+        times += [queue.not_before for queue in self._queues.values() if not full and self._has_room(queue)]
+        return max(0.0, min(times) - now) if times else None
 
-    def overdue(self, now: float) -> list[Request]:
-        """Return the requests that have run longer than they may; they are to be failed with a time-out."""
+    def overdue(self, now: float) -> list[PlannedRequest]:
+        """Return the requests that have run longer than their limit; the driver reports each as failed."""
         return [
             request
-            for line in self._lines.values()
-            if line.bounds.timeout is not None
-            for request, began in line.running.items()
-            if now - began >= line.bounds.timeout
+            for queue in self._queues.values()
+            if queue.bounds.timeout is not None
+            for request, start_time in queue.running.items()
+            if now - start_time >= queue.bounds.timeout
         ]
 
-    def came(self, request: Request, brought: int) -> None:
-        """Take that a request brought samples, the first `brought` of its draws: the others are asked one by one."""
-        line = self._lines[request.model]
-        del line.running[request]
-        for draw in reversed(request.draws[brought:]):  # the last first: each goes in front of the others
-            line.todo.appendleft(Request(request.question, (draw,)))
+    def came(self, request: PlannedRequest, samples: int) -> None:
+        """Report the samples of a request: the first draws have one, and the others are requested one by one."""
+        queue = self._queues[request.model]
+        del queue.running[request]
+        for draw in reversed(request.draws[samples:]):  # the last one first, since each goes to the front
+            queue.todo.appendleft(PlannedRequest(request.question, (draw,)))
 
-    def failed(self, request: Request, error: BaseException, now: float) -> bool:
-        """Take a request's failure; returns whether it will be made again."""
-        line = self._lines[request.model]
-        del line.running[request]
-        if not passes(error) or request.attempt >= line.bounds.retries:
+    def failed(self, request: PlannedRequest, error: BaseException, now: float) -> bool:
+        """Report the failure of a request; return whether it will be tried again."""
+        queue = self._queues[request.model]
+        del queue.running[request]
+        if not passes(error) or request.attempt >= queue.bounds.retries:
             return False
-        line.todo.appendleft(Request(request.question, request.draws, request.attempt + 1))
-        # The whole member pauses: a server that is in trouble, or wants fewer requests, wants fewer of all of them.
-        asked = asked_to_wait(error)
-        line.not_before = max(line.not_before, now + (_pause(request.attempt) if asked is None else asked))
+        queue.todo.appendleft(PlannedRequest(request.question, request.draws, request.attempt + 1))
+        # The whole member pauses, not only this request: a server in trouble needs fewer requests of any kind.
+        seconds = retry_after(error)
+        queue.not_before = max(queue.not_before, now + (_pause(request.attempt) if seconds is None else seconds))
         return True
 
-    def _next(self, line: _Line, now: float) -> Request:
-        request = line.todo.popleft()
-        # Asked here and not before: a server that was found to bring one completion a request gets single ones.
+    def _next(self, queue: _Queue, now: float) -> PlannedRequest:
+        request = queue.todo.popleft()
+        # Grouped only now: after a server has returned one completion for several draws, `group` gives single draws.
         first, *others = self._group(request.draws)
         for draws in reversed(others):
-            line.todo.appendleft(Request(request.question, draws, request.attempt))
-        request = Request(request.question, first, request.attempt)
-        line.running[request] = now
-        line.not_before = max(line.not_before, now + line.bounds.interval)
-        line.tried += request.attempt == 0
+            queue.todo.appendleft(PlannedRequest(request.question, draws, request.attempt))
+        request = PlannedRequest(request.question, first, request.attempt)
+        queue.running[request] = now
+        queue.not_before = max(queue.not_before, now + queue.bounds.interval)
+        queue.first_attempts += request.attempt == 0
         return request
 
-    def _ready(self, line: _Line, now: float) -> bool:
-        return now >= line.not_before and self._has_room(line)
+    def _ready(self, queue: _Queue, now: float) -> bool:
+        return now >= queue.not_before and self._has_room(queue)
 
-    def _has_room(self, line: _Line) -> bool:
-        return self._may(line) and len(line.running) < (1 if self._trial else line.bounds.concurrency)
+    def _has_room(self, queue: _Queue) -> bool:
+        return self._may_start(queue) and len(queue.running) < (1 if self._trial else queue.bounds.concurrency)
 
-    def _may(self, line: _Line) -> bool:
-        # What is made again belongs to the trial: a server that is away must be found out there.
-        return bool(line.todo) and (not self._trial or line.tried < self._trial or line.todo[0].attempt > 0)
+    def _may_start(self, queue: _Queue) -> bool:
+        # Retries belong to the trial too: it must find out about a server that is down.
+        return bool(queue.todo) and (not self._trial or queue.first_attempts < self._trial or queue.todo[0].attempt > 0)
 
 
 def _pause(attempt: int) -> float:

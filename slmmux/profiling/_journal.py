@@ -1,6 +1,7 @@
-"""The file a profile writes: append-only, whole after a kill at any moment, and never of two minds.
+"""The file that a profile writes: append-only, intact after a kill at any moment, and with one set of settings.
 
-Every line is one write. What a kill can leave is a last line without its end; it is cut away before more is written.
+Each batch of lines is one write, so a kill can only leave a last line without its line feed. Before more is written,
+such a line is completed if it is whole JSON, and cut away if it is not.
 """
 
 import os
@@ -17,50 +18,49 @@ from slmmux.recording._row import Row, head_line, is_packed, row_line
 
 __all__ = ["Journal"]
 
-_MOST_NAMED = 5  # changed settings an error names
+_MOST_NAMED = 5  # An error names this many changed settings; the rest are only counted.
 
 
 class Journal:
     """A recording that is being written.
 
     Args:
-        path: A `.jsonl` file, there already or not.
-        settings: What the samples are made with: written into the first line, or compared with it.
+        path: A new or an existing `.jsonl` file.
+        settings: The settings of the samples. A new file gets them as its first line; an existing one must have them.
 
     Attributes:
-        recording: What the file held when it was opened.
+        recording: The samples that the file held when it was opened.
 
     Raises:
-        RecordingError: It was made with other settings, or without any; it is being written by somebody else; it
-            cannot be read.
-        OSError: It cannot be written.
+        RecordingError: The file has other settings or none, another process is writing it, or it cannot be read.
+        OSError: The file cannot be written.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         if is_packed(path):
-            raise RecordingError(f"{path}: a packed file cannot be appended to; write a .jsonl and pack it afterwards")
+            raise RecordingError(f"{path}: a .gz file cannot be continued; write a .jsonl file and pack it afterwards")
         path.parent.mkdir(parents=True, exist_ok=True)
-        settings = from_json(head_line(settings))["settings"]  # as the file will say it: tuples are lists there
+        settings = from_json(head_line(settings))["settings"]  # as read back from the file: tuples become lists
         self._file: BinaryIO = path.open("ab")
         try:
             _lock(self._file, path)
-            self.recording = Recording.load(path)  # before anything is touched: it may be somebody else's file
-            end, whole = _last_line(path)
-            if end or whole:
+            self.recording = Recording.load(path)  # before any change: it may be a file of another kind
+            end, complete = _last_line(path)
+            if end or complete:
                 _check(path, self.recording.settings, settings)
-            _mend(path, end, whole=whole)
+            _finish_last_line(path, end, complete=complete)
             if path.stat().st_size == 0:
-                self._put(head_line(settings))
+                self._append(head_line(settings))
                 self.recording = Recording.of((), settings)
         except BaseException:
             self._file.close()
             raise
 
     def write(self, rows: Iterable[Row]) -> None:
-        """Append samples; they are with the operating system when this returns, and outlive a kill of this process."""
-        self._put(b"".join(map(row_line, rows)))
+        """Append samples. When this returns the operating system has them, so they survive a kill of this process."""
+        self._append(b"".join(map(row_line, rows)))
 
-    def _put(self, data: bytes) -> None:
+    def _append(self, data: bytes) -> None:
         self._file.write(data)
         self._file.flush()
 
@@ -71,14 +71,14 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._file:
-            os.fsync(self._file.fileno())  # once, for a power cut; a kill loses nothing that was written
+            os.fsync(self._file.fileno())  # Only a power cut needs this, so it is done once and not for each write.
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
-    """Refuse a second writer; the lock goes with the process, however it ends."""
+    """Refuse a second writer. The operating system releases the lock when the process ends."""
     try:
         import fcntl  # noqa: PLC0415
-    except ImportError:  # Windows: two writers there are told by the samples they record twice
+    except ImportError:  # On Windows a second writer is only noticed later, when loading finds samples twice.
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,7 +89,7 @@ def _lock(file: BinaryIO, path: Path) -> None:
 
 
 def _last_line(path: Path) -> tuple[int, bool]:
-    """Return where a file's last line without an end begins, and whether that is whole all the same."""
+    """Return the offset of a file's last line, if it lacks its line feed, and whether it is complete JSON."""
     data = path.read_bytes()
     end = data.rfind(b"\n") + 1
     try:
@@ -99,31 +99,31 @@ def _last_line(path: Path) -> tuple[int, bool]:
     return end, True
 
 
-def _mend(path: Path, end: int, *, whole: bool) -> None:
-    """Give a last line its end where it is whole, and cut it away where it is not."""
-    if whole:
+def _finish_last_line(path: Path, end: int, *, complete: bool) -> None:
+    """Append the missing line feed to a complete last line, and cut away an incomplete one."""
+    if complete:
         with path.open("ab") as file:
             file.write(b"\n")
     else:
         os.truncate(path, end)
 
 
-def _check(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    if not found:
+def _check(path: Path, earlier: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    if not earlier:
         raise RecordingError(
-            f"{path} does not say what its samples were made with, so more cannot be added; write to a new file"
+            f"{path} does not state the settings of its samples, so it cannot be continued; write to a new file"
         )
-    if changed := list(_changes(found, wanted)):
-        more = f" and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
+    if changes := list(_changes(earlier, settings)):
+        rest = f" and {len(changes) - _MOST_NAMED} more" if len(changes) > _MOST_NAMED else ""
         raise RecordingError(
-            f"{path} was recorded with other settings: {'; '.join(changed[:_MOST_NAMED])}{more}; "
+            f"{path} was recorded with other settings: {'; '.join(changes[:_MOST_NAMED])}{rest}; "
             "set them back, or write to a new file"
         )
 
 
-def _changes(found: Any, wanted: Any, name: str = "") -> Iterable[str]:
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        for key in {**found, **wanted}:
-            yield from _changes(found.get(key), wanted.get(key), f"{name}.{key}" if name else str(key))
-    elif found != wanted:
-        yield f"{name} was {found!r} and is {wanted!r}"
+def _changes(earlier: Any, current: Any, name: str = "") -> Iterable[str]:
+    if isinstance(earlier, dict) and isinstance(current, dict):
+        for key in {**earlier, **current}:
+            yield from _changes(earlier.get(key), current.get(key), f"{name}.{key}" if name else str(key))
+    elif earlier != current:
+        yield f"{name} was {earlier!r} and is {current!r}"

@@ -1,21 +1,38 @@
-"""Which faults of a call pass by themselves, so that asking again later is worth it, and when to."""
+"""Temporary faults of a call: which ones are worth a retry, and after how many seconds."""
 
 from typing import Any
 
-__all__ = ["asked_to_wait", "passes"]
+__all__ = ["passes", "retry_after"]
 
-_PASSING = {408, 409, 425, 429, 500, 502, 503, 504, 529}  # HTTP: too early, too many, or a server in trouble
-# Connections that broke, by the names their clients give them: no client is imported here.
-_BROKEN = {"APIConnectionError", "APITimeoutError", "ConnectionError", "ReadTimeout", "ResponseError", "TransportError"}
-# An error that quoted a secret comes cleaned of it, and nothing but the name is left of these.
-_CLEANED = ("InternalServerError", "RateLimitError", "TimeoutError")
+_TEMPORARY_STATUSES = {
+    408,
+    409,
+    425,
+    429,
+    500,
+    502,
+    503,
+    504,
+    529,
+}  # time-out, conflict, too early, too many, or a server in trouble
+# Broken connections, by the class names that the clients give them, so that no client has to be imported here.
+_CONNECTION_ERRORS = {
+    "APIConnectionError",
+    "APITimeoutError",
+    "ConnectionError",
+    "ReadTimeout",
+    "ResponseError",
+    "TransportError",
+}
+# An error that quoted a secret arrives as a cleaned copy, which keeps of the original class only the name's end.
+_CLEANED_ENDINGS = ("InternalServerError", "RateLimitError", "TimeoutError")
 _LONGEST_S = 120.0
 
 
 def passes(error: BaseException) -> bool:
-    """Return whether a fault is likely to pass by itself.
+    """Return whether a fault is temporary, so that the same request may succeed later.
 
-    A wrong key, a request too long or a bug does not; a time-out, a broken connection or "too many requests" does.
+    A time-out, a broken connection and "too many requests" are; a wrong key, a request too long and a bug are not.
 
     Example:
         >>> passes(TimeoutError()), passes(ValueError("no such model"))
@@ -23,19 +40,19 @@ def passes(error: BaseException) -> bool:
     """
     status = _status(error)
     if status is not None:
-        return status in _PASSING
+        return status in _TEMPORARY_STATUSES
     names = [cls.__name__ for cls in type(error).__mro__]
     return isinstance(error, TimeoutError | ConnectionError) or any(
-        name in _BROKEN or name.endswith(_CLEANED) for name in names
+        name in _CONNECTION_ERRORS or name.endswith(_CLEANED_ENDINGS) for name in names
     )
 
 
-def asked_to_wait(error: BaseException) -> float | None:
-    """Return the seconds a server asks to be left alone (its `Retry-After`), two minutes at most."""
+def retry_after(error: BaseException) -> float | None:
+    """Return the seconds in the server's `Retry-After` header, at most two minutes; `None` without such a header."""
     headers: Any = getattr(getattr(error, "response", None), "headers", None)
     try:
         seconds = float(headers.get("retry-after"))
-    except (AttributeError, TypeError, ValueError):  # none, or a date: the pause is ours to choose
+    except (AttributeError, TypeError, ValueError):  # The header is absent or holds a date: the campaign chooses.
         return None
     return min(seconds, _LONGEST_S) if seconds >= 0 else None
 

@@ -1,4 +1,4 @@
-"""How hard members are pressed while a pool is put to many questions: the options, checked and by member."""
+"""Limits on the requests of a profile: the options, checked and resolved for each member."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -11,14 +11,14 @@ __all__ = ["Pressing", "bounds_of", "split"]
 
 
 class Pressing(TypedDict, total=False):
-    """How hard members are pressed; what is not given has the default in brackets.
+    """Limits on the requests of a profile; the default is in brackets.
 
     Attributes:
-        concurrency: Requests at once a member, or by label (4): a local server wants 1 or 2, a hosted one 32.
-        requests_per_minute: The rate of a member, or by label (none).
+        concurrency: Requests at once for each member, or by label (4). 1 or 2 suit a local server, 32 a hosted one.
+        requests_per_minute: Requests per minute for each member, or by label (no limit).
         max_concurrency: Requests at once over the whole pool (64).
-        retries: How often a request is made again when its fault is one that passes (5).
-        timeout: Seconds a request may take (as long as the member itself allows).
+        retries: Retries per request, after temporary faults (5).
+        timeout: Seconds per request (the member's own limit).
     """
 
     concurrency: int | Mapping[str, int]
@@ -29,49 +29,50 @@ class Pressing(TypedDict, total=False):
 
 
 def split(options: Mapping[str, Any]) -> tuple[Pressing, dict[str, Any]]:
-    """Return those of some options that say how hard to press, and the others.
+    """Split options into the limits of a profile and the others.
 
     Example:
         >>> split({"concurrency": 2, "temperature": 0.7})
         ({'concurrency': 2}, {'temperature': 0.7})
     """
-    known = Pressing.__annotations__
-    pressing = {name: value for name, value in options.items() if name in known}
-    return cast("Pressing", pressing), {name: value for name, value in options.items() if name not in known}
+    names = Pressing.__annotations__
+    pressing = {name: value for name, value in options.items() if name in names}
+    return cast("Pressing", pressing), {name: value for name, value in options.items() if name not in names}
 
 
 def bounds_of(samples: Mapping[str, int], pressing: Pressing) -> dict[str, Bounds]:
-    known = Pressing.__annotations__
-    if strange := [name for name in pressing if name not in known]:
-        raise ArgumentError(f"{strange[0]!r} is no option of a profile; there are {_names(known)}")
-    at_once = _by_label("concurrency", pressing.get("concurrency", 4), samples, whole=True)
+    """Return the checked limits of each member."""
+    names = Pressing.__annotations__
+    if unknown := [name for name in pressing if name not in names]:
+        raise ArgumentError(f"{unknown[0]!r} is not an option of a profile; the options are {_names(names)}")
+    concurrency = _by_label("concurrency", pressing.get("concurrency", 4), samples, integer=True)
     rate = pressing.get("requests_per_minute")
     rates = _by_label("requests_per_minute", math.inf if rate is None else rate, samples)
     retries, timeout = pressing.get("retries", 5), pressing.get("timeout")
-    _positive("max_concurrency", pressing.get("max_concurrency", 64), whole=True)
+    _positive("max_concurrency", pressing.get("max_concurrency", 64), integer=True)
     if timeout is not None:
         _positive("timeout", timeout)
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
-        raise ArgumentError(f"retries must be a whole number of at least 0, found {retries!r}")
-    return {label: Bounds(int(at_once[label]), 60 / rates[label], retries, timeout) for label in samples}
+        raise ArgumentError(f"retries must be a whole number of at least 0, received {retries!r}")
+    return {label: Bounds(int(concurrency[label]), 60 / rates[label], retries, timeout) for label in samples}
 
 
 def _by_label(
-    name: str, given: float | Mapping[str, float], labels: Iterable[str], *, whole: bool = False
+    name: str, limit: float | Mapping[str, float], labels: Iterable[str], *, integer: bool = False
 ) -> dict[str, float]:
     default = {"concurrency": 4}.get(name, math.inf)
-    if isinstance(given, Mapping) and (strange := [label for label in given if label not in labels]):
-        raise ArgumentError(f"{name} names {strange[0]!r}, which is no member; the members are {_names(labels)}")
-    values = {label: given.get(label, default) if isinstance(given, Mapping) else given for label in labels}
+    if isinstance(limit, Mapping) and (unknown := [label for label in limit if label not in labels]):
+        raise ArgumentError(f"{name} names {unknown[0]!r}, which is not a member; the members are {_names(labels)}")
+    values = {label: limit.get(label, default) if isinstance(limit, Mapping) else limit for label in labels}
     for value in values.values():
-        _positive(name, value, whole=whole)
+        _positive(name, value, integer=integer)
     return values
 
 
-def _positive(name: str, value: Any, *, whole: bool = False) -> None:
-    kinds = int if whole else int | float
+def _positive(name: str, value: Any, *, integer: bool = False) -> None:
+    kinds = int if integer else int | float
     if not isinstance(value, kinds) or isinstance(value, bool) or not value > 0:
-        raise ArgumentError(f"{name} must be a {'whole ' if whole else ''}number above 0, found {value!r}")
+        raise ArgumentError(f"{name} must be a {'whole ' if integer else ''}number above 0, received {value!r}")
 
 
 def _names(labels: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""How a profile is shown: what it will do, then a bar a member with its rate, the time left, tokens and failures."""
+"""The progress of a profile on a terminal: a table of the work, then a bar for each member."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,18 +19,18 @@ def watching(
     progress: bool | Watch,  # noqa: FBT001 - as the profiles take it
     console: "Console | None" = None,
 ) -> Iterator[Watch | None]:
-    """Give who looks on while a profile runs.
+    """Yield the observer of a profile; on exit, any bars are closed.
 
     Args:
-        progress: Whether to show bars; or who looks on instead.
-        console: Where; standard error if `None`.
+        progress: Whether to show bars, or an observer to use instead.
+        console: The console for the bars; standard error if `None`.
     """
     if not isinstance(progress, bool):
         yield progress
     elif not progress:
         yield None
     else:
-        from rich.console import Console  # noqa: PLC0415 - who wants no bars needs no terminal
+        from rich.console import Console  # noqa: PLC0415 - rich is only imported to show bars
 
         bars = Bars(console if console is not None else Console(stderr=True))
         try:
@@ -40,10 +40,10 @@ def watching(
 
 
 class Bars:
-    """Bars on a terminal.
+    """Progress bars on a terminal, one for each member.
 
     Args:
-        console: Which one.
+        console: The console to draw on.
     """
 
     def __init__(self, console: "Console") -> None:
@@ -60,51 +60,51 @@ class Bars:
             TextColumn("{task.fields[failed]}"),
             console=console,
         )
-        self._tasks: dict[str, _Counted] = {}
+        self._tasks: dict[str, _Bar] = {}
 
     def begins(self, efforts: Sequence[Effort]) -> None:
-        """Show what will be asked."""
-        self._console.print(_table("To do", efforts))
+        """Show the work ahead, and start the bars."""
+        self._console.print(_table("Planned", efforts))
         for effort in efforts:
             task = self._progress.add_task(
                 shown(effort.model).plain, total=effort.there + effort.samples, completed=effort.there,
                 rate="", tokens=0, failed="",
             )  # fmt: skip
-            self._tasks[effort.model] = _Counted(task)
+            self._tasks[effort.model] = _Bar(task)
         if any(effort.samples for effort in efforts):
             self._progress.start()
 
     def estimated(self, efforts: Sequence[Effort]) -> None:
-        """Show what the first few requests say of the rest."""
+        """Show the estimate for the rest, made from the first few requests."""
         if any(effort.samples for effort in efforts):
-            self._console.print(_table("Left, by the first few requests", efforts))
+            self._console.print(_table("Remaining, estimated from the first few requests", efforts))
 
     def came(self, model: str, samples: int, failed: int, tokens: int) -> None:
-        """Move a bar."""
-        counted = self._tasks[model]
-        counted.failed += failed
-        counted.tokens += tokens
+        """Advance a bar."""
+        bar = self._tasks[model]
+        bar.failed += failed
+        bar.tokens += tokens
         self._progress.update(
-            counted.task,
+            bar.task,
             advance=samples,
-            tokens=counted.tokens,
-            failed=f"[red]{counted.failed} failed" if counted.failed else "",
+            tokens=bar.tokens,
+            failed=f"[red]{bar.failed} failed" if bar.failed else "",
         )
-        speed = self._progress.tasks[self._progress.task_ids.index(counted.task)].speed
-        self._progress.update(counted.task, rate=f"{speed:.1f}/s" if speed else "")
+        speed = self._progress.tasks[self._progress.task_ids.index(bar.task)].speed
+        self._progress.update(bar.task, rate=f"{speed:.1f}/s" if speed else "")
 
     def waits(self, model: str, error: BaseException) -> None:
-        """Say why a member pauses."""
+        """Print the reason why a member pauses."""
         self._console.print(shown(f"{model} pauses: {type(error).__name__}: {error}", "dim", limit=160))
 
     def stop(self) -> None:
-        """Leave the terminal to others."""
+        """Close the bars and release the terminal."""
         if self._progress.live.is_started:
             self._progress.stop()
 
 
-class _Counted:
-    """One bar's counts."""
+class _Bar:
+    """A bar's task and running totals."""
 
     def __init__(self, task: "TaskID") -> None:
         self.task = task
@@ -116,7 +116,7 @@ def _table(title: str, efforts: Sequence[Effort]) -> object:
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in ("member", "requests", "samples", "there already", "tokens", "time alone"):
+    for column in ("member", "requests", "samples", "recorded before", "tokens", "time if run alone"):
         table.add_column(column, justify="left" if column == "member" else "right")
     for effort in efforts:
         table.add_row(

@@ -1,4 +1,4 @@
-"""The questions a pool is put to: what one is, and how they are read."""
+"""The questions of a profile, and how they are read from a file or a list."""
 
 import json
 from codecs import BOM_UTF8
@@ -10,9 +10,9 @@ from typing import Any, ClassVar, TypeAlias
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from slmmux._errors import ArgumentError
+from slmmux._errors import ArgumentError, first_fault
 
-__all__ = ["Question", "Questions", "asked", "read_questions"]
+__all__ = ["Question", "Questions", "questions_of", "read_questions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +20,10 @@ class Question:
     """One question of a profile.
 
     Attributes:
-        question_id: Its name in the recording.
-        question: Its text, the user's message.
-        gold: The right answer; asked of nobody, needed to select.
-        dataset: Where it comes from.
+        question_id: The question's id in the recording.
+        question: The text, sent as the user's message.
+        gold: The right answer. It is never sent, but selecting models needs it.
+        dataset: The dataset that the question comes from.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="ignore")
@@ -39,60 +39,63 @@ Questions: TypeAlias = str | PathLike[str] | Iterable[Question | Mapping[str, An
 _QUESTION = TypeAdapter(Question)
 
 
-def asked(questions: Questions) -> tuple[Question, ...]:
+def questions_of(questions: Questions) -> tuple[Question, ...]:
+    """Return checked questions, each id once, from a file's path or from a list.
+
+    Raises:
+        ArgumentError: An item is not a question, an id occurs twice, or there are no questions.
+    """
     if isinstance(questions, str | PathLike):
         return read_questions(questions)
     if isinstance(questions, Mapping) or not isinstance(questions, Iterable):
-        raise ArgumentError(f"questions are a .jsonl file or a list of questions, found {type(questions).__name__}")
-    found: dict[str, Question] = {}
-    for number, given in enumerate(questions):
-        if not isinstance(given, Question | Mapping):
+        raise ArgumentError(f"expected questions as a .jsonl file or a list, received {type(questions).__name__}")
+    by_id: dict[str, Question] = {}
+    for number, item in enumerate(questions):
+        if not isinstance(item, Question | Mapping):
             raise ArgumentError(
-                f"question {number} is a {type(given).__name__}; give question_id, question and, to select with, gold"
+                f"question {number} is a {type(item).__name__}; write question_id, question and, to select with, gold"
             )
-        try:  # as the recording will have it: a tuple is a list there
-            question = _QUESTION.validate_json(json.dumps(asdict(given) if isinstance(given, Question) else {**given}))
+        try:  # Through JSON, so that values are as the recording will have them: a tuple becomes a list.
+            question = _QUESTION.validate_json(json.dumps(asdict(item) if isinstance(item, Question) else {**item}))
         except (ValidationError, TypeError, ValueError) as error:
-            what = error.errors(include_url=False)[0] if isinstance(error, ValidationError) else {"msg": str(error)}
-            where = ".".join(map(str, what.get("loc", ()))) or "it"
+            fault = first_fault(error) if isinstance(error, ValidationError) else str(error)
             raise ArgumentError(
-                f"question {number}: {where}: {what['msg']}; give question_id, question and, to select with, gold"
+                f"question {number}: {fault}; write question_id, question and, to select with, gold"
             ) from None
-        _add(found, question, f"question {number}")
-    return _some(found, "the list")
+        _add(by_id, question, f"question {number}")
+    return _not_empty(by_id, "the list")
 
 
 def read_questions(path: str | PathLike[str]) -> tuple[Question, ...]:
-    """Read questions from a JSON lines file: `{"question_id": ..., "question": ..., "gold": ...}` a line.
+    """Read questions from a JSON lines file, with `{"question_id": ..., "question": ..., "gold": ...}` on each line.
 
     Raises:
-        ArgumentError: A line that is no question, an id twice, or no question at all; names the line.
+        ArgumentError: A line is not a question, an id occurs twice, or the file has no questions.
         OSError: The file cannot be read.
     """
-    found: dict[str, Question] = {}
+    by_id: dict[str, Question] = {}
     for number, line in enumerate(Path(path).read_bytes().removeprefix(BOM_UTF8).splitlines(), 1):
         if line.strip():
             try:
                 question = _QUESTION.validate_json(line)
             except ValidationError as error:
-                first = error.errors(include_url=False)[0]
-                what = f"{'.'.join(map(str, first['loc'])) or 'the line'}: {first['msg']}"
+                fault = first_fault(error, "the line")
                 raise ArgumentError(
-                    f'{path} line {number}: {what}; write {{"question_id": "q1", "question": "2 + 2?", "gold": "4"}}'
+                    f'{path} line {number}: {fault}; write {{"question_id": "q1", "question": "2 + 2?", "gold": "4"}}'
                 ) from None
-            _add(found, question, f"{path} line {number}")
-    return _some(found, str(path))
+            _add(by_id, question, f"{path} line {number}")
+    return _not_empty(by_id, str(path))
 
 
-def _add(found: dict[str, Question], question: Question, where: str) -> None:
-    if question.question_id in found:
+def _add(by_id: dict[str, Question], question: Question, where: str) -> None:
+    if question.question_id in by_id:
         raise ArgumentError(
-            f"{where}: there is a question {question.question_id!r} already; give each an id of its own"
+            f"{where}: the question_id {question.question_id!r} occurs twice; give each question its own"
         )
-    found[question.question_id] = question
+    by_id[question.question_id] = question
 
 
-def _some(found: Mapping[str, Question], where: str) -> tuple[Question, ...]:
-    if not found:
-        raise ArgumentError(f"{where} holds no question; write one a line, or pass at least one")
-    return tuple(found.values())
+def _not_empty(by_id: Mapping[str, Question], where: str) -> tuple[Question, ...]:
+    if not by_id:
+        raise ArgumentError(f"{where} has no questions; write at least one")
+    return tuple(by_id.values())

@@ -1,6 +1,6 @@
-"""Samples in the logs of Inspect (inspect_ai): a JSON file, or a zip with a member a sample.
+"""Samples in the logs of Inspect (inspect_ai): a JSON file, or a zip with one member for each sample.
 
-A log of log format version 2. The package itself is never imported.
+The log format is version 2. Inspect itself is never imported.
 """
 
 import re
@@ -21,11 +21,11 @@ __all__ = ["files", "samples"]
 
 _INSTEAD = "give a log as Inspect writes it, .eval or .json"
 _STRICT = ConfigDict(strict=True)
-_HEADERS = ("header.json", "_journal/start.json")  # the second is all there is where a run did not end
-_WHOLE = re.compile(r"samples/.+_epoch_\d+\.json", re.DOTALL)
-_PIECES = re.compile(r"samples/.+_epoch_\d+/sample\.json", re.DOTALL)
-# Of what can be set, what samples are drawn with; headers and bodies for servers may hold secrets.
-_DRAWN_WITH = (
+_HEADERS = ("header.json", "_journal/start.json")  # A run that was cut short has only the second.
+_SAMPLE_FILE = re.compile(r"samples/.+_epoch_\d+\.json", re.DOTALL)
+_SAMPLE_PIECE = re.compile(r"samples/.+_epoch_\d+/sample\.json", re.DOTALL)
+# Only these settings are copied into the recording: the headers and bodies in a log may hold secrets.
+_GENERATION_SETTINGS = (
     "temperature", "top_p", "top_k", "max_tokens", "seed", "stop_seqs", "frequency_penalty", "presence_penalty",
     "reasoning_effort", "reasoning_tokens",
 )  # fmt: skip
@@ -47,7 +47,7 @@ class _Message:
 
     @property
     def text(self) -> str:
-        """What was said: not the reasoning, no pictures."""
+        """The text of the message, without reasoning and pictures."""
         if isinstance(self.content, str):
             return self.content
         return "\n".join(block.text for block in self.content if block.type == "text" and block.text is not None)
@@ -63,8 +63,8 @@ class _Usage:
     input_tokens_cache_write: int | None = None
 
     @property
-    def read(self) -> int:
-        """The tokens of the request; Inspect counts those that came from a cache apart."""
+    def request_tokens(self) -> int:
+        """The tokens of the request. Inspect counts tokens from a cache separately, so they are added here."""
         return self.input_tokens + (self.input_tokens_cache_read or 0) + (self.input_tokens_cache_write or 0)
 
 
@@ -87,7 +87,7 @@ class _Output:
 
     @property
     def text(self) -> str | None:
-        """The reply: of several choices the first, as Inspect scores it."""
+        """The reply: the first of several choices, which is the one that Inspect scores."""
         return self.choices[0].message.text if self.choices else self.completion or None
 
 
@@ -120,8 +120,8 @@ class _Sample:
     total_time: float | None = None
 
     @property
-    def failed(self) -> str | None:
-        """Why there is no reply: what halted the sample, or what the model's server said in place of one."""
+    def failure(self) -> str | None:
+        """The reason, if there is no reply: the error that halted the sample, or the server's message."""
         if self.error is not None:
             return self.error.message
         return None if self.output.text is not None else self.output.error
@@ -152,11 +152,11 @@ class _Log:
     samples: list[_Sample] | None = None
 
     @property
-    def drawn_with(self) -> Mapping[str, Any]:
-        """What the task set, over what the model was made with."""
-        known = self.eval.model_generate_config, self.plan.config
-        settings = {name: value for config in known for name, value in config.items() if value is not None}
-        return {name: settings[name] for name in _DRAWN_WITH if name in settings}
+    def generation_settings(self) -> Mapping[str, Any]:
+        """The settings of the task, which override the settings of the model."""
+        configs = self.eval.model_generate_config, self.plan.config
+        settings = {name: value for config in configs for name, value in config.items() if value is not None}
+        return {name: settings[name] for name in _GENERATION_SETTINGS if name in settings}
 
 
 _LOG = TypeAdapter(_Log)
@@ -164,57 +164,59 @@ _SAMPLE = TypeAdapter(_Sample)
 
 
 def files(path: Path) -> Iterator[Path]:
-    """Yield the logs of a folder and of those below it, or the file itself."""
+    """Yield the logs in a folder and its subfolders, or the file itself."""
     if path.is_dir():
-        # Beside its logs Inspect keeps lists of them, .json as well; a log's name begins with its date.
-        found = (*path.rglob("*.eval"), *path.rglob("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T*.json"))
-        yield from sorted(found)
+        # Inspect also writes .json lists of its logs into the folder; only a log's name begins with a date.
+        logs = (*path.rglob("*.eval"), *path.rglob("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T*.json"))
+        yield from sorted(logs)
     else:
         yield path
 
 
-def samples(path: Path, *, answered: bool) -> Iterator[Foreign]:
+def samples(path: Path, *, with_answers: bool) -> Iterator[Foreign]:
     """Yield the samples of a log.
 
     Args:
         path: The file.
-        answered: Whether the scorer's answers are wanted.
+        with_answers: Whether to copy the scorer's answers.
 
     Raises:
-        RecordingError: Another file, or one without samples.
+        RecordingError: The file has another format, or no samples.
     """
-    nothing = True
+    empty = True
     for place, log, sample in _read(path):
-        nothing = False
-        yield Foreign(place, _row(log, sample, _answer(sample, place) if answered else None), log.drawn_with)
-    if nothing:
-        raise RecordingError(f"{path}: holds no samples; {_INSTEAD}, with its samples")
+        empty = False
+        yield Foreign(
+            place, _row(log, sample, _answer(sample, place) if with_answers else None), log.generation_settings
+        )
+    if empty:
+        raise RecordingError(f"{path}: the log has no samples; {_INSTEAD}, with its samples")
 
 
 def _row(log: _Log, sample: _Sample, answer: Any) -> Row:
     usage = sample.output.usage or sample.model_usage.get(log.eval.model)
-    asked = sample.input if isinstance(sample.input, str) else "\n\n".join(message.text for message in sample.input)
+    question = sample.input if isinstance(sample.input, str) else "\n\n".join(message.text for message in sample.input)
     return Row(
         question_id=f"{log.eval.task}/{sample.id}",
         model=log.eval.model,
         sample_index=sample.epoch - 1,
         answer=answer,
         dataset=log.eval.task,
-        question=asked,
+        question=question,
         gold=sample.target[0] if isinstance(sample.target, list) and len(sample.target) == 1 else sample.target,
         text=sample.output.text,
-        input_tokens=usage.read if usage else None,
+        input_tokens=usage.request_tokens if usage else None,
         output_tokens=usage.output_tokens if usage else None,
         latency_s=sample.output.time if sample.output.time is not None else sample.total_time,
-        error=sample.failed,
+        error=sample.failure,
     )
 
 
 def _answer(sample: _Sample, place: str) -> Any:
-    if sample.failed is not None:
+    if sample.failure is not None:
         return None
     if not sample.scores:
-        raise RecordingError(f"{place}: was not scored, so no scorer read an answer; read it with extract='auto'")
+        raise RecordingError(f"{place}: the sample was not scored, so it has no answer; write extract='auto'")
     answer = next(iter(sample.scores.values())).answer
     return None if answer == "" else answer
 
@@ -227,26 +229,26 @@ def _read(path: Path) -> Iterator[tuple[str, _Log, _Sample]]:
         for i, sample in enumerate(log.samples or ()):
             yield f"{path} samples.{i}", log, sample
     else:
-        raise RecordingError(f"{path}: a log of Inspect is an .eval or a .json file; {_INSTEAD}")
+        raise RecordingError(f"{path}: expected a log of Inspect, an .eval or a .json file; {_INSTEAD}")
 
 
 def _zipped(path: Path) -> Iterator[tuple[str, _Log, _Sample]]:
     try:
         with ZipFile(path) as packed:
-            # A sample that was written again is there twice; read by its name it is the last.
+            # A sample that Inspect wrote again occurs twice under one name; reading by name gives the later one.
             members = dict.fromkeys(packed.namelist())
             header = next((name for name in _HEADERS if name in members), None)
             if header is None:
-                raise RecordingError(f"{path}: a zip without {' or '.join(_HEADERS)}; {_INSTEAD}")
+                raise RecordingError(f"{path}: the zip has no {' or '.join(_HEADERS)}; {_INSTEAD}")
             log = checked(_LOG, _member(packed, header, path), f"{path} {header}", _INSTEAD)
             for name in members:
-                if _PIECES.fullmatch(name):
-                    raise RecordingError(f"{path} {name}: a sample in pieces, which is not read here; {_convert(path)}")
-                if _WHOLE.fullmatch(name):
+                if _SAMPLE_PIECE.fullmatch(name):
+                    raise RecordingError(f"{path} {name}: a sample in pieces, which cannot be read; {_convert(path)}")
+                if _SAMPLE_FILE.fullmatch(name):
                     place = f"{path} {name}"
                     yield place, log, checked(_SAMPLE, _member(packed, name, path), place, _INSTEAD)
     except (BadZipFile, zlib.error) as error:
-        raise RecordingError(f"{path}: not a zip, or cut short ({error}); copy it again") from error
+        raise RecordingError(f"{path}: not a zip, or an incomplete one ({error}); copy the file again") from error
 
 
 def _member(packed: ZipFile, name: str, path: Path) -> bytes:

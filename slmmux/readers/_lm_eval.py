@@ -1,6 +1,7 @@
-"""Samples that lm-evaluation-harness logged with `--log_samples`: a folder a model, a file a task, a line a document.
+"""Samples that lm-evaluation-harness logged with `--log_samples`.
 
-As written from its version 0.4.3 on; the list form of `arguments` is older. The harness itself is never imported.
+It writes a folder for each model, in it a file for each task, in it a line for each document: from version 0.4.3 on in
+this form; the list form of `arguments` is older. The harness itself is never imported.
 """
 
 import json
@@ -20,12 +21,12 @@ from slmmux.recording._row import Row
 __all__ = ["files", "samples"]
 
 _INSTEAD = "give a samples_<task>_<date>.jsonl file as `lm_eval --log_samples` writes it"
-_NO_ANSWER = ("[invalid]", "")  # the first is what the harness's regex filters put where nothing matched
+_NO_ANSWER = ("[invalid]", "")  # The harness's regex filters write the first if nothing matches.
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """What is read of a line."""
+    """The fields of a line that are used here."""
 
     __pydantic_config__ = ConfigDict(strict=True)
 
@@ -38,39 +39,41 @@ class _Line:
 
     @property
     def requests(self) -> list[list[Any]]:
-        """What was asked for the document: each request's prompt and what it was generated with."""
+        """The document's requests: the prompt and the generation settings of each."""
         if isinstance(self.arguments, dict):
             return [list(request.values()) for request in self.arguments.values()]
         return self.arguments
 
 
 def files(path: Path) -> Iterator[Path]:
-    """Yield the files of a folder and of those below it, or the file itself."""
+    """Yield the files in a folder and its subfolders, or the file itself."""
     if path.is_dir():
         yield from sorted(path.rglob("samples_*.jsonl"))
     else:
         yield path
 
 
-def samples(path: Path, model: str | None, *, answered: bool, chosen: str | None) -> Iterator[Foreign]:
+def samples(path: Path, model: str | None, *, with_answers: bool, filter_name: str | None) -> Iterator[Foreign]:
     """Yield the samples of a file.
 
     Args:
         path: The file.
         model: The member's label; `None`: the folder's name.
-        answered: Whether `filtered_resps` are wanted as the answers.
-        chosen: The filter whose they are; `None`: the only one.
+        with_answers: Whether to copy `filtered_resps` as the answers.
+        filter_name: The filter that made those answers; `None`: the only one.
 
     Raises:
-        RecordingError: Another file, or one without texts.
+        RecordingError: The file has another format, or no texts.
     """
     task = _task(path)
     label = model or path.absolute().parent.name
     for number, line, filtered in _documents(path):
         place = f"{path} line {number}"
-        prompt, drawn_with, replies = _generated(line, place, task)
-        own = _answers(_filtered(filtered, chosen, place), len(replies), place) if answered else [None] * len(replies)
-        for index, (text, answer) in enumerate(zip(replies, own, strict=True)):
+        prompt, settings, replies = _generation(line, place, task)
+        answers: list[Any] = [None] * len(replies)
+        if with_answers:
+            answers = _answers(_of_filter(filtered, filter_name, place), len(replies), place)
+        for index, (text, answer) in enumerate(zip(replies, answers, strict=True)):
             row = Row(
                 question_id=f"{task}/{line.doc_id}",
                 model=label,
@@ -81,20 +84,20 @@ def samples(path: Path, model: str | None, *, answered: bool, chosen: str | None
                 gold=line.target,
                 text=text,
             )
-            yield Foreign(place, row, drawn_with)
+            yield Foreign(place, row, settings)
 
 
 def _task(path: Path) -> str:
-    """Return the task in a file's name; it may have underscores, the date has none."""
+    """Return the task in a file's name. The task may have underscores, the date never has."""
     head, _, rest = path.name.removesuffix(".jsonl").partition("_")
     task, _, date = rest.rpartition("_")
     if not (path.name.endswith(".jsonl") and head == "samples" and task and date):
-        raise RecordingError(f"{path}: the name says no task; {_INSTEAD}")
+        raise RecordingError(f"{path}: the file name has no task; {_INSTEAD}")
     return task
 
 
 def _documents(path: Path) -> Iterator[tuple[int, _Line, dict[str, list[Any]]]]:
-    """Yield each document once, with the line it is first on and what each filter made of its replies."""
+    """Yield each document once, with the number of its first line and the answers of each filter."""
     documents: dict[int, tuple[int, _Line, dict[str, list[Any]]]] = {}
     with path.open("rb") as lines:
         for number, raw in enumerate(lines, 1):
@@ -102,32 +105,32 @@ def _documents(path: Path) -> Iterator[tuple[int, _Line, dict[str, list[Any]]]]:
             if text.isspace():
                 continue
             line = checked(_LINE, text, f"{path} line {number}", _INSTEAD)
-            first, same, filtered = documents.setdefault(line.doc_id, (number, line, {}))
-            if line.filter in filtered or line.resps != same.resps:
+            first_number, first_line, answers = documents.setdefault(line.doc_id, (number, line, {}))
+            if line.filter in answers or line.resps != first_line.resps:
                 raise RecordingError(
                     f"{path} line {number}: document {line.doc_id} with filter {line.filter!r} is already in {path} "
-                    f"line {first}, and only another filter of the same replies may follow; keep one of the two runs"
+                    f"line {first_number}, and only another filter of the same replies may follow; keep one of the runs"
                 )
-            filtered[line.filter] = line.filtered_resps
+            answers[line.filter] = line.filtered_resps
     if not documents:
-        raise RecordingError(f"{path}: holds no samples; {_INSTEAD}")
+        raise RecordingError(f"{path}: the file has no samples; {_INSTEAD}")
     yield from documents.values()
 
 
-def _generated(line: _Line, place: str, task: str) -> tuple[Any, Mapping[str, Any], list[str]]:
-    """Return a document's prompt, what its replies were generated with, and the replies."""
+def _generation(line: _Line, place: str, task: str) -> tuple[Any, Mapping[str, Any], list[str]]:
+    """Return a document's prompt, its generation settings and its replies."""
     requests = line.requests
-    # The log-likelihood of a whole text is logged as a lone text too; only a generation has keywords beside its prompt.
-    asked = all(len(request) > 1 and isinstance(request[1], dict) for request in requests)
-    if not (asked and all(isinstance(reply, str) for replies in line.resps for reply in replies)):
+    # The log-likelihood of a whole text is logged as a single text too; only a generation has keywords with its prompt.
+    is_generation = all(len(request) > 1 and isinstance(request[1], dict) for request in requests)
+    if not (is_generation and all(isinstance(reply, str) for replies in line.resps for reply in replies)):
         raise RecordingError(
-            f"{place}: task {task!r} was scored by log-likelihood, so no model wrote a text; "
+            f"{place}: task {task!r} was scored by log-likelihood, so there are no texts; "
             "give a task whose output_type is generate_until"
         )
     if len(requests) != 1 or len(line.resps) != 1 or not line.resps[0]:
         raise RecordingError(
             f"{place}: document {line.doc_id} has {len(requests)} requests with "
-            f"{[len(replies) for replies in line.resps]} replies; give a task that asks once a document"
+            f"{[len(replies) for replies in line.resps]} replies; give a task with one request for each document"
         )
     return requests[0][0], requests[0][1], line.resps[0]
 
@@ -136,27 +139,27 @@ def _question(prompt: Any) -> str:
     match prompt:
         case str():
             return prompt
-        case [str(chat)]:  # what goes to a server as a chat is a list around its JSON
+        case [str(chat)]:  # The harness logs a chat as a list with its JSON as the only item.
             return chat
         case _:
             return json.dumps(prompt, ensure_ascii=False)
 
 
-def _filtered(filtered: Mapping[str, list[Any]], chosen: str | None, place: str) -> list[Any]:
-    there = ", ".join(map(repr, filtered))
-    if chosen is None and len(filtered) > 1:
+def _of_filter(filtered: Mapping[str, list[Any]], filter_name: str | None, place: str) -> list[Any]:
+    names = ", ".join(map(repr, filtered))
+    if filter_name is None and len(filtered) > 1:
         raise RecordingError(
-            f"{place}: extract=None takes the answers of one filter, and there are {there}; name one with filter="
+            f"{place}: extract=None uses the answers of one filter, and the log has {names}; name one with filter="
         )
-    if chosen is not None and chosen not in filtered:
-        raise RecordingError(f"{place}: there is no filter {chosen!r}; there are {there}")
-    return filtered[chosen or next(iter(filtered))]
+    if filter_name is not None and filter_name not in filtered:
+        raise RecordingError(f"{place}: the log has no filter {filter_name!r}; it has {names}")
+    return filtered[filter_name or next(iter(filtered))]
 
 
 def _answers(filtered: list[Any], replies: int, place: str) -> list[Any]:
-    """Return what a filter read in each reply; `filtered` has one item a request, and a document one request."""
-    found = filtered[0] if len(filtered) == 1 else None
-    answers = found if isinstance(found, list) and len(found) == replies else [found]
+    """Return a filter's answer for each reply; `filtered` has one item for each request, and there is one request."""
+    item = filtered[0] if len(filtered) == 1 else None
+    answers = item if isinstance(item, list) and len(item) == replies else [item]
     if len(filtered) != 1 or len(answers) != replies:
         raise RecordingError(
             f"{place}: filtered_resps {reprlib.repr(filtered)} is not one answer for each of {replies} replies; "

@@ -1,6 +1,6 @@
-"""Samples on disk: a recording holds what a pool of models replied to a set of questions.
+"""Samples on disk: a recording holds the replies of a pool of models to a set of questions.
 
-`Arrays` and `arrays_of` bring numpy with them, so they are loaded when they are first used.
+`Arrays` and `arrays_of` need numpy, so they are loaded when they are first used.
 """
 
 from typing import TYPE_CHECKING
@@ -18,5 +18,7 @@ def __getattr__(name: str) -> object:
     if name in {"Arrays", "arrays_of"}:
         from slmmux.recording import _arrays  # noqa: PLC0415
 
-        return getattr(_arrays, name)
+        value = getattr(_arrays, name)
+        value.__module__ = __name__  # Tracebacks and reprs name the path that people import.
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

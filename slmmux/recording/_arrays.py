@@ -1,6 +1,6 @@
-"""A recording as arrays: which samples of a question give one answer, which of them are right, and what they cost.
+"""A recording as arrays: which samples of a question agree, which of them are right, and how many tokens they took.
 
-The first place of the offline half that reads `gold`. Whatever is counted on a recording is counted on these.
+Every count over a recording starts from these arrays. Offline, this is the innermost file that reads `gold`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from slmmux.recording._recording import Recording
 from slmmux.recording._replay import group_of, planned_samples, read_answers, replay
 from slmmux.recording._row import Row, answer_of, as_recorded
 
-__all__ = ["Arrays", "Missing", "Same", "Votes", "arrays_of"]
+__all__ = ["Arrays", "Bools", "Floats", "Ints", "Missing", "Same", "Votes", "arrays_of"]
 
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -26,7 +26,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Same: TypeAlias = Callable[[Any, Any], bool]
 Missing: TypeAlias = Literal["error", "drop"]
 
-_NAMED = 3  # questions an error names
+_MOST_NAMED = 3  # An error names this many questions; the rest are only counted.
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Votes:
     """Each member's vote on each question (Algorithm 1, `y*` and `s`), for m members and q questions.
 
     Attributes:
-        count: [m, q] samples that gave the vote's answer; 0 where none was read.
-        right: [m, q] whether that answer is the gold one.
+        count: [m, q] samples that gave the vote's answer; 0 if the member gave no answer.
+        right: [m, q] whether the vote's answer equals the gold answer.
         of: [m] k, the samples of each member.
     """
 
@@ -45,43 +45,48 @@ class Votes:
 
     @property
     def unanimous(self) -> Bools:
-        """[m, q] confidence is 1."""
+        """[m, q] whether all k samples gave the vote's answer, that is, confidence is 1."""
         return np.equal(self.count, self.of[:, None])
 
     def at(self, questions: Ints) -> "Votes":
-        """Return the votes on some of the questions."""
+        """Return the votes on the questions at these places."""
         return Votes(self.count[:, questions], self.right[:, questions], self.of)
 
     def decided_right(self, rank: Sequence[int]) -> Bools:
-        """Return whether the mux of some members, in rank order, is right on each question: [q].
+        """Return for each question whether a mux of these members, given in rank order, is right: [q].
 
-        Highest confidence wins, equal ones fall to the better-ranked: fractions are compared over one denominator.
+        The highest confidence wins; among equal ones, the better-ranked member.
         """
         order = list(rank)
-        whole = np.lcm.reduce(self.of[order])
-        confidence = self.count[order] * (whole // self.of[order])[:, None]
-        # argmax returns the first of equals, and the members stand in rank order.
-        speaker = confidence.argmax(axis=0)
-        right: Bools = self.right[np.array(order)[speaker], np.arange(speaker.size)]
+        # Confidences are compared over one common denominator: as floats, 1/3 and 2/6 need not be equal.
+        denominator = np.lcm.reduce(self.of[order])
+        confidence = self.count[order] * (denominator // self.of[order])[:, None]
+        # argmax returns the first of several maxima, and the members stand in rank order: that is the tie-break.
+        winner = confidence.argmax(axis=0)
+        right: Bools = self.right[np.array(order)[winner], np.arange(winner.size)]
         return right
 
 
 @dataclass(frozen=True, slots=True)
 class Arrays:
-    """Samples of m members on q questions, n of each at most.
+    """The samples of a recording as numpy arrays, for your own counts; `arrays_of` makes them.
+
+    The functions that count on a recording take these: `slmmux.learned.fit`, `slmmux.plots.complement_of`,
+    `slmmux.report.recorded` and `slmmux.scaling.expected_right`. Here m is the number of members, q of questions, and
+    n the largest number of samples of any member.
 
     Attributes:
         models: The members' labels.
         questions: The question ids.
-        codes: [m, q, n] which answer a sample gave; two samples of one question agree when their codes are equal,
-            whosever they are. -1: no answer, a failed call, or beyond the member's k.
-        right: [m, q, n] whether that answer is the gold one.
+        codes: [m, q, n] a number for the answer of each sample. Two samples of one question agree if their codes are
+            equal, also across members. -1 means: no answer, a failed call, or an index beyond the member's k.
+        right: [m, q, n] whether the sample's answer equals the gold answer.
         of: [m] k, the samples of each member.
-        votes: The members' votes on all their k samples.
-        tokens: [m, q] input and output tokens of all k samples; `None` where a member's were not recorded.
-        tokens_alone: [m, q] those of the first sample if it were asked for alone: of a request that all k share its
-            input and one k-th of its output.
-        answers: [q] by code, the text of each answer (`text_of`); empty where the texts are not known.
+        votes: The members' votes over all their k samples.
+        tokens: [m, q] input and output tokens of all k samples; `None` if any member has no token counts recorded.
+        tokens_alone: [m, q] tokens that the first sample would take alone. If one request brought all k samples, these
+            are its input tokens and one k-th of its output tokens.
+        answers: [q] by code, the text of each answer (`text_of`); empty if the texts are unknown.
     """
 
     models: tuple[str, ...]
@@ -91,7 +96,7 @@ class Arrays:
     of: Ints
     votes: Votes
     tokens: Ints | None
-    tokens_alone: NDArray[np.float64] | None
+    tokens_alone: Floats | None
     answers: tuple[tuple[str, ...], ...] = ()
 
 
@@ -106,16 +111,26 @@ def arrays_of(
     """Return a recording's samples as arrays.
 
     Args:
-        recording: Where the samples are.
-        models: Which members, in this order; `None`: all, as recorded.
-        samples: k, or k by label: the first k by `sample_index`; `None`: as many as were recorded of the member.
-        same: Whether two answers are equal, the gold one included. Without it answers are compared as recorded, and
-            with gold by `answers.right`.
-        missing: "error" names what a member was not asked; "drop" leaves those questions out, for all members.
+        recording: The recorded samples.
+        models: The members, in this order; `None`: every recorded model, in the recording's order.
+        samples: k, or k by label: the first k samples by `sample_index`; `None`: every recorded sample of the member.
+        same: A function of two answers that returns whether they are equal; the gold answer is compared with it too.
+            Without it, answers are compared as they were when recorded, and with gold by `answers.right`.
+        missing: What to do if a member lacks samples for a question: "error" raises and names them, "drop" leaves the
+            question out for all members.
 
     Raises:
-        ArgumentError: No, unknown or repeated models, or a k that was not recorded.
-        RecordingError: Samples missing, or a question without gold or with two.
+        ArgumentError: `models` is empty or names a model that is unknown or repeated, or k is more than was recorded.
+        RecordingError: Samples are missing, or a question has no gold answer or two different ones.
+
+    Example:
+        >>> recording = Recording.of(
+        ...     Row(question_id="q1", model="qwen", sample_index=i, answer=answer, gold="4")
+        ...     for i, answer in enumerate(["4", "5", "4"])
+        ... )
+        >>> arrays = arrays_of(recording)
+        >>> arrays.codes.tolist(), arrays.right.tolist()
+        ([[[0, 1, 0]]], [[[True, False, True]]])
     """
     planned = planned_samples(recording, recording.models if models is None else models, samples)
     questions = _complete(recording, planned, missing)
@@ -123,8 +138,8 @@ def arrays_of(
     codes = np.full(shape, -1, dtype=np.int64)
     is_right = np.zeros(shape, dtype=np.bool_)
     tokens = np.zeros(shape[:2], dtype=np.int64)
-    alone = np.zeros(shape[:2])
-    counted = np.zeros(len(planned), dtype=np.bool_)
+    tokens_alone = np.zeros(shape[:2])
+    has_tokens = np.zeros(len(planned), dtype=np.bool_)
     texts: list[tuple[str, ...]] = []
     for q, question in enumerate(questions):
         by_model = recording.by_question[question]
@@ -133,56 +148,61 @@ def arrays_of(
         rights: dict[Answer, bool] = {}
         for m, (model, k) in enumerate(planned.items()):
             rows = by_model[model][:k]
-            place = {row.sample_index: i for i, row in enumerate(rows)}
+            place_of = {row.sample_index: i for i, row in enumerate(rows)}
             for row, code, answer in coding.of(rows):
-                i = place[row.sample_index]
+                i = place_of[row.sample_index]
                 codes[m, q, i] = code
                 if answer not in rights:
                     rights[answer] = right(answer, gold) if same is None else same(answer.value, gold)
                 is_right[m, q, i] = rights[answer]
             if any(row.input_tokens is not None or row.output_tokens is not None for row in rows):
-                counted[m] = True
-                tokens[m, q], alone[m, q] = _tokens(rows)
+                has_tokens[m] = True
+                tokens[m, q], tokens_alone[m, q] = _tokens(rows)
         texts.append(tuple(coding.texts))
     of = np.array(list(planned.values()), dtype=np.int64)
-    grouped = same is None and group_of(recording) is not None
-    votes = _replayed(recording, planned, questions, of) if grouped else _votes(codes, is_right, of)
-    sums, firsts = (tokens, alone) if counted.all() else (None, None)
+    compared_in_pairs = same is None and group_of(recording) is not None
+    votes = _votes_by_replay(recording, planned, questions, of) if compared_in_pairs else _votes(codes, is_right, of)
+    sums, firsts = (tokens, tokens_alone) if has_tokens.all() else (None, None)
     return Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, tuple(texts))
 
 
 def _tokens(rows: Sequence[Row]) -> tuple[int, float]:
-    """Return the tokens of a member's samples for one question, and those of the first had it been asked for alone."""
-    sent, got = [row.input_tokens or 0 for row in rows], [row.output_tokens or 0 for row in rows]
-    shared = len(rows) > 1 and not any(got[1:])
-    return sum(sent) + sum(got), sent[0] + got[0] / (len(rows) if shared else 1)
+    """Return the tokens of a member's samples for one question, and the tokens its first sample would take alone."""
+    inputs, outputs = [row.input_tokens or 0 for row in rows], [row.output_tokens or 0 for row in rows]
+    # A server that makes k samples in one request (`n`) reports one usage; it is recorded with the first sample.
+    one_request = len(rows) > 1 and not any(outputs[1:])
+    return sum(inputs) + sum(outputs), inputs[0] + outputs[0] / (len(rows) if one_request else 1)
 
 
 def _votes(codes: Ints, is_right: Bools, of: Ints) -> Votes:
-    """Count: a vote is a member's most frequent answer, equal counts the one at the lower index."""
+    """Count the votes: a member's most frequent answer; of equally frequent ones, the one with the lowest index."""
     support = ((codes[..., :, None] == codes[..., None, :]) & (codes >= 0)[..., None]).sum(axis=-1)
-    first = support.argmax(axis=-1)[..., None]  # argmax returns the first of equals
+    first = support.argmax(axis=-1)[..., None]  # argmax returns the first of several maxima: the lowest index
     return Votes(
         np.take_along_axis(support, first, axis=-1)[..., 0], np.take_along_axis(is_right, first, axis=-1)[..., 0], of
     )
 
 
-def _replayed(recording: Recording, planned: Mapping[str, int], questions: Sequence[str], of: Ints) -> Votes:
-    """Where equality was no key the members' votes come from their own race, groups and all."""
+def _votes_by_replay(recording: Recording, planned: Mapping[str, int], questions: Sequence[str], of: Ints) -> Votes:
+    """Return the members' votes as the race itself forms them.
+
+    Answers that were compared in pairs fall into groups that only the race knows how to form, so each member is
+    replayed alone.
+    """
     count = np.zeros((len(planned), len(questions)), dtype=np.int64)
     is_right = np.zeros(count.shape, dtype=np.bool_)
     for m, (model, k) in enumerate(planned.items()):
         decisions = replay(recording, [model], k, wait="exhausted")
         for q, question in enumerate(questions):
-            won = decisions[question]
-            spoken = next((s.answer for s in won.samples if s.draw == won.sample), None)
-            count[m, q] = won.winner.count
-            is_right[m, q] = spoken is not None and right(spoken, _gold(question, recording.by_question[question]))
+            decision = decisions[question]
+            answer = next((s.answer for s in decision.samples if s.draw == decision.sample), None)
+            count[m, q] = decision.winner.count
+            is_right[m, q] = answer is not None and right(answer, _gold(question, recording.by_question[question]))
     return Votes(count, is_right, of)
 
 
 class _Coding:
-    """Numbers the answers of one question, whosever they are."""
+    """Gives each different answer to one question a number, across all members."""
 
     def __init__(self, same: Same | None) -> None:
         self._same = same
@@ -191,20 +211,22 @@ class _Coding:
         self.texts: list[str] = []  # of the first answer under each number
 
     def of(self, rows: Sequence[Row]) -> Iterable[tuple[Row, int, Answer]]:
-        """Yield each of a member's answers with its number, and as it was recorded."""
-        own: dict[Answer, int] = {}  # one class of a member is one number, and two are two
+        """Yield each row of a member that has an answer, with the answer's number and the answer as it was recorded."""
+        # If `same` is not transitive, two of the member's classes could each equal one answer of an earlier member.
+        # They must not get the same number: the member itself holds them apart.
+        codes: dict[Answer, int] = {}
         for row, answer in read_answers(rows, self._same):
-            if answer not in own:
-                own[answer] = self._code(answer, taken=own.values())
-            yield row, own[answer], answer_of(row) or answer
+            if answer not in codes:
+                codes[answer] = self._code(answer, reserved=codes.values())
+            yield row, codes[answer], answer_of(row) or answer
 
-    def _code(self, answer: Answer, taken: Iterable[int]) -> int:
+    def _code(self, answer: Answer, reserved: Iterable[int]) -> int:
         if self._same is None:
             code = self._codes.setdefault(answer, len(self._codes))
             if code == len(self.texts):
                 self.texts.append(text_of(answer))
             return code
-        free = set(range(len(self._firsts))) - set(taken)
+        free = set(range(len(self._firsts))) - set(reserved)
         code = next((c for c in sorted(free) if self._same(self._firsts[c], answer.value)), len(self._firsts))
         if code == len(self._firsts):
             self._firsts.append(answer.value)
@@ -213,21 +235,22 @@ class _Coding:
 
 
 def _complete(recording: Recording, planned: Mapping[str, int], missing: Missing) -> tuple[str, ...]:
-    lacking: dict[str, str] = {}
+    """Return the questions of which every member has its k samples."""
+    gaps: dict[str, str] = {}
     for question, by_model in recording.by_question.items():
         for model, k in planned.items():
-            there = len(by_model.get(model, ()))
-            if there < k and question not in lacking:
-                lacking[question] = f"{model!r} has {there} of {k} samples for question {question!r}"
-    if lacking and missing == "error":
+            present = len(by_model.get(model, ()))
+            if present < k and question not in gaps:
+                gaps[question] = f"{model!r} has {present} of {k} samples for question {question!r}"
+    if gaps and missing == "error":
         raise RecordingError(
-            f"{len(lacking)} of {len(recording.questions)} questions are not recorded in full: "
-            f"{'; '.join(list(lacking.values())[:_NAMED])}; record the rest, ask for fewer samples, or leave these "
+            f"{len(gaps)} of {len(recording.questions)} questions lack samples: "
+            f"{'; '.join(list(gaps.values())[:_MOST_NAMED])}; record the rest, use fewer samples, or leave these "
             'questions out with missing="drop"'
         )
-    if len(lacking) == len(recording.questions):
-        raise RecordingError("no question was recorded in full of every model; record the rest, or name fewer models")
-    return tuple(question for question in recording.questions if question not in lacking)
+    if len(gaps) == len(recording.questions):
+        raise RecordingError("every question lacks samples of some model; record the rest, or name fewer models")
+    return tuple(question for question in recording.questions if question not in gaps)
 
 
 def _gold(question: str, by_model: Mapping[str, Sequence[Row]]) -> Any:
@@ -237,11 +260,14 @@ def _gold(question: str, by_model: Mapping[str, Sequence[Row]]) -> Any:
             if row.gold is not None and not any(_is_same(row.gold, gold) for gold in golds):
                 golds.append(row.gold)
     if not golds:
-        raise RecordingError(f"question {question!r} has no gold answer, so nobody can be right; record it with one")
+        raise RecordingError(
+            f"question {question!r} has no gold answer, so nothing can be scored; record it with a gold answer"
+        )
     if len(golds) > 1:
         raise RecordingError(f"question {question!r} has two gold answers, {golds[0]!r} and {golds[1]!r}; keep one")
     return golds[0]
 
 
 def _is_same(one: Any, other: Any) -> bool:
+    # JSON has no NaN and no tuples, so equal golds may differ as Python objects: what is written decides in the end.
     return one is other or (type(one) is type(other) and bool(one == other)) or as_recorded(one) == as_recorded(other)

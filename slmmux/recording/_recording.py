@@ -19,13 +19,13 @@ __all__ = ["Recording", "Row"]
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Recorded samples, made by `Recording.load(path)` or `Recording.of(rows)`.
+    """Recorded samples; `Recording.load(path)` and `Recording.of(rows)` make one.
 
     Attributes:
-        rows: Every sample, in the order recorded.
-        by_question: Samples by question and model, in sample_index order.
+        rows: Every sample, in the order it was recorded.
+        by_question: The samples by question and model, in the order of `sample_index`.
         models: The labels, in order of first appearance.
-        settings: What the samples were made with, as far as the file says.
+        settings: The settings that the samples were made with, as far as the file states them.
 
     Example:
         >>> recording = Recording.of(
@@ -44,26 +44,26 @@ class Recording:
 
     @classmethod
     def load(cls, path: str | PathLike[str], *more: str | PathLike[str]) -> "Recording":
-        """Read a `.jsonl` or `.jsonl.gz` file, or several as one: a pool need not be recorded in one go.
+        """Read a `.jsonl` or `.jsonl.gz` file, or several as one recording.
 
-        A last line that was cut off while it was written is dropped with a warning.
+        If the last line was cut off while it was written, it is dropped with a warning.
 
         Raises:
-            RecordingError: A line that is no sample, a sample recorded twice, a file that is no recording, or files
-                whose samples were not made alike.
+            RecordingError: A line cannot be read as a sample, a sample occurs twice, a file has another format, or the
+                files' samples were made with different settings.
             OSError: A file cannot be opened.
         """
         settings: dict[str, Any] = {}
-        placed: list[tuple[str, Row]] = []
+        placed_rows: list[tuple[str, Row]] = []
         for file in map(Path, (path, *more)):
-            own: dict[str, Any] = {}
-            placed += ((f"{file} line {number}", row) for number, row in lines(file, own))
-            _join(settings, own, file)
-        return cls._build(placed, settings)
+            file_settings: dict[str, Any] = {}
+            placed_rows += ((f"{file} line {number}", row) for number, row in lines(file, file_settings))
+            _join(settings, file_settings, file)
+        return cls._build(placed_rows, settings)
 
     @classmethod
     def of(cls, rows: Iterable[Row], settings: Mapping[str, Any] | None = None) -> "Recording":
-        """Make a recording of rows already in memory.
+        """Make a recording from rows in memory.
 
         Raises:
             RecordingError: A sample occurs twice.
@@ -71,17 +71,17 @@ class Recording:
         return cls._build(((f"row {i}", row) for i, row in enumerate(rows)), settings or {})
 
     @classmethod
-    def _build(cls, placed: Iterable[tuple[str, Row]], settings: Mapping[str, Any]) -> "Recording":
+    def _build(cls, placed_rows: Iterable[tuple[str, Row]], settings: Mapping[str, Any]) -> "Recording":
         rows: list[Row] = []
         models: dict[str, None] = {}
         index: dict[str, dict[str, dict[int, tuple[str, Row]]]] = {}
-        for place, row in placed:
+        for place, row in placed_rows:
             samples = index.setdefault(row.question_id, {}).setdefault(row.model, {})
-            before = samples.setdefault(row.sample_index, (place, row))
-            if before[0] != place:
+            first_place, _ = samples.setdefault(row.sample_index, (place, row))
+            if first_place != place:
                 raise RecordingError(
                     f"{place}: sample {row.sample_index} of {row.model!r} for question {row.question_id!r} "
-                    f"is already in {before[0]}; give each sample of a model its own sample_index"
+                    f"is already in {first_place}; give each sample of a model its own sample_index"
                 )
             rows.append(row)
             models[row.model] = None
@@ -98,54 +98,62 @@ class Recording:
 
     @property
     def fingerprint(self) -> str:
-        """What tells these samples from others, whatever their order and however long they took: 16 hex digits."""
-        told = sorted(
+        """A hash of the samples' contents, the same for any order and any latency: 16 hex digits."""
+        contents = sorted(
             repr((r.question_id, r.model, r.sample_index, r.answer, r.kind, r.key, r.gold, r.error is None))
             for r in self.rows
         )
-        return hashlib.sha256("\n".join(told).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+        return hashlib.sha256("\n".join(contents).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write a `.jsonl` or `.jsonl.gz` file: the settings, then every sample; a file that is there is replaced.
+        """Write a `.jsonl` or `.jsonl.gz` file: the settings, then every sample. An existing file is replaced.
 
         Raises:
-            RecordingError: The name ends otherwise.
-            OSError: The file cannot be written; what was there before is kept.
+            RecordingError: The name has another ending.
+            OSError: The file cannot be written; an existing file stays as it was.
         """
         path = Path(path)
-        packed = is_packed(path)
-        whole = b"".join([head_line(self.settings), *map(row_line, self.rows)])
-        beside = path.with_name(f".{path.name}.part")
-        # The time in a gzip header would make two files of one recording.
-        beside.write_bytes(gzip.compress(whole, mtime=0) if packed else whole)
-        beside.replace(path)
+        is_gzip = is_packed(path)
+        content = b"".join([head_line(self.settings), *map(row_line, self.rows)])
+        # Written beside the target and then renamed, so that a full disk or a kill leaves the old file whole.
+        part = path.with_name(f".{path.name}.part")
+        # Without mtime=0 the gzip header holds the time, and saving one recording twice gives two different files.
+        part.write_bytes(gzip.compress(content, mtime=0) if is_gzip else content)
+        part.replace(path)
 
 
 def _join(settings: dict[str, Any], more: Mapping[str, Any], file: Path) -> None:
-    """Add a file's settings to those of the files before it; each model has its own below "models"."""
-    before, own = _models(settings), _models(more)
+    """Add a file's settings to the settings of earlier files; each model has its own entry under "models"."""
+    earlier, added = _models(settings), _models(more)
     pairs = [(name, settings.get(name), more.get(name)) for name in {**settings, **more} if name != "models"]
-    for label in [label for label in own if label in before]:
-        names = [name for name in {**before[label], **own[label]} if not _by_task(name, before[label], own[label])]
-        pairs += [(f"models.{label}.{name}", before[label].get(name), own[label].get(name)) for name in names]
-    for name, found, wanted in pairs if settings and more else ():
-        if found != wanted:
+    for label in [label for label in added if label in earlier]:
+        names = [
+            name for name in {**earlier[label], **added[label]} if not _is_of_task(name, earlier[label], added[label])
+        ]
+        pairs += [(f"models.{label}.{name}", earlier[label].get(name), added[label].get(name)) for name in names]
+    for name, earlier_value, value in pairs if settings and more else ():
+        if earlier_value != value:
             raise RecordingError(
-                f"{file} was made with {name} {wanted!r}, the files before it with {found!r}; "
-                "load together only what was made alike, or read it anew with `slmmux reread`"
+                f"{file} was made with {name} {value!r}, the files before it with {earlier_value!r}; "
+                "load together only files with the same settings, or read the answers again with `slmmux reread`"
             )
     settings.update(more)
-    if before or own:
-        settings["models"] = {label: {**before.get(label, {}), **own.get(label, {})} for label in {**before, **own}}
+    if earlier or added:
+        settings["models"] = {
+            label: {**earlier.get(label, {}), **added.get(label, {})} for label in {**earlier, **added}
+        }
 
 
 def _models(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     models = settings.get("models")
     if not isinstance(models, dict):
-        return {}  # another writer's may be anything
-    return {label: each for label, each in models.items() if isinstance(each, dict)}
+        return {}  # The settings of a file that another program wrote may be anything.
+    return {label: entry for label, entry in models.items() if isinstance(entry, dict)}
 
 
-def _by_task(name: str, before: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
-    """Return whether a setting is a task's own and only one file has the task, as others' tools keep them."""
-    return (name in before) != (name in own) and isinstance(before.get(name, own.get(name)), dict)
+def _is_of_task(name: str, earlier: Mapping[str, Any], added: Mapping[str, Any]) -> bool:
+    """Return whether a setting belongs to a task that only one of the files has.
+
+    The readers of other tools' logs keep a model's settings by task, and two logs may hold different tasks.
+    """
+    return (name in earlier) != (name in added) and isinstance(earlier.get(name, added.get(name)), dict)

@@ -1,23 +1,22 @@
-"""The live race fed from a recording: every recorded question decided as the mux would have, without a call.
+"""The live race fed from a recording: each question is decided as the live mux would decide it, without a call.
 
 Nothing here reads `gold`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from slmmux._decision.groups import Group, classes, neighbourhoods
 from slmmux._decision.race import Plan, Race, Wait, check_samples
 from slmmux._decision.rules import RuleLike, rule_at
 from slmmux._decision.types import Answer, Decision, Draw
-from slmmux._errors import ArgumentError, NoAnswerError
+from slmmux._errors import ArgumentError, NoAnswerError, did_you_mean
 from slmmux.recording._recording import Recording
 from slmmux.recording._row import RECORDED, Row, answer_of, as_recorded
 
 __all__ = ["group_of", "planned_samples", "read_answers", "replay"]
 
-_GROUPS: dict[str, Group] = {"math": classes, "embedding": neighbourhoods}  # by how the samples were compared
+_GROUPS: dict[str, Group] = {"math": classes, "embedding": neighbourhoods}  # by the recording's agreement
 
 
 def replay(
@@ -30,27 +29,28 @@ def replay(
     same: Callable[[Any, Any], bool] | None = None,
     rule: RuleLike = "self-consistency",
 ) -> dict[str, Decision[Row | None]]:
-    """Decide every recorded question as the live mux would have, without a call.
+    """Decide every recorded question as the live mux would, without a call.
 
     Args:
-        recording: Where the samples are.
+        recording: The recorded samples.
         models: The members by rank, best first.
-        samples: k, or k by label: the first k by `sample_index`, those missing counting as failed. `None`: as many
-            as were recorded of the member for any question.
+        samples: k, or k by label: the first k samples by `sample_index`; missing ones count as failed. `None`: the
+            largest number recorded of the member for any question.
         plan: As for `Race`.
         wait: As for `Race`; "exhausted" gives the exact confidence.
-        same: Whether two answers are equal. Without it they are compared as recorded: by their keys, by the verdicts
-            kept with them, or else as they stand. Where it is not transitive an answer joins the first class, in index
-            order, whose first answer it equals.
-        rule: "self-consistency" (Algorithm 1), "pooled" (one vote of all samples), or one that was learned; a rule by
-            question reads the recorded questions. With `same`, answers of different members are one where the first of
-            their classes are equal as recorded.
+        same: A function of two answers that returns whether they are equal. Without it, answers are compared by their
+            recorded keys or by the pairwise verdicts recorded with them, or else as written. If `same` is not
+            transitive, an answer joins the first class, in index order, whose first answer it equals.
+        rule: "self-consistency" (Algorithm 1), "pooled" (one vote over all samples), or a learned rule; a rule by
+            question reads the recorded questions. With `same`, classes of different members are one answer if their
+            first answers are equal as recorded.
 
     Returns:
-        The decision by question id. Where every sample failed its answer and reply are `None` and its confidence is 0.
+        The decision by question id. If every sample of a question failed, its answer and reply are `None` and its
+        confidence is 0.
 
     Raises:
-        ArgumentError: No or unknown or repeated models, or a k that was not recorded.
+        ArgumentError: `models` is empty or names a model that is unknown or repeated, or k is more than was recorded.
 
     Example:
         >>> rows = [Row(question_id="q1", model=m, sample_index=0, answer=a) for m, a in (("qwen", "4"), ("phi", None))]
@@ -74,66 +74,71 @@ def _replay_one(  # noqa: PLR0917 - replay's own arguments
     group: Group | None,
     rule: RuleLike,
 ) -> Decision[Row | None]:
-    taken = {model: by_model.get(model, ())[:k] for model, k in planned.items()}
+    rows_by_model = {model: by_model.get(model, ())[:k] for model, k in planned.items()}
     answers = {
-        (row.model, row.sample_index): answer for rows in taken.values() for row, answer in read_answers(rows, same)
+        (row.model, row.sample_index): answer
+        for rows in rows_by_model.values()
+        for row, answer in read_answers(rows, same)
     }
-    rows = {Draw(model, i): row for model, recorded in taken.items() for i, row in enumerate(recorded)}
+    row_of = {Draw(model, i): row for model, rows in rows_by_model.items() for i, row in enumerate(rows)}
     race = Race[Row | None](
         planned,
         lambda row: answers.get((row.model, row.sample_index)) if row else None,
         plan=plan,
         wait=wait,
         group=group,
-        rule=rule_at(rule, planned, lambda: _question(taken)),
+        rule=rule_at(rule, planned, lambda: _question(rows_by_model)),
     )
     try:
         while (decision := race.decision) is None:
             for draw in race.ask():
-                if (row := rows.get(draw)) is None:
+                if (row := row_of.get(draw)) is None:
                     race.fail(draw, LookupError("not recorded"))
                 elif row.error is not None:
                     race.fail(draw, RuntimeError(row.error))
                 elif group is None:
                     race.tell(draw, row)
                 else:
-                    race.tell(draw, row, (race.read(row), _alike(row, race, rows)))
+                    race.tell(draw, row, (race.read(row), _alike(row, race, row_of)))
     except NoAnswerError:
-        return race.without_reply  # a table of questions must not end at the one that every call failed on
+        return race.without_reply  # One question on which every call failed must not end the replay of the others.
     return decision
 
 
-def _question(taken: Mapping[str, Sequence[Row]]) -> str:
-    return next((row.question for rows in taken.values() for row in rows if row.question is not None), "")
+def _question(by_model: Mapping[str, Sequence[Row]]) -> str:
+    return next((row.question for rows in by_model.values() for row in rows if row.question is not None), "")
 
 
 def group_of(recording: Recording) -> Group | None:
-    """Return how a member's answers are grouped where their equality was no key; `None` where it was one."""
+    """Return the function that groups a member's answers, if they were compared in pairs; else `None`."""
     return _GROUPS.get(recording.settings.get("agreement", ""))
 
 
 def _alike(row: Row, race: Race[Row | None], rows: Mapping[Draw, Row]) -> dict[int, float]:
-    """Return which of the samples told before agree; a verdict was kept with whichever of the two came in later."""
+    """Return which of the member's earlier samples agree with this one, and how closely.
+
+    A live run records the verdict on a pair with the sample that arrived later, which may be either of the two.
+    """
     answer, alike = race.read(row), {}
     for index, other in race.answers(row.model).items():
-        kept = (row.alike or {}).get(index) or (rows[Draw(row.model, index)].alike or {}).get(row.sample_index)
-        if how := 1.0 if other == answer else kept:
-            alike[index] = how
+        verdict = (row.alike or {}).get(index) or (rows[Draw(row.model, index)].alike or {}).get(row.sample_index)
+        if closeness := 1.0 if other == answer else verdict:
+            alike[index] = closeness
     return alike if answer else {}
 
 
 def read_answers(rows: Sequence[Row], same: Callable[[Any, Any], bool] | None) -> Iterator[tuple[Row, Answer]]:
-    """Give each answer of one member, in index order; with `same`, under the key of its class."""
-    named: dict[str, str] = {}  # an answer as recorded: its class, named by the class's first answer
+    """Yield each answer of one member, in index order; with `same`, each answer gets the key of its class."""
+    class_of: dict[str, str] = {}  # the recorded answer -> its class, class_of by the class's first answer
     firsts: dict[str, Any] = {}
     for row in rows:
         answer = answer_of(row)
         if answer is not None and same is not None:
             key = as_recorded(row.answer)
-            if key not in named:
-                named[key] = next((c for c, first in firsts.items() if same(first, row.answer)), key)
-                firsts.setdefault(named[key], row.answer)
-            answer = Answer(row.answer, RECORDED, named[key])
+            if key not in class_of:
+                class_of[key] = next((c for c, first in firsts.items() if same(first, row.answer)), key)
+                firsts.setdefault(class_of[key], row.answer)
+            answer = Answer(row.answer, RECORDED, class_of[key])
         if answer is not None:
             yield row, answer
 
@@ -141,31 +146,30 @@ def read_answers(rows: Sequence[Row], same: Callable[[Any, Any], bool] | None) -
 def planned_samples(
     recording: Recording, models: Sequence[str], samples: int | Mapping[str, int] | None
 ) -> dict[str, int]:
+    """Return k for each of the models, in their order, once both arguments fit the recording."""
     labels = [models] if isinstance(models, str) else list(models)
     if not labels:
-        raise ArgumentError("no models: name at least one model of the recording, best first")
+        raise ArgumentError("models is empty; name at least one model of the recording, best first")
     for i, label in enumerate(labels):
         if label not in recording.models:
-            near = get_close_matches(str(label), recording.models, n=1, cutoff=0.5)
-            there = f"did you mean {near[0]!r}?" if near else f"recorded are {', '.join(map(repr, recording.models))}"
-            raise ArgumentError(f"no model {label!r} in this recording; {there}")
+            near = did_you_mean(label, recording.models, cutoff=0.5)
+            hint = near or f"its models are {', '.join(map(repr, recording.models))}"
+            raise ArgumentError(f"no model {label!r} in this recording; {hint}")
         if label in labels[:i]:
             raise ArgumentError(f"model {label!r} is listed twice; name each member once, best first")
-    recorded = {m: max(len(by_model.get(m, ())) for by_model in recording.by_question.values()) for m in labels}
+    largest = {m: max(len(by_model.get(m, ())) for by_model in recording.by_question.values()) for m in labels}
     if isinstance(samples, Mapping):
-        if strange := [m for m in samples if m not in recorded]:
-            raise ArgumentError(
-                f"samples names {strange[0]!r}, which is not among models; leave it out or add it there"
-            )
-        if silent := [m for m in recorded if m not in samples]:
-            raise ArgumentError(f"samples names no k for {silent[0]!r}; give one for each of models")
-        planned = {m: samples[m] for m in recorded}
+        if unknown := [m for m in samples if m not in largest]:
+            raise ArgumentError(f"samples has {unknown[0]!r}, which models has not; leave it out, or add it to models")
+        if absent := [m for m in largest if m not in samples]:
+            raise ArgumentError(f"samples has no k for {absent[0]!r}; write one for each of models")
+        planned = {m: samples[m] for m in largest}
     else:
-        planned = recorded if samples is None else dict.fromkeys(recorded, samples)
+        planned = largest if samples is None else dict.fromkeys(largest, samples)
     check_samples(planned)
     for label, k in planned.items():
-        if k > recorded[label]:
+        if k > largest[label]:
             raise ArgumentError(
-                f"samples={k} for {label!r}, but only {recorded[label]} were recorded of it; take at most that many"
+                f"samples={k} for {label!r}, but only {largest[label]} were recorded; write at most {largest[label]}"
             )
     return planned

@@ -1,6 +1,6 @@
-"""A sample as a line of a file: what one holds, how it is read and written.
+"""A sample as a line of a file: its fields, and how a line is read and written.
 
-Strict where a line is ours to understand, silent about what others put beside it.
+Our own fields are checked strictly; fields that others added are ignored.
 """
 
 import gzip
@@ -18,21 +18,21 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic_core import from_json
 
 from slmmux._decision.types import Answer
-from slmmux._errors import RecordingError
+from slmmux._errors import RecordingError, first_fault
 
 __all__ = ["RECORDED", "Row", "answer_of", "as_recorded", "head_line", "is_packed", "lines", "row_line"]
 
 F = TypeVar("F")
 
-RECORDED = "recorded"  # the kind of an answer whose reading nobody wrote down
+RECORDED = "recorded"  # The kind of an answer whose line does not say which reading it came from.
 
 _FORM = 'one JSON object a line, such as {"question_id": "q1", "model": "qwen", "sample_index": 0, "answer": "4"}'
 _HEAD_FORM = 'as first line {"slmmux_recording": 1, "settings": {...}}; a higher version needs a newer slmmux'
 
 
 def _no_nan(answer: Any) -> Any:
-    if answer != answer:  # noqa: PLR0124 - only NaN differs from itself, and it would differ from every vote for it
-        raise ValueError("no answer is null, never NaN")
+    if answer != answer:  # noqa: PLR0124 - only NaN differs from itself, so no vote could ever count it
+        raise ValueError("NaN is not an answer, write null if there is none")
     return answer
 
 
@@ -41,30 +41,30 @@ class Row:
     """One recorded sample.
 
     Attributes:
-        question_id: Which question.
+        question_id: The id of the question.
         model: The member's label.
-        sample_index: Which of the member's samples, from 0.
-        answer: What was read in the reply, text or any JSON value; `None` when nothing was.
-        dataset: Where the question comes from.
-        question: The question itself.
-        gold: The right answer; read by whatever scores, never by what decides.
+        sample_index: The number of the sample among the member's samples for the question, from 0.
+        answer: The answer that was read in the reply, text or any JSON value; `None` if there is none.
+        dataset: The dataset that the question comes from.
+        question: The text of the question.
+        gold: The right answer. Only scoring reads it, never the decision.
         text: The whole reply.
-        temperature: What the sample was drawn at.
+        temperature: The sampling temperature.
         input_tokens: Tokens of the request.
         output_tokens: Tokens of the reply.
         latency_s: Seconds the call took.
-        error: Why the call failed. With one, even an empty one, the sample failed; without, it is a reply.
-        kind: Which reading the answer came from, where one of ours read it.
-        key: The answer's canonical form, by which it was compared; without it answers are compared as they stand.
-        alike: Where equality was no key: which of the member's other samples for the question agree with this one, by
-            index, and how much (0 to 1).
+        error: The reason, if the call failed. A sample with an error, even an empty one, failed; one without replied.
+        kind: The reading that the answer came from, if one of this package's extractors read it.
+        key: The canonical form that answers are compared by; without it they are compared as written.
+        alike: Only if answers were compared in pairs (mathematics, embeddings): the indices of the member's other
+            samples for the question that agree with this one, and how closely (0 to 1).
 
     Example:
         >>> Row(question_id="q1", model="qwen", sample_index=0, answer="4").answer
         '4'
     """
 
-    # Strict: "0" is no index. Fields of others' making are passed over, so that a recording may carry more.
+    # Strict, so that "0" is refused as an index. Unknown fields are ignored, so that others may add their own.
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="ignore")
 
     question_id: str
@@ -87,7 +87,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """The optional first line: the format's version, and what the samples were made with."""
+    """The optional first line: the format's version, and the settings that the samples were made with."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True)
 
@@ -95,13 +95,13 @@ class _Head:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-# They validate straight from the line's bytes: 33 models x 10 samples x 479 questions in two seconds.
+# Adapters validate the bytes of a line without a Python dict in between: 158,070 samples in two seconds.
 _ROW = TypeAdapter(Row)
 _HEAD = TypeAdapter(_Head)
 
 
 def answer_of(row: Row) -> Answer | None:
-    """Return a row's answer as it is compared: by the key of its reading, or else as it stands.
+    """Return a row's answer with the key it is compared by; without a recorded key, that is the answer as written.
 
     Example:
         >>> answer_of(Row(question_id="q1", model="qwen", sample_index=0, answer="1,234", kind="number", key="1234"))
@@ -115,11 +115,11 @@ def answer_of(row: Row) -> Answer | None:
 
 
 def as_recorded(answer: Any) -> str:
-    return json.dumps(answer, sort_keys=True)  # text "4" and number 4 differ, as they do in the file
+    return json.dumps(answer, sort_keys=True)  # JSON keeps the text "4" and the number 4 apart, as the file does
 
 
 def lines(path: Path, settings: dict[str, Any]) -> Iterator[tuple[int, Row]]:
-    """Yield each row with its line number; the first line's settings go into `settings`."""
+    """Yield each row with its line number, and put the settings of the first line into `settings`."""
     number = 0
     with _open(path) as lines:
         try:
@@ -131,11 +131,11 @@ def lines(path: Path, settings: dict[str, Any]) -> Iterator[tuple[int, Row]]:
                     continue
                 elif line.endswith(b"\n") or _is_json(line):
                     yield number, _validated(_ROW, line, f"{path} line {number}", _FORM)
-                else:  # cut off while it was written; only the last line can be without its end
+                else:  # Only the last line can lack its line feed, so the program that wrote it was cut off.
                     warnings.warn(f"{path} line {number}: cut off while it was written, dropped", stacklevel=4)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise RecordingError(
-                f"{path} after line {number}: not gzip, or cut short ({error}); copy it again"
+                f"{path} after line {number}: not a gzip file, or an incomplete one ({error}); copy the file again"
             ) from error
 
 
@@ -155,9 +155,9 @@ def head_line(settings: Mapping[str, Any]) -> bytes:
 
 
 def row_line(row: Row) -> bytes:
-    """Return a sample's line; what is not known of it is left out, but for the answer."""
-    known = {each.name: getattr(row, each.name) for each in fields(Row)}
-    return _line({name: value for name, value in known.items() if value is not None or name == "answer"})
+    """Return a sample's line, without the fields that are `None`; only the answer is always written."""
+    values = {each.name: getattr(row, each.name) for each in fields(Row)}
+    return _line({name: value for name, value in values.items() if value is not None or name == "answer"})
 
 
 def _line(value: Mapping[str, Any]) -> bytes:
@@ -165,7 +165,7 @@ def _line(value: Mapping[str, Any]) -> bytes:
 
 
 def _is_json(line: bytes, *, key: str = "") -> bool:
-    """Return whether a line is whole, and has `key` where one is asked for."""
+    """Return whether a line is complete JSON and, with `key`, an object that has this key."""
     try:
         value = from_json(line)
     except ValueError:
@@ -178,9 +178,7 @@ def _validated(form: TypeAdapter[F], line: bytes, where: str, write: str) -> F:
         return form.validate_json(line)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        at = ".".join(map(str, first["loc"]))
-        found = first["input"] if at else line.decode(errors="replace").strip()
-        what = first["msg"].replace("at line 1 column", "at column")  # the file's line is another
-        raise RecordingError(
-            f"{where}: {at or 'the line'}: {what}, found {reprlib.repr(found)}; write {write}"
-        ) from None
+        received = first["input"] if first["loc"] else line.decode(errors="replace").strip()
+        # pydantic counts lines within this one line; `where` has the line of the file.
+        fault = first_fault(error, "the line").replace("at line 1 column", "at column")
+        raise RecordingError(f"{where}: {fault}, received {reprlib.repr(received)}; write {write}") from None

@@ -1,4 +1,4 @@
-"""A recording as one page: what was recorded, which models to mux or not, and what that rests on."""
+"""A recording as one page: whether to mux these models, which of them, and the evidence for it."""
 
 from slmmux.report._counts import Changed, Recorded, by_dataset, changed, recorded
 from slmmux.report._report import Choosing, report

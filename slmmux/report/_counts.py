@@ -1,4 +1,4 @@
-"""What a report counts of a recording, before anything is drawn."""
+"""The counts that a report shows, as data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,26 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slmmux.recording import Recording, Row
-from slmmux.recording._arrays import Arrays
+from slmmux.recording import Arrays, Recording, Row
 
 __all__ = ["Changed", "Recorded", "by_dataset", "changed", "dataset_of", "recorded"]
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What was recorded of one model.
+    """The recorded samples of one model, counted.
 
     Attributes:
-        model: Its label.
-        of: k, its samples a question.
-        temperatures: What they were drawn at.
-        samples: How many there are.
-        failed: Calls that failed.
-        unread: Replies in which no answer was read.
-        tokens: Input and output tokens of all of them; `None` where they were not recorded.
-        seconds: The median call took; `None` where it was not recorded.
-        accuracy: The share of questions that its vote is right on.
+        model: The model's label.
+        of: k, its samples per question.
+        temperatures: The sampling temperatures.
+        samples: The number of samples.
+        failed: The number of failed calls.
+        unread: The number of replies without an answer.
+        tokens: Input and output tokens of all samples; `None` if they were not recorded.
+        seconds: The median seconds per call; `None` if they were not recorded.
+        accuracy: The share of questions on which the model's vote is right.
     """
 
     model: str
@@ -43,11 +42,11 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A question that the mux and the best single model do not both get right or both wrong.
+    """A question on which either the mux or the best single model is right, but not both.
 
     Attributes:
-        question: Its id.
-        won: The mux is right on it, the single model is not; otherwise the other way round.
+        question: The question's id.
+        won: Whether it is the mux that is right.
     """
 
     question: str
@@ -55,11 +54,11 @@ class Changed:
 
 
 def recorded(recording: Recording, arrays: Arrays) -> tuple[Recorded, ...]:
-    """Return what was recorded of each model, as far as it stands in the arrays.
+    """Return counts of each model's recorded samples, limited to the models, questions and samples of the arrays.
 
     Args:
-        recording: Where the samples are.
-        arrays: Some of its models, questions and samples, by `arrays_of`.
+        recording: The recorded samples.
+        arrays: Arrays of the recording (`slmmux.recording.arrays_of`).
     """
     return tuple(
         _recorded(
@@ -87,26 +86,26 @@ def _recorded(rows: Sequence[Row], model: str, k: int, accuracy: float) -> Recor
 
 
 def by_dataset(recording: Recording, arrays: Arrays, right: NDArray[Any]) -> dict[str, tuple[int, float]]:
-    """Return the questions of each dataset, and which share of them is right.
+    """Return for each dataset the number of questions and the share of them that is right.
 
     Args:
-        recording: Where the samples are.
-        arrays: Some of its questions, by `arrays_of`.
-        right: [q] which of these are right.
+        recording: The recorded samples.
+        arrays: Arrays of the recording (`slmmux.recording.arrays_of`).
+        right: [q] whether each question of the arrays is right.
     """
     places: dict[str, list[int]] = {}
     for q, question in enumerate(arrays.questions):
         places.setdefault(dataset_of(recording, question), []).append(q)
-    return {dataset: (len(of), float(right[of].mean())) for dataset, of in places.items()}
+    return {dataset: (len(rows), float(right[rows].mean())) for dataset, rows in places.items()}
 
 
 def changed(arrays: Arrays, models: Sequence[str], single: str) -> tuple[Changed, ...]:
-    """Return the questions that a mux wins or loses against one of the models, in the order recorded.
+    """Return the questions that a mux wins or loses against a single model, in recorded order.
 
     Args:
-        arrays: The samples of a pool, by `arrays_of`.
-        models: The mux, best first.
-        single: The model beside it, with self-consistency.
+        arrays: The samples of a pool (`slmmux.recording.arrays_of`).
+        models: The members of the mux, best first.
+        single: The single model, which answers by self-consistency.
     """
     mux = arrays.votes.decided_right([arrays.models.index(model) for model in models])
     alone = arrays.votes.right[arrays.models.index(single)]
@@ -115,4 +114,4 @@ def changed(arrays: Arrays, models: Sequence[str], single: str) -> tuple[Changed
 
 def dataset_of(recording: Recording, question: str) -> str:
     rows = (row for of_model in recording.by_question[question].values() for row in of_model)
-    return next((row.dataset for row in rows if row.dataset), "no dataset named")
+    return next((row.dataset for row in rows if row.dataset), "without dataset")

@@ -1,6 +1,6 @@
-"""A page by construction: elements that escape whatever text is put into them, and the frame around them.
+"""HTML by construction: elements that escape every text put into them, and the frame of the page.
 
-The only place that makes HTML. Nothing in a page is fetched and nothing in it runs: it says so to the browser, too.
+All HTML of the report is made here. A page fetches nothing and runs nothing, and a policy in it tells the browser so.
 """
 
 import io
@@ -10,13 +10,14 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from slmmux._display.text import printable
 from slmmux.plots import INK, drawn_alike
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "Html", "bare", "captioned", "each", "element", "heads", "number", "page", "picture", "points", "table",
+    "Html", "bare", "captioned", "each", "element", "heads", "number", "page", "picture", "points", "table", "times",
 ]  # fmt: skip
 
 _CSS = """
@@ -48,8 +49,8 @@ th { background: var(--raised) }
 td.number { white-space: nowrap }
 .names { min-width: 9rem }
 .group { text-align: center; border-left: 1px solid var(--line) }
-.spoke { font-weight: 600 }
-.spoke > :first-child { box-shadow: inset .25rem 0 var(--mark) }
+.winner { font-weight: 600 }
+.winner > :first-child { box-shadow: inset .25rem 0 var(--mark) }
 .right { color: var(--right) }
 .wrong { color: var(--wrong) }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1.5rem }
@@ -66,100 +67,110 @@ _SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 
 
 class Html(str):
-    """Text that is HTML already; any other is escaped."""
+    """A text that is HTML already; any other text is escaped."""
 
     __slots__ = ()
 
 
 def element(tag: str, *inside: Any, **attributes: str) -> Html:
-    """Return an element; what is in it is escaped unless it is `Html`.
+    """Return an element; content that is not `Html` is escaped.
 
     Args:
-        tag: Its name.
-        inside: Its content; numbers and the like as `str` writes them.
-        attributes: Its attributes; `class_` for class, `aria_label` for aria-label.
+        tag: The element's name.
+        inside: The element's content; numbers and other objects as `str` writes them.
+        attributes: The element's attributes; `class_` stands for class, `aria_label` for aria-label.
 
     Example:
         >>> element("td", "a < b", class_="number")
         '<td class="number">a &lt; b</td>'
     """
-    written = "".join(f' {name.strip("_").replace("_", "-")}="{_escaped(v)}"' for name, v in attributes.items())
-    return Html(f"<{tag}{written}>{each(inside)}</{tag}>")
+    html_attributes = "".join(f' {name.strip("_").replace("_", "-")}="{_escaped(v)}"' for name, v in attributes.items())
+    return Html(f"<{tag}{html_attributes}>{each(inside)}</{tag}>")
 
 
 def each(parts: Iterable[Any]) -> Html:
-    """Return several things one after the other."""
+    """Return several parts joined."""
     return Html("".join(part if isinstance(part, Html) else _escaped(part) for part in parts))
 
 
 def _escaped(value: Any) -> str:
-    text = str(value).replace("\r\n", "\n").expandtabs(4)
-    return escape("".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "\ufffd" for c in text))
+    lines = str(value).replace("\r\n", "\n").expandtabs(4).split("\n")
+    return escape("\n".join(printable("".join(" " if c.isspace() else c for c in line)) for line in lines))
 
 
 def table(caption: str, head: Iterable[Html], rows: Iterable[Html]) -> Html:
-    """Return a table that scrolls by itself where the page is narrower; `head` and `rows` are `tr` elements."""
-    whole = element("table", element("thead", *head), element("tbody", *rows))
-    # A caption inside would be as wide as the table, and cut off with it.
+    """Return a table that scrolls by itself on a narrower page; `head` and `rows` are `tr` elements."""
+    html_table = element("table", element("thead", *head), element("tbody", *rows))
+    # A caption inside the table would be as wide as the table, and cut off with it.
     return each(
         [
             element("p", caption, class_="caption"),
-            element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption),
+            element("div", html_table, class_="scroll", tabindex="0", role="region", aria_label=caption),
         ]
     )
 
 
 def heads(*names: str) -> list[Html]:
-    """Return the heads of columns of figures."""
+    """Return the header cells of columns with numbers."""
     return [element("th", name, class_="number") for name in names]
 
 
 def number(figure: Any) -> Html:
-    """Return a cell with a figure in it."""
+    """Return a cell with a number."""
     return element("td", figure, class_="number")
 
 
 def bare(share: float) -> str:
-    """Return a share in per cent, without the sign."""
+    """Return a share in per cent, without the per cent sign."""
     return f"{100 * share:.1f}"
 
 
 def points(share: float) -> str:
-    """Return a difference of shares in points, with its plus or minus."""
-    return f"{100 * share:+z.1f}"  # z: what rounds to nothing has no minus
+    """Return a difference of two shares in points, with its sign."""
+    return f"{100 * share:+z.1f}"  # With z, a difference that rounds to zero has no minus.
+
+
+def times(n: int) -> str:
+    """Return a number of times in words.
+
+    Example:
+        >>> times(1), times(3)
+        ('once', '3 times')
+    """
+    return "once" if n == 1 else f"{n} times"
 
 
 def captioned(figure: "Figure", name: str, says: str, *, least: str = "0") -> Html:
-    """Return a figure as a drawing with what it says below; see `picture`."""
+    """Return a figure as a drawing with a caption below; see `picture`."""
     return element("figure", picture(figure, name, says, least=least), element("figcaption", says))
 
 
 def picture(figure: "Figure", name: str, says: str, *, least: str = "0") -> Html:
-    """Return a figure as a drawing inside the page, its text in the page's own colour.
+    """Return a figure as a drawing inside the page; its text takes the page's colour.
 
     Args:
         figure: The figure.
-        name: A word of its own, for the names inside the drawing.
-        says: What it shows, for those who do not see it.
-        least: The narrowest it may get, as CSS; where the page is narrower, it scrolls by itself.
+        name: A word that no other drawing of the page has; it prefixes the names inside the drawing.
+        says: A description, for readers who cannot see the drawing.
+        least: The least width, as CSS; on a narrower page the drawing scrolls by itself.
     """
-    drawn = io.StringIO()
+    svg = io.StringIO()
     with drawn_alike(), warnings.catch_warnings():
         import matplotlib as mpl  # noqa: PLC0415 - an extra
 
-        # Text stays text and the browser has the glyphs: which ones matplotlib's own font lacks is no matter.
+        # Text stays text and the browser draws it, so glyphs that matplotlib's own font lacks do not matter.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
-            nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-            figure.savefig(drawn, format="svg", transparent=True, metadata=nothing)
-    root = ET.fromstring(drawn.getvalue())  # noqa: S314 - written above, by matplotlib
+            no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            figure.savefig(svg, format="svg", transparent=True, metadata=no_metadata)
+    root = ET.fromstring(svg.getvalue())  # noqa: S314 - written above, by matplotlib
     for parent in root.iter():
         for child in [child for child in parent if child.tag == f"{_SVG}style"]:
-            parent.remove(child)  # in a page it would hold for all of it
+            parent.remove(child)  # Inside a page, a style of the drawing would apply to the whole page.
         parent.tag = parent.tag.removeprefix(_SVG)
         for key, value in list(parent.attrib.items()):
             del parent.attrib[key]
-            parent.set(key.removeprefix(_XLINK), _named(key, value, name).replace(INK, "currentColor"))
+            parent.set(key.removeprefix(_XLINK), _with_own_name(key, value, name).replace(INK, "currentColor"))
     del root.attrib["width"], root.attrib["height"]
     root.set("role", "img")
     root.set("aria-label", says)
@@ -167,8 +178,8 @@ def picture(figure: "Figure", name: str, says: str, *, least: str = "0") -> Html
     return Html(ET.tostring(root, encoding="unicode"))
 
 
-def _named(key: str, value: str, name: str) -> str:
-    """Give what a drawing calls by a name a name of its own: several drawings share a page."""
+def _with_own_name(key: str, value: str, name: str) -> str:
+    """Prefix the names in a drawing and the references to them, since several drawings share a page."""
     if key == "id":
         return f"{name}-{value}"
     if key.endswith("href"):
@@ -177,12 +188,12 @@ def _named(key: str, value: str, name: str) -> str:
 
 
 def page(title: str, *body: Html) -> Html:
-    """Return a whole page that needs nothing else, light or dark as the reader's system is."""
+    """Return a self-contained page, light or dark like the reader's system."""
     head = Html(
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
     )
     style = element("style", Html(_CSS))
-    whole = element("html", element("head", head, element("title", title), style), element("body", *body), lang="en")
-    return Html(f"<!DOCTYPE html>\n{whole}\n")
+    html = element("html", element("head", head, element("title", title), style), element("body", *body), lang="en")
+    return Html(f"<!DOCTYPE html>\n{html}\n")

@@ -1,7 +1,7 @@
-"""A recording as one page: what was recorded, which models to mux or not, and what that rests on.
+"""A recording as one page: whether to mux these models, which of them, and the evidence for it.
 
-The page needs nothing but itself, the same recording makes the same page, and every figure on it says whether it is
-in-sample (counted on the questions the models were chosen on) or held out.
+The page is self-contained, and the same recording gives the same page. Each number says whether it is in-sample
+(counted on the questions that the models were chosen on) or held-out.
 """
 
 import json
@@ -17,24 +17,25 @@ import numpy as np
 from slmmux._decision.types import Decision, Vote
 from slmmux.baselines import baselines
 from slmmux.plots import complement_of, draw_complement, need_matplotlib, plot_attribution, plot_objective, plot_scaling
-from slmmux.recording import Recording, Row
-from slmmux.recording._arrays import Arrays, Missing, Same, arrays_of
+from slmmux.recording import Arrays, Recording, Row, arrays_of
+from slmmux.recording._arrays import Missing, Same
 from slmmux.recording._replay import group_of, replay
 from slmmux.report._confidence import confidence, gain_of
 from slmmux.report._counts import by_dataset, changed, dataset_of, recorded
-from slmmux.report._page import Html, bare, captioned, each, element, heads, number, page, table
+from slmmux.report._page import Html, bare, captioned, each, element, heads, number, page, table, times
 from slmmux.scaling import scaling
 from slmmux.selection import HeldOut, Selection, Subset, select_complementary
 from slmmux.selection._contest import Rule
+from slmmux.selection._held_out import Progress
 
 __all__ = ["Choosing", "report"]
 
-_CHANGED = 10  # questions shown of those that the mux changed
-_ANSWER, _QUESTION = 160, 1200  # characters shown of an answer, and of a question or a gold answer
+_MOST_CHANGED = 10  # The page shows this many of the questions that the mux wins or loses.
+_ANSWER, _QUESTION = 160, 1200  # The characters shown of an answer, and of a question or a gold answer.
 
 
 class Choosing(TypedDict, total=False):
-    """How the models are chosen: `select_complementary()` says what each is."""
+    """Options of the choice of models; `select_complementary()` describes them."""
 
     penalty: float
     correct: str
@@ -46,6 +47,7 @@ class Choosing(TypedDict, total=False):
     embedding: Any
     n_resamples: int
     worth: float
+    progress: Progress | None
 
 
 def report(
@@ -63,20 +65,22 @@ def report(
 
     Args:
         recording: A pool's samples, with gold answers.
-        path: Where to write it as well; a file that is there is replaced.
-        sizes: Models a subset; `None`: 1 to 3, no more than there are models.
-        samples: k, or k by label: the first k recorded; `None`: as many as were recorded.
-        models: Which models of the recording; `None`: all.
-        same: Whether two answers are equal, the gold one included; without it as they were recorded.
-        missing: What a question that was not recorded in full of every model is: an "error", or one to "drop".
-        choosing: How the models are chosen, and with `rule` which rules are held against each other; see `Choosing`.
+        path: A file to write the page to; an existing file is replaced.
+        sizes: The numbers of models in a mux; `None`: 1 to 3, but not more than there are models.
+        samples: k, or k by label: the first k recorded samples; `None`: every recorded sample.
+        models: The models; `None`: every recorded model.
+        same: A function of two answers that returns whether they are equal; the gold answer is compared with it too.
+            Without it, answers are compared as recorded.
+        missing: What to do if a model lacks samples for a question: "error" raises and names them, "drop" leaves the
+            question out.
+        choosing: Options of the choice of models, and with `rule` the rules to compare; see `Choosing`.
 
     Returns:
-        The page, as text. It has no date in it: the same recording makes the same page.
+        The page, as text. It has no date, so the same recording gives the same page.
 
     Raises:
-        ArgumentError: matplotlib is not installed; or as for `select_complementary`.
-        RecordingError: No samples, samples missing, or questions without a gold answer.
+        ArgumentError: matplotlib is not installed, or as for `select_complementary`.
+        RecordingError: The recording is empty, samples are missing, or a question has no gold answer.
         OSError: The file cannot be written.
 
     Example:
@@ -102,21 +106,21 @@ def report(
 
 
 class _Report:
-    """The parts of the page."""
+    """The sections of the page."""
 
     def __init__(self, recording: Recording, selection: Selection, arrays: Arrays, same: Same | None) -> None:
-        self._whole = recording
+        self._recording = recording
         self._selection = selection
         self._arrays = arrays
         self._same = same
-        # Only what was chosen on: every part counts the same questions and the same samples.
-        self._used = _only(recording, arrays, arrays.questions)
+        # Limited to the samples of the selection, so that every section counts the same questions and samples.
+        self._selected_samples = _only(recording, arrays, arrays.questions)
         self._single = selection.single.models[0]
         muxes = [subset for size, subset in selection.by_size.items() if size > 1]
         best = selection.best
         self._mux = best if len(best.models) > 1 or not muxes else max(muxes, key=lambda subset: subset.objective)
         self._k = dict(zip(arrays.models, arrays.of.tolist(), strict=True))
-        # Best first, as everywhere.
+        # Best first, like the rank of a mux.
         self._order = [arrays.models[m] for m in np.argsort(-arrays.votes.right.sum(axis=1), kind="stable")]
 
     def page(self) -> Html:
@@ -145,38 +149,39 @@ class _Report:
         )
 
     def _opening(self) -> list[Html]:
-        questions, there = len(self._arrays.questions), len(self._whole.questions)
+        questions = len(self._arrays.questions)
+        left_out = len(self._recording.questions) - questions
         k = sorted({*self._k.values()})
-        times = _times(k[0]) if len(k) == 1 else f"{k[0]} to {k[-1]} times"
+        repeats = times(k[0]) if len(k) == 1 else f"{k[0]} to {k[-1]} times"
         models = len(self._k)
         dropped = (
-            f" {_many(there - questions, 'question')} of {there} {'is' if there - questions == 1 else 'are'} left out: "
-            "not recorded in full of every model."
-            if there > questions
+            f" {_many(left_out, 'question')} of {questions + left_out} {'is' if left_out == 1 else 'are'} "
+            "left out because a model lacks samples."
+            if left_out
             else ""
         )
-        # Each is one sentence for a reader who has never heard of us.
+        # Each is one sentence for a reader who does not know this package.
         words = {
             "Vote": "The answer that a model gives most often when it is asked the same question several times.",
             "Confidence": "The share of a model's samples that gave its vote: 3 of 5 is 60 %.",
-            "Mux": "Several models asked side by side; the one that agrees most with itself answers, and where two "
-            "agree as much with themselves, the one that was more often right.",
-            "In-sample": "Counted on the very questions that the models were chosen on: flattered by the choice.",
-            "Held-out": "Counted on questions that had no part in the choice: what to expect of new questions like "
-            "these.",
+            "Mux": "Several models asked side by side; the one that agrees most with itself answers. If two agree "
+            "equally with themselves, it is the one that was right more often.",
+            "In-sample": "Counted on the same questions that the models were chosen on, which flatters the result.",
+            "Held-out": "Counted on questions that had no part in the choice: an estimate for new questions of the "
+            "same kind.",
         }
         return [
             element(
                 "p",
                 f"{_many(models, 'model')} {'was' if models == 1 else 'were each'} asked {_many(questions, 'question')}"
-                f" with known answers, {times}. This page says which of them answer better together than the best of "
-                f"them alone, if any do.{dropped}",
+                f" with known answers, {repeats}. This page shows which of them answer better together than the best "
+                f"one alone, if any do.{dropped}",
             ),
             element("dl", *(each([element("dt", word), element("dd", means)]) for word, means in words.items())),
         ]
 
     def _sizes(self) -> list[Html]:
-        chosen = self._selection
+        selection = self._selection
         head = [
             element(
                 "tr",
@@ -184,35 +189,35 @@ class _Report:
                 element("th", "models, best first", rowspan="2", class_="names"),
                 element("th", "in-sample (%)", colspan="6", class_="group"),
                 element("th", "held-out (%)", colspan="3", class_="group"),
-                element("th", "samples a question", rowspan="2", class_="number"),
-                element("th", "tokens a question", rowspan="2", class_="number"),
+                element("th", "samples per question", rowspan="2", class_="number"),
+                element("th", "tokens per question", rowspan="2", class_="number"),
             ),
             element(
                 "tr",
                 *heads("objective", "union", "contradiction", "floor", "ceiling", "accuracy"),
-                *heads("accuracy", "best single", "gain, 95 % interval"),
+                *heads("accuracy", "best single model", "gain, 95 % interval"),
             ),
         ]
-        rows = [_size_row(str(size), subset) for size, subset in sorted(chosen.by_size.items())]
-        rows.append(_size_row("best single", chosen.single))
-        late = [str(size) for size, proved in chosen.proved.items() if not proved]
+        rows = [_size_row(str(size), subset) for size, subset in sorted(selection.by_size.items())]
+        rows.append(_size_row("best single", selection.single))
+        unproved = [str(size) for size, proved in selection.proved.items() if not proved]
         out_of_time = (
-            f" The search ran out of time for K = {', '.join(late)}: something better may exist." if late else ""
+            f" The search ran out of time for K = {', '.join(unproved)}: a better subset may exist." if unproved else ""
         )
         by_which = (
-            "" if self._mux.contest is None else " All of it by self-consistency; other rules stand further down."
+            "" if self._mux.contest is None else " All of this is for self-consistency; other rules follow below."
         )
-        estimate = next((subset.held_out for subset in chosen.by_size.values() if subset.held_out), None)
+        estimate = next((subset.held_out for subset in selection.by_size.values() if subset.held_out), None)
         return [
             element("h2", "The best mux of each size"),
             element("p", _how_held_out(estimate) + out_of_time + by_which),
-            table("In-sample and held-out shares of questions, by number of models K", head, rows),
+            table("Shares of questions by number of models K (in-sample and held-out)", head, rows),
             element(
                 "p",
-                f"Union: some model is right (rule: {chosen.correct}). Contradiction: some model is right and some is "
-                "confidently wrong. Objective: union "
-                f"- {chosen.penalty:g} x contradiction; the subset with the most of it is chosen. The accuracy of the "
-                "mux on these samples lies between floor and ceiling.",
+                f"Union: at least one model is right (rule: {selection.correct}). Contradiction: one model is right "
+                "and another is confidently wrong. Objective: union "
+                f"- {selection.penalty:g} x contradiction; the subset with the largest objective is chosen. The "
+                "accuracy of the mux on these samples lies between floor and ceiling.",
                 class_="soft",
             ),
         ]
@@ -226,22 +231,22 @@ class _Report:
                 number(f"{row.samples:.1f}"),
                 number(_share(row.accuracy)),
             )
-            for row in baselines(self._used, self._mux.models, same=self._same)
+            for row in baselines(self._selected_samples, self._mux.models, same=self._same)
         ]
         return [
-            element("h2", "What the mux has to beat"),
+            element("h2", "Baselines"),
             element(
                 "p",
-                f"Other ways to answer with the same recorded samples of {' + '.join(self._mux.models)}, and oracles "
-                "that know the right answer: no way of choosing among these models' votes can pass them. "
-                "All of it is in-sample, as these models were chosen on these questions.",
+                f"Other ways to answer with the same recorded samples of {' + '.join(self._mux.models)}, and oracles, "
+                "which know the right answer and so bound every way to choose among these models' votes. "
+                "These models were chosen on these questions, so all of this is in-sample.",
             ),
             table(
                 "Accuracy of each way to answer (in-sample)",
                 [
                     element(
                         "tr", element("th", "way to answer", class_="names"), element("th", "models", class_="names"),
-                        *heads("samples a question", "accuracy (in-sample)"),
+                        *heads("samples per question", "accuracy (in-sample)"),
                     )
                 ],
                 rows,
@@ -249,51 +254,53 @@ class _Report:
         ]  # fmt: skip
 
     def _pictures(self) -> list[Html]:
-        used, mux, same = self._used, self._mux.models, self._same
+        recording, mux, same = self._selected_samples, self._mux.models, self._same
         together = " + ".join(mux)
-        shown = [
+        figures = [
             captioned(
                 plot_objective(self._selection),
                 "objective",
-                "Above: how often the best mux of each size is right. Lines are in-sample; the stars are held-out, and "
-                "the ones to believe: where the bar of a star stays above the dash of the best single model, the gain "
-                "is more than chance. Below: what the models were chosen by (in-sample).",
+                "Above: the accuracy of the best mux of each size. Lines are in-sample, stars are held-out: rely on "
+                "the stars. If the bar of a star stays above the dash of the best single model, the gain is more than "
+                "chance. Below: the shares that the models were chosen by (in-sample).",
             ),
             captioned(
-                plot_attribution(used, mux, same=same),
+                plot_attribution(recording, mux, same=same),
                 "attribution",
-                f"Which model of {together} gave the answer that the mux returned: a model that hardly ever speaks "
-                "brings little. In-sample.",
+                f"The model of {together} whose answer the mux returned. A model with a small share contributes "
+                "little. In-sample.",
             ),
         ]
-        if group_of(used) is None or same is not None:
-            curves = [p for subset in self._selection.by_size.values() for p in scaling(used, subset.models, same=same)]
+        if group_of(recording) is None or same is not None:
+            curves = [
+                p for subset in self._selection.by_size.values() for p in scaling(recording, subset.models, same=same)
+            ]
             says = (
-                "Whether asking each model more often would help: the accuracy expected with k samples each, over all "
-                "ways to draw them from those recorded. In-sample."
+                "Whether more samples of each model would help: the expected accuracy with k samples of each, over all "
+                "ways to draw k of the recorded ones. In-sample."
             )
-            shown.append(captioned(plot_scaling(curves), "scaling", says))
+            figures.append(captioned(plot_scaling(curves), "scaling", says))
         else:
-            shown.append(
+            figures.append(
                 element(
                     "p",
-                    "Accuracy against the number of samples cannot be counted for this recording: its answers were "
-                    f"compared in pairs ({self._selection.agreement}).",
+                    "Accuracy against the number of samples cannot be computed for this recording, since its answers "
+                    f"were compared in pairs ({self._selection.agreement}).",
                 )
             )
         if len(self._order) > 1:
             says = (
-                "How often the model of a row is right on questions that the model of a column gets wrong: two models "
-                "with dark cells both ways cover for each other. In-sample."
+                "The share of questions on which the row's model is right and the column's model is wrong. Two models "
+                "with dark cells both ways complement each other. In-sample."
             )
-            least = f"{max(0, 17 * len(self._order) - 60)}px"  # a cell for each, as wide as its name is high
-            shown.append(
+            least = f"{max(0, 17 * len(self._order) - 60)}px"  # Each column is as wide as its vertical name.
+            figures.append(
                 captioned(draw_complement(complement_of(self._arrays, self._order)), "complement", says, least=least)
             )
-        return [element("h2", "Pictures"), element("div", *shown, class_="figures")]
+        return [element("h2", "Pictures"), element("div", *figures, class_="figures")]
 
     def _models(self) -> list[Html]:
-        found = {row.model: row for row in recorded(self._whole, self._arrays)}
+        counts = {row.model: row for row in recorded(self._recording, self._arrays)}
         rows = [
             element(
                 "tr",
@@ -307,18 +314,18 @@ class _Report:
                 number("-" if row.seconds is None else f"{row.seconds:.2f}"),
                 number(_share(row.accuracy)),
             )
-            for model, row in ((model, found[model]) for model in self._order)
+            for model, row in ((model, counts[model]) for model in self._order)
         ]
         return [
-            element("h2", "What was recorded"),
+            element("h2", "Recorded samples"),
             table(
-                "Each model, best first; accuracy is that of its vote alone (in-sample)",
+                "Each model, best first, with the accuracy of its own vote (in-sample)",
                 [
                     element(
                         "tr", element("th", "model", class_="names"),
                         *heads(
-                            "samples a question (k)", "temperature", "samples", "calls failed", "no answer read",
-                            "tokens", "seconds a call (median)", "accuracy (in-sample)",
+                            "samples per question (k)", "temperature", "samples", "failed calls",
+                            "replies without answer", "tokens", "median seconds per call", "accuracy (in-sample)",
                         ),
                     )
                 ],
@@ -328,18 +335,20 @@ class _Report:
 
     def _datasets(self) -> list[Html]:
         votes, place = self._arrays.votes, self._arrays.models.index
-        lines = {model: votes.right[place(model)] for model in self._order}
-        counted = {name: by_dataset(self._whole, self._arrays, right) for name, right in lines.items()}
+        right_by_model = {model: votes.right[place(model)] for model in self._order}
+        shares_by_name = {
+            name: by_dataset(self._recording, self._arrays, right) for name, right in right_by_model.items()
+        }
         if len(self._mux.models) > 1:
             mux = votes.decided_right([place(model) for model in self._mux.models])
-            counted[f"mux: {' + '.join(self._mux.models)}"] = by_dataset(self._whole, self._arrays, mux)
-        datasets = counted[self._order[0]]
+            shares_by_name[f"mux: {' + '.join(self._mux.models)}"] = by_dataset(self._recording, self._arrays, mux)
+        datasets = shares_by_name[self._order[0]]
         if len(datasets) == 1:
             return []
         return [
-            element("h2", "By dataset"),
+            element("h2", "Accuracy by dataset"),
             table(
-                "Accuracy on each dataset, of each model's vote and of the mux (in-sample)",
+                "Accuracy of each model's vote and of the mux on each dataset (in-sample)",
                 [
                     element(
                         "tr",
@@ -353,7 +362,7 @@ class _Report:
                         element("th", name, scope="row"),
                         *(number(_share(shares[dataset][1])) for dataset in datasets),
                     )
-                    for name, shares in counted.items()
+                    for name, shares in shares_by_name.items()
                 ],
             ),
         ]
@@ -361,77 +370,77 @@ class _Report:
     def _questions(self) -> list[Html]:
         if len(self._mux.models) == 1:
             return []
-        found = changed(self._arrays, self._mux.models, self._single)
-        won = [c.question for c in found if c.won]
-        lost = [c.question for c in found if not c.won]
+        changes = changed(self._arrays, self._mux.models, self._single)
+        won = [c.question for c in changes if c.won]
+        lost = [c.question for c in changes if not c.won]
         head = [
-            element("h2", "Questions that the mux changed"),
+            element("h2", "Questions that the mux wins or loses"),
             element(
                 "p",
-                f"Against {self._single} alone the mux {' + '.join(self._mux.models)} wins "
+                f"Against {self._single} alone, the mux {' + '.join(self._mux.models)} wins "
                 f"{_many(len(won), 'question')} and loses {len(lost)} (in-sample)."
-                + (f" {_CHANGED} of them:" if len(found) > _CHANGED else ""),
+                + (f" {_MOST_CHANGED} of them:" if len(changes) > _MOST_CHANGED else ""),
             ),
         ]
-        # Both kinds are seen, half and half as far as there are any.
-        losses = min(len(lost), max(_CHANGED // 2, _CHANGED - len(won)))
-        shown = {*won[: _CHANGED - losses], *lost[:losses]}
-        if not shown:
+        # Half are wins and half are losses, as far as there are enough of each.
+        losses = min(len(lost), max(_MOST_CHANGED // 2, _MOST_CHANGED - len(won)))
+        ids = {*won[: _MOST_CHANGED - losses], *lost[:losses]}
+        if not ids:
             return head
-        some = _only(self._used, self._arrays, [q for q in self._arrays.questions if q in shown])
+        some = _only(self._selected_samples, self._arrays, [q for q in self._arrays.questions if q in ids])
         together = replay(some, self._mux.models, wait="exhausted", same=self._same)
         alone = replay(some, [self._single], wait="exhausted", same=self._same)
         return [*head, *(self._question(q, together[q], alone[q].winner, won=q in won) for q in some.questions)]
 
-    def _question(self, question: str, decided: Decision[Row | None], alone: Vote, *, won: bool) -> Html:
-        rows = [row for of_model in self._used.by_question[question].values() for row in of_model]
-        asked = next((row.question for row in rows if row.question), None)
+    def _question(self, question: str, decision: Decision[Row | None], alone: Vote, *, won: bool) -> Html:
+        rows = [row for of_model in self._selected_samples.by_question[question].values() for row in of_model]
+        text = next((row.question for row in rows if row.question), None)
         gold = next(row.gold for row in rows if row.gold is not None)
-        votes = list(decided.votes)
+        votes = list(decision.votes)
         if alone.model not in self._mux.models:
             votes.append(alone)
         return element(
             "section",
             element("h3", f"{question}: {'won' if won else 'lost'}"),
-            element("p", dataset_of(self._whole, question), class_="soft"),
-            element("blockquote", _cut(asked, _QUESTION)) if asked else Html(""),
-            element("p", "Right answer: ", element("strong", _cut(_shown(gold), _QUESTION))),
+            element("p", dataset_of(self._recording, question), class_="soft"),
+            element("blockquote", _shortened(text, _QUESTION)) if text else Html(""),
+            element("p", "Right answer: ", element("strong", _shortened(_as_text(gold), _QUESTION))),
             table(
-                "Who said what (in-sample)",
-                [element("tr", *(element("th", name) for name in ("model", "vote", "samples for it", "")))],
+                "Votes (in-sample)",
+                [element("tr", *(element("th", name) for name in ("model", "vote", "samples for it", "result")))],
                 [
-                    self._vote_row(question, vote, spoke=vote is not alone and vote.model == decided.winner.model)
+                    self._vote_row(question, vote, winner=vote is not alone and vote.model == decision.winner.model)
                     for vote in votes
                 ],
             ),
         )
 
-    def _vote_row(self, question: str, vote: Vote, *, spoke: bool) -> Html:
+    def _vote_row(self, question: str, vote: Vote, *, winner: bool) -> Html:
         q = self._arrays.questions.index(question)
         right = bool(self._arrays.votes.right[self._arrays.models.index(vote.model), q])
         notes = ["best single model"] if vote.model == self._single else []
-        notes += ["answers for the mux"] if spoke else []
+        notes += ["answers for the mux"] if winner else []
         return element(
             "tr",
             element("td", vote.model, *(element("div", note, class_="soft") for note in notes)),
-            element("td", _cut(_shown(vote.answer), _ANSWER)),
+            element("td", _shortened(_as_text(vote.answer), _ANSWER)),
             element("td", f"{vote.count} of {vote.of}"),
             element("td", "✓ right" if right else "✗ wrong", class_="right" if right else "wrong"),
-            **({"class_": "spoke"} if spoke else {}),
+            **({"class_": "winner"} if winner else {}),
         )
 
     def _settings(self) -> list[Html]:
-        if not self._whole.settings:
+        if not self._recording.settings:
             return []
-        written = json.dumps(self._whole.settings, indent=1, ensure_ascii=False, default=str)
+        settings = json.dumps(self._recording.settings, indent=1, ensure_ascii=False, default=str)
         return [
             element("h2", "Settings"),
-            element("details", element("summary", "What the samples were made with"), element("pre", written)),
+            element("details", element("summary", "The settings of the recording"), element("pre", settings)),
         ]
 
 
 def _only(recording: Recording, arrays: Arrays, questions: Sequence[str]) -> Recording:
-    """Return the samples of some questions that stand in the arrays."""
+    """Return a recording of these questions, with the models and samples of the arrays."""
     planned = list(zip(arrays.models, arrays.of.tolist(), strict=True))
     rows = (row for q in questions for model, k in planned for row in recording.by_question[q][model][:k])
     return Recording.of(rows, recording.settings)
@@ -439,14 +448,14 @@ def _only(recording: Recording, arrays: Arrays, questions: Sequence[str]) -> Rec
 
 def _size_row(name: str, subset: Subset) -> Html:
     shares = (subset.objective, subset.union, subset.contradiction, subset.floor, subset.ceiling, subset.accuracy)
-    seen = subset.held_out
-    held = (
+    held_out = subset.held_out
+    held_out_cells = (
         ("-", "-", "-")
-        if seen is None
+        if held_out is None
         else (
-            bare(seen.accuracy),
-            bare(seen.single),
-            gain_of(seen),
+            bare(held_out.accuracy),
+            bare(held_out.single),
+            gain_of(held_out),
         )
     )
     return element(
@@ -454,7 +463,7 @@ def _size_row(name: str, subset: Subset) -> Html:
         element("th", name, scope="row", class_="number"),
         element("td", " + ".join(subset.models)),
         *map(number, map(bare, shares)),
-        *map(number, held),
+        *map(number, held_out_cells),
         number(f"{subset.samples['parallel']:.1f}"),
         number("-" if subset.tokens is None else f"{subset.tokens['parallel']:,.0f}"),
     )
@@ -462,11 +471,12 @@ def _size_row(name: str, subset: Subset) -> Html:
 
 def _how_held_out(estimate: HeldOut | None) -> str:
     if estimate is None:
-        return "Nothing could be held out: there are too few questions, or too many subsets."
+        return "There is no held-out estimate: there are too few questions, or too many subsets."
     return (
-        f"In-sample figures are counted on the questions that the models were chosen on. Held-out: the questions are "
-        f"split into {estimate.folds} parts, models are chosen on all parts but one and scored on that one, each part "
-        f"in turn, {_times(estimate.repeats)} over; the best single model is chosen the same way. Gains are in points."
+        f"In-sample figures are counted on the questions that the models were chosen on. For held-out figures, the "
+        f"questions are split into {estimate.folds} parts; models are chosen on all parts but one and scored on that "
+        f"one, for each part in turn, and all of this is done {times(estimate.repeats)}. The best single model is "
+        f"chosen in the same way. Gains are in percentage points."
     )
 
 
@@ -478,15 +488,11 @@ def _many(n: int, what: str) -> str:
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
-def _times(n: int) -> str:
-    return "once" if n == 1 else f"{n} times"
-
-
-def _shown(answer: Any) -> str:
+def _as_text(answer: Any) -> str:
     if answer is None:
         return "(no answer)"
     return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False, default=str)
 
 
-def _cut(text: str, most: int) -> str:
+def _shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"

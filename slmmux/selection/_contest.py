@@ -37,8 +37,8 @@ class Foretold:
         right: Whether the reply that it showed was right.
         confidence: The speaking member's share under Algorithm 1.
         right_by_confidence: Whether that member's vote was right.
-        served: The probabilities of the rule that is served, which was fitted on all questions, on all of them. Whether
-            they come true cannot be told from these questions, but how many fall below a threshold can. Empty in the
+        served: The probabilities of the rule that is served, which was fitted on all questions, on all of them. These
+            questions cannot tell whether they come true, but how many of them fall below a threshold. Empty in the
             files of older versions.
     """
 

@@ -77,9 +77,12 @@ def threshold(
         s >= n t + z sqrt(n t (1 - t))
 
     The p that are looked at, at most 40, spread evenly from 5 % of the questions answered to all of them. z is the same
-    for all of them, and the least for which a walk of s, with every question right with probability t, meets this line
-    at any of their n with a probability of at most 1 - confidence; that probability is computed exactly. A budget b is kept up to the k-th lowest probability, for the largest k with
-    P(Binomial(questions, b) >= k) >= confidence, whatever the distribution of the probabilities.
+    for all of them: the least for which a walk of s, with every question right with probability t, meets this line at
+    any of their n with a probability of at most 1 - confidence. That probability is computed exactly. With one p alone
+    the line is the one-sided score bound (Wilson, 1927) at t; with many, z is the price of choosing among them.
+
+    A budget b is kept up to the k-th lowest probability, for the largest k with P(Binomial(questions, b) >= k) >=
+    confidence, whatever the distribution of the probabilities.
 
     Args:
         probability: [q] the held-out probability of each question, at least one.
@@ -88,9 +91,7 @@ def threshold(
         budget: The share of the questions that may be given up.
         confidence: The confidence of the promise, between 0 and 1.
         rule: The name of the rule whose probability it is.
-        served: The probabilities of the rule that is served, for the share given up; empty takes `probability`. The
-            rules of the folds differ in their last digits: where the served rule gives many questions the very same
-            probability, a threshold among theirs could give up all of these.
+        served: The probabilities of the rule that is served, on all questions: a budget is kept among these, too.
 
     Raises:
         ArgumentError: If both or neither of the two are passed, one is not above 0 and at most 1, the confidence is not
@@ -119,24 +120,26 @@ def threshold(
     candidates, below = np.unique(probabilities, return_index=True)
     answered = probabilities.size - below
     rights = truths[::-1].cumsum()[::-1][below]
-    own = np.sort(np.asarray(served, dtype=np.float64)) if len(served) else probabilities
     if budget is None:
         at, bound = _lowest(answered, rights, target, confidence)
         p = float(candidates[at])
     else:
-        rank, bound = _highest(own.size, target, confidence)
+        rank, bound = _highest(probabilities.size, target, confidence)
         # Without a rank that keeps the budget nothing may be given up: no probability is below 0.
-        p = float(own[rank - 1]) if rank else 0.0
-        # Where no held-out probability is as high, the highest stands for its accuracy.
-        at = min(int(np.searchsorted(candidates, p)), candidates.size - 1)
+        p = float(probabilities[rank - 1]) if rank else 0.0
+        if len(served):
+            # The rules of the folds differ in their last digits: if the served rule gives many questions the very same
+            # probability, a p a little above it would give up all of these.
+            rank, _ = _highest(len(served), target, confidence)
+            p = min(p, sorted(served)[rank - 1] if rank else 0.0)
+        at = int(np.searchsorted(candidates, p))
     given, good = int(answered[at]), int(rights[at])
-    shown = (given, probabilities.size) if budget is None else (int((own >= p).sum()), own.size)
     return Threshold(
         p,
         good / given,
         *_interval(good, given, _Z),
-        shown[0] / shown[1],
-        *_interval(*shown, _Z),
+        given / probabilities.size,
+        *_interval(given, probabilities.size, _Z),
         probabilities.size,
         rule,
         confidence,

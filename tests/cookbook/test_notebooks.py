@@ -1,13 +1,12 @@
 """The cookbook runs as it stands, and shows what a run puts out.
 
 A notebook may say what it needs in its metadata, under "slmmux": {"models": names of the local models it runs, "slow":
-whether it takes longer than a landing should wait, "repeats": whether its outputs are the same each time}. Slow ones run where
-SLMMUX_SLOW_NOTEBOOKS is set, as `.ci/full` does.
+whether it takes longer than a landing should wait, "repeats": whether its outputs are the same each time}. Slow ones carry the
+mark `full` and run in `.ci/full`.
 """
 
 import ast
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -32,9 +31,9 @@ def needs(path: Path) -> dict:
 
 def to_run(path: Path):
     needed, marks = needs(path), [pytest.mark.timeout(1800)]
-    if needed.get("slow") and not os.environ.get("SLMMUX_SLOW_NOTEBOOKS"):
-        marks.append(pytest.mark.skip(reason="takes long: SLMMUX_SLOW_NOTEBOOKS=1 runs it, as .ci/full does"))
-    elif needed.get("models"):
+    if needed.get("slow"):
+        marks.append(pytest.mark.full)
+    if needed.get("models"):
         marks.append(pytest.mark.real_model)
     return pytest.param(path, id=path.stem, marks=marks)
 

@@ -72,7 +72,7 @@ def test_text_is_compared_without_what_says_nothing():
         "“Canberra.”",
         "# Canberra",
         "_Canberra_!",
-        "Ｃanberra",  # noqa: RUF001
+        "Ｃanberra",
         '"Canberra"',
     ]
     assert {answers.reader("text")(text).key for text in spellings} == {"canberra"}

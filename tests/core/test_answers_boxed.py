@@ -40,7 +40,7 @@ def test_the_table_is_one():
         ("18.00", r"18\text{ dollars}"),
         (r"20\text{ cm}^2", "20"),
         (r"90^\circ", "90"),
-        ("-3", "−3"),  # noqa: RUF001
+        ("-3", "−3"),
         (r"\text{0.50}", "0.5"),
         (r"\text{(B)}", "B"),
         (r"\textbf{\text{B}}", "B"),

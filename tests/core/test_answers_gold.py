@@ -178,7 +178,7 @@ def test_recorded_as_they_stand(value, gold):
 @pytest.mark.parametrize("kind", [*NAMES, "recorded", "structured", "tool_calls", "callable", "regex 2"])
 def test_no_gold(kind):
     """Without a gold answer nothing is right or wrong: a sentence says so."""
-    with pytest.raises(ArgumentError, match="no gold answer to compare with, found None; give a text"):
+    with pytest.raises(ArgumentError, match="no gold answer to compare with, received None; give a text"):
         right(Answer("4", kind, "4"), None)
 
 

@@ -4,6 +4,7 @@ import random
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from unittest import mock
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import slmmux.answers
 from slmmux import answers
 from slmmux._errors import ExtractorError
+from tests.lengths import short_form
 
 NAMES = ["auto", "boxed", "choice", "code", "json", "number", "text"]
 
@@ -25,7 +27,7 @@ PIECES = st.sampled_from(
     ``` ```json {"a": [1, "a": true null NaN " \" \u00e9 <think> </think> <think [THINK] because correct choose √ π °
     é ０ ²
     ```python ```` ~~~ ~~~c def f(x): return lambda f'{ r" # ; \N{ \x 0x 1_0 @ -> := \u2028 \u0301 \u0323
-    """.split()  # noqa: RUF001, SIM905  # a list of ninety strings is no table
+    """.split()  # noqa: SIM905  # a list of ninety strings is no table
 )
 SPACES = st.sampled_from(
     [" ", "\n", "\t", "\r\n", "\u00a0", "\x00", "\x0c", "\ud800", "\n```\n", "\n```python\n", "\n    "]
@@ -95,7 +97,7 @@ UNITS = r"""( [ { } ) ] () [] {} (A) **A** ** * *a _a ~~ # #### ##Answer: $ $1 %
     2^ 1\times10^ \sqrt{ million percent
     ` ~ ``` " ' \" “ « é 👩‍🚀 ﷺ ０ ２ if:( lambda: x: not- [see[ [1, [[], [" ["\ {"a": {"a":1} {'a': true, I a IIa isB
     Answer:B
-    <think> </think> <think>a</think> [THINK] [/THINK] < <thinking <!-- answer ans because"""  # noqa: RUF001
+    <think> </think> <think>a</think> [THINK] [/THINK] < <thinking <!-- answer ans because"""
 UNITS = [*UNITS.split(), *(unit + end for unit in ["answer is", "The answer to", "answer for x", "(A)", "is B",
     "choose B", "A is", "so it is B", "and x =", "1", "123", "1 /", "per cent", "**", "-", "!", ",",
     "*"] for end in " \n"),
@@ -138,8 +140,10 @@ def repeated(unit, frame):
     return lambda length: FRAMES[frame].format(unit * (length // len(unit)))
 
 
-@pytest.mark.parametrize("frame", FRAMES)
-@pytest.mark.parametrize("name", READERS)
+ALWAYS_TIMED = {("auto", "alone"), ("choice", "announced"), ("number", "indented")}
+
+
+@pytest.mark.parametrize(("name", "frame"), short_form(product(READERS, FRAMES), ALWAYS_TIMED.__contains__))
 def test_time_grows_with_length(name, frame):
     """Any piece of a reply repeated 12,000 characters long takes about four times as long as at 3,000."""
     assert not [unit for unit in UNITS if grows(READERS[name], repeated(unit, frame), 3_000)]
@@ -203,7 +207,7 @@ def at_both_depths(read, *given):
         return thread.submit(at_depth, 10, read, *given).result(), at_depth(800, read, *given)
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", short_form(READERS, {"boxed", "same"}.__contains__))
 def test_depth_neither_of_the_text_nor_of_the_caller(name):
     """However deep a text is nested and wherever the caller stands, the same comes of it, and no full stack."""
     for shape, text in NESTED.items():

@@ -45,6 +45,6 @@ REFUSED = ["a = 1", '{"a": 1', "[1]", '["a"]', "1", '"a"', '{"a": 1}.', '{"a": N
 def test_other_arguments_are_refused(args):
     """Whatever is no JSON object is refused with a sentence that names the tool, the arguments and what to write."""
     with pytest.raises(
-        ExtractorError, match=r"the arguments of the tool call 'add' are no JSON object, found .*; write"
+        ExtractorError, match=r"the arguments of the tool call 'add' are no JSON object, received .*; write"
     ):
         answers.tool_calls(calls(args))

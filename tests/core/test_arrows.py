@@ -24,7 +24,7 @@ ARROWS = {
     "_errors": set(),
     "_decision": {"_errors"},
     "_display": {"_errors"},
-    "local": {"_errors"},
+    "local": {"_display", "_errors"},
     "answers": {"_decision", "_errors"},
     "config": {"_decision", "_errors"},
     "recording": {"answers", "_decision", "_errors"},
@@ -36,9 +36,9 @@ ARROWS = {
     "by_question": {"learned"},  # a face of it, whose path is documented
     "profiling": {"recording", "answers", "_decision", "_display", "_errors"},
     "selection": {"learned", "recording", "_decision", "_errors"},
-    "plots": {"selection", "scaling", "learned", "recording", "_errors"},
+    "plots": {"selection", "scaling", "learned", "recording", "_display", "_errors"},
     "report": {
-        "plots", "selection", "baselines", "scaling", "learned", "recording", "_decision", "_errors",
+        "plots", "selection", "baselines", "scaling", "learned", "recording", "_decision", "_display", "_errors",
     },
     "_mux": {"selection", "profiling", "learned", "recording", "config", "local", "answers", "_decision", "_errors"},
     "langchain_slmmux": {"slmmux", "answers", "config", "_mux"},
@@ -154,7 +154,8 @@ def test_no_folder_is_crowded(package):
     for path in [ROOT / package, *(ROOT / package).rglob("*")]:
         if path.is_dir():
             files = [file for file in path.glob("*.py") if file.name != "__init__.py"]
-            assert len(files) <= (8 if path == ROOT / "slmmux" else 26), f"{path.name} holds {len(files)} files"
+            most = {ROOT / "slmmux": 8, ROOT / "slmmux" / "answers": 35}.get(path, 26)  # one extractor a file
+            assert len(files) <= most, f"{path.name} holds {len(files)} files"
 
 
 def test_there_are_no_cycles():

@@ -1,4 +1,4 @@
-"""Every baseline is what a plain count over the same rows gives."""
+"""Every baseline equals a plain count over the same rows."""
 
 import os
 from fractions import Fraction
@@ -45,7 +45,7 @@ def of_sizes(sizes):
     return st.lists(question.map(lambda members: dict(zip("abc", members, strict=False))), min_size=1, max_size=5)
 
 
-recorded = st.lists(st.integers(1, 4), min_size=1, max_size=3).flatmap(of_sizes)
+tables_drawn = st.lists(st.integers(1, 4), min_size=1, max_size=3).flatmap(of_sizes)
 
 
 def mean(values):
@@ -61,21 +61,21 @@ def consistent(tables, model):
     return [most_frequent(table[model])[1] == GOLD for table in tables]
 
 
-def muxed(tables, rank):
-    decided = [algorithm_1({model: table[model] for model in rank}) for table in tables]
-    return [found is not None and found[1] == GOLD for found in decided]
+def mux_right(tables, rank):
+    decisions = [algorithm_1({model: table[model] for model in rank}) for table in tables]
+    return [decision is not None and decision[1] == GOLD for decision in decisions]
 
 
-def counted(tables):
+def plain_rows(tables):
     """Return [(name, models, samples, right by question)], each row written out over the answers."""
-    given = list(tables[0])
-    rank = sorted(given, key=lambda model: -sum(consistent(tables, model)))
-    every = {model: len(tables[0][model]) for model in given}
+    labels = list(tables[0])
+    rank = sorted(labels, key=lambda model: -sum(consistent(tables, model)))
+    every = {model: len(tables[0][model]) for model in labels}
     best = max(rank, key=lambda model: mean(single(tables, model)))  # max returns the first of equals
     pooled = [[answer for model in rank for answer in table[model]] for table in tables]
     firsts = [{table[model][0] for model in rank} for table in tables]
     stops = [len(first) == 1 and first != {None} for first in firsts]
-    after = zip(stops, firsts, muxed(tables, rank), strict=True)
+    after = zip(stops, firsts, mux_right(tables, rank), strict=True)
     k = sum(every.values())
     return [
         (MEAN_SINGLE, rank, 1, [mean(of) for of in zip(*(single(tables, m) for m in rank), strict=True)]),
@@ -90,35 +90,35 @@ def counted(tables):
             mean(len(rank) if stop else k for stop in stops),
             [first == {GOLD} if stop else mux for stop, first, mux in after],
         ),
-        (MUX, rank, k, muxed(tables, rank)),
+        (MUX, rank, k, mux_right(tables, rank)),
         (ORACLE_VOTE, rank, k, [any(of) for of in zip(*(consistent(tables, m) for m in rank), strict=True)]),
         (ORACLE_SAMPLE, rank, k, [GOLD in answers for answers in pooled]),
     ]
 
 
-@given(recorded)
+@given(tables_drawn)
 def test_each_row_is_a_plain_count(tables):
-    """Names, members, cost, accuracy and each question's share are those of the written-out count, in one order."""
-    found, expected = baselines(recording_of(tables)), counted(tables)
-    assert [(row.name, row.models) for row in found] == [(name, tuple(models)) for name, models, _, _ in expected]
-    for row, (_, _, samples, right) in zip(found, expected, strict=True):
+    """Names, members, cost, accuracy and each question's share equal the plain count, in the same order."""
+    rows, expected = baselines(recording_of(tables)), plain_rows(tables)
+    assert [(row.name, row.models) for row in rows] == [(name, tuple(models)) for name, models, _, _ in expected]
+    for row, (_, _, samples, right) in zip(rows, expected, strict=True):
         assert row.samples == pytest.approx(float(samples))
         assert row.right == pytest.approx([float(share) for share in right])
         assert row.accuracy == pytest.approx(float(mean(right)))
 
 
-@given(recorded)
+@given(tables_drawn)
 def test_the_mux_is_replay_scored_row_by_row(tables):
-    """SLM-MUX is right where `replay`, with the members in the row's order, returns the gold answer."""
+    """SLM-MUX is right exactly if `replay`, with the members in the row's order, returns the gold answer."""
     recording = recording_of(tables)
     (mux,) = (row for row in baselines(recording) if row.name == MUX)
     decided = [decision.winner.answer == GOLD for decision in replay(recording, mux.models).values()]
     assert mux.right.tolist() == decided
 
 
-@given(recorded)
+@given(tables_drawn)
 def test_no_choice_between_votes_beats_the_union(tables):
-    """Question by question: mux and self-consistency below any vote, any vote below any sample, shares within 0 and 1."""
+    """On each question mux and self-consistency are at most any vote, and any vote at most any sample."""
     rows = baselines(recording_of(tables))
     (vote,), (sample,) = ([row.right for row in rows if row.name == name] for name in (ORACLE_VOTE, ORACLE_SAMPLE))
     for row in rows:
@@ -130,7 +130,7 @@ def test_no_choice_between_votes_beats_the_union(tables):
 
 @given(of_sizes([3]))
 def test_one_model_is_its_own_self_consistency(tables):
-    """With one member the mux, Agent Forest and the union are its vote, and the best single sample is the mean."""
+    """With one member the mux, Agent Forest and the union equal its vote, and the best single sample the mean."""
     rows = {row.name: row for row in baselines(recording_of(tables))}
     for name in (MUX, AGENT_FOREST, ORACLE_VOTE, BEST_SELF_CONSISTENCY):
         assert rows[name].right.tolist() == rows[SELF_CONSISTENCY].right.tolist()
@@ -142,15 +142,15 @@ def by_name(tables, **options):
 
 
 def test_equal_counts_in_the_forest_fall_to_the_first_by_rank():
-    """x and y twice each: whose first sample is the better-ranked member's wins, then the lower index."""
+    """If x and y occur twice each, the better-ranked member's first sample wins, then the lower index."""
     ranked_b = {"a": "zzz", "b": "xxx"}  # a second question, which ranks b first
     assert by_name([{"a": "yyz", "b": "xxq"}, ranked_b])[AGENT_FOREST].right.tolist() == [1, 1]
     assert by_name([{"a": "xxz", "b": "yyq"}, ranked_b, ranked_b])[AGENT_FOREST].right.tolist() == [0, 1, 1]
     assert by_name([{"a": "zyx", "b": "xqy"}, ranked_b])[AGENT_FOREST].right.tolist() == [1, 1]
 
 
-def test_the_first_round_ends_a_question_only_on_one_answer_of_all():
-    """Agreement ends it with one sample each, right or wrong; a silent member, or all silent, lets Algorithm 1 go on."""
+def test_the_first_round_ends_only_if_all_agree():
+    """Agreement ends a question after one sample each, right or wrong; else Algorithm 1 goes on."""
     tables = [
         {"a": ["y", "x", "x"], "b": ["y", "x", "x"]},  # agreed, and wrong: what two more would have put right
         {"a": ["x", "y", "y"], "b": ["x", "y", "y"]},  # agreed, and right
@@ -164,7 +164,7 @@ def test_the_first_round_ends_a_question_only_on_one_answer_of_all():
 
 
 def test_the_rank_is_by_self_consistency_and_then_as_given():
-    """The better voter stands first whatever was given; equals stand as given, or as recorded."""
+    """The better voter ranks first; equal ones keep the order of `models`, or of the recording."""
     better_last = [{"a": "xy", "b": "yx", "c": "xx"}, {"a": "yy", "b": "xx", "c": "xx"}]
     assert by_name(better_last)[MUX].models == ("c", "a", "b")
     assert by_name(better_last, models=["b", "a", "c"])[MUX].models == ("c", "b", "a")
@@ -175,7 +175,7 @@ def test_the_rank_is_by_self_consistency_and_then_as_given():
 
 
 def test_the_best_single_sample_is_not_the_best_vote():
-    """One member is right more often a sample, the other more often by vote; each `best` names its own."""
+    """The best member by single sample and the best by vote may differ; each row names its own."""
     rows = by_name(
         [{"a": "xxx", "b": "xxy"}, {"a": "yyy", "b": "xxy"}, {"a": "xxx", "b": "yyy"}, {"a": "xxy", "b": "xxy"}]
     )
@@ -185,7 +185,7 @@ def test_the_best_single_sample_is_not_the_best_vote():
 
 
 def test_k_is_the_first_samples_and_may_differ_by_member():
-    """k for all or by label, as in replay; what lies beyond is not looked at."""
+    """k is one for all or one by label, as in replay; samples beyond it are ignored."""
     tables = [{"a": "yyxx", "b": "zzz"}]
     rows = by_name(tables, samples=2)
     assert (rows[ORACLE_SAMPLE].accuracy, rows[MUX].samples) == (0, 4)
@@ -193,32 +193,32 @@ def test_k_is_the_first_samples_and_may_differ_by_member():
     assert (rows[ORACLE_SAMPLE].accuracy, rows[MUX].samples, rows[MEAN_SINGLE].accuracy) == (1, 5, 0.25)
 
 
-def test_what_is_in_sample_says_so():
-    """Rows that took a model or a rank from these questions are marked; plain counts are not."""
+def test_in_sample_rows_are_marked():
+    """Rows whose model or rank was chosen on these questions are marked; plain counts are not."""
     marked = {row.name for row in baselines(recording_of([{"a": "xy", "b": "yy"}])) if row.in_sample}
     assert marked == {BEST_SINGLE, BEST_SELF_CONSISTENCY, AGENT_FOREST, FIRST_ROUND, MUX}
 
 
 def test_rows_are_compared_without_their_questions():
-    """Two tables of one recording are equal and hashable, and a row is short when shown."""
+    """Two tables of one recording are equal and hashable, and the repr of a row is short."""
     tables = [{"a": "xy", "b": "yy"}] * 3
     assert baselines(recording_of(tables)) == baselines(recording_of(tables))
     assert len({*baselines(recording_of(tables))} | {*baselines(recording_of(tables))}) == 12
     assert "right=" not in repr(baselines(recording_of(tables)))
 
 
-def test_an_equality_that_was_no_key_leaves_out_what_compares_models():
-    """Without `same` there is no verdict between two models' answers, so neither forest nor first round; the rest stays."""
+def test_answers_compared_in_pairs_leave_out_two_rows():
+    """Without `same`, rows that compare answers of two models are left out; the others stay."""
     tables = [{"a": "xy", "b": "yx"}]
-    found = [row.name for row in baselines(recording_of(tables, settings={"agreement": "math"}))]
+    names = [row.name for row in baselines(recording_of(tables, settings={"agreement": "math"}))]
     everything = [row.name for row in baselines(recording_of(tables))]
-    assert found == [name for name in everything if name not in {AGENT_FOREST, FIRST_ROUND}]
+    assert names == [name for name in everything if name not in {AGENT_FOREST, FIRST_ROUND}]
     given_same = baselines(recording_of(tables, settings={"agreement": "math"}), same=lambda a, b: a == b)
     assert [row.name for row in given_same] == everything
 
 
 def test_gaps_and_unknown_models_are_refused():
-    """What `arrays_of` refuses is refused here, and a gap can be left out."""
+    """The sentences are those of `arrays_of`, and a gap can be left out."""
     tables = [{"a": "xx", "b": "xx"}, {"a": "xx", "b": "x"}]
     with pytest.raises(RecordingError, match="'b' has 1 of 2 samples for question 'q1'"):
         baselines(recording_of(tables))
@@ -236,14 +236,14 @@ def real():
 
 
 def test_a_real_recording_has_its_baselines(real):
-    """On real samples each row is the plain count over the file's own rows."""
+    """On real samples each row equals the plain count over the file's own rows."""
     models, k = ("phind", "deepseek-base-33b", "codellama-34b+cot"), 5
     # The gold answer takes the name that the count looks for; the recording has none so called.
     tables = [
         {model: [GOLD if row.answer == row.gold else row.answer for row in by_model[model][:k]] for model in models}
         for by_model in real.by_question.values()
     ]
-    found = baselines(real, models, k)
-    for row, (name, expected, samples, right) in zip(found, counted(tables), strict=True):
+    rows = baselines(real, models, k)
+    for row, (name, expected, samples, right) in zip(rows, plain_rows(tables), strict=True):
         assert (row.name, row.models, row.samples) == (name, tuple(expected), pytest.approx(float(samples)))
         assert row.accuracy == pytest.approx(float(mean(right)))

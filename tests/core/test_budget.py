@@ -30,7 +30,7 @@ def one_by_one(draws):
     return [(draw,) for draw in draws]
 
 
-class Asked:
+class Member:
     """Members that say what they are told to, and count the requests and tokens."""
 
     def __init__(self, tokens=10):
@@ -69,7 +69,7 @@ def test_a_budget_of_calls_is_never_exceeded(  # noqa: PLR0917
     plan, calls, members, k, group, on_tasks
 ):
     """No more requests begin than the budget has, and the decision is made of what they brought, marked so."""
-    asked = Asked()
+    asked = Member()
     race = Race(dict.fromkeys("abc"[:members], k), read, plan=plan, wait="exhausted")
     decision = decided(race, asked, Budget({"calls": calls}), group, on_tasks=on_tasks)
     assert asked.requests.total() <= calls
@@ -84,7 +84,7 @@ def test_a_budget_of_tokens_with_what_is_in_flight_set_aside_is_never_exceeded( 
     plan, tokens, members, k, group, on_tasks
 ):
     """Where the longest reply is known no token more is spent, and what fits is asked for."""
-    asked = Asked()
+    asked = Member()
     race = Race(dict.fromkeys("abc"[:members], k), read, plan=plan, wait="exhausted")
     budget = Budget({"tokens": tokens}, reserve=lambda _: 10, spent=lambda reply: reply[1])
     if tokens < 10:
@@ -101,7 +101,7 @@ def test_a_budget_of_tokens_with_what_is_in_flight_set_aside_is_never_exceeded( 
 
 def test_what_nobody_knows_of_a_reply_can_overrun_by_the_calls_in_flight():
     """Without max_tokens one request more than fits may be in flight, and none after it."""
-    asked = Asked(tokens=10)
+    asked = Member(tokens=10)
     race = Race({"a": 5}, read, plan="adaptive", wait="exhausted")
     decision = drive(race, asked, pool=Pool(4), budget=Budget({"tokens": 15}, spent=lambda reply: reply[1]))
     assert (decision.reason, asked.spent, len(decision.unused)) == ("budget", 20, 3)
@@ -122,7 +122,7 @@ def test_a_request_nobody_counted_costs_what_was_set_aside():
 def test_settled_first_is_settled():
     """A race that is settled before its budget is spent says so."""
     race = Race({"a": 2, "b": 2}, lambda reply: Answer("x", "text", "x"), plan="cascade")
-    assert drive(race, Asked(), pool=Pool(4), budget=Budget({"calls": 2})).reason == "settled"
+    assert drive(race, Member(), pool=Pool(4), budget=Budget({"calls": 2})).reason == "settled"
 
 
 def test_a_request_that_is_given_up_is_not_in_flight_any_more():
@@ -146,21 +146,24 @@ def test_a_request_that_is_given_up_is_not_in_flight_any_more():
 @pytest.mark.parametrize(
     ("limits", "sentence"),
     [
-        (10, r"budget=10 has no unit; write budget=\{\"calls\": 10\} or budget=\{\"tokens\": 2000\}"),
-        ({}, r"budget=\{\} has no unit"),
-        ({"seconds": 3}, r"budget=\{'seconds': 3\} has no unit"),
-        ({"calls": 0}, r"a budget of calls must be a whole number of at least 1, found 0"),
-        ({"tokens": 1.5}, r"a budget of tokens must be a whole number of at least 1, found 1.5"),
-        ({"calls": True}, r"found True"),
+        (
+            10,
+            r"expected a budget of \"calls\" or \"tokens\", received 10; write budget=\{\"calls\": 10\} or budget=\{\"tokens\": 2000\}",
+        ),
+        ({}, r"received \{\}; write"),
+        ({"seconds": 3}, r"received \{'seconds': 3\}; write"),
+        ({"calls": 0}, r"a budget of calls must be a whole number of at least 1, received 0"),
+        ({"tokens": 1.5}, r"a budget of tokens must be a whole number of at least 1, received 1.5"),
+        ({"calls": True}, r"received True"),
     ],
 )
-def test_a_budget_that_is_none_is_refused(limits, sentence):
-    """Each sentence says what was found and what to write."""
+def test_an_unusable_budget_is_refused(limits, sentence):
+    """Each sentence has the value received and what to write instead."""
     with pytest.raises(ArgumentError, match=sentence):
         check_budget(limits)
 
 
-def test_a_budget_with_units_is_taken():
+def test_a_budget_with_units_is_accepted():
     """Calls, tokens, both, or no budget at all."""
     for limits in (None, {"calls": 1}, {"tokens": 1}, {"calls": 3, "tokens": 2000}):
         check_budget(limits)

@@ -1,4 +1,4 @@
-"""What is asked next while a pool is put to many questions: on a clock of our own, under every kind of weather."""
+"""The order of a campaign's requests, on a simulated clock and with every kind of fault."""
 
 import heapq
 from collections import Counter
@@ -10,8 +10,8 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from slmmux import Draw
-from slmmux.profiling._campaign import Bounds, Campaign, Request
-from slmmux.profiling._passing import asked_to_wait, passes
+from slmmux.profiling._campaign import Bounds, Campaign, PlannedRequest
+from slmmux.profiling._passing import passes, retry_after
 
 
 class Fault(Exception):
@@ -24,7 +24,7 @@ class Fault(Exception):
         self.response = SimpleNamespace(headers=headers)
 
 
-# What a request comes to, and how long it takes. Whole seconds: then the clock here and the one there never differ.
+# The outcome of a request and its seconds, which are whole, so that both clocks add up without rounding.
 outcomes = st.tuples(
     st.sampled_from(["all", "all", "all", "fewer", "passing", "asked to wait", "lasting"]), st.integers(0, 9)
 )
@@ -39,27 +39,26 @@ pools = st.dictionaries(st.sampled_from("abc"), st.tuples(st.integers(1, 4), bou
 
 
 class Simulation:
-    """A driver on a clock of its own that checks, at every turn, what a campaign promises."""
+    """A driver on a simulated clock that checks, at every step, the promises of a campaign."""
 
-    def __init__(self, pool, questions, most, trial, weather, done=frozenset()):  # noqa: PLR0917 - as they are drawn
+    def __init__(self, pool, questions, most, trial, weather, done=frozenset()):  # noqa: PLR0917 - hypothesis draws them in this order
         self.samples = {model: k for model, (k, _, _) in pool.items()}
         self.bounds = {model: b for model, (_, b, _) in pool.items()}
         self.several = {model: n for model, (_, _, n) in pool.items()}
         self.most, self.trial, self.weather = most, trial, weather
         self.campaign = Campaign(self.samples, questions, done, self.group, self.bounds, most=most, trial=trial)
-        self.wanted = {
+        self.every_sample = {
             (q, Draw(m, i)) for m, k in self.samples.items() for q in range(questions) for i in range(k)
         } - done
         self.now = 0
-        self.running = {}  # request: when it began
-        self.events = []  # heap: (when, number, request, what it comes to)
+        self.running = {}  # each request -> the time it began
+        self.events = []  # heap: (time, number, request, outcome)
         self.number = 0
-        self.came = []
+        self.arrived = []
         self.lost = []
         self.starts = {model: [] for model in pool}
-        self.made_first = Counter()  # requests begun for the first time in the trial
+        self.first_attempts = Counter()  # first attempts in the trial
         self.not_before = dict.fromkeys(pool, 0)
-        self.made = Counter()  # how often a request for these draws was begun
 
     def group(self, draws):
         return [tuple(draws)] if self.several[draws[0].model] else [(draw,) for draw in draws]
@@ -84,8 +83,8 @@ class Simulation:
             assert request not in self.running
             assert self.now >= self.not_before[model], "a pause or a rate was not kept"
             if self.trial and request.attempt == 0:
-                self.made_first[model] += 1
-                assert self.made_first[model] <= self.trial
+                self.first_attempts[model] += 1
+                assert self.first_attempts[model] <= self.trial
             assert request.attempt <= self.bounds[model].retries
             self.not_before[model] = max(self.not_before[model], self.now + self.bounds[model].interval)
             self.running[request] = self.now
@@ -95,7 +94,7 @@ class Simulation:
             heapq.heappush(self.events, (self.now + takes, self.number, request, what))
 
     def check(self):
-        """Look at the bounds, and that nobody who may be asked is left waiting."""
+        """Check the limits, and that no member waits while it may send a request."""
         at_once = Counter(request.model for request in self.running)
         assert at_once.total() <= self.most
         planned = self.campaign.planned
@@ -104,18 +103,18 @@ class Simulation:
             assert at_once[model] <= room
             waiting = planned[model][1] - sum(len(r.draws) for r in self.running if r.model == model)
             if not self.trial and waiting and at_once[model] < room and at_once.total() < self.most:
-                assert self.now < self.not_before[model], f"{model} may be asked and is not"
-        settled = len(self.came) + len(self.lost)
-        assert settled + sum(samples for _, samples in planned.values()) == len(self.wanted)
+                assert self.now < self.not_before[model], f"{model} may send a request and does not"
+        finished = len(self.arrived) + len(self.lost)
+        assert finished + sum(samples for _, samples in planned.values()) == len(self.every_sample)
 
     def turn(self):
-        """Let the time pass until something happens, and tell of it."""
+        """Advance the clock to the next event and report it."""
         wait = self.campaign.wait(self.now)
         ends = [self.events[0][0]] if self.events else []
         if wait is not None:
             assert wait >= 0
             ends.append(self.now + wait)
-        assert ends, "nothing runs and nothing is waited for"
+        assert ends, "nothing runs, and there is nothing to wait for"
         before, self.now = self.now, min(ends)
         late = self.campaign.overdue(self.now)
         limits = {request: self.bounds[request.model].timeout for request in self.running}
@@ -133,22 +132,22 @@ class Simulation:
 
     def tell(self, request, what):
         if what in {"all", "fewer"}:
-            brought = len(request.draws) - (what == "fewer" and len(request.draws) > 1)
-            self.several[request.model] &= brought == len(request.draws)
+            samples = len(request.draws) - (what == "fewer" and len(request.draws) > 1)
+            self.several[request.model] &= samples == len(request.draws)
             del self.running[request]
-            self.campaign.came(request, brought)
-            self.came += [(request.question, draw) for draw in request.draws[:brought]]
+            self.campaign.came(request, samples)
+            self.arrived += [(request.question, draw) for draw in request.draws[:samples]]
         else:
             fault = {"passing": Fault(503), "asked to wait": Fault(429, 7), "lasting": Fault(401)}[what]
             self.fail(request, fault)
 
     def fail(self, request, error):
         del self.running[request]
-        again = self.campaign.failed(request, error, self.now)
-        assert again == (passes(error) and request.attempt < self.bounds[request.model].retries)
-        if again:
-            asked = asked_to_wait(error)
-            pause = 2**request.attempt if asked is None else asked
+        retried = self.campaign.failed(request, error, self.now)
+        assert retried == (passes(error) and request.attempt < self.bounds[request.model].retries)
+        if retried:
+            seconds = retry_after(error)
+            pause = 2**request.attempt if seconds is None else seconds
             self.not_before[request.model] = max(self.not_before[request.model], self.now + pause)
         else:
             self.lost += [(request.question, draw) for draw in request.draws]
@@ -158,14 +157,14 @@ class Simulation:
 @example({"a": (4, Bounds(3), True)}, 3, 5, 0, [("fewer", 1)])
 @example({"a": (2, Bounds(1, timeout=3, retries=2), False), "b": (1, Bounds(2), False)}, 2, 2, 1, [("all", 9)])
 def test_every_sample_comes_once_and_every_bound_is_kept(pool, questions, most, trial, weather):
-    """However requests end, each sample comes or is lost exactly once; no bound, rate, pause or time-out is passed.
+    """For all outcomes of requests, each sample comes or is lost exactly once, and every limit, rate and pause is kept.
 
-    And nobody who may be asked waits: a member's pause, rate or trouble delays no other.
+    No member waits while it may send a request: the pause, rate or trouble of one member never delays another.
     """
     simulation = Simulation(pool, questions, most, trial, weather).run()
-    settled = simulation.came + simulation.lost
-    assert len(settled) == len(set(settled))
-    assert set(settled) == simulation.wanted
+    ended = simulation.arrived + simulation.lost
+    assert len(ended) == len(set(ended))
+    assert set(ended) == simulation.every_sample
     for model, b in simulation.bounds.items():
         starts = simulation.starts[model]
         assert all(later - earlier >= b.interval for earlier, later in pairwise(starts))
@@ -173,12 +172,12 @@ def test_every_sample_comes_once_and_every_bound_is_kept(pool, questions, most, 
 
 
 @given(st.sets(st.tuples(st.integers(0, 2), st.builds(Draw, st.sampled_from("ab"), st.integers(0, 3)))), st.booleans())
-def test_what_is_there_is_not_asked_again(done, several):
-    """A campaign that goes on asks for what is missing and for nothing else."""
+def test_recorded_samples_are_not_requested_again(done, several):
+    """A continued campaign requests the missing samples and no others."""
     pool = {model: (3, Bounds(2), several) for model in "ab"}
     simulation = Simulation(pool, 3, 4, 0, [("all", 1)], frozenset(done)).run()
-    assert set(simulation.came) == simulation.wanted
-    assert not set(simulation.came) & done
+    assert set(simulation.arrived) == simulation.every_sample
+    assert not set(simulation.arrived) & done
 
 
 def of(samples, questions=9, **options):
@@ -188,22 +187,22 @@ def of(samples, questions=9, **options):
     return Campaign(samples, questions, set(), group, bounds, **options)
 
 
-def test_members_take_turns_for_the_places_there_are():
-    """Where the pool's bound is the narrow one, no member takes all the places."""
+def test_members_take_turns_for_the_places_of_the_pool():
+    """If the pool's limit is the narrower one, no member takes all places."""
     campaign = of({"a": 9, "b": 9, "c": 9}, most=4, bounds={m: Bounds(9) for m in "abc"})
     assert Counter(request.model for request in campaign.start(0)) == {"a": 2, "b": 1, "c": 1}
-    assert campaign.wait(0) is None  # full: only what comes back can change that
+    assert campaign.wait(0) is None  # full: only a reply can change that
 
 
 def test_a_rate_is_an_interval_between_starts():
-    """With one request in three seconds the second starts three seconds after the first, though there is room."""
+    """At one request in three seconds, the second starts three seconds after the first, though there is room."""
     campaign = of({"a": 2}, bounds={"a": Bounds(8, interval=3)})
     assert [len(campaign.start(now)) for now in (0, 1, 2.9, 3, 4)] == [1, 0, 0, 1, 0]
     assert campaign.wait(4) == 2
 
 
 def test_pauses_double_up_to_a_minute():
-    """A fault that passes is waited out 1, 2, 4 ... seconds, 60 at most, and the whole member waits."""
+    """After temporary faults the whole member pauses for 1, 2, 4 ... and at most 60 seconds."""
     campaign = of({"a": 1}, bounds={"a": Bounds(1, retries=9)})
     now, pauses = 0, []
     for _ in range(9):
@@ -217,8 +216,8 @@ def test_pauses_double_up_to_a_minute():
     assert not campaign.failed(request, TimeoutError(), now)
 
 
-def test_a_server_that_says_when_is_asked_then():
-    """Retry-After comes before our own pause, a shorter one too; a pause is never cut short by another."""
+def test_retry_after_replaces_the_pause():
+    """Retry-After replaces our own pause, also if it is shorter; one pause never shortens another."""
     campaign = of({"a": 2}, bounds={"a": Bounds(2)})
     first, second = campaign.start(0)
     campaign.failed(first, Fault(429, 30), 0)
@@ -231,7 +230,7 @@ def test_a_server_that_says_when_is_asked_then():
 
 
 def test_one_members_pause_is_its_own():
-    """While one member waits another is asked."""
+    """While one member pauses, another sends requests."""
     campaign = of({"a": 9, "b": 9}, bounds={m: Bounds(1) for m in "ab"})
     a, b = campaign.start(0)
     campaign.failed(a, Fault(429, 100), 0)
@@ -239,21 +238,21 @@ def test_one_members_pause_is_its_own():
     assert [request.model for request in campaign.start(1)] == ["b"]
 
 
-def test_a_request_that_was_shared_is_made_again_as_it_was():
-    """A request for several that failed is made again for the same; where the member no longer takes several, singly."""
+def test_a_shared_request_is_retried_for_the_same_draws():
+    """A failed request for several draws is retried for all, or singly if the member no longer takes several."""
     several = [True]
     group = lambda draws: [tuple(draws)] if several[0] else [(draw,) for draw in draws]  # noqa: E731
     campaign = of({"a": 3}, 1, group=group, bounds={"a": Bounds(3)})
     (request,) = campaign.start(0)
     campaign.failed(request, TimeoutError(), 0)
-    assert campaign.start(1) == [Request(0, request.draws, 1)]
-    campaign.failed(Request(0, request.draws, 1), TimeoutError(), 1)
+    assert campaign.start(1) == [PlannedRequest(0, request.draws, 1)]
+    campaign.failed(PlannedRequest(0, request.draws, 1), TimeoutError(), 1)
     several[0] = False
-    assert campaign.start(9) == [Request(0, (draw,), 2) for draw in request.draws]
+    assert campaign.start(9) == [PlannedRequest(0, (draw,), 2) for draw in request.draws]
 
 
 def test_the_trial_is_the_first_requests_one_at_a_time():
-    """Until it is told to go on a campaign makes so many requests of each member, and then says that it is done."""
+    """Until `go_on`, a campaign makes this many requests of each member and then is finished."""
     campaign = of({"a": 1, "b": 1}, trial=2)
     for _ in range(2):
         begun = campaign.start(0)
@@ -269,8 +268,8 @@ def test_the_trial_is_the_first_requests_one_at_a_time():
     assert len(campaign.start(0)) == 4
 
 
-def test_what_is_made_again_belongs_to_the_trial():
-    """A request of the trial that failed for now is made again within it, until it is settled: or no trial would tell."""
+def test_retries_belong_to_the_trial():
+    """A request of the trial with a temporary fault is retried within the trial, until its outcome is final."""
     campaign = of({"a": 1}, trial=1, bounds={"a": Bounds(1, retries=2)})
     now = 0
     for attempt in range(3):
@@ -298,13 +297,13 @@ def test_what_is_made_again_belongs_to_the_trial():
     ],
     ids=lambda value: repr(value)[:40],
 )
-def test_which_faults_pass(error, passing):
+def test_temporary_faults_pass(error, passing):
     """Time-outs, broken connections and servers in trouble pass; wrong keys, bad requests and bugs do not."""
     assert passes(error) is passing
 
 
 def test_a_response_may_know_the_status():
-    """The status is found on the error or on its response; one that is no number is none."""
+    """The status may be on the error or on its response; a status that is not a number is ignored."""
     error = Exception("refused")
     error.response = SimpleNamespace(status_code=503)
     assert passes(error)
@@ -315,15 +314,15 @@ def test_a_response_may_know_the_status():
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"),
+    ("header", "seconds"),
     [("7", 7), ("0.5", 0.5), ("0", 0), ("9999", 120), ("inf", 120), ("-3", None), ("nan", None), ("Wed, 21 Oct", None)],
 )
-def test_what_a_server_asks_for(said, seconds):
-    """Retry-After in seconds is kept, two minutes at most; what is no such number is not."""
-    assert asked_to_wait(Fault(429, said)) == seconds
+def test_retry_after_is_at_most_two_minutes(header, seconds):
+    """Retry-After in seconds is kept, up to two minutes; other values are ignored."""
+    assert retry_after(Fault(429, header)) == seconds
 
 
-def test_who_asks_for_nothing():
-    """Without the header, or without a response at all, the pause is ours."""
-    assert asked_to_wait(Fault(429)) is None
-    assert asked_to_wait(TimeoutError()) is None
+def test_without_retry_after_the_pause_is_ours():
+    """Without the header, or without a response, `retry_after` is `None`."""
+    assert retry_after(Fault(429)) is None
+    assert retry_after(TimeoutError()) is None

@@ -48,7 +48,7 @@ class Page(HTMLParser):
         if tag == "tr":
             self.rows.append(attrs)
         if attrs.get("class") == "slmmux-chip":
-            self.chips.append({"row": len(self.rows) - 2, "says": "", **attrs})
+            self.chips.append({"row": len(self.rows) - 2, "text": "", **attrs})
 
     def handle_endtag(self, tag):
         assert self.open.pop()[0] == tag
@@ -59,7 +59,7 @@ class Page(HTMLParser):
             return
         self.texts.append(data)
         if self.open[-1][1].get("class") == "slmmux-chip":
-            self.chips[-1]["says"] += data
+            self.chips[-1]["text"] += data
 
     def handle_comment(self, data):
         raise AssertionError(data)
@@ -75,17 +75,17 @@ def words(text):
     return Counter(text.split())
 
 
-def decided(said, **options):
+def decided(replies, **options):
     """Return the decision over {label: outcomes}; every call of it failing is no decision."""
     race = Race(
-        {label: len(outcomes) for label, outcomes in said.items()},
+        {label: len(outcomes) for label, outcomes in replies.items()},
         lambda reply: None if reply == SILENT else Answer(reply, "text", reply.casefold()),
         wait=options.pop("wait", "exhausted"),
         **options,
     )
     while race.decision is None:
         for draw in race.ask():
-            outcome = said[draw.model][draw.index]
+            outcome = replies[draw.model][draw.index]
             if outcome == FAILED:
                 race.fail(draw, ConnectionError("<refused>"))
             else:
@@ -93,7 +93,7 @@ def decided(said, **options):
     return race.decision
 
 
-def recorded(decision, **usage):
+def entry_of(decision, **usage):
     return json.loads(json.dumps(record(decision, plan="parallel", extractor="text", usage=usage)))
 
 
@@ -106,28 +106,28 @@ nasty = st.sampled_from(
 texts = st.one_of(nasty, st.text(min_size=1, max_size=40), st.sampled_from(["4", "5", "Oslo", "oslo"]))
 outcomes = st.one_of(texts, st.sampled_from(["4", "5", SILENT, FAILED]))
 pools = st.dictionaries(texts, st.lists(outcomes, min_size=1, max_size=6), min_size=1, max_size=4).filter(
-    lambda said: any(outcome != FAILED for row in said.values() for outcome in row)
+    lambda replies: any(outcome != FAILED for row in replies.values() for outcome in row)
 )
 
 
 @few
 @given(pools)
-def test_nothing_of_a_model_is_markup(said):
+def test_nothing_of_a_model_is_markup(replies):
     """Whatever members are called and write, only our own tags and attributes are there, and each is closed."""
-    decision = decided(said)
+    decision = decided(replies)
     for explanation in (explain(decision), explain(recorded_or_not(decision))):
-        shown = page(explanation)
-        assert set(shown.tags) <= OWN_TAGS
-        assert {name for name, _ in shown.attributes} <= OWN_ATTRIBUTES
-        assert shown.tags.count("style") == 1
-        assert not re.search(r"url\(|@import|https?:|expression", shown.css)
+        fragment = page(explanation)
+        assert set(fragment.tags) <= OWN_TAGS
+        assert {name for name, _ in fragment.attributes} <= OWN_ATTRIBUTES
+        assert fragment.tags.count("style") == 1
+        assert not re.search(r"url\(|@import|https?:|expression", fragment.css)
         # Every style is one of ours, to the letter: nothing of a text is in it.
-        for name, value in shown.attributes:
+        for name, value in fragment.attributes:
             if name == "style":
                 assert re.fullmatch(r"[a-z0-9#:;.%\- ]+(color:inherit;border:\d.*|1px solid transparent)", value)
             if name == "class":
                 assert value in {"slmmux-explained", "slmmux-table", "slmmux-speaks", "slmmux-chip", "slmmux-share"}
-        visible = "".join(shown.texts) + "".join(value for name, value in shown.attributes if name == "title")
+        visible = "".join(fragment.texts) + "".join(value for name, value in fragment.attributes if name == "title")
         assert all(c.isprintable() or c == "\n" for c in visible)
 
 
@@ -138,17 +138,19 @@ def recorded_or_not(decision):
 
 @few
 @given(pools)
-def test_every_sample_is_a_chip_and_one_member_speaks(said):
+def test_every_sample_is_a_chip_and_one_member_speaks(replies):
     """k chips a member, as many of each look as the vote counts; the winner is marked once, and not by colour alone."""
-    decision = decided(said)
+    decision = decided(replies)
     for explanation in (explain(decision), explain(recorded_or_not(decision))):
-        shown = page(explanation)
-        by_row = Counter(chip["row"] for chip in shown.chips)
+        fragment = page(explanation)
+        by_row = Counter(chip["row"] for chip in fragment.chips)
         assert [by_row[i] for i in range(len(decision.votes))] == [vote.of for vote in decision.votes]
         for i, vote in enumerate(decision.votes):
-            says = Counter(chip["title"].split(":")[0] for chip in shown.chips if chip["row"] == i and "title" in chip)
-            assert says["a reply came, but no answer was read in it"] >= vote.abstained
-            assert says["the call failed"] >= vote.failed
+            titles = Counter(
+                chip["title"].split(":")[0] for chip in fragment.chips if chip["row"] == i and "title" in chip
+            )
+            assert titles["the reply contains no answer that could be read"] >= vote.abstained
+            assert titles["the call failed"] >= vote.failed
             looks = Counter(chip.look for chip in explanation.members[i].chips)
             assert looks == +Counter(
                 {
@@ -156,27 +158,27 @@ def test_every_sample_is_a_chip_and_one_member_speaks(said):
                     "failed": vote.failed, "not needed": vote.unused,
                 }
             )  # fmt: skip
-        marked = [i for i, attrs in enumerate(shown.rows[1:]) if attrs.get("class") == "slmmux-speaks"]
+        marked = [i for i, attrs in enumerate(fragment.rows[1:]) if attrs.get("class") == "slmmux-speaks"]
         assert [decision.votes[i].model for i in marked] == [decision.winner.model]
-        assert sum(text.startswith("➜ ") for text in shown.texts) == 1 + sum(
+        assert sum(text.startswith("➜ ") for text in fragment.texts) == 1 + sum(
             text.startswith("➜ ") for text in [v.model for v in decision.votes if v.model != decision.winner.model]
         )
 
 
 @few
 @given(pools)
-def test_text_and_html_say_the_same(said):
+def test_text_and_html_say_the_same(replies):
     """The plain text has the words of the HTML and no others; the bars between chips and the marks apart."""
-    explanation = explain(decided(said))
+    explanation = explain(decided(replies))
     assert words(str(explanation).replace("|", " ")) == words(" ".join(page(explanation).texts).replace("|", " "))
     assert repr(explanation) == str(explanation)
 
 
 @few
 @given(pools)
-def test_a_colour_is_an_answer(said):
+def test_a_colour_is_an_answer(replies):
     """Equal answers have one colour over all members, different ones have different ones, in order of appearance."""
-    decision = decided(said)
+    decision = decided(replies)
     keys, colours = [], []
     for vote, member in zip(decision.votes, explain(decision).members, strict=True):
         by_index = {s.draw.index: s for s in decision.samples if s.draw.model == vote.model}
@@ -193,19 +195,21 @@ def test_a_colour_is_an_answer(said):
 @few
 @given(st.dictionaries(st.text(min_size=1), st.lists(st.sampled_from(["4", "5", SILENT, FAILED]), min_size=1),
                        min_size=1, max_size=4), st.randoms())  # fmt: skip
-def test_a_record_gives_the_same_colours_as_its_decision(said, shuffled):
+def test_a_record_gives_the_same_colours_as_its_decision(replies, shuffled):
     """Only the order of a member's chips is not in a record; and one record is one page, however it was made."""
     try:
-        decision = decided(said)
+        decision = decided(replies)
     except NoAnswerError:
         return
-    kept = recorded(decision)
-    one, other = explain(decision), explain(kept)
-    assert [Counter(c.says for c in m.chips) for m in one.members] == [
-        Counter(c.says for c in m.chips) for m in other.members
+    entry = entry_of(decision)
+    one, second = explain(decision), explain(entry)
+    assert [Counter(c.text for c in m.chips) for m in one.members] == [
+        Counter(c.text for c in m.chips) for m in second.members
     ]
-    assert page(other).chips == page(explain({key: kept[key] for key in shuffled.sample(list(kept), len(kept))})).chips
-    assert other._repr_html_() == explain(recorded(decided(said)))._repr_html_()
+    assert (
+        page(second).chips == page(explain({key: entry[key] for key in shuffled.sample(list(entry), len(entry))})).chips
+    )
+    assert second._repr_html_() == explain(entry_of(decided(replies)))._repr_html_()
 
 
 @given(
@@ -213,13 +217,17 @@ def test_a_record_gives_the_same_colours_as_its_decision(said, shuffled):
     st.sets(st.tuples(st.integers(0, 5), st.integers(0, 5)).filter(lambda pair: pair[0] < pair[1])),
     st.sampled_from([classes, neighbourhoods]),
 )
-def test_where_equality_is_no_key_the_vote_has_one_colour(said, pairs, group):
+def test_where_equality_is_no_key_the_vote_has_one_colour(replies, pairs, group):
     """As many chips have the colour of the vote as it counts, whichever way answers that agree were grouped."""
-    race = Race({"m": len(said)}, lambda text: Answer(text, "text", text), wait="exhausted", group=group)
+    race = Race({"m": len(replies)}, lambda text: Answer(text, "text", text), wait="exhausted", group=group)
     for draw in race.ask():
         i = draw.index
-        alike = {j: 1.0 if said[j] == said[i] else 0.95 for j in range(i) if said[j] == said[i] or (j, i) in pairs}
-        race.tell(draw, said[i], (Answer(said[i], "text", said[i]), alike))
+        alike = {
+            j: 1.0 if replies[j] == replies[i] else 0.95
+            for j in range(i)
+            if replies[j] == replies[i] or (j, i) in pairs
+        }
+        race.tell(draw, replies[i], (Answer(replies[i], "text", replies[i]), alike))
     (member,) = explain(race.decision).members
     assert race.decision.votes[0].count in Counter(chip.colour for chip in member.chips).values()
 
@@ -231,7 +239,7 @@ def test_the_order_in_which_samples_arrive_does_not_show():
     random.Random(1).shuffle(draws)
     for draw in draws:
         race.tell(draw, "wxyz"[draw.index])
-    assert [chip.says for chip in explain(race.decision).members[0].chips] == list("wxyz")
+    assert [chip.text for chip in explain(race.decision).members[0].chips] == list("wxyz")
 
 
 def luminance(colour):
@@ -240,9 +248,9 @@ def luminance(colour):
     return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-def contrast(one, other):
+def contrast(one, second):
     """WCAG 2.2, relative luminance and contrast ratio."""
-    low, high = sorted((luminance(one), luminance(other)))
+    low, high = sorted((luminance(one), luminance(second)))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -257,37 +265,37 @@ def test_every_chip_is_read_and_seen(ground):
 
 def test_only_chips_bring_colours():
     """Any other text, and a chip without a ground, is in the page's own colour: it is read wherever the page is."""
-    said = {"a": [f"answer {i}" for i in range(len(GROUNDS) + 2)], "b": [SILENT, FAILED]}
-    shown = page(explain(decided(said)))
-    grounds = [re.search(r"background-color:([^;]*);color:([^;]*);", chip["style"]).groups() for chip in shown.chips]
+    replies = {"a": [f"answer {i}" for i in range(len(GROUNDS) + 2)], "b": [SILENT, FAILED]}
+    fragment = page(explain(decided(replies)))
+    grounds = [re.search(r"background-color:([^;]*);color:([^;]*);", chip["style"]).groups() for chip in fragment.chips]
     assert grounds == [(ground, INK) for ground in GROUNDS] + [("transparent", "inherit")] * 4
-    assert set(re.findall(r"(?<![-\w])color: ?([^;}]*?) *[;}]", shown.css)) == {"inherit"}
-    assert "prefers-color-scheme" not in shown.css
-    assert set(re.findall(r"background: ?([^;}]*?) *[;}]", shown.css)) == {"transparent"}
+    assert set(re.findall(r"(?<![-\w])color: ?([^;}]*?) *[;}]", fragment.css)) == {"inherit"}
+    assert "prefers-color-scheme" not in fragment.css
+    assert set(re.findall(r"background: ?([^;}]*?) *[;}]", fragment.css)) == {"transparent"}
 
 
 def test_what_is_no_answer_looks_like_none_and_says_why():
     """Samples without an answer have a border of their own and a title; a failed one's says what failed."""
-    said = {"a": ["4", SILENT, FAILED], "b": ["4", "4", "4"], "c": ["4"]}
-    decision = decided(said, plan="cascade", wait="settled")
-    shown = page(explain(decision))
-    looks = {chip["says"]: (chip["style"].split("border:")[1], chip.get("title")) for chip in shown.chips}
+    replies = {"a": ["4", SILENT, FAILED], "b": ["4", "4", "4"], "c": ["4"]}
+    decision = decided(replies, plan="cascade", wait="settled")
+    fragment = page(explain(decision))
+    looks = {chip["text"]: (chip["style"].split("border:")[1], chip.get("title")) for chip in fragment.chips}
     assert looks == {
         "4": ("1px solid transparent", None),
-        "no answer": ("1px dashed currentColor", "a reply came, but no answer was read in it"),
+        "no answer": ("1px dashed currentColor", "the reply contains no answer that could be read"),
         "failed": ("1px dotted currentColor", "the call failed: ConnectionError: <refused>"),
-        "not needed": ("1px none currentColor", "never asked, or no longer waited for"),
+        "not needed": ("1px none currentColor", "never requested, or still outstanding at the decision"),
     }
 
 
 def test_a_long_answer_is_cut_and_all_of_it_is_in_the_title():
     """A chip and a vote show the start and an ellipsis; the title has the whole text, its lines too."""
     long = 'def f():\n    return "<b>"  # ' + "x" * 80
-    shown = page(explain(decided({"a": [long]})))
-    (chip,) = shown.chips
-    assert chip["says"] == 'def f(): return "<b>" #' + "…"
+    fragment = page(explain(decided({"a": [long]})))
+    (chip,) = fragment.chips
+    assert chip["text"] == 'def f(): return "<b>" #' + "…"
     assert chip["title"] == long
-    assert [value for name, value in shown.attributes if name == "title"] == [long, long]
+    assert [value for name, value in fragment.attributes if name == "title"] == [long, long]
 
 
 OLD = {
@@ -314,10 +322,10 @@ def test_a_record_of_an_older_version_has_its_vote():
 
 
 SHORT = {"usage": None, "samples": None}
-ASKED = {"model": "large", "usage": {"input_tokens": 9, "output_tokens": 2}, "error": None}
+ESCALATION = {"model": "large", "usage": {"input_tokens": 9, "output_tokens": 2}, "error": None}
 
 
-def changed(**keys):
+def altered(**keys):
     return {**OLD, **keys}
 
 
@@ -330,22 +338,22 @@ def changed(**keys):
         ({"rule": "self-consistency", "outcome": "answered", "escalation": None, "usage": None}, ["phi speaks: confidence 0.60, decided by confidence (exhausted); 7 of 8 samples"]),
         ({"usage": None, "samples": None}, ["phi speaks: confidence 0.60, decided by confidence (exhausted)"]),
         ({**SHORT, "outcome": "abstained", "answer": None, "withheld": {"model": "phi", "answer": "4"}},
-         ['phi would have said "4": confidence 0.60, decided by confidence (exhausted)', "The mux abstains: it is not sure enough of this answer to give it."]),
-        ({**SHORT, "outcome": "escalated", "model": "large", "answer": "5", "withheld": {"model": "phi", "answer": "4"}, "escalation": ASKED},
-         ['phi would have said "4": confidence 0.60, decided by confidence (exhausted)', 'large was asked instead (9 + 2 tokens of these), and said "5".']),
-        ({**SHORT, "outcome": "escalated", "model": "large", "answer": None, "withheld": None, "escalation": {**ASKED, "usage": None}},
-         ["No member replied", "large was asked instead, and said nothing that was read."]),
-        ({**SHORT, "outcome": "answered", "escalation": {**ASKED, "error": "refused\n  large: <b>"}},
+         ['phi would have answered "4": confidence 0.60, decided by confidence (exhausted)', "The mux abstains: the probability of this answer is too low to return it."]),
+        ({**SHORT, "outcome": "escalated", "model": "large", "answer": "5", "withheld": {"model": "phi", "answer": "4"}, "escalation": ESCALATION},
+         ['phi would have answered "4": confidence 0.60, decided by confidence (exhausted)', 'large was asked instead (9 + 2 tokens of these), and answered "5".']),
+        ({**SHORT, "outcome": "escalated", "model": "large", "answer": None, "withheld": None, "escalation": {**ESCALATION, "usage": None}},
+         ["No member replied", "large was asked instead, and answered nothing that could be read."]),
+        ({**SHORT, "outcome": "answered", "escalation": {**ESCALATION, "error": "refused\n  large: <b>"}},
          ["phi speaks: confidence 0.60, decided by confidence (exhausted)", "large was asked as well, and failed: refused large: <b>"]),
-        ({**SHORT, "outcome": "abstained", "answer": None, "withheld": {"model": "phi", "answer": None}, "escalation": {**ASKED, "error": ""}},
-         ["phi would have said nothing that was read: confidence 0.60, decided by confidence (exhausted)", "large was asked as well, and failed: ",
-          "The mux abstains: it is not sure enough of this answer to give it."]),
-        ({"equality": "math"}, [..., "Answers were compared by math: those of one vote can be written in different ways."]),
+        ({**SHORT, "outcome": "abstained", "answer": None, "withheld": {"model": "phi", "answer": None}, "escalation": {**ESCALATION, "error": ""}},
+         ["phi would have answered nothing that could be read: confidence 0.60, decided by confidence (exhausted)", "large was asked as well, and failed: ",
+          "The mux abstains: the probability of this answer is too low to return it."]),
+        ({"equality": "math"}, [..., "Answers were compared by math, so answers of one vote can be worded differently."]),
     ],
 )  # fmt: skip
 def test_what_is_said_below(keys, sentences):
     """Who speaks and why, what it took as far as it is known, and what became of an answer that was not sure enough."""
-    explanation = explain(changed(**keys))
+    explanation = explain(altered(**keys))
     expected = [first if first is not ... else explanation.sentences[0] for first in sentences]
     assert list(explanation.sentences) == expected
     assert [text for text in page(explanation).texts if text in expected] == expected
@@ -359,7 +367,7 @@ def test_an_answer_of_any_json_is_shown_as_json():
         {"model": m, "answer": calls, "count": 1, "of": 1, "abstained": 0, "failed": 0, "unused": 0,
          "answers": [[calls, 1]]} for m in "ab"
     ]  # fmt: skip
-    explanation = explain(changed(votes=votes, model="a", answer=calls))
+    explanation = explain(altered(votes=votes, model="a", answer=calls))
     assert [member.vote for member in explanation.members] == ['[{"name": "search", "ar…'] * 2
     assert {chip.colour for member in explanation.members for chip in member.chips} == {0}
 
@@ -367,7 +375,7 @@ def test_an_answer_of_any_json_is_shown_as_json():
 def test_an_answer_that_is_no_json_is_shown_by_its_kind():
     """What a callable made of a reply and JSON has no form for does not keep the rest from being shown."""
     votes = [{"model": "a", "answer": {(1, 2): 3}, "count": 1, "of": 1, "abstained": 0, "failed": 0, "unused": 0}]
-    assert explain(changed(votes=votes, model="a", answer={(1, 2): 3})).members[0].vote == "(dict)"
+    assert explain(altered(votes=votes, model="a", answer={(1, 2): 3})).members[0].vote == "(dict)"
 
 
 @pytest.mark.parametrize("wrap", [
@@ -381,41 +389,41 @@ def test_the_record_is_found_where_it_is(wrap):
 
 
 @pytest.mark.parametrize(
-    ("given", "found"),
+    ("given", "sentence"),
     [
-        ("4", "there is no record in this str"),
-        (None, "there is no record in this NoneType"),
-        ({}, "there is no record in this empty dict"),
-        ({"a": 1}, "there is no record in this dict with the keys 'a'"),
-        ([OLD], "there is no record in this list: explain one result at a time"),
-        (SimpleNamespace(response_metadata={}), "there is no record in this SimpleNamespace"),
+        ("4", "expected a result of a mux, received a value of type str without a record"),
+        (None, "received a value of type NoneType without a record"),
+        ({}, "received an empty dict without a record"),
+        ({"a": 1}, "received a dict with the keys 'a' without a record"),
+        ([OLD], "received a list (explain one result at a time) without a record"),
+        (SimpleNamespace(response_metadata={}), "received a value of type SimpleNamespace without a record"),
         ({"votes": []}, "this record cannot be read: votes is []"),
         ({"votes": "x" * 500}, "this record cannot be read: votes is 'xxx"),
         ({"votes": [{}]}, "this record cannot be read: model is None"),
-        (changed(votes=["a"]), "votes[0] is 'a'"),
-        (changed(votes=[{}]), "votes[0]['model'] is None"),
-        (changed(votes=[{**OLD["votes"][0], "of": 0}]), "votes[0]['of'] is 0"),
-        (changed(votes=[{**OLD["votes"][0], "count": True}]), "votes[0]['count'] is True"),
-        (changed(votes=[{**OLD["votes"][0], "answers": "abc"}]), "answers is 'abc'"),
-        (changed(votes=[{**OLD["votes"][0], "answers": ["abc"]}]), "answers is 'abc'"),
-        (changed(withheld={"model": "phi", "answer": "4"}, model=None), "model is None"),
-        (changed(confidence="high"), "confidence is 'high'"),
+        (altered(votes=["a"]), "votes[0] is 'a'"),
+        (altered(votes=[{}]), "votes[0]['model'] is None"),
+        (altered(votes=[{**OLD["votes"][0], "of": 0}]), "votes[0]['of'] is 0"),
+        (altered(votes=[{**OLD["votes"][0], "count": True}]), "votes[0]['count'] is True"),
+        (altered(votes=[{**OLD["votes"][0], "answers": "abc"}]), "answers is 'abc'"),
+        (altered(votes=[{**OLD["votes"][0], "answers": ["abc"]}]), "answers is 'abc'"),
+        (altered(withheld={"model": "phi", "answer": "4"}, model=None), "model is None"),
+        (altered(confidence="high"), "confidence is 'high'"),
     ],
 )
-def test_bad_input_is_a_sentence(given, found):
+def test_bad_input_is_a_sentence(given, sentence):
     """What was found, and what to pass instead."""
-    with pytest.raises(ArgumentError) as refused:
+    with pytest.raises(ArgumentError) as refusal:
         explain(given)
-    assert found in str(refused.value)
-    assert re.search(r"; pass (what a mux returned|a record as the mux wrote it)", str(refused.value))
-    assert len(str(refused.value)) < 400
+    assert sentence in str(refusal.value)
+    assert re.search(r"; pass (the message or response|a record as the mux wrote it)", str(refusal.value))
+    assert len(str(refusal.value)) < 400
 
 
 def test_a_record_that_counts_more_than_k_shows_k():
     """A record whose figures do not add up still has k chips a member."""
     row = {"model": "a", "answer": "4", "count": 2, "of": 3, "abstained": 2, "failed": 2, "unused": 0}
     for answers in ([["4", 2], ["5", 9]], [["4", 9]], []):
-        explanation = explain(changed(votes=[{**row, "answers": answers}], model="a"))
+        explanation = explain(altered(votes=[{**row, "answers": answers}], model="a"))
         assert len(explanation.members[0].chips) == 3
 
 
@@ -424,12 +432,12 @@ def test_a_decision_shows_itself():
     decision = decided({"a": ["4", "5", "4"]})
     assert decision._repr_html_() == explain(decision)._repr_html_()
     assert isinstance(explain(decision), Explanation)
-    made = {name: getattr(decision, name) for name in Decision.__slots__ if name != "winner"}
-    other = Decision(winner=Vote("a", "5", 1, 3, 0, 0, 0), **made)
-    assert explain(other).sentences[0].startswith('a speaks for "5": confidence 0.33, ')
+    built = {name: getattr(decision, name) for name in Decision.__slots__ if name != "winner"}
+    second = Decision(winner=Vote("a", "5", 1, 3, 0, 0, 0), **built)
+    assert explain(second).sentences[0].startswith('a speaks for "5": confidence 0.33, ')
 
 
-def drawn(renderable, **options):
+def render(renderable, **options):
     console = Console(file=io.StringIO(), legacy_windows=False, **options)
     console.print(renderable)
     return console.file.getvalue()
@@ -437,15 +445,15 @@ def drawn(renderable, **options):
 
 @few
 @given(pools, st.integers(30, 120))
-def test_a_terminal_shows_what_the_text_says(said, width):
+def test_a_terminal_shows_what_the_text_says(replies, width):
     """On a terminal the words are the text's, in lines no longer than it is wide, and nothing else reaches it."""
-    explanation = explain(decided(said))
-    plain = drawn(explanation, width=200, color_system=None)
-    shown = [c for c in plain if not c.isspace()]
-    assert Counter(shown) == Counter(c for c in str(explanation) if not c.isspace())
+    explanation = explain(decided(replies))
+    plain = render(explanation, width=200, color_system=None)
+    fragment = [c for c in plain if not c.isspace()]
+    assert Counter(fragment) == Counter(c for c in str(explanation) if not c.isspace())
     assert "\x1b" not in plain
-    assert all(cell_len(line) <= width for line in drawn(explanation, width=width, color_system=None).splitlines())
-    in_colour = drawn(explanation, width=width, color_system="truecolor", force_terminal=True)
+    assert all(cell_len(line) <= width for line in render(explanation, width=width, color_system=None).splitlines())
+    in_colour = render(explanation, width=width, color_system="truecolor", force_terminal=True)
     without = re.sub(r"\x1b\[[\d;]*m", "", in_colour)
     assert all(c.isprintable() or c == "\n" for c in without)
 
@@ -456,10 +464,10 @@ def test_a_terminal_shows_what_the_text_says(said, width):
 def test_chips_have_a_ground_where_the_terminal_has_the_colours(system, has_grounds):
     """With grounds chips need no bar between them; without, or where no colour is wanted, they have one."""
     explanation = explain(decided({"a": ["Oslo", "Bergen"]}))
-    text = drawn(explanation, width=80, color_system=system, force_terminal=system is not None)
+    text = render(explanation, width=80, color_system=system, force_terminal=system is not None)
     assert ("48;" in text) == has_grounds
     assert ("|" in text) == (not has_grounds)
-    unwanted = drawn(explanation, width=80, color_system="truecolor", force_terminal=True, no_color=True)
+    unwanted = render(explanation, width=80, color_system="truecolor", force_terminal=True, no_color=True)
     assert "48;" not in unwanted
     assert "Oslo | Bergen" in re.sub(r"\x1b\[[\d;]*m", "", unwanted)
 
@@ -475,7 +483,7 @@ def test_columns_of_the_text_are_straight():
 def test_a_chip_is_not_broken_where_a_line_holds_it():
     """Chips go on in the next line as wholes."""
     explanation = explain(decided({"a": ["New York City", "Los Angeles", "Rio de Janeiro"] * 3}))
-    lines = drawn(explanation, width=50, color_system=None).splitlines()
+    lines = render(explanation, width=50, color_system=None).splitlines()
     chips = [chip for line in lines[1:] for chip in re.findall(r"New York City|Los Angeles|Rio de Janeiro", line[:36])]
     assert len(lines) > 6
     assert Counter(chips) == {"New York City": 3, "Los Angeles": 3, "Rio de Janeiro": 3}
@@ -483,24 +491,21 @@ def test_a_chip_is_not_broken_where_a_line_holds_it():
 
 def test_the_board_ends_as_the_explanation():
     """`slmmux ask` ends with the table that `explain` shows, its samples as they were written and in their order."""
-    said = {"a": ["Oslo", "Bergen", "oslo", FAILED], "b": ["Oslo", SILENT]}
-    decision = decided(said)
+    replies = {"a": ["Oslo", "Bergen", "oslo", FAILED], "b": ["Oslo", SILENT]}
+    decision = decided(replies)
     board = Board({"a": 4, "b": 2})
-    waiting = drawn(board, width=100, color_system=None)
+    waiting = render(board, width=100, color_system=None)
     assert waiting.count("·") == 6
     assert "asking ..." in waiting
     for sample in decision.samples:
-        if sample.error is not None:
-            board.failed(sample.draw.model, sample.draw.index, unneeded=False)
-        else:
-            board.answered(sample.draw.model, sample.draw.index, sample.answer.value if sample.answer else None)
-    kept = {**recorded(decision, input_tokens=4, output_tokens=2), "seconds": 1.5}
-    board.decided(kept)
-    table, shown = (drawn(what, width=100, color_system=None).splitlines() for what in (board, explain(decision)))
-    assert table[:3] == shown[:3]
-    assert " ".join(line.strip() for line in table[3:]) == explain(kept).sentences[0]
+        board.add_sample(sample)
+    entry = {**entry_of(decision, input_tokens=4, output_tokens=2), "seconds": 1.5}
+    board.finish(entry)
+    table, fragment = (render(what, width=100, color_system=None).splitlines() for what in (board, explain(decision)))
+    assert table[:3] == fragment[:3]
+    assert " ".join(line.strip() for line in table[3:]) == explain(entry).sentences[0]
     # "oslo" was counted as "Oslo" was, and has its ground.
-    in_colour = drawn(board, width=100, color_system="truecolor", force_terminal=True)
+    in_colour = render(board, width=100, color_system="truecolor", force_terminal=True)
     grounds = {text: ground for ground, text in re.findall(r"48;2;([\d;]+)m (\w+) \x1b", in_colour)}
     assert grounds["oslo"] == grounds["Oslo"] != grounds["Bergen"]
 
@@ -512,5 +517,5 @@ def test_explaining_needs_neither_rich_nor_a_framework():
         "explanation = Explanation((), ('a',)); str(explanation); explanation._repr_html_();"
         "print(*{name.split('.')[0] for name in sys.modules})"
     )
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not set(loaded) & {"rich", "numpy", "pydantic", "langchain_core", "llama_index"}
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not set(modules) & {"rich", "numpy", "pydantic", "langchain_core", "llama_index"}

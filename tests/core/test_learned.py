@@ -478,7 +478,7 @@ def test_answers_in_one_fold_only_are_learned_from():
 def test_a_ridge_holds():
     """A ridge of 0, below or no number is refused: nothing would hold the weights of what was never seen."""
     for ridge in (0, -1.0, float("nan")):
-        with pytest.raises(ArgumentError, match=f"ridge must be above 0, found {ridge!r}"):
+        with pytest.raises(ArgumentError, match=f"ridge must be above 0, received {ridge!r}"):
             fit(drawn(0), ridge=ridge)
 
 
@@ -668,14 +668,14 @@ def test_it_pays_on_real_samples(real, size, validation, splits):
     learned - Algorithm 1 1.2 +- 0.1 (1.6 +- 0.4), the pools below the single model 4 to 20 %, and the calibration error
     0.079 +- 0.005 against 0.35 of raw confidence.
     """
-    from bench.learned import fell, outcomes
+    from bench.learned import outcomes, share_below_single
 
     found = outcomes(real, size, 25, splits, validation)
     every = [outcome for pool in found for outcome in pool]
     mean = {name: fmean(getattr(outcome, name) for outcome in every) for name in ("single", "mux", "pooled", "learned")}
     assert mean["learned"] - mean["single"] > 0.012
     assert mean["learned"] - max(mean["mux"], mean["pooled"]) > 0.006
-    assert fell(found, "learned") <= min(0.2, fell(found, "mux"))
+    assert share_below_single(found, "learned") <= min(0.2, share_below_single(found, "mux"))
     for i, most in enumerate((0.1, 0.22)):  # expected calibration error, Brier score
         assert fmean(outcome.said[i] for outcome in every) < most
         assert fmean(outcome.raw[i] for outcome in every) > 0.3

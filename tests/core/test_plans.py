@@ -32,19 +32,19 @@ def a_race(table, plan, **options):
 
 def steps(table, plan, **options):
     """Return (the draws of each step, the decision or None without a reply)."""
-    race, asked = a_race(table, plan, **options), []
+    race, requests = a_race(table, plan, **options), []
     try:
         while race.decision is None:
-            asked.append(race.ask())
-            for draw in asked[-1]:
+            requests.append(race.ask())
+            for draw in requests[-1]:
                 outcome = table[draw.model][draw.index]
                 if outcome is FAILED:
                     race.fail(draw, FAILED)
                 else:
                     race.tell(draw, outcome)
     except NoAnswerError:
-        return asked, None
-    return asked, race.decision
+        return requests, None
+    return requests, race.decision
 
 
 @pytest.mark.parametrize("plan", ["parallel", "cascade", "first_round"])
@@ -52,8 +52,8 @@ def steps(table, plan, **options):
 def test_a_plan_s_steps_are_every_draw_once(plan, table):
     """Taken to their end the steps of a plan ask for each planned sample once, and then for nothing."""
     tallies = [Tally(model, len(samples)) for model, samples in table.items()]
-    asked = [draw for step in PLANS[plan](tallies) for draw in step]
-    assert sorted(asked, key=str) == sorted(
+    requests = [draw for step in PLANS[plan](tallies) for draw in step]
+    assert sorted(requests, key=str) == sorted(
         (Draw(model, i) for model, samples in table.items() for i in range(len(samples))), key=str
     )
 
@@ -62,11 +62,11 @@ def test_a_plan_s_steps_are_every_draw_once(plan, table):
 def test_adaptive_ends_when_nothing_is_outstanding(table):
     """Where nothing is ever settled it asks for every planned sample once, and then for nothing."""
     tallies = {model: Tally(model, len(samples)) for model, samples in table.items()}
-    asked = []
+    requests = []
     for (draw,) in PLANS["adaptive"](list(tallies.values())):
-        asked.append(draw)
+        requests.append(draw)
         tallies[draw.model].add(Sample(draw, reply="x", answer=read("x")))
-    assert len(asked) == len(set(asked)) == sum(map(len, table.values()))
+    assert len(requests) == len(set(requests)) == sum(map(len, table.values()))
 
 
 @given(tables)
@@ -75,53 +75,53 @@ def test_adaptive_asks_for_one_sample_at_a_time_of_who_promises_most(table):
 
     Equals fall to the better-ranked; a member's samples come in index order.
     """
-    asked, _ = steps(table, "adaptive")
-    told = {model: [] for model in table}
-    for step in asked:
+    requests, _ = steps(table, "adaptive")
+    arrived = {model: [] for model in table}
+    for step in requests:
         (draw,) = step
 
         def promise(model):
-            given_ = [o for o in told[model] if o is not FAILED and o is not ABSTAINED]
+            given_ = [o for o in arrived[model] if o is not FAILED and o is not ABSTAINED]
             top = max(map(given_.count, given_), default=0)
-            return (top + len(table[model]) - len(told[model])) / len(table[model])
+            return (top + len(table[model]) - len(arrived[model])) / len(table[model])
 
-        able = [model for model in table if len(told[model]) < len(table[model])]
+        able = [model for model in table if len(arrived[model]) < len(table[model])]
         assert promise(draw.model) == pytest.approx(max(map(promise, able)))
         assert draw.model == next(m for m in able if promise(m) == pytest.approx(promise(draw.model)))
-        assert draw.index == len(told[draw.model])
-        told[draw.model].append(table[draw.model][draw.index])
+        assert draw.index == len(arrived[draw.model])
+        arrived[draw.model].append(table[draw.model][draw.index])
 
 
 def test_adaptive_spares_what_cannot_matter():
     """A unanimous best-ranked member is all that is asked; a rival that cannot win any more is left alone."""
-    asked, decision = steps({"a": "xxx", "b": "yyy", "c": "zzz"}, "adaptive")
-    assert sum(map(len, asked)) == 3
+    requests, decision = steps({"a": "xxx", "b": "yyy", "c": "zzz"}, "adaptive")
+    assert sum(map(len, requests)) == 3
     assert (decision.winner.model, decision.reason) == ("a", "settled")
     # a falls to 2 of 3 at its second sample, b to 2 of 3 as well, c is unanimous: 2 + 2 + 3 samples, not 9.
-    asked, decision = steps({"a": "xyx", "b": "yzy", "c": "zzz"}, "adaptive")
-    assert [draw.model for (draw,) in asked] == ["a", "a", "b", "b", "c", "c", "c"]
+    requests, decision = steps({"a": "xyx", "b": "yzy", "c": "zzz"}, "adaptive")
+    assert [draw.model for (draw,) in requests] == ["a", "a", "b", "b", "c", "c", "c"]
     assert decision.winner.model == "c"
 
 
 def test_adaptive_knows_no_more_of_an_equality_that_is_no_key():
     """Where answers are compared in pairs a member's samples are asked in order, each once."""
     race = Race({"a": 3, "b": 3}, read, plan="adaptive", group=classes)
-    asked = []
+    requests = []
     while race.decision is None:
         (draw,) = race.ask()
-        asked.append(draw)
+        requests.append(draw)
         race.tell(draw, "x", (read("x"), dict.fromkeys(race.answers(draw.model), 1.0)))
-    assert asked == [Draw("a", 0), Draw("a", 1), Draw("a", 2)]
+    assert requests == [Draw("a", 0), Draw("a", 1), Draw("a", 2)]
 
 
 @given(tables)
 def test_first_round_stops_where_all_members_first_say_one_thing(table):
     """One answer in all first samples ends the race with it; otherwise it is Algorithm 1 on all samples."""
-    asked, decision = steps(table, "first_round", wait="exhausted")
+    requests, decision = steps(table, "first_round", wait="exhausted")
     firsts = {samples[0] for samples in table.values()}
-    more = any(len(samples) > 1 for samples in table.values())
-    if len(firsts) == 1 and not firsts & {ABSTAINED, FAILED} and more:
-        assert [len(step) for step in asked] == [len(table)]
+    further = any(len(samples) > 1 for samples in table.values())
+    if len(firsts) == 1 and not firsts & {ABSTAINED, FAILED} and further:
+        assert [len(step) for step in requests] == [len(table)]
         assert (decision.reason, decision.winner.answer) == ("first-round", firsts.pop())
         assert {vote.count for vote in decision.votes} == {1}
     else:

@@ -2,8 +2,10 @@
 
 import asyncio
 import copy
+import gc
 import threading
 from concurrent.futures import wait
+from weakref import WeakSet
 
 import pytest
 
@@ -51,8 +53,8 @@ def test_never_more_than_limit_and_no_thread_once_drained():
             inside -= 1
         together.wait(WAIT_S)
 
-    done, late = wait([pool.submit(call) for _ in range(100)], WAIT_S)
-    assert (len(done), len(late), most) == (100, 0, 4)
+    ended, late = wait([pool.submit(call) for _ in range(100)], WAIT_S)
+    assert (len(ended), len(late), most) == (100, 0, 4)
     for thread in sample_threads():
         thread.join(WAIT_S)
     assert sample_threads() == []
@@ -70,20 +72,16 @@ def test_a_withdrawn_call_never_runs(release):
     assert second.cancelled()
 
 
-def test_an_abandoned_call_gives_its_place_to_the_next(release):
-    """A running call that is given up no longer counts; when it does end, its place is not given twice."""
-    pool, inside, two = Pool(1), [], threading.Event()
-    hung = pool.submit(release.wait)
+def test_an_abandoned_call_holds_its_place_until_it_ends(release):
+    """A thread cannot be stopped: the next call begins when the abandoned one has ended, and not before."""
+    pool, order = Pool(1), []
+    hung = pool.submit(lambda: release.wait(WAIT_S) and order.append("hung"))
     pool.abandon(hung)
-    following = pool.submit(lambda: "ran")
-    assert following.result(WAIT_S) == "ran"
-    again = pool.submit(two.wait)
-    queued = pool.submit(lambda: inside.append(again.done()))
+    following = pool.submit(lambda: order.append("following"))
+    assert not following.running()
     release.set()
-    assert hung.result(WAIT_S)
-    two.set()
-    wait([queued], WAIT_S)
-    assert inside == [True]  # the end of the hung call started nothing beside `again`
+    wait([following], WAIT_S)
+    assert order == ["hung", "following"]
 
 
 def test_abandoning_several_starts_none_of_them(release):
@@ -134,22 +132,117 @@ async def test_a_call_is_waited_for_on_the_event_loop():
         await pool.run(lambda: 1 // 0)
 
 
-async def test_who_stops_waiting_gives_the_place_up(release):
-    """A cancelled wait leaves its call to end by itself, and its place to the next."""
-    pool, begun = Pool(1), threading.Event()
-    hanging = asyncio.ensure_future(pool.run(lambda: begun.set() or release.wait(WAIT_S)))
-    while not begun.is_set():
+async def begun(event):
+    """Wait for a thread's event without blocking the loop."""
+    while not event.is_set():
         await asyncio.sleep(0)
+
+
+async def test_a_cancelled_wait_leaves_the_call_in_its_place(release):
+    """The call goes on after its task was cancelled, holds the place, and reports its result to `late`."""
+    pool, began, results = Pool(1), threading.Event(), []
+    hanging = asyncio.ensure_future(
+        pool.run(lambda: began.set() or (release.wait(WAIT_S) and "paid for"), late=results.append)
+    )
+    await begun(began)
     hanging.cancel()
     with pytest.raises(asyncio.CancelledError):
         await hanging
-    assert await pool.run(lambda: "next") == "next"
+    following = asyncio.ensure_future(pool.run(lambda: [*results]))
+    await asyncio.sleep(0)
+    assert results == []
+    release.set()
+    await following
+    while not results:
+        await asyncio.sleep(0)
+    assert results == ["paid for"]
+
+
+async def test_a_result_in_time_is_not_late():
+    """`late` is for calls whose task was cancelled, and for results: an error has no cost to report."""
+    pool, results = Pool(1), []
+    assert await pool.run(lambda: 1, late=results.append) == 1
+    with pytest.raises(ZeroDivisionError):
+        await pool.run(lambda: 1 // 0, late=results.append)
+    assert results == []
+
+
+async def test_a_task_and_its_thread_are_one_call(release):
+    """A member without async methods runs in its task's place; the place is free once both have ended."""
+    pool, began = Pool(1), threading.Event()
+
+    async def call():
+        place = await pool.place("a")
+        try:
+            await pool.run(lambda: began.set() or release.wait(WAIT_S))
+        finally:
+            pool.give_back(place)
+
+    task = asyncio.create_task(call())
+    await begun(began)  # with one place in all, the thread has begun in the place of the task
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    following = asyncio.create_task(pool.place("a"))
+    await asyncio.sleep(0)
+    assert not following.ended()
+    release.set()
+    pool.give_back(await following)
+
+
+async def test_a_cancelled_task_leaves_the_queue():
+    """A task that is cancelled while it waits takes no place, also if the place was granted in the same moment."""
+    pool = Pool(1)
+    first = await pool.place("a")
+    waiting = [asyncio.create_task(pool.place("a")) for _ in range(2)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    pool.give_back(first)  # granted to the second, or to the first, whose cancellation is on its way
+    await asyncio.gather(*waiting, return_exceptions=True)
+    pool.give_back(waiting[1].result())
+    pool.give_back(await pool.place("a"))
+
+
+async def test_threads_and_tasks_share_the_places(release):
+    """A call on a thread and one on a task wait for each other in either order."""
+    pool = Pool(1)
+    thread = pool.submit(lambda: release.wait(WAIT_S))
+    task = asyncio.create_task(pool.place("a"))
+    await asyncio.sleep(0)
+    assert not task.ended()
+    release.set()
+    place = await task
+    following = pool.submit(lambda: "after")
+    assert thread.ended()
+    assert not following.running()
+    pool.give_back(place)
+    assert await asyncio.wrap_future(following) == "after"
+
+
+def test_no_event_loop_is_kept():
+    """Five hundred event loops, each with a task that waited: all of them are collected."""
+    pool, loops = Pool(1), WeakSet()
+
+    async def go():
+        loops.add(asyncio.get_running_loop())
+
+        async def call():
+            place = await pool.place("a")
+            await asyncio.sleep(0)
+            pool.give_back(place)
+
+        await asyncio.gather(*(call() for _ in range(3)))
+
+    for _ in range(500):
+        asyncio.run(go())
+    gc.collect()
+    assert len(loops) <= 1  # asyncio itself may keep the last one
 
 
 def test_a_deep_copy_is_a_pool_of_its_own():
     """A copied pool has as many places, and shares none."""
     pool, release_here = Pool(1), threading.Event()
-    held = pool.submit(lambda: release_here.wait(WAIT_S))
+    first_call = pool.submit(lambda: release_here.wait(WAIT_S))
     assert copy.deepcopy(pool).submit(lambda: "free").result(WAIT_S) == "free"
     release_here.set()
-    assert held.result(WAIT_S)
+    assert first_call.result(WAIT_S)

@@ -1,4 +1,4 @@
-"""A pool put to many questions: every sample kept, whatever members, extractors and people do meanwhile."""
+"""A profile records every sample, for all outcomes of members, extractors and interruptions."""
 
 import asyncio
 import io
@@ -19,7 +19,7 @@ from slmmux import Answer, ArgumentError, Draw, ProfilingError, Recording, Recor
 from slmmux import profiling as profiling_module
 from slmmux._mux.generation import generation_settings
 from slmmux.answers._reader import extractor_name
-from slmmux.profiling import Came, Question, aprofile, profile, read_questions
+from slmmux.profiling import Completion, Question, aprofile, profile, read_questions
 from slmmux.profiling import _campaign as campaign_module
 from slmmux.profiling._pressing import split
 from slmmux.profiling._progress import Bars, watching
@@ -32,7 +32,7 @@ def run_aprofile(*args, **options):
     return asyncio.run(aprofile(*args, **options))
 
 
-BOTH = pytest.mark.parametrize("asked", [profile, run_aprofile], ids=["threads", "tasks"])
+BOTH = pytest.mark.parametrize("run_profile", [profile, run_aprofile], ids=["threads", "tasks"])
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def double(question):
     return f"The answer is {2 * int(question.split()[0])}."
 
 
-class Again(Exception):
-    """A fault that passes at once, so that no test waits."""
+class TemporaryFault(Exception):
+    """A temporary fault whose retry needs no wait."""
 
     status_code = 503
     response = SimpleNamespace(headers={"retry-after": "0"})
@@ -61,60 +61,60 @@ class Members:
         self.compare = compare
         self.settings = {"extract": "auto", "models": {label: {} for label in samples}, **(settings or {})}
         self.read = answers.reader(extract)
-        self.asked = []
+        self.calls = []
 
     def group(self, draws):
         return [tuple(draws)] if self.several else [(draw,) for draw in draws]
 
     def call(self, question, draws):
-        self.asked.append((question, draws))
-        return [self.came(text) for text in self.reply(question, draws)]
+        self.calls.append((question, draws))
+        return [self.completion(text) for text in self.reply(question, draws)]
 
     async def acall(self, question, draws):
-        self.asked.append((question, draws))
+        self.calls.append((question, draws))
         texts = self.reply(question, draws)
-        return [self.came(text) for text in (await texts if asyncio.iscoroutine(texts) else texts)]
+        return [self.completion(text) for text in (await texts if asyncio.iscoroutine(texts) else texts)]
 
-    def came(self, text):
-        return Came(text, lambda: self.read(text), 10, 2)
+    def completion(self, text):
+        return Completion(text, lambda: self.read(text), 10, 2)
 
 
-class Seen:
-    """Who looks on, and what it saw."""
+class Observer:
+    """An observer of a profile that keeps all it received."""
 
     def __init__(self):
-        self.heard = []
+        self.events = []
 
     def begins(self, efforts):
-        self.heard.append(("begins", list(efforts)))
+        self.events.append(("begins", list(efforts)))
 
     def estimated(self, efforts):
-        self.heard.append(("estimated", list(efforts)))
+        self.events.append(("estimated", list(efforts)))
 
     def came(self, model, samples, failed, tokens):
-        self.heard.append(("came", model, samples, failed, tokens))
+        self.events.append(("came", model, samples, failed, tokens))
 
     def waits(self, model, error):
-        self.heard.append(("waits", model, str(error)))
+        self.events.append(("waits", model, str(error)))
 
 
-def kept(recording):
-    """Return what of a recording does not depend on when it was made."""
+def contents(recording):
+    """Return the fields of a recording that do not depend on when it was made."""
     return sorted(
         (r.question_id, r.question, r.gold, r.model, r.sample_index, r.answer, r.kind, r.key, r.text, r.error or "")
         for r in recording.rows
     )
 
 
-# --- what is kept -----------------------------------------------------------------------------------------------------
+# --- recorded samples -------------------------------------------------------------------------------------------------
 
 
 @BOTH
-def test_every_sample_is_a_row(asked, path):
-    """Question, gold, reading, text, tokens and time are kept; the result is the file."""
+def test_every_sample_is_a_row(run_profile, path):
+    """A row has question, gold, kind, key, text, tokens and seconds; the result equals the file."""
     members = Members(lambda q, _: [double(q)], {"a": 2, "b": 3}, settings={"models": {"a": {"temperature": 0.5}}})
     questions = [{**question, "dataset": "sums"} for question in QUESTIONS]
-    recording = asked(members, questions, recording=path)
+    recording = run_profile(members, questions, recording=path)
     assert recording == Recording.load(path)
     assert Counter(row.model for row in recording.rows) == {"a": 10, "b": 15}
     row = recording.by_question["q3"]["a"][1]
@@ -127,8 +127,8 @@ def test_every_sample_is_a_row(asked, path):
 
 @settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from("abc"), st.integers(1, 3), min_size=1), st.lists(st.booleans(), min_size=1))
-def test_threads_and_tasks_keep_the_same(tmp_path_factory, samples, falls):
-    """Sync and async give one file, but for order and time."""
+def test_threads_and_tasks_record_the_same(tmp_path_factory, samples, falls):
+    """Sync and async give the same file, except for order and time."""
 
     def reply(question, draws):
         number = int(question.split()[0])
@@ -138,16 +138,16 @@ def test_threads_and_tasks_keep_the_same(tmp_path_factory, samples, falls):
 
     folder = tmp_path_factory.mktemp("both")
     one, other = (
-        asked(Members(reply, samples), QUESTIONS[:3], recording=folder / f"{name}.jsonl")
-        for name, asked in (("sync", profile), ("async", run_aprofile))
+        run_profile(Members(reply, samples), QUESTIONS[:3], recording=folder / f"{name}.jsonl")
+        for name, run_profile in (("sync", profile), ("async", run_aprofile))
     )
-    assert kept(one) == kept(other)
+    assert contents(one) == contents(other)
     assert one.settings == other.settings
     assert len(one.rows) == 3 * sum(samples.values())
 
 
 def test_functions_are_members(path):
-    """A function of the question is a member; k may be its own, and the first line says what was read how."""
+    """A function of the question is a member; k may differ by label, and the settings name the extractor."""
     recording = profile(
         {"a": double, "b": lambda _: "no idea"}, QUESTIONS, samples={"b": 1, "a": 2}, extract="number", recording=path
     )
@@ -156,27 +156,27 @@ def test_functions_are_members(path):
 
 
 def test_functions_on_a_loop(path):
-    """On an event loop functions run in threads."""
-    seen = set()
+    """From an event loop, functions run in threads."""
+    observer = set()
 
     def member(question):
-        seen.add(threading.current_thread().name)
+        observer.add(threading.current_thread().name)
         return double(question)
 
     assert len(run_aprofile({"a": member}, QUESTIONS, samples=1, recording=path).rows) == 5
-    assert threading.main_thread().name not in seen
+    assert threading.main_thread().name not in observer
 
 
 @BOTH
-def test_failed_calls_are_rows_with_an_error(asked, path):
-    """A member that fails sometimes abstains there; the row says why, and nothing is dropped, not in the trial either."""
+def test_failed_calls_are_rows_with_an_error(run_profile, path):
+    """A member that sometimes fails abstains there, and the row has the reason, also in the trial."""
 
     def reply(question, draws):
         if draws[0].index == 0:
             raise ValueError(f"refused {question}")
         return [double(question)]
 
-    recording = asked(Members(reply, {"a": 2}), QUESTIONS, recording=path)
+    recording = run_profile(Members(reply, {"a": 2}), QUESTIONS, recording=path)
     errors = [row.error for row in recording.rows]
     assert Counter(error is None for error in errors) == {True: 5, False: 5}
     failed = recording.by_question["q0"]["a"][0]
@@ -185,23 +185,23 @@ def test_failed_calls_are_rows_with_an_error(asked, path):
 
 
 @BOTH
-def test_an_extractor_that_raises_costs_the_answer_and_keeps_the_text(asked, path):
-    """The sample failed, as it would live, and can be read anew from its text."""
+def test_an_extractor_that_raises_loses_only_the_answer(run_profile, path):
+    """The sample is failed, as live, but has its text, so that its answer can be read again."""
 
     def extract(text):
         if "4" in text:
             raise ZeroDivisionError("four")
         return text
 
-    recording = asked({"a": double}, QUESTIONS, samples=1, recording=path, extract=extract)
+    recording = run_profile({"a": double}, QUESTIONS, samples=1, recording=path, extract=extract)
     row = recording.by_question["q2"]["a"][0]
     assert (row.answer, row.kind, row.key) == (None, None, None)
     assert (row.error, row.text) == ("ZeroDivisionError: four", "The answer is 4.")
 
 
 @BOTH
-def test_a_member_that_always_fails_ends_it_and_is_not_recorded(asked, path):
-    """Its first requests say so, with each cause once; the others' samples are kept, and mended it goes on."""
+def test_a_member_that_always_fails_ends_the_profile(run_profile, path):
+    """The error names each cause once; the samples of others are recorded, and after a fix the profile continues."""
 
     def reply(question, draws):
         if draws[0].model == "b":
@@ -209,19 +209,19 @@ def test_a_member_that_always_fails_ends_it_and_is_not_recorded(asked, path):
         return [double(question)]
 
     members = Members(reply, {"a": 1, "b": 1})
-    with pytest.raises(ProfilingError, match=r"^b failed in every one of the first requests") as caught:
-        asked(members, QUESTIONS, recording=path)
-    assert str(caught.value).count("PermissionError: wrong key") == 1
-    assert [(e.model, type(e.cause)) for e in caught.value.errors] == [("b", PermissionError)] * 3
+    with pytest.raises(ProfilingError, match=r"^b failed at every one of the first requests") as raised:
+        run_profile(members, QUESTIONS, recording=path)
+    assert str(raised.value).count("PermissionError: wrong key") == 1
+    assert [(e.model, type(e.cause)) for e in raised.value.errors] == [("b", PermissionError)] * 3
     assert Counter(row.model for row in Recording.load(path).rows) == {"a": 3}
     members.reply = lambda question, _: [double(question)]
-    members.asked.clear()
-    assert len(asked(members, QUESTIONS, recording=path).rows) == 10
-    assert len(members.asked) == 7
+    members.calls.clear()
+    assert len(run_profile(members, QUESTIONS, recording=path).rows) == 10
+    assert len(members.calls) == 7
 
 
-def test_a_member_that_was_alive_may_fail(path):
-    """Who has answered in the file already is not taken for dead: the failures of its first requests are rows."""
+def test_failures_of_a_member_that_once_replied_are_rows(path):
+    """If the file has a reply of the member, the failures of its first requests are recorded."""
     members = Members(lambda question, _: [double(question)], {"a": 1})
     profile(members, QUESTIONS[:1], recording=path)
 
@@ -233,30 +233,30 @@ def test_a_member_that_was_alive_may_fail(path):
 
 
 @BOTH
-def test_a_fault_that_passes_is_waited_out(asked, path):
-    """It leaves no row, the sample comes later; who looks on is told. At last it is a row like others."""
+def test_temporary_faults_are_retried(run_profile, path):
+    """A retried fault leaves no row and the observer is told; after the last retry it is recorded."""
     tries = Counter()
 
     def reply(question, draws):
         tries[question] += 1
         if tries[question] <= 2 or question.startswith("4"):
-            raise Again("busy")
+            raise TemporaryFault("busy")
         return [double(question)]
 
-    seen = Seen()
+    observer = Observer()
     members = Members(reply, {"a": 1})
-    recording = asked(members, QUESTIONS, recording=path, retries=2, watch=seen)
+    recording = run_profile(members, QUESTIONS, recording=path, retries=2, watch=observer)
     assert [row.error for row in recording.rows].count(None) == 4
-    assert recording.by_question["q4"]["a"][0].error == "Again: busy"
+    assert recording.by_question["q4"]["a"][0].error == "TemporaryFault: busy"
     assert tries == dict.fromkeys((q["question"] for q in QUESTIONS), 3)
-    assert seen.heard.count(("waits", "a", "busy")) == 10
+    assert observer.events.count(("waits", "a", "busy")) == 10
     tries.clear()
-    assert len(asked(members, QUESTIONS, recording=path.with_name("unseen.jsonl"), retries=2).rows) == 5
+    assert len(run_profile(members, QUESTIONS, recording=path.with_name("unseen.jsonl"), retries=2).rows) == 5
 
 
 @BOTH
-def test_several_samples_of_one_request(asked, path):
-    """Those it brings are its first; the others are asked for one by one, and one that brings nothing failed."""
+def test_several_samples_of_one_request(run_profile, path):
+    """Missing samples of a request are requested one by one; a single one that stays missing is failed."""
 
     def reply(question, draws):
         if question.startswith("1") and len(draws) == 1:
@@ -264,34 +264,34 @@ def test_several_samples_of_one_request(asked, path):
         return [double(question)] * 9 if question.startswith("2") else [double(question)] * min(len(draws), 2)
 
     members = Members(reply, {"a": 3}, several=True)
-    recording = asked(members, QUESTIONS, recording=path)
+    recording = run_profile(members, QUESTIONS, recording=path)
     assert len(recording.rows) == 15
     assert [row.error for row in recording.rows if row.error] == ["RuntimeError: the member returned no completion"]
     draws = tuple(Draw("a", i) for i in range(3))
-    assert {d for q, d in members.asked if q == "0 + 0?"} == {draws, draws[2:]}
-    assert [d for q, d in members.asked if q == "2 + 2?"] == [draws]
+    assert {d for q, d in members.calls if q == "0 + 0?"} == {draws, draws[2:]}
+    assert [d for q, d in members.calls if q == "2 + 2?"] == [draws]
 
 
-# --- going on ---------------------------------------------------------------------------------------------------------
+# --- continuing ---------------------------------------------------------------------------------------------------------
 
 
 @BOTH
-def test_what_is_there_is_not_asked_for(asked, path):
-    """Called again it asks nothing; with more questions, more samples or fewer, only what is missing."""
+def test_recorded_samples_are_not_requested(run_profile, path):
+    """A second call makes no requests; with more questions or samples, only the missing ones are requested."""
     members = Members(lambda question, _: [double(question)], {"a": 2})
-    asked(members, QUESTIONS[:3], recording=path)
+    run_profile(members, QUESTIONS[:3], recording=path)
     before = path.read_bytes()
     for questions, k, more in [(3, 2, 0), (3, 1, 0), (5, 2, 4), (2, 3, 2)]:
-        members.asked.clear()
+        members.calls.clear()
         members.samples = {"a": k}
-        asked(members, QUESTIONS[:questions], recording=path)
-        assert len(members.asked) == more
+        run_profile(members, QUESTIONS[:questions], recording=path)
+        assert len(members.calls) == more
         assert path.read_bytes().startswith(before)
     assert len(Recording.load(path).rows) == 12
 
 
 def test_other_questions_are_refused(path):
-    """A question or a gold answer that changed under its id is named; another id is another question."""
+    """A question or gold answer that changed under its id is named; another id is a new question."""
     profile({"a": double}, QUESTIONS, samples=1, recording=path)
     before = path.read_bytes()
     for changed, sentence in [
@@ -302,13 +302,13 @@ def test_other_questions_are_refused(path):
         with pytest.raises(RecordingError, match=sentence):
             profile({"a": double}, questions, samples=1, recording=path)
         assert path.read_bytes() == before
-        with pytest.raises(RecordingError):  # and the file was let go
+        with pytest.raises(RecordingError):  # the run before released the file
             profile({"a": double}, questions, samples=1, recording=path)
     profile({"a": double}, [{**QUESTIONS[1], "question_id": "q1b", "question": "1 + 2"}], samples=1, recording=path)
 
 
 def test_other_settings_and_a_second_writer_are_refused(path):
-    """One file holds what was made alike, and is written by one."""
+    """One file has one set of settings and one writer."""
     profile({"a": double}, QUESTIONS, samples=1, recording=path)
     with pytest.raises(RecordingError, match=r"extract was 'auto' and is 'number'; set them back, or write to a new"):
         profile({"a": double}, QUESTIONS, samples=1, recording=path, extract="number")
@@ -319,16 +319,16 @@ def test_other_settings_and_a_second_writer_are_refused(path):
         return double(question)
 
     profile({"a": member}, QUESTIONS, samples=2, recording=path)
-    with pytest.raises(RecordingError, match="a packed file cannot be appended to"):
+    with pytest.raises(RecordingError, match=r"a \.gz file cannot be continued"):
         profile({"a": double}, QUESTIONS, recording=path.with_suffix(".jsonl.gz"))
 
 
 class Interrupted(BaseException):
-    """As Ctrl-C is."""
+    """An interruption like Ctrl-C."""
 
 
-class Interrupting(Seen):
-    """Somebody who stops it after so many samples."""
+class Interrupting(Observer):
+    """An observer that interrupts the profile after so many samples."""
 
     def __init__(self, after):
         super().__init__()
@@ -336,26 +336,26 @@ class Interrupting(Seen):
 
     def came(self, *what, **more):
         super().came(*what, **more)
-        if sum(heard[0] == "came" for heard in self.heard) == self.after:
+        if sum(limit[0] == "came" for limit in self.events) == self.after:
             raise Interrupted
 
 
 @BOTH
 @pytest.mark.parametrize("after", [1, 4, 9])
-def test_interrupted_it_goes_on(asked, path, after):
-    """What came is in the file, and the rest is asked for the next time; the file is let go."""
+def test_an_interrupted_profile_continues(run_profile, path, after):
+    """Samples that came are in the file, the rest is requested in the next run, and the file is released."""
     members = Members(lambda question, _: [double(question)], {"a": 3})
     with pytest.raises(Interrupted):
-        asked(members, QUESTIONS, recording=path, watch=Interrupting(after), concurrency=1)
+        run_profile(members, QUESTIONS, recording=path, watch=Interrupting(after), concurrency=1)
     assert len(Recording.load(path).rows) == after
-    members.asked.clear()
-    assert len(asked(members, QUESTIONS, recording=path).rows) == 15
-    assert len(members.asked) == 15 - after
+    members.calls.clear()
+    assert len(run_profile(members, QUESTIONS, recording=path).rows) == 15
+    assert len(members.calls) == 15 - after
 
 
-def test_whoever_looks_on_may_refuse_at_once(path):
-    """What `begins` raises ends it before anything is asked, and lets the file go."""
-    watch = Seen()
+def test_an_observer_may_refuse_at_once(path):
+    """An error from `begins` ends the profile before the first request and releases the file."""
+    watch = Observer()
     watch.begins = lambda efforts: (_ for _ in ()).throw(Interrupted)
     with pytest.raises(Interrupted):
         profile({"a": double}, QUESTIONS, samples=1, recording=path, watch=watch)
@@ -365,8 +365,8 @@ def test_whoever_looks_on_may_refuse_at_once(path):
 # --- the loop ---------------------------------------------------------------------------------------------------------
 
 
-async def test_cancelled_it_leaves_nothing_behind(path):
-    """A cancelled aprofile has ended every task of its own, those that gave up included, and let the file go."""
+async def test_a_cancelled_profile_leaves_no_task(path):
+    """A cancelled aprofile has ended all its tasks, also those past their time-out, and released the file."""
     begun, ended = [], []
 
     async def reply(question, draws):
@@ -392,8 +392,8 @@ async def test_cancelled_it_leaves_nothing_behind(path):
     assert len((await aprofile(members, QUESTIONS, recording=path)).rows) == 15
 
 
-async def test_a_task_that_gave_up_has_ended_when_it_returns(path):
-    """A call past its time-out is a row with an error, and its task is over, what it raised seen."""
+async def test_a_task_past_its_time_out_has_ended_on_return(path):
+    """A call past its time-out is a row with an error, and its task has ended without an asyncio warning."""
     ended = []
 
     async def reply(question, draws):
@@ -413,8 +413,8 @@ async def test_a_task_that_gave_up_has_ended_when_it_returns(path):
     assert len(ended) == 1
 
 
-async def test_a_task_that_will_not_end_is_not_waited_for_for_ever(path, monkeypatch):
-    """A member that swallows its cancellation holds nothing up but for a moment."""
+async def test_a_task_that_ignores_its_cancellation_is_left_behind(path, monkeypatch):
+    """A member that swallows its cancellation delays the return only for a moment."""
     monkeypatch.setattr(profiling_module, "_GRACE_S", 0.01)
     free = asyncio.Event()
 
@@ -435,8 +435,8 @@ async def test_a_task_that_will_not_end_is_not_waited_for_for_ever(path, monkeyp
         await asyncio.sleep(0.001)
 
 
-async def test_a_member_that_cancels_its_own_call_failed(path):
-    """That is a failed sample, not the end of the profile."""
+async def test_a_member_that_cancels_its_own_call_fails(path):
+    """Such a call is a failed sample and does not end the profile."""
 
     async def reply(question, _):
         if question.startswith("1"):
@@ -447,18 +447,18 @@ async def test_a_member_that_cancels_its_own_call_failed(path):
     assert recording.rows[1].error == "CancelledError: the call was cancelled"
 
 
-def test_a_thread_that_hangs_is_given_up(path):
-    """A call past its time-out is asked for again or a row with an error; what it brings later is nobody's."""
-    gate, left = threading.Event(), threading.Event()
+def test_a_hanging_thread_is_abandoned(path):
+    """A call past its time-out is retried or recorded as an error; its late reply is ignored."""
+    gate, remaining = threading.Event(), threading.Event()
 
     def reply(question, _):
         if question.startswith("1"):
             gate.wait(60)
-            left.set()
+            remaining.set()
             return ["too late"]
         if question.startswith("2"):
             gate.set()
-            left.wait(60)
+            remaining.wait(60)
         return [double(question)]
 
     members = Members(reply, {"a": 1})
@@ -469,8 +469,8 @@ def test_a_thread_that_hangs_is_given_up(path):
 
 
 @BOTH
-def test_what_was_there_in_time_is_not_overdue(asked, path, monkeypatch):
-    """While one answer is compared for long, calls that are back do not run out of time."""
+def test_a_reply_that_came_in_time_is_not_overdue(run_profile, path, monkeypatch):
+    """While a slow comparison runs, calls that already returned do not time out."""
     clock, calls = [0.0], []
     monkeypatch.setattr("slmmux.profiling._run.time", SimpleNamespace(monotonic=lambda: clock[0]))
     submit = profiling_module.Pool.submit
@@ -484,30 +484,30 @@ def test_what_was_there_in_time_is_not_overdue(asked, path, monkeypatch):
         return {}
 
     members = Members(lambda question, _: [double(question)], {"a": 4}, compare=compare)
-    recording = asked(members, QUESTIONS, recording=path, timeout=5, retries=0, concurrency=4)
+    recording = run_profile(members, QUESTIONS, recording=path, timeout=5, retries=0, concurrency=4)
     assert [row.error for row in recording.rows] == [None] * 20
 
 
 @BOTH
-def test_a_rate_is_kept(asked, path, monkeypatch):
-    """Requests begin no closer than the rate says, on the loop's own clock too."""
+def test_a_rate_is_kept(run_profile, path, monkeypatch):
+    """Requests start no closer than the rate allows, also on an event loop."""
     began = []
     start = campaign_module.Campaign.start
 
-    def noted(campaign, now):
+    def record_time(campaign, now):
         requests = start(campaign, now)
         began.extend(now for _ in requests)
         return requests
 
-    monkeypatch.setattr(campaign_module.Campaign, "start", noted)
-    asked({"a": double}, QUESTIONS, samples=1, recording=path, requests_per_minute=60 / 0.03)
+    monkeypatch.setattr(campaign_module.Campaign, "start", record_time)
+    run_profile({"a": double}, QUESTIONS, samples=1, recording=path, requests_per_minute=60 / 0.03)
     assert len(began) == 5
     assert all(later - earlier >= 0.0299 for earlier, later in pairwise(began))
 
 
 @BOTH
-def test_no_more_at_once_than_allowed(asked, path):
-    """Neither a member's bound nor the pool's is passed, and the pool's is used."""
+def test_no_more_at_once_than_allowed(run_profile, path):
+    """The limit of a member and of the pool are kept, and the pool's is used in full."""
     lock, at_once, most = threading.Lock(), Counter(), Counter()
     full = threading.Event()
 
@@ -521,7 +521,7 @@ def test_no_more_at_once_than_allowed(asked, path):
             if question.startswith("3"):
                 if at_once["all"] == 3:
                     full.set()
-                assert full.wait(60)  # three are at once, or this does not go on
+                assert full.wait(60)  # continues only once three calls run together
             with lock:
                 at_once[label] -= 1
                 at_once["all"] -= 1
@@ -529,7 +529,7 @@ def test_no_more_at_once_than_allowed(asked, path):
 
         return reply
 
-    asked(
+    run_profile(
         {label: member(label) for label in "ab"},
         QUESTIONS[:4],
         samples=6,
@@ -550,8 +550,8 @@ def first_letter(answer, others):
 
 
 @BOTH
-def test_verdicts_are_kept_and_go_on(asked, path):
-    """Each pair of a member's samples for a question is compared once, across runs too, and the verdict is kept."""
+def test_verdicts_are_recorded_and_reused(run_profile, path):
+    """Each pair of a member's samples is compared once, also across runs, and its verdict is recorded."""
     texts = {"a": ["Anna", "Bert", "Alma", "Ada"], "b": ["Bern", "Ulm", "", "Basel"]}
     pairs = []
 
@@ -564,15 +564,15 @@ def test_verdicts_are_kept_and_go_on(asked, path):
 
     members = Members(reply, {"a": 4, "b": 4}, compare=compare, extract="text")
     with pytest.raises(Interrupted):
-        asked(members, QUESTIONS[:1], recording=path, watch=Interrupting(6), concurrency=1)
-    rows = asked(members, QUESTIONS[:1], recording=path, concurrency=1).by_question["q0"]
+        run_profile(members, QUESTIONS[:1], recording=path, watch=Interrupting(6), concurrency=1)
+    rows = run_profile(members, QUESTIONS[:1], recording=path, concurrency=1).by_question["q0"]
     assert [row.alike for row in rows["a"]] == [{}, {}, {0: 0.95}, {0: 0.95, 2: 0.95}]
     assert [row.alike for row in rows["b"]] == [{}, {}, None, {0: 0.95}]
     assert len(pairs) == len(set(pairs)) == 6 + 3
 
 
-def test_a_comparison_that_fails_costs_the_vote(path):
-    """As live; the text is kept."""
+def test_a_comparison_that_fails_loses_the_answer(path):
+    """As live, the sample fails; its text is recorded."""
 
     def compare(answer, others):
         if others:
@@ -587,55 +587,55 @@ def test_a_comparison_that_fails_costs_the_vote(path):
     ]
 
 
-# --- who looks on -----------------------------------------------------------------------------------------------------
+# --- observers -----------------------------------------------------------------------------------------------------
 
 
-def test_who_looks_on_sees_what_will_be_done_and_what_comes(path):
-    """First what there is to do, after the first few requests what the rest will take, and every sample."""
+def test_an_observer_receives_plan_samples_and_estimate(path):
+    """First the work ahead, then every sample, and after the first few requests the estimate."""
 
     def reply(question, draws):
         if question.startswith("1"):
             raise ValueError("no")
         return [double(question) for _ in draws]
 
-    seen = Seen()
+    observer = Observer()
     members = Members(reply, {"a": 3, "b": 2}, several=True)
-    profile(members, QUESTIONS[:4], recording=path, watch=seen, trial_only=True)
-    assert [heard[0] for heard in seen.heard] == ["begins", *["came"] * 15, "estimated"]
-    assert seen.heard[0][1] == [Effort("a", 4, 12, 0), Effort("b", 4, 8, 0)]
-    a, b = seen.heard[-1][1]
+    profile(members, QUESTIONS[:4], recording=path, watch=observer, trial_only=True)
+    assert [event[0] for event in observer.events] == ["begins", *["came"] * 15, "estimated"]
+    assert observer.events[0][1] == [Effort("a", 4, 12, 0), Effort("b", 4, 8, 0)]
+    a, b = observer.events[-1][1]
     assert (a.requests, a.samples, a.there, a.tokens) == (1, 3, 6, 36)
     assert (b.requests, b.samples, b.there, b.tokens) == (1, 2, 4, 24)
     assert a.seconds >= 0
-    came = [heard[1:] for heard in seen.heard if heard[0] == "came"]
+    came = [event[1:] for event in observer.events if event[0] == "came"]
     assert Counter(came) == {("a", 1, 0, 12): 6, ("a", 1, 1, 0): 3, ("b", 1, 0, 12): 4, ("b", 1, 1, 0): 2}
 
-    seen.heard.clear()
-    profile(members, QUESTIONS[:4], recording=path, watch=seen)
-    assert seen.heard[0][1] == [Effort("a", 1, 3, 9), Effort("b", 1, 2, 6)]
-    assert [(e.requests, e.samples) for e in seen.heard[-1][1]] == [(0, 0), (0, 0)]
+    observer.events.clear()
+    profile(members, QUESTIONS[:4], recording=path, watch=observer)
+    assert observer.events[0][1] == [Effort("a", 1, 3, 9), Effort("b", 1, 2, 6)]
+    assert [(e.requests, e.samples) for e in observer.events[-1][1]] == [(0, 0), (0, 0)]
     assert len(Recording.load(path).rows) == 20
 
 
-def test_the_trial_is_kept(path):
-    """trial_only makes the first few requests of each member and no more; their samples are in the file."""
+def test_the_trial_is_recorded(path):
+    """trial_only makes only the first few requests of each member, and their samples are in the file."""
     members = Members(lambda question, _: [double(question)], {"a": 2, "b": 1})
     assert len(profile(members, QUESTIONS, recording=path, trial_only=True).rows) == 6
     assert len(profile(members, QUESTIONS, recording=path).rows) == 15
-    assert len(members.asked) == 15
+    assert len(members.calls) == 15
 
 
 def test_an_estimate_keeps_to_rate_and_concurrency(path):
-    """A rate makes the rest take as long as it says, whatever the calls take."""
-    seen = Seen()
-    options = {"recording": path, "watch": seen, "trial_only": True, "requests_per_minute": 60 / 0.01}
+    """A rate sets the time of the rest, however fast the calls are."""
+    observer = Observer()
+    options = {"recording": path, "watch": observer, "trial_only": True, "requests_per_minute": 60 / 0.01}
     profile(Members(lambda q, _: [double(q)], {"a": 1}), QUESTIONS, **options)
-    assert seen.heard[-1][1][0].seconds >= 0.02
+    assert observer.events[-1][1][0].seconds >= 0.02
 
 
 @BOTH
-def test_the_bars(asked, path):
-    """On the screen: a table of what will be done, one of what is left, a bar a member with counts, tokens, failures."""
+def test_the_bars(run_profile, path):
+    """The terminal shows the plan, the estimate and a bar for each member with counts, tokens and failures."""
     tries = Counter()
 
     def reply(question, draws):
@@ -643,36 +643,36 @@ def test_the_bars(asked, path):
         if question.startswith("1"):
             raise ValueError("no")
         if question.startswith("2") and tries[question] == 1:
-            raise Again("[bold]busy\x1b")
+            raise TemporaryFault("[bold]busy\x1b")
         return [double(question)]
 
     screen = io.StringIO()
     with watching(progress=True, console=Console(file=screen, width=160)) as bars:
-        asked(Members(reply, {"[red]a": 1, "b\x1b": 1}), QUESTIONS, recording=path, watch=bars, concurrency=1)
+        run_profile(Members(reply, {"[red]a": 1, "b\x1b": 1}), QUESTIONS, recording=path, watch=bars, concurrency=1)
     text = screen.getvalue()
     for words in (
-        "To do",
-        "Left, by the first few requests",
-        "there already",
+        "Planned",
+        "Remaining, estimated from the first few requests",
+        "recorded before",
         "5/5",
         "48 tokens",
         "1 failed",
         "[red]a",
     ):
         assert words in text
-    assert "pauses: Again: [bold]busy" in text
+    assert "pauses: TemporaryFault: [bold]busy" in text
     assert "\x1b" not in text
 
     again = io.StringIO()
     with watching(progress=True, console=Console(file=again, width=160)) as bars:
-        asked(Members(reply, {"[red]a": 1, "b\x1b": 1}), QUESTIONS, recording=path, watch=bars)
-    assert "To do" in again.getvalue()
-    assert "Left" not in again.getvalue()  # nothing is: no table, no bars
+        run_profile(Members(reply, {"[red]a": 1, "b\x1b": 1}), QUESTIONS, recording=path, watch=bars)
+    assert "Planned" in again.getvalue()
+    assert "Remaining" not in again.getvalue()  # nothing is: no table, no bars
     assert "5/5" not in again.getvalue()
 
 
-def test_the_bars_say_how_fast_and_how_long():
-    """A rate once there is one; seconds, minutes and hours as one would say them."""
+def test_the_bars_show_rate_and_time():
+    """A rate is shown once there is one; times are in seconds, minutes or hours."""
     screen = io.StringIO()
     bars = Bars(Console(file=screen, width=160))
     times = [12.4, 300, 9000, None]
@@ -686,13 +686,13 @@ def test_the_bars_say_how_fast_and_how_long():
         assert words in text
 
 
-def test_who_shows_nothing_needs_no_terminal():
-    """False is nobody, one's own is oneself, True is the standard error."""
+def test_watching_accepts_false_true_or_an_observer():
+    """False gives `None`, an observer is used itself, and True draws bars on standard error."""
     with watching(progress=False) as nobody:
         assert nobody is None
-    seen = Seen()
-    with watching(seen) as same:
-        assert same is seen
+    observer = Observer()
+    with watching(observer) as same:
+        assert same is observer
     with watching(progress=True) as bars:
         assert bars._console.stderr
 
@@ -704,57 +704,60 @@ def test_who_shows_nothing_needs_no_terminal():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"concurrency": 0}, "concurrency must be a whole number above 0, found 0"),
-        ({"concurrency": 1.5}, "concurrency must be a whole number above 0, found 1.5"),
-        ({"concurrency": {"a": True}}, "concurrency must be a whole number above 0, found True"),
-        ({"concurrency": {"z": 1}}, "concurrency names 'z', which is no member; the members are 'a'"),
-        ({"requests_per_minute": 0}, "requests_per_minute must be a number above 0, found 0"),
-        ({"requests_per_minute": "9"}, "requests_per_minute must be a number above 0, found '9'"),
-        ({"requests_per_minute": {"a": math.nan}}, "requests_per_minute must be a number above 0, found nan"),
-        ({"max_concurrency": -1}, "max_concurrency must be a whole number above 0, found -1"),
-        ({"retries": -1}, "retries must be a whole number of at least 0, found -1"),
-        ({"retries": True}, "retries must be a whole number of at least 0, found True"),
-        ({"retries": 0.5}, "retries must be a whole number of at least 0, found 0.5"),
-        ({"timeout": 0}, "timeout must be a number above 0, found 0"),
-        ({"concurency": 1}, "'concurency' is no option of a profile; there are 'concurrency', 'requests_per_minute'"),
-        ({"samples": 0}, "samples for 'a' must be a whole number of at least 1, found 0"),
-        ({"samples": {"b": 1}}, "samples names 'b', which is no member"),
+        ({"concurrency": 0}, "concurrency must be a whole number above 0, received 0"),
+        ({"concurrency": 1.5}, "concurrency must be a whole number above 0, received 1.5"),
+        ({"concurrency": {"a": True}}, "concurrency must be a whole number above 0, received True"),
+        ({"concurrency": {"z": 1}}, "concurrency names 'z', which is not a member; the members are 'a'"),
+        ({"requests_per_minute": 0}, "requests_per_minute must be a number above 0, received 0"),
+        ({"requests_per_minute": "9"}, "requests_per_minute must be a number above 0, received '9'"),
+        ({"requests_per_minute": {"a": math.nan}}, "requests_per_minute must be a number above 0, received nan"),
+        ({"max_concurrency": -1}, "max_concurrency must be a whole number above 0, received -1"),
+        ({"retries": -1}, "retries must be a whole number of at least 0, received -1"),
+        ({"retries": True}, "retries must be a whole number of at least 0, received True"),
+        ({"retries": 0.5}, "retries must be a whole number of at least 0, received 0.5"),
+        ({"timeout": 0}, "timeout must be a number above 0, received 0"),
+        (
+            {"concurency": 1},
+            "'concurency' is not an option of a profile; the options are 'concurrency', 'requests_per_minute'",
+        ),
+        ({"samples": 0}, "samples for 'a' must be a whole number of at least 1, received 0"),
+        ({"samples": {"b": 1}}, "samples names 'b', which is not a member"),
         ({"samples": {}}, "samples does not name 'a'; give every member a value"),
         ({"extract": "nothing"}, "nothing"),
         ({"models": {}}, "no members: a race needs at least one model"),
-        ({"models": {1: double}}, "a member's label must be a text, found 1"),
-        ({"models": [double]}, "models must be functions by label, found list; chat models go to the `profile` of"),
-        ({"questions": []}, "the list holds no question; write one a line, or pass at least one"),
-        ({"questions": 5}, "questions are a .jsonl file or a list of questions, found int"),
-        ({"questions": QUESTIONS[0]}, "questions are a .jsonl file or a list of questions, found dict"),
-        ({"questions": ["2 + 2?"]}, "question 0 is a str; give question_id, question and, to select with, gold"),
-        ({"questions": [{"question": "2?"}]}, "question 0: question_id: Field required; give question_id, question"),
+        ({"models": {1: double}}, "a member's label must be a text, received 1"),
+        ({"models": [double]}, "models must be functions by label, received list; for chat models, use the `profile`"),
+        ({"questions": []}, "the list has no questions; write at least one"),
+        ({"questions": 5}, "expected questions as a .jsonl file or a list, received int"),
+        ({"questions": QUESTIONS[0]}, "expected questions as a .jsonl file or a list, received dict"),
+        ({"questions": ["2 + 2?"]}, "question 0 is a str; write question_id, question and, to select with, gold"),
+        ({"questions": [{"question": "2?"}]}, "question 0: question_id: Field required; write question_id, question"),
         ({"questions": [{"question_id": 1, "question": "2?"}]}, "question 0: question_id: Input should be a valid str"),
         ({"questions": [Question(question_id=1, question="")]}, "question 0: question_id: Input should be a valid str"),
-        ({"questions": [{**QUESTIONS[0], "gold": {1, 2}}]}, "question 0: it: Object of type set is not JSON"),
-        ({"questions": [QUESTIONS[0], QUESTIONS[0]]}, "question 1: there is a question 'q0' already; give each an id"),
+        ({"questions": [{**QUESTIONS[0], "gold": {1, 2}}]}, "question 0: Object of type set is not JSON"),
+        ({"questions": [QUESTIONS[0], QUESTIONS[0]]}, "question 1: the question_id 'q0' occurs twice; give each"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_asked(asked, path, options, sentence):
-    """Each with a sentence; nothing is asked, and no file is made."""
+def test_bad_arguments_are_refused_before_the_first_request(run_profile, path, options, sentence):
+    """Each bad argument gets a sentence of its own, and no file is made."""
     options = {"models": {"a": double}, "questions": QUESTIONS, **options}
-    with pytest.raises(ArgumentError) as caught:
-        asked(options.pop("models"), options.pop("questions"), recording=path, **options)
-    assert sentence in str(caught.value)
+    with pytest.raises(ArgumentError) as raised:
+        run_profile(options.pop("models"), options.pop("questions"), recording=path, **options)
+    assert sentence in str(raised.value)
     assert not path.exists()
 
 
 @BOTH
-def test_bounds_that_bound_nothing_are_bounds(asked, path):
-    """None and infinity are no limit; a limit may be longer than the clock counts."""
+def test_infinite_limits_are_accepted(run_profile, path):
+    """None and infinity mean no limit; a time-out may exceed the clock's range."""
     options = {"timeout": math.inf, "requests_per_minute": None, "concurrency": {}}
-    assert len(asked({"a": double}, QUESTIONS, samples=1, recording=path, **options).rows) == 5
+    assert len(run_profile({"a": double}, QUESTIONS, samples=1, recording=path, **options).rows) == 5
     options = {"timeout": 1e300, "requests_per_minute": {}}
-    assert len(asked({"a": double}, QUESTIONS, samples=2, recording=path, **options).rows) == 10
+    assert len(run_profile({"a": double}, QUESTIONS, samples=2, recording=path, **options).rows) == 10
 
 
 def test_a_wait_has_an_end(path):
-    """What a rate asks for may be longer than a lock can wait: the loop wakes up before."""
+    """A wait that a rate asks for may exceed a lock's range, so the loop wakes up earlier."""
     members = Members(lambda question, _: [double(question)], {"a": 1})
     run = Run(members, QUESTIONS, path, None, {"requests_per_minute": 1e-9}, trial_only=False)
     with run:
@@ -764,10 +767,10 @@ def test_a_wait_has_an_end(path):
 
 
 @BOTH
-def test_a_reply_that_is_no_text_failed(asked, path):
-    """A function that returns something else is told so, in a row."""
+def test_a_reply_that_is_not_a_text_fails(run_profile, path):
+    """If a function returns something else, the row has an error that says so."""
     members = {"a": lambda question: None if question.startswith("1") else double(question)}
-    row = asked(members, QUESTIONS[:2], samples=1, recording=path).by_question["q1"]["a"][0]
+    row = run_profile(members, QUESTIONS[:2], samples=1, recording=path).by_question["q1"]["a"][0]
     assert row.error == "TypeError: a returned a NoneType, not a text"
 
 
@@ -775,21 +778,21 @@ def test_a_reply_that_is_no_text_failed(asked, path):
 
 
 def test_questions_of_a_file(tmp_path):
-    """One a line, blank lines and a byte order mark passed over; other fields are too."""
+    """One question on each line; blank lines, a byte-order mark and unknown fields are ignored."""
     file = tmp_path / "questions.jsonl"
     lines = [{**QUESTIONS[0], "mine": 1}, {"question_id": "x", "question": "\u00fc", "gold": ["a"], "dataset": "d"}]
     file.write_bytes(b"\xef\xbb\xbf" + "\r\n\n".join(map(json.dumps, lines)).encode())
-    found = read_questions(file)
-    assert found == (
+    questions = read_questions(file)
+    assert questions == (
         Question(question_id="q0", question="0 + 0?", gold="0"),
         Question(question_id="x", question="\u00fc", gold=["a"], dataset="d"),
     )
-    assert read_questions(str(file)) == found
+    assert read_questions(str(file)) == questions
     assert len(profile({"a": lambda _: "4"}, file, samples=1, recording=tmp_path / "samples.jsonl").rows) == 2
 
 
-def test_a_question_is_as_a_file_has_it(path):
-    """A tuple is a list there: what is gone on with is the same question."""
+def test_questions_pass_through_json(path):
+    """A tuple becomes a list, so a continued file has the same question."""
     questions = [Question(question_id="q", question="which?", gold=("a", "b"))]
     for _ in range(2):
         assert profile({"a": lambda _: "a"}, questions, samples=1, recording=path).rows[0].gold == ["a", "b"]
@@ -801,18 +804,18 @@ def test_a_question_is_as_a_file_has_it(path):
         ('{"question_id": "q"}', 'line 1: question: Field required; write {"question_id": "q1", "question": "2 + 2?"'),
         ('\n{"question_id": "q", "question": "?"}\nhello', "line 3: the line: Invalid JSON"),
         ("[1]", "line 1: the line: Input should be an object"),
-        ('{"question_id": "q", "question": "?"}\n' * 2, "line 2: there is a question 'q' already; give each an id"),
-        ("\n", "holds no question; write one a line, or pass at least one"),
+        ('{"question_id": "q", "question": "?"}\n' * 2, "line 2: the question_id 'q' occurs twice; give each"),
+        ("\n", "has no questions; write at least one"),
     ],
 )
-def test_a_file_of_something_else_is_refused(tmp_path, text, sentence):
-    """The sentence names the file, the line and what to write."""
+def test_a_bad_file_of_questions_is_refused(tmp_path, text, sentence):
+    """The sentence names the file, the line and the form to write."""
     file = tmp_path / "questions.jsonl"
     file.write_text(text)
-    with pytest.raises(ArgumentError) as caught:
+    with pytest.raises(ArgumentError) as raised:
         read_questions(file)
-    assert sentence in str(caught.value)
-    assert str(caught.value).startswith(str(file))
+    assert sentence in str(raised.value)
+    assert str(raised.value).startswith(str(file))
     with pytest.raises(FileNotFoundError):
         read_questions(tmp_path / "none.jsonl")
 
@@ -820,8 +823,8 @@ def test_a_file_of_something_else_is_refused(tmp_path, text, sentence):
 # --- the fingerprint of a member --------------------------------------------------------------------------------------
 
 
-def test_what_of_a_model_makes_its_samples():
-    """Name, sampling and what comes with each call, never an address, a key or what is no JSON; the call's own last."""
+def test_settings_of_a_model_that_affect_generation():
+    """Name, sampling options and options of each call are kept; addresses, keys and other objects never are."""
     model = SimpleNamespace(
         model_name="", model="qwen", temperature=0.7, top_p=None, seed=3, stop=["a"], tools=[object()],
         api_key="sk-secret", base_url="http://here", timeout=3, model_kwargs={"top_k": 5, "api_key": "sk-secret"},
@@ -839,8 +842,8 @@ def test_what_of_a_model_makes_its_samples():
     assert generation_settings(SimpleNamespace(temperature=0)) == {"model": "SimpleNamespace", "temperature": 0}
 
 
-def test_what_an_extractor_is_called():
-    """A name, an extractor's own, a function's, a class's."""
+def test_the_name_of_an_extractor():
+    """A name, an extractor's own name, a function's or a class's."""
 
     class Mine:
         def __call__(self, text):
@@ -852,13 +855,13 @@ def test_what_an_extractor_is_called():
     assert extractor_name(Mine()).endswith("Mine")
 
 
-def test_options_are_told_apart():
-    """What says how hard to press, and what is the mux's own."""
+def test_options_are_split():
+    """Limits of the profile and options of the mux are separated."""
     assert split({"timeout": 1, "plan": "cascade"}) == ({"timeout": 1}, {"plan": "cascade"})
 
 
-def test_an_answer_of_a_file_is_compared_by_its_key(path):
-    """An asker's own reading goes into the file with kind and key, and nothing is read anew."""
+def test_a_members_reading_is_recorded_with_its_key(path):
+    """The answer that a completion reads is recorded with kind and key, and is not read again."""
     members = Members(lambda question, _: ["x"], {"a": 1})
     members.read = lambda text: Answer({"of": [text]}, "structured", "the key")
     row = profile(members, QUESTIONS[:1], recording=path).rows[0]

@@ -112,10 +112,10 @@ def test_votes_add_up(table, plan, wait, seed):
     assert [vote.model for vote in decision.votes] == list(table)
     for vote in decision.votes:
         answers = [s.answer.value for s in decision.samples if s.draw.model == vote.model and s.answer]
-        others = len(answers) - answers.count(vote.answer)
+        later = len(answers) - answers.count(vote.answer)
         assert vote.count == answers.count(vote.answer)
         assert vote.of == len(table[vote.model])
-        assert vote.count + others + vote.abstained + vote.failed + vote.unused == vote.of
+        assert vote.count + later + vote.abstained + vote.failed + vote.unused == vote.of
         assert vote.kind == ("text" if vote.answer else None)
         assert vote.confidence == vote.count / vote.of
     assert decision.winner in decision.votes
@@ -128,9 +128,9 @@ def test_unused_is_what_was_not_told(table, plan, wait, seed):
     if isinstance(decision, NoAnswerError):
         return
     planned = [Draw(model, i) for model, samples in table.items() for i in range(len(samples))]
-    told = [sample.draw for sample in decision.samples]
-    assert list(decision.unused) == [draw for draw in planned if draw not in told]
-    assert told == [draw for draw in planned if draw not in decision.unused]
+    arrivals = [sample.draw for sample in decision.samples]
+    assert list(decision.unused) == [draw for draw in planned if draw not in arrivals]
+    assert arrivals == [draw for draw in planned if draw not in decision.unused]
     assert decision.unused == () or decision.reason == "settled"
 
 
@@ -138,9 +138,9 @@ def test_unused_is_what_was_not_told(table, plan, wait, seed):
 def test_without_any_answer_the_rank_decides(table, plan, wait, seed):
     """Replies that could not be read: the best-ranked member that replied speaks its first reply, at confidence 0."""
     decision = decide(table, seed, plan, wait)
-    replied = [(model, samples.index(ABSTAINED)) for model, samples in table.items() if ABSTAINED in samples]
-    if replied:
-        assert (decision.winner.model, decision.sample.index) == replied[0]
+    repliers = [(model, samples.index(ABSTAINED)) for model, samples in table.items() if ABSTAINED in samples]
+    if repliers:
+        assert (decision.winner.model, decision.sample.index) == repliers[0]
         assert (decision.winner.answer, decision.winner.confidence, decision.decided_by) == (None, 0, "rank")
         assert decision.reply == (decision.sample, ABSTAINED)
     else:
@@ -159,21 +159,21 @@ def test_all_failing_raises_every_error(samples, plan, wait, seed):
 
 
 @given(tables, plans, seeds, st.integers(0, 12))
-def test_a_deadline_gives_the_best_of_what_is_in(table, plan, seed, told):
+def test_a_deadline_gives_the_best_of_what_is_in(table, plan, seed, arrivals):
     """Stopped anywhere, the decision is Algorithm 1 over what came, k unchanged; later replies change nothing."""
     race = a_race(table, plan)
     try:
-        pending = run(race, table, Random(seed), most=told)
+        pending = run(race, table, Random(seed), most=arrivals)
         if race.decision is not None:
             return
     except NoAnswerError:
         return
     race.stop("deadline")
-    came = {
+    arrived = {
         model: [outcome if race.sample(Draw(model, i)) else FAILED for i, outcome in enumerate(samples)]
         for model, samples in table.items()
     }
-    expected = algorithm_1(came)
+    expected = algorithm_1(arrived)
     if expected is None:
         with pytest.raises(NoAnswerError, match="deadline reached"):
             _ = race.decision
@@ -226,17 +226,17 @@ def test_the_first_reason_to_stop_counts():
 @given(tables, plans, waits, seeds)
 def test_each_draw_is_asked_once(table, plan, wait, seed):
     """Over a whole race no draw is asked twice, none beyond the plan, and a decided race asks nothing."""
-    race, rng, asked, pending = a_race(table, plan, wait), Random(seed), [], []
+    race, rng, requests, pending = a_race(table, plan, wait), Random(seed), [], []
     try:
         while race.decision is None:
             new = race.ask()
-            asked += new
+            requests += new
             pending += new
             tell(race, table, pending.pop(rng.randrange(len(pending))))
     except NoAnswerError:
         pass
-    assert len(asked) == len(set(asked))
-    assert set(asked) <= {Draw(model, i) for model, samples in table.items() for i in range(len(samples))}
+    assert len(requests) == len(set(requests))
+    assert set(requests) <= {Draw(model, i) for model, samples in table.items() for i in range(len(samples))}
     assert race.ask() == []
 
 
@@ -292,7 +292,11 @@ def test_a_reply_that_cannot_be_read_costs_its_vote():
 
 @pytest.mark.parametrize(
     ("draw", "sentence"),
-    [(Draw("a", 0), "already in"), (Draw("b", 0), "never asked"), (Draw("c", 0), "never asked")],
+    [
+        (Draw("a", 0), "is counted already"),
+        (Draw("b", 0), "was never requested"),
+        (Draw("c", 0), "was never requested"),
+    ],
 )
 def test_only_what_was_asked_can_be_told(draw, sentence):
     """Telling a draw twice, or one that was not asked, is refused with a sentence."""
@@ -307,9 +311,9 @@ def test_only_what_was_asked_can_be_told(draw, sentence):
     ("samples", "options", "sentence"),
     [
         ({}, {}, "no members.*pass models="),
-        ({"a": 0}, {}, "'a' must be a whole number of at least 1, found 0"),
-        ({"a": True}, {}, "found True"),
-        ({"a": 1.5}, {}, "found 1.5"),
+        ({"a": 0}, {}, "'a' must be a whole number of at least 1, received 0"),
+        ({"a": True}, {}, "received True"),
+        ({"a": 1.5}, {}, "received 1.5"),
         (
             {"a": 1},
             {"plan": "paralel"},

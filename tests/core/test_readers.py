@@ -1,4 +1,4 @@
-"""The samples that other tools logged, read as a recording; the files in `foreign` are written by hand."""
+"""Logs of other tools, read as a recording; the files in `foreign` are written by hand."""
 
 import json
 import sys
@@ -33,7 +33,7 @@ LINE = {
 }
 SAMPLE = {"id": 1, "epoch": 1, "input": "2 + 2?", "target": "4", "output": {"completion": "\\boxed{4}"}}
 HEAD = {"eval": {"task": "sums", "model": "tiny"}}
-WRITTEN = "give a samples_<task>_<date>.jsonl file as `lm_eval --log_samples` writes it"
+LM_EVAL_FORM = "give a samples_<task>_<date>.jsonl file as `lm_eval --log_samples` writes it"
 LOGGED = "give a log as Inspect writes it, .eval or .json"
 
 
@@ -61,11 +61,11 @@ def member(sample):
 
 def zipped(path, header="header.json", source=LOG, compression=zipfile.ZIP_DEFLATED):
     """Pack a JSON log as Inspect packs an .eval."""
-    whole = json.loads(source.read_text("utf-8"))
-    samples = whole.pop("samples")
+    content = json.loads(source.read_text("utf-8"))
+    samples = content.pop("samples")
     with zipfile.ZipFile(path, "w", compression) as packed:
         if header:
-            packed.writestr(header, json.dumps(whole))
+            packed.writestr(header, json.dumps(content))
         packed.writestr("summaries.json", json.dumps([{"id": sample["id"]} for sample in samples]))
         packed.writestr("_journal/summaries/1.json", "[]")
         for sample in samples:
@@ -73,17 +73,17 @@ def zipped(path, header="header.json", source=LOG, compression=zipfile.ZIP_DEFLA
     return path
 
 
-def refused(read, *args, **kwargs):
-    with pytest.raises(RecordingError) as caught:
-        read(*args, **kwargs)
-    return str(caught.value)
+def error_of(read_logs, *args, **kwargs):
+    with pytest.raises(RecordingError) as raised:
+        read_logs(*args, **kwargs)
+    return str(raised.value)
 
 
 # lm-evaluation-harness
 
 
-def test_a_folder_is_all_its_models():
-    """Every samples file below a folder is read, and the folder that a file is in names its model."""
+def test_a_folder_has_a_model_in_each_subfolder():
+    """Every samples file below a folder is read, and the folder that holds a file names its model."""
     recording = read_lm_eval(LM_EVAL)
     assert recording.models == ("acme__small-3b", "acme__tiny-1b")
     assert recording.questions == ("sums_of_two/0", "sums_of_two/1", "sums_of_two/5")
@@ -92,20 +92,20 @@ def test_a_folder_is_all_its_models():
 
 
 def test_a_repeat_is_a_sample():
-    """The replies of one document are its samples, in their order."""
+    """The replies to one document are its samples, in their order."""
     recording = read_lm_eval(TINY)
     texts = [(row.sample_index, row.text) for row in recording.by_question["sums_of_two/0"]["acme__tiny-1b"]]
     assert texts == [(0, "Two and two: \\boxed{4}"), (1, "I say \\boxed{5}")]
 
 
-def test_a_second_filter_is_no_second_sample():
-    """Two filters log each reply twice; it is recorded once."""
+def test_a_second_filter_adds_no_sample():
+    """If two filters log each reply twice, it is recorded once."""
     assert len(TINY.read_text("utf-8").splitlines()) == 6
     assert len(read_lm_eval(TINY).rows) == 3 * 2
 
 
 def test_answers_are_read_in_the_text():
-    """The harness's own answers are passed over: the extractor reads each text, and gives kind and key with it."""
+    """The harness's own answers are ignored: the extractor reads each text and gives its kind and key."""
     rows = read_lm_eval(TINY).rows
     assert [(row.answer, row.kind) for row in rows[:4]] == [
         ("4", "boxed"), ("5", "boxed"), ("7", "number"), (None, None),
@@ -115,8 +115,8 @@ def test_answers_are_read_in_the_text():
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=4))
-def test_what_is_read_is_what_the_reader_reads(tmp_path_factory, texts):
-    """Whatever the replies say: text for text, answer, kind and key are those of `answers.reader`."""
+def test_answers_equal_those_of_the_reader(tmp_path_factory, texts):
+    """For any reply the answer, kind and key are what `answers.reader` reads in the text."""
     recording = read_lm_eval(lines(tmp_path_factory.mktemp("any"), {"resps": [texts]}))
     assert [row.text for row in recording.rows] == texts
     for row in recording.rows:
@@ -124,8 +124,8 @@ def test_what_is_read_is_what_the_reader_reads(tmp_path_factory, texts):
         assert (row.answer, row.kind, row.key) == ((answer.value, answer.kind, answer.key) if answer else (None,) * 3)
 
 
-def test_a_row_says_what_was_asked():
-    """Question, gold and task are the harness's, the prompt in either of its forms."""
+def test_a_row_has_question_gold_and_task():
+    """Question, gold and task come from the harness, for both forms of a prompt."""
     recording = read_lm_eval(LM_EVAL)
     for model in recording.models:
         row = one(recording, "sums_of_two/1", model=model)
@@ -140,13 +140,13 @@ def test_a_row_says_what_was_asked():
         ([{"role": "user", "content": "é"}], '[{"role": "user", "content": "é"}]'),
     ],
 )
-def test_a_chat_is_its_json(tmp_path, prompt, question):
-    """A prompt that is no text is kept whole."""
+def test_a_chat_is_kept_as_json(tmp_path, prompt, question):
+    """A prompt that is a chat is kept whole, as JSON."""
     path = lines(tmp_path, {"arguments": [[prompt, {}]]})
     assert read_lm_eval(path).rows[0].question == question
 
 
-def test_what_texts_were_generated_with_is_kept():
+def test_generation_settings_are_kept():
     """The settings name the source, the extractor and each task's keywords; a row has its temperature."""
     recording = read_lm_eval(LM_EVAL)
     tiny = {"until": ["\n\n"], "do_sample": True, "temperature": 0.5}
@@ -161,8 +161,8 @@ def test_what_texts_were_generated_with_is_kept():
     assert {row.model: row.temperature for row in recording.rows} == {"acme__small-3b": None, "acme__tiny-1b": 0.5}
 
 
-def test_a_temperature_that_is_no_number_is_none(tmp_path):
-    """What a recording could not hold is left to the settings."""
+def test_a_temperature_must_be_a_number_for_a_row(tmp_path):
+    """A temperature that is not a number stays in the settings, and the row has None."""
     path = lines(tmp_path, {"arguments": [["?", {"temperature": "0.5"}]]})
     recording = read_lm_eval(path)
     assert recording.rows[0].temperature is None
@@ -170,12 +170,12 @@ def test_a_temperature_that_is_no_number_is_none(tmp_path):
 
 
 def test_the_model_can_be_named():
-    """`model` stands in for the folder's name."""
+    """`model` replaces the folder's name as the label."""
     assert read_lm_eval(TINY, model="tiny").models == ("tiny",)
 
 
-def test_a_file_without_a_folder_is_named_by_the_one_it_is_in(tmp_path, monkeypatch):
-    """A path need not spell its folder."""
+def test_a_bare_file_name_takes_its_folder_as_the_label(tmp_path, monkeypatch):
+    """A path without a folder takes the label from the working folder."""
     monkeypatch.chdir(lines(tmp_path, {}).parent)
     assert read_lm_eval(NAME).models == ("tiny",)
 
@@ -185,24 +185,24 @@ def test_a_file_without_a_folder_is_named_by_the_one_it_is_in(tmp_path, monkeypa
     [
         ("number", "number", "4"),
         (answers.regex("and (two)"), "regex('and (two)')", "two"),
-        (str.split, "callable", ["Two", "and", "two:", "\\boxed{4}"]),
+        (str.split, "str.split", ["Two", "and", "two:", "\\boxed{4}"]),
     ],
 )
-def test_the_extractor_is_ones_own(extract, name, answer):
-    """A name, an extractor and a callable are taken as the mux takes them; the settings name it."""
+def test_the_extractor_may_be_a_name_or_a_callable(extract, name, answer):
+    """A name, an extractor and a callable work as in the mux, and the settings name it."""
     recording = read_lm_eval(TINY, extract=extract)
     assert recording.rows[0].answer == answer
     assert recording.settings["extract"] == name
 
 
 def test_an_unknown_extractor_is_refused_before_any_file():
-    """What is wrong with the arguments is said first."""
+    """A bad argument is reported before any file is read."""
     with pytest.raises(ExtractorError, match="there is no extractor 'nubmer'; did you mean 'number'"):
         read_lm_eval("nowhere", extract="nubmer")
 
 
-def test_the_harnesss_own_answers_are_taken_as_they_are():
-    """With extract=None `filtered_resps` are the answers, compared as they stand; "[invalid]" is none."""
+def test_the_harnesss_answers_are_taken_as_logged():
+    """With extract=None `filtered_resps` are the answers, compared as written; "[invalid]" means no answer."""
     recording = read_lm_eval(SMALL, extract=None)
     assert [(row.answer, row.kind, row.key) for row in recording.rows] == [
         ("4", None, None), (None, None, None), ("1234", None, None),
@@ -211,40 +211,40 @@ def test_the_harnesss_own_answers_are_taken_as_they_are():
 
 
 @pytest.mark.parametrize(
-    ("filter_name", "read"),
+    ("filter_name", "readings"),
     [("strict", ["4", "5", None, None, None, "1234"]), ("words", ["four", "five", "seven", None, "many", "many"])],
 )
-def test_of_several_filters_one_is_named(filter_name, read):
+def test_one_of_several_filters_can_be_named(filter_name, readings):
     """The answers are those of the filter named, one for each repeat."""
     recording = read_lm_eval(TINY, extract=None, filter=filter_name)
-    assert [row.answer for row in recording.rows] == read
+    assert [row.answer for row in recording.rows] == readings
     assert recording.settings["filter"] == filter_name
 
 
-def test_of_several_filters_none_is_taken_unasked():
-    """Which filter's answers are meant is no one's guess."""
+def test_several_filters_need_a_name():
+    """With several filters the error asks for a name instead of choosing one."""
     sentence = (
-        f"{TINY} line 1: extract=None takes the answers of one filter, and there are 'strict', 'words'; "
+        f"{TINY} line 1: extract=None uses the answers of one filter, and the log has 'strict', 'words'; "
         "name one with filter="
     )
-    assert refused(read_lm_eval, TINY, extract=None) == sentence
+    assert error_of(read_lm_eval, TINY, extract=None) == sentence
 
 
-def test_a_filter_that_is_not_there_is_refused():
-    """The error says which there are."""
-    sentence = f"{SMALL} line 1: there is no filter 'lax'; there are 'strict'"
-    assert refused(read_lm_eval, SMALL, extract=None, filter="lax") == sentence
+def test_an_unknown_filter_is_refused():
+    """The error names the filters of the log."""
+    sentence = f"{SMALL} line 1: the log has no filter 'lax'; it has 'strict'"
+    assert error_of(read_lm_eval, SMALL, extract=None, filter="lax") == sentence
 
 
 def test_a_filter_needs_the_harnesss_answers():
-    """Beside an extractor a filter would be passed over in silence."""
-    with pytest.raises(ArgumentError) as caught:
+    """A filter together with an extractor is an error, not ignored."""
+    with pytest.raises(ArgumentError) as raised:
         read_lm_eval(TINY, filter="strict")
-    assert str(caught.value) == "filter='strict' says which of the harness's own answers to take; add extract=None"
+    assert str(raised.value) == "filter='strict' chooses among the harness's own answers; write extract=None with it"
 
 
 @pytest.mark.parametrize(
-    ("replies", "filtered", "read"),
+    ("replies", "filtered", "readings"),
     [
         (["a"], ["x"], ["x"]),
         (["a"], [["x"]], ["x"]),
@@ -252,31 +252,31 @@ def test_a_filter_needs_the_harnesss_answers():
         (["a", "b"], [["x", ""]], ["x", None]),
     ],
 )
-def test_a_filter_answers_each_reply(tmp_path, replies, filtered, read):
-    """One answer a reply, in a list or, of one reply, alone; the empty one is none."""
+def test_a_filter_answers_each_reply(tmp_path, replies, filtered, readings):
+    """A filter gives one answer for each reply, in a list or, for one reply, alone; an empty one is None."""
     path = lines(tmp_path, {"resps": [replies], "filtered_resps": filtered})
-    assert [row.answer for row in read_lm_eval(path, extract=None).rows] == read
+    assert [row.answer for row in read_lm_eval(path, extract=None).rows] == readings
 
 
 @pytest.mark.parametrize("filtered", [["x"], [["x"]], [["x", "y", "z"]], [], ["x", "y"]])
 def test_a_filter_that_answers_for_all_replies_at_once_is_refused(tmp_path, filtered):
-    """An answer of the first reply, or of a majority, is not each reply's."""
+    """One answer for several replies, such as a majority, is refused."""
     path = lines(tmp_path, {"resps": [["a", "b"]], "filtered_resps": filtered})
     sentence = (
         f"{path} line 1: filtered_resps {filtered} is not one answer for each of 2 replies; "
         "read the replies with extract='auto'"
     )
-    assert refused(read_lm_eval, path, extract=None) == sentence
+    assert error_of(read_lm_eval, path, extract=None) == sentence
     assert len(read_lm_eval(path).rows) == 2
 
 
-def test_scores_are_no_texts():
-    """A task scored by log-likelihood has nothing to read."""
+def test_scores_without_texts_are_refused():
+    """A task scored by log-likelihood has no texts to read."""
     sentence = (
-        f"{next(SCORED.rglob('*.jsonl'))} line 1: task 'bigger_of_two' was scored by log-likelihood, so no model wrote "
-        "a text; give a task whose output_type is generate_until"
+        f"{next(SCORED.rglob('*.jsonl'))} line 1: task 'bigger_of_two' was scored by log-likelihood, so there are "
+        "no texts; give a task whose output_type is generate_until"
     )
-    assert refused(read_lm_eval, SCORED) == sentence
+    assert error_of(read_lm_eval, SCORED) == sentence
 
 
 @pytest.mark.parametrize(
@@ -288,9 +288,9 @@ def test_scores_are_no_texts():
     ],
     ids=["of-a-whole-text", "of-an-end", "pairs"],
 )
-def test_a_number_logged_as_text_is_no_reply(tmp_path, change):
-    """A log-likelihood is logged as text too; what tells is that nothing was generated."""
-    assert "was scored by log-likelihood" in refused(read_lm_eval, lines(tmp_path, change))
+def test_a_number_logged_as_text_is_refused(tmp_path, change):
+    """A log-likelihood is logged as text too; the missing generation keywords give it away."""
+    assert "was scored by log-likelihood" in error_of(read_lm_eval, lines(tmp_path, change))
 
 
 @pytest.mark.parametrize(
@@ -302,24 +302,24 @@ def test_a_number_logged_as_text_is_no_reply(tmp_path, change):
         ({"arguments": [["a", {}], ["b", {}]], "resps": [["x"], ["y"]]}, "2 requests with [1, 1] replies"),
     ],
 )
-def test_a_document_is_one_question(tmp_path, change, what):
-    """Several prompts of one document are not samples of one question."""
+def test_a_document_has_one_request(tmp_path, change, what):
+    """Several prompts of one document are refused, since they are not samples of one question."""
     path = lines(tmp_path, change)
-    assert refused(read_lm_eval, path) == (
-        f"{path} line 1: document 0 has {what}; give a task that asks once a document"
+    assert error_of(read_lm_eval, path) == (
+        f"{path} line 1: document 0 has {what}; give a task with one request for each document"
     )
 
 
 def test_a_sample_in_two_files_names_both(tmp_path):
-    """Two runs of one task and model give each sample twice; the error says where."""
+    """Two runs of one task and model give each sample twice; the error names both files."""
     first = lines(tmp_path, {})
     second = lines(tmp_path, {"doc_id": 3}, {}, name="samples_sums_2026-02-01T00-00-00.jsonl")
     sentence = (
         f"{second} line 2: sample 0 of 'tiny' for question 'sums/0' is already in {first} line 1; "
         "give one of the two files"
     )
-    assert refused(read_lm_eval, tmp_path) == sentence
-    assert refused(read_lm_eval, first, first).startswith(f"{first} line 1: sample 0 of 'tiny'")
+    assert error_of(read_lm_eval, tmp_path) == sentence
+    assert error_of(read_lm_eval, first, first).startswith(f"{first} line 1: sample 0 of 'tiny'")
 
 
 @pytest.mark.parametrize(
@@ -328,54 +328,54 @@ def test_a_sample_in_two_files_names_both(tmp_path):
 def test_a_document_twice_in_a_file_is_refused(tmp_path, change):
     """Only another filter of the same replies may repeat a document."""
     path = lines(tmp_path, {}, change)
-    assert refused(read_lm_eval, path) == (
+    assert error_of(read_lm_eval, path) == (
         f"{path} line 2: document 0 with filter {change.get('filter', 'none')!r} is already in {path} line 1, and only "
-        "another filter of the same replies may follow; keep one of the two runs"
+        "another filter of the same replies may follow; keep one of the runs"
     )
 
 
 @pytest.mark.parametrize(
     ("bad", "what"),
     [
-        ("hello", "the JSON: Invalid JSON: expected value at column 1, found 'hello'"),
-        ("[1]", "the JSON: Input should be an object, found [1]"),
-        (json.dumps({**LINE, "doc_id": "0"}), "doc_id: Input should be a valid integer, found '0'"),
-        (json.dumps({**LINE, "resps": ["a"]}), "resps.0: Input should be a valid array, found 'a'"),
-        (json.dumps({**LINE, "filter": None}), "filter: Input should be a valid string, found None"),
+        ("hello", "the JSON: Invalid JSON: expected value at column 1, received 'hello'"),
+        ("[1]", "the JSON: Input should be an object, received [1]"),
+        (json.dumps({**LINE, "doc_id": "0"}), "doc_id: Input should be a valid integer, received '0'"),
+        (json.dumps({**LINE, "resps": ["a"]}), "resps.0: Input should be a valid array, received 'a'"),
+        (json.dumps({**LINE, "filter": None}), "filter: Input should be a valid string, received None"),
     ],
 )
-def test_another_line_is_refused(tmp_path, bad, what):
-    """The error names file and line, what was found there and what to give."""
+def test_a_line_of_another_form_is_refused(tmp_path, bad, what):
+    """The error names file and line, the value received and the file to give."""
     path = lines(tmp_path, {})
     path.write_text(path.read_text("utf-8") + bad + "\n", "utf-8")
-    assert refused(read_lm_eval, path) == f"{path} line 2: {what}; {WRITTEN}"
+    assert error_of(read_lm_eval, path) == f"{path} line 2: {what}; {LM_EVAL_FORM}"
 
 
-def test_what_other_writers_do_to_lines_is_read(tmp_path):
-    """A mark at the beginning, blank lines and Windows' line ends cost nothing."""
+def test_marks_blank_lines_and_line_ends_are_ignored(tmp_path):
+    """A byte-order mark, blank lines and Windows' line ends lose no sample."""
     path = lines(tmp_path, {}, {"doc_id": 1})
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n\r\n"))
     assert len(read_lm_eval(path).rows) == 2
 
 
 @pytest.mark.parametrize("name", ["sums.jsonl", "samples_sums.jsonl", "samples__x.jsonl", "samples_a_b.json"])
-def test_a_name_that_says_no_task_is_refused(tmp_path, name):
-    """The task is nowhere but in the file's name."""
+def test_a_file_name_without_a_task_is_refused(tmp_path, name):
+    """The task is only in the file's name, so a name without it is refused."""
     path = lines(tmp_path, {}, name=name)
-    assert refused(read_lm_eval, path) == f"{path}: the name says no task; {WRITTEN}"
+    assert error_of(read_lm_eval, path) == f"{path}: the file name has no task; {LM_EVAL_FORM}"
 
 
 def test_an_empty_file_is_refused(tmp_path):
-    """A run that logged nothing is no recording."""
+    """The log of a run without samples is refused."""
     path = lines(tmp_path)
-    assert refused(read_lm_eval, path) == f"{path}: holds no samples; {WRITTEN}"
+    assert error_of(read_lm_eval, path) == f"{path}: the file has no samples; {LM_EVAL_FORM}"
 
 
 # Inspect
 
 
 def test_an_epoch_is_a_sample():
-    """The sample index is the epoch from 0, and the question the sample's id in its task."""
+    """The sample index is the epoch from 0; the question id is the sample's id in its task."""
     recording = read_inspect(LOG)
     assert recording.models == ("acme/tiny-1b",)
     assert recording.questions == ("sums/1", "sums/two", "sums/a/b")
@@ -384,37 +384,37 @@ def test_an_epoch_is_a_sample():
 
 
 def test_the_first_choice_is_the_reply():
-    """Of several choices Inspect scores the first."""
+    """Of several choices the first is the reply, as in Inspect's scoring."""
     row = one(read_inspect(LOG), "sums/1")
     assert (row.text, row.answer, row.kind, row.key) == ("Two and two: \\boxed{4}", "4", "boxed", "4")
 
 
-def test_of_blocks_the_texts_are_the_reply():
-    """Neither reasoning nor a picture is part of what was answered."""
+def test_the_text_blocks_are_the_reply():
+    """Reasoning and pictures are left out of the reply."""
     row = one(read_inspect(LOG), "sums/1", 1)
     assert (row.text, row.answer) == ("I say\n\\boxed{5}", "5")
 
 
 def test_without_a_choice_the_completion_is_the_reply():
-    """A solver may give a completion of its own."""
+    """If there are no choices, the completion of a solver is the reply."""
     row = one(read_inspect(LOG), "sums/two")
     assert (row.text, row.answer, row.error) == ("The answer is 7.", "7", None)
 
 
-def test_a_conversation_is_its_texts():
-    """The question is everything that was said before the reply."""
+def test_a_conversation_is_the_question():
+    """The question joins the texts of all messages before the reply."""
     assert one(read_inspect(LOG), "sums/1").question == "What is 2 + 2?"
     assert one(read_inspect(LOG), "sums/two").question == "Be brief.\n\nWhat is 3 + 4?"
 
 
-def test_one_target_is_alone_and_several_stay_a_list():
-    """A list of one is that one."""
+def test_a_single_target_is_unpacked():
+    """A list with one target becomes that target; several stay a list."""
     recording = read_inspect(LOG)
     assert [row.gold for row in recording.rows] == ["4", "4", ["7", "seven"], ["7", "seven"], [], []]
 
 
-def test_a_sample_with_an_error_failed():
-    """It is kept and abstains, whatever text there is; so is one that was refused without a text."""
+def test_an_error_or_a_refusal_fails_the_sample():
+    """A sample with an error fails even if it has a text, and so does one refused without a text."""
     recording = read_inspect(LOG)
     halted, refusal = one(recording, "sums/two", 1), one(recording, "sums/a/b")
     assert (halted.error, halted.answer, halted.text) == ("the sandbox went away", None, "The answer is 7.")
@@ -424,20 +424,20 @@ def test_a_sample_with_an_error_failed():
 
 
 def test_an_empty_reply_is_a_reply():
-    """No text and no error: it abstains and has not failed."""
+    """A sample without text and without error abstains and does not fail."""
     row = one(read_inspect(LOG), "sums/a/b", 1)
     assert (row.text, row.answer, row.error) == (None, None, None)
 
 
-def test_tokens_and_time_are_the_calls_or_else_the_samples():
-    """What came from a cache was read too; a judge's tokens are not the model's."""
+def test_tokens_and_time_belong_to_the_call_or_the_sample():
+    """Tokens from a cache count as read; the tokens of a judge do not count."""
     recording = read_inspect(LOG)
     spent = [(row.input_tokens, row.output_tokens, row.latency_s) for row in recording.rows[:3]]
     assert spent == [(10 + 3 + 2, 7, 0.25), (12, 20, 2), (None, None, None)]
 
 
-def test_what_samples_were_drawn_with_is_kept():
-    """The task's settings go before the model's, and no header of a request is taken along."""
+def test_generation_settings_are_kept_without_headers():
+    """The task's settings override the model's, and request headers are not copied."""
     recording = read_inspect(LOG)
     assert recording.settings == {
         "source": "inspect_ai",
@@ -447,31 +447,31 @@ def test_what_samples_were_drawn_with_is_kept():
     assert {row.temperature for row in recording.rows} == {0.5}
 
 
-def test_a_scorers_answers_are_taken_as_they_are():
-    """With extract=None the first scorer's answers are the answers; an empty one is none."""
+def test_a_scorers_answers_are_taken_as_logged():
+    """With extract=None the first scorer's answers are the answers; an empty one is None."""
     rows = read_inspect(LOG, extract=None).rows
     assert [row.answer for row in rows] == ["4.", None, None, None, None, None]
     assert {(row.kind, row.key) for row in rows} == {(None, None)}
 
 
-def test_without_a_score_there_is_no_scorers_answer(tmp_path):
-    """A log that was never scored would abstain throughout; a failed sample needs no score."""
+def test_scorers_answers_need_scores(tmp_path):
+    """A log that was never scored is refused; only a failed sample needs no score."""
     path = log(tmp_path, {"error": {"message": "gone"}}, {"epoch": 2})
-    assert refused(read_inspect, path, extract=None) == (
-        f"{path} samples.1: was not scored, so no scorer read an answer; read it with extract='auto'"
+    assert error_of(read_inspect, path, extract=None) == (
+        f"{path} samples.1: the sample was not scored, so it has no answer; write extract='auto'"
     )
     assert [row.answer for row in read_inspect(path).rows] == [None, "4"]
 
 
 @pytest.mark.parametrize("header", ["header.json", "_journal/start.json"])
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_a_zip_is_its_json(tmp_path, header, compression):
-    """An .eval holds what the .json log holds, that of a run that did not end too."""
+def test_a_zip_equals_its_json(tmp_path, header, compression):
+    """An .eval gives the same recording as the .json log, also if the run did not end."""
     assert read_inspect(zipped(tmp_path / "log.eval", header, compression=compression)) == read_inspect(LOG)
 
 
-def test_of_a_sample_written_again_the_last_stands(tmp_path):
-    """A zip only grows: the sample that was run again comes later, under the same name."""
+def test_a_rewritten_sample_counts_once(tmp_path):
+    """A zip only grows: the later of two entries with one name counts."""
     path = zipped(tmp_path / "log.eval")
     with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as packed:
         packed.writestr("samples/1_epoch_1.json", json.dumps({**SAMPLE, "output": {"completion": "\\boxed{6}"}}))
@@ -480,8 +480,8 @@ def test_of_a_sample_written_again_the_last_stands(tmp_path):
     assert one(recording, "sums/1").answer == "6"
 
 
-def test_a_folder_is_all_its_logs(tmp_path):
-    """Logs below it are read, of both forms; the lists that Inspect keeps beside them are not."""
+def test_a_folder_has_all_logs_below_it(tmp_path):
+    """Logs of both forms below a folder are read; Inspect's lists beside them are not."""
     (tmp_path / "more").mkdir()
     log(tmp_path, {}, name="2026-01-05T10-00-00_sums.json", eval={"task": "sums", "model": "small"})
     (tmp_path / "logs.json").write_text("{}", "utf-8")
@@ -491,9 +491,9 @@ def test_a_folder_is_all_its_logs(tmp_path):
 
 
 def test_a_sample_in_two_logs_names_both(tmp_path):
-    """A log and its conversion hold the same samples."""
+    """A log and its conversion hold the same samples; the error names both."""
     packed = zipped(tmp_path / "log.eval")
-    assert refused(read_inspect, LOG, packed) == (
+    assert error_of(read_inspect, LOG, packed) == (
         f"{packed} samples/1_epoch_1.json: sample 0 of 'acme/tiny-1b' for question 'sums/1' is already in "
         f"{LOG} samples.0; give one of the two files"
     )
@@ -502,109 +502,116 @@ def test_a_sample_in_two_logs_names_both(tmp_path):
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"epoch": 0}, "epoch: Input should be greater than or equal to 1, found 0"),
-        ({"epoch": "1"}, "epoch: Input should be a valid integer, found '1'"),
-        ({"output": {"choices": [{}]}}, "output.choices.0.message: Field required, found {}"),
-        ({"error": "gone"}, "error: Input should be an object, found 'gone'"),
+        ({"epoch": 0}, "epoch: Input should be greater than or equal to 1, received 0"),
+        ({"epoch": "1"}, "epoch: Input should be a valid integer, received '1'"),
+        ({"output": {"choices": [{}]}}, "output.choices.0.message: Field required, received {}"),
+        ({"error": "gone"}, "error: Input should be an object, received 'gone'"),
     ],
 )
-def test_another_sample_is_refused(tmp_path, change, what):
-    """The error names the file and the sample or the member, what was found there and what to give."""
+def test_a_sample_of_another_form_is_refused(tmp_path, change, what):
+    """The error names the file and the sample or member, the value received and the file to give."""
     path = log(tmp_path, {}, {"id": 2, **change})
-    assert refused(read_inspect, path) == f"{path}: samples.1.{what}; {LOGGED}"
+    assert error_of(read_inspect, path) == f"{path}: samples.1.{what}; {LOGGED}"
     packed = zipped(tmp_path / "log.eval", source=path)
     name = member({**SAMPLE, "id": 2, **change})
-    assert refused(read_inspect, packed) == f"{packed} {name}: {what}; {LOGGED}"
+    assert error_of(read_inspect, packed) == f"{packed} {name}: {what}; {LOGGED}"
 
 
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("{}", "eval: Field required, found {}"),
-        ("", "the JSON: Invalid JSON: EOF while parsing a value at column 0, found ''"),
-        ('{"eval": {"task": "t"}}', "eval.model: Field required, found {'task': 't'}"),
-        (json.dumps({**HEAD, "samples": 1}), "samples: Input should be a valid array, found 1"),
+        ("{}", "eval: Field required, received {}"),
+        ("", "the JSON: Invalid JSON: EOF while parsing a value at column 0, received ''"),
+        ('{"eval": {"task": "t"}}', "eval.model: Field required, received {'task': 't'}"),
+        (json.dumps({**HEAD, "samples": 1}), "samples: Input should be a valid array, received 1"),
     ],
 )
-def test_another_json_is_refused(tmp_path, text, what):
-    """A JSON file need not be a log."""
+def test_a_json_file_of_another_form_is_refused(tmp_path, text, what):
+    """A JSON file that is not a log is refused."""
     path = tmp_path / "log.json"
     path.write_text(text, "utf-8")
-    assert refused(read_inspect, path) == f"{path}: {what}; {LOGGED}"
+    assert error_of(read_inspect, path) == f"{path}: {what}; {LOGGED}"
 
 
 @pytest.mark.parametrize("samples", [None, []])
 def test_a_log_without_samples_is_refused(tmp_path, samples):
-    """A header alone, or a run that ended before its first sample, is no recording."""
+    """A header alone, or a run that ended before its first sample, is refused."""
     path = tmp_path / "log.json"
     path.write_text(json.dumps({**HEAD, "samples": samples}), "utf-8")
-    sentence = f"{path}: holds no samples; {LOGGED}, with its samples"
-    assert refused(read_inspect, path) == sentence
+    sentence = f"{path}: the log has no samples; {LOGGED}, with its samples"
+    assert error_of(read_inspect, path) == sentence
     packed = tmp_path / "log.eval"
     with zipfile.ZipFile(packed, "w") as file:
         file.writestr("header.json", json.dumps(HEAD))
-    assert refused(read_inspect, packed) == sentence.replace(str(path), str(packed))
+    assert error_of(read_inspect, packed) == sentence.replace(str(path), str(packed))
 
 
 def test_a_zip_without_a_header_is_refused(tmp_path):
-    """Model and task are nowhere but in it."""
+    """Only the header has the model and the task, so a zip without it is refused."""
     path = zipped(tmp_path / "log.eval", header=None)
-    assert refused(read_inspect, path) == f"{path}: a zip without header.json or _journal/start.json; {LOGGED}"
+    assert error_of(read_inspect, path) == f"{path}: the zip has no header.json or _journal/start.json; {LOGGED}"
 
 
 def test_a_sample_in_pieces_is_refused(tmp_path):
-    """Inspect may split a large sample over members; passing it over would lose it in silence."""
+    """Inspect may split a large sample into members; it is refused rather than silently lost."""
     path = zipped(tmp_path / "log.eval")
     with zipfile.ZipFile(path, "a") as packed:
         packed.writestr("samples/9_epoch_1/sample.json", "{}")
         packed.writestr("samples/9_epoch_1/messages/0.json", "[]")
-    assert refused(read_inspect, path) == (
-        f"{path} samples/9_epoch_1/sample.json: a sample in pieces, which is not read here; "
+    assert error_of(read_inspect, path) == (
+        f"{path} samples/9_epoch_1/sample.json: a sample in pieces, which cannot be read; "
         f"convert it with `inspect log convert {path} --to json --output-dir DIR`"
     )
 
 
-@pytest.mark.parametrize("spoil", [lambda whole: b"hello", lambda whole: whole[: len(whole) // 2]], ids=["text", "cut"])
-def test_no_zip_is_refused(tmp_path, spoil):
-    """What only ends in .eval, or was cut short, is said to be so."""
+@pytest.mark.parametrize(
+    "spoil", [lambda content: b"hello", lambda content: content[: len(content) // 2]], ids=["text", "cut"]
+)
+def test_a_bad_zip_is_refused(tmp_path, spoil):
+    """A file that only ends in .eval, or an incomplete one, is refused."""
     path = zipped(tmp_path / "log.eval")
     path.write_bytes(spoil(path.read_bytes()))
-    assert refused(read_inspect, path) == f"{path}: not a zip, or cut short (File is not a zip file); copy it again"
+    assert (
+        error_of(read_inspect, path)
+        == f"{path}: not a zip, or an incomplete one (File is not a zip file); copy the file again"
+    )
 
 
-def test_a_spoilt_member_is_refused(tmp_path):
-    """A byte that was changed on the way is found."""
+def test_a_damaged_member_is_refused(tmp_path):
+    """One changed byte in a member is noticed."""
     path = zipped(tmp_path / "log.eval", compression=zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b"Two and two", b"Two and six"))
-    assert refused(read_inspect, path) == (
-        f"{path}: not a zip, or cut short (Bad CRC-32 for file 'samples/1_epoch_1.json'); copy it again"
+    assert error_of(read_inspect, path) == (
+        f"{path}: not a zip, or an incomplete one (Bad CRC-32 for file 'samples/1_epoch_1.json'); copy the file again"
     )
 
 
 def test_a_member_that_cannot_be_unpacked_is_refused(tmp_path):
-    """What was packed and then overwritten is no sample."""
+    """A member that was overwritten after packing is refused."""
     path = zipped(tmp_path / "log.eval")
     with zipfile.ZipFile(path) as packed:
         spoilt = packed.getinfo("samples/1_epoch_1.json")
-    whole = bytearray(path.read_bytes())
+    content = bytearray(path.read_bytes())
     start = spoilt.header_offset + 30 + len(spoilt.filename)
-    whole[start : start + 8] = b"\xff" * 8
-    path.write_bytes(whole)
-    assert refused(read_inspect, path).startswith(f"{path}: not a zip, or cut short (Error -3 while decompressing data")
+    content[start : start + 8] = b"\xff" * 8
+    path.write_bytes(content)
+    assert error_of(read_inspect, path).startswith(
+        f"{path}: not a zip, or an incomplete one (Error -3 while decompressing data"
+    )
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python unpacks zstd from 3.14 on")
-def test_zstd_before_python_3_14_names_the_way_out(tmp_path):
-    """A log as new versions of Inspect pack it cannot be unpacked; the error says how to convert it."""
+def test_zstd_before_python_3_14_names_the_conversion(tmp_path):
+    """Older Pythons cannot unpack the logs of new versions of Inspect; the error says how to convert them."""
     path = zipped(tmp_path / "log.eval")
-    whole = bytearray(path.read_bytes())
+    content = bytearray(path.read_bytes())
     for mark, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):  # the method, in each local and central header
-        at = whole.find(mark)
+        at = content.find(mark)
         while at >= 0:
-            whole[at + offset : at + offset + 2] = (93).to_bytes(2, "little")
-            at = whole.find(mark, at + 4)
-    path.write_bytes(whole)
-    assert refused(read_inspect, path) == (
+            content[at + offset : at + offset + 2] = (93).to_bytes(2, "little")
+            at = content.find(mark, at + 4)
+    path.write_bytes(content)
+    assert error_of(read_inspect, path) == (
         f"{path} header.json: packed by method 93 (zstd is 93), which this Python cannot unpack, 3.14 can; "
         f"convert it with `inspect log convert {path} --to json --output-dir DIR`"
     )
@@ -612,23 +619,23 @@ def test_zstd_before_python_3_14_names_the_way_out(tmp_path):
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="Python unpacks zstd from 3.14 on")
 def test_zstd_is_read_from_python_3_14_on(tmp_path):
-    """A log as new versions of Inspect pack it is read where Python can."""
+    """A log packed by a new version of Inspect is read if Python can unpack it."""
     assert read_inspect(zipped(tmp_path / "log.eval", compression=zipfile.ZIP_ZSTANDARD)) == read_inspect(LOG)
 
 
-def test_another_kind_of_file_is_refused(tmp_path):
-    """A log has one of two names."""
+def test_another_file_ending_is_refused(tmp_path):
+    """A log ends in .eval or .json."""
     path = tmp_path / "log.txt"
-    assert refused(read_inspect, path) == f"{path}: a log of Inspect is an .eval or a .json file; {LOGGED}"
+    assert error_of(read_inspect, path) == f"{path}: expected a log of Inspect, an .eval or a .json file; {LOGGED}"
 
 
 # both
 
 
-@pytest.mark.parametrize("read", [read_lm_eval, read_inspect])
-def test_what_was_read_can_be_saved(tmp_path, read):
-    """A foreign recording is one like any other: written and loaded it is the same."""
-    recording = read(LM_EVAL if read is read_lm_eval else LOG)
+@pytest.mark.parametrize("read_logs", [read_lm_eval, read_inspect])
+def test_a_foreign_recording_can_be_saved(tmp_path, read_logs):
+    """A recording of another tool's log is the same after saving and loading."""
+    recording = read_logs(LM_EVAL if read_logs is read_lm_eval else LOG)
     path = tmp_path / "samples.jsonl"
     recording.save(path)
     again = Recording.load(path)
@@ -636,30 +643,32 @@ def test_what_was_read_can_be_saved(tmp_path, read):
     assert dict(again.settings) == dict(recording.settings)
 
 
-def test_both_tools_models_are_replayed_alike():
-    """What decides sees rows, whoever wrote them."""
+def test_a_foreign_recording_can_be_replayed():
+    """A replay decides on another tool's samples as on our own."""
     decisions = replay(read_lm_eval(LM_EVAL), ["acme__small-3b", "acme__tiny-1b"])
     assert (decisions["sums_of_two/5"].winner.answer, decisions["sums_of_two/5"].winner.count) == ("1234", 1)
 
 
-@pytest.mark.parametrize("read", [read_lm_eval, read_inspect])
-def test_no_paths_are_refused(read):
-    """Nothing given is a slip, not an empty recording."""
-    with pytest.raises(ArgumentError, match=r"^no paths; name at least one file or folder$"):
-        read()
+@pytest.mark.parametrize("read_logs", [read_lm_eval, read_inspect])
+def test_no_paths_are_refused(read_logs):
+    """A call without paths is an error, not an empty recording."""
+    with pytest.raises(ArgumentError, match=r"^paths is empty; name at least one file or folder$"):
+        read_logs()
 
 
 @pytest.mark.parametrize(
-    ("read", "wanted"), [(read_lm_eval, "samples_*.jsonl files"), (read_inspect, ".eval or dated .json files")]
+    ("read_logs", "kind"), [(read_lm_eval, "samples_*.jsonl files"), (read_inspect, ".eval or dated .json files")]
 )
-def test_a_folder_without_files_is_refused(tmp_path, read, wanted):
-    """A folder that has none is likely another folder."""
-    sentence = f"{tmp_path}: a folder without {wanted}; name the folder that has them, or the files"
-    assert refused(read, LM_EVAL if read is read_lm_eval else LOG, tmp_path) == sentence
+def test_a_folder_without_files_is_refused(tmp_path, read_logs, kind):
+    """A folder without logs is probably the wrong folder, so it is an error."""
+    sentence = f"{tmp_path}: the folder has no {kind}; name the folder that has them, or the files"
+    assert error_of(read_logs, LM_EVAL if read_logs is read_lm_eval else LOG, tmp_path) == sentence
 
 
-@pytest.mark.parametrize(("read", "name"), [(read_lm_eval, NAME), (read_inspect, "log.json"), (read_inspect, "a.eval")])
-def test_a_file_that_is_not_there_is_an_os_error(tmp_path, read, name):
-    """That is the system's to say."""
+@pytest.mark.parametrize(
+    ("read_logs", "name"), [(read_lm_eval, NAME), (read_inspect, "log.json"), (read_inspect, "a.eval")]
+)
+def test_a_missing_file_is_an_os_error(tmp_path, read_logs, name):
+    """The operating system's own error is passed on."""
     with pytest.raises(FileNotFoundError):
-        read(tmp_path / name)
+        read_logs(tmp_path / name)

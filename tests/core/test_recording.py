@@ -1,4 +1,4 @@
-"""What a recording file may hold, and the sentence for what it may not."""
+"""The lines that a recording file may hold, and the error sentence for each bad one."""
 
 import gzip
 import json
@@ -15,14 +15,14 @@ def line(**changes):
     return json.dumps({**ROW, **changes}) + "\n"
 
 
-def written(tmp_path, text, name="samples.jsonl"):
+def file_of(tmp_path, text, name="samples.jsonl"):
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
 
 
 def test_rows_come_back_as_written(tmp_path):
-    """Every field of the schema is kept, missing ones are None, and a field of another's making is passed over."""
+    """Every field of the schema is kept, missing ones are None, and unknown fields are ignored."""
     full = {
         **ROW,
         "dataset": "d",
@@ -35,7 +35,7 @@ def test_rows_come_back_as_written(tmp_path):
         "latency_s": 0.25,
         "error": None,
     }
-    path = written(
+    path = file_of(
         tmp_path, json.dumps({**full, "mine": 1}) + "\n" + line(sample_index=1, answer=None, error="refused")
     )
     first, second = Recording.load(path).rows
@@ -44,15 +44,15 @@ def test_rows_come_back_as_written(tmp_path):
 
 
 def test_a_plain_and_a_zipped_file_are_the_same_recording(tmp_path):
-    """`.jsonl` and `.jsonl.gz` of the same bytes load equal, by path or by its text."""
+    """`.jsonl` and `.jsonl.gz` files of the same bytes load equal, by a path or a string."""
     text = line() + line(model="phi", answer=["a", 1])
-    plain, zipped = written(tmp_path, text), written(tmp_path, gzip.compress(text.encode()), "samples.jsonl.gz")
+    plain, zipped = file_of(tmp_path, text), file_of(tmp_path, gzip.compress(text.encode()), "samples.jsonl.gz")
     assert Recording.load(plain) == Recording.load(str(zipped))
 
 
-def test_order_is_that_of_first_appearance_and_of_sample_index(tmp_path):
-    """Models and questions stand in order of first appearance; a member's samples by index, however they were written."""
-    path = written(
+def test_models_keep_their_order_and_samples_follow_the_index(tmp_path):
+    """Models and questions stand in order of first appearance; a member's samples in the order of their index."""
+    path = file_of(
         tmp_path,
         line(question_id="q2", model="phi", sample_index=1)
         + line()
@@ -64,12 +64,12 @@ def test_order_is_that_of_first_appearance_and_of_sample_index(tmp_path):
     assert [row.sample_index for row in recording.rows] == [1, 0, 0]
 
 
-def test_a_first_line_may_name_the_settings(tmp_path):
-    """The head is no sample; without one, or without settings in it, there are none."""
+def test_a_first_line_may_hold_the_settings(tmp_path):
+    """The head is not read as a sample; without a head, or without settings in it, the settings are empty."""
     head = '{"slmmux_recording": 1, "settings": {"k": 3}}\n'
-    assert Recording.load(written(tmp_path, head + line())).settings == {"k": 3}
-    assert Recording.load(written(tmp_path, '{"slmmux_recording": 1}\n' + line())).settings == {}
-    assert Recording.load(written(tmp_path, line())).settings == {}
+    assert Recording.load(file_of(tmp_path, head + line())).settings == {"k": 3}
+    assert Recording.load(file_of(tmp_path, '{"slmmux_recording": 1}\n' + line())).settings == {}
+    assert Recording.load(file_of(tmp_path, line())).settings == {}
     assert Recording.of([Row(**ROW)], {"k": 3}).settings == {"k": 3}
 
 
@@ -83,30 +83,30 @@ def test_a_first_line_may_name_the_settings(tmp_path):
         pytest.param(line(answer="a\u2028b"), id="unicode-line-separator"),
     ],
 )
-def test_what_other_writers_do_is_read(tmp_path, text):
-    """Marks, line ends and blank lines of other tools cost no sample and no warning."""
-    assert len(Recording.load(written(tmp_path, text)).rows) == 1
+def test_the_habits_of_other_writers_are_read(tmp_path, text):
+    """Byte-order marks, line ends and blank lines of other tools lose no sample and cause no warning."""
+    assert len(Recording.load(file_of(tmp_path, text)).rows) == 1
 
 
 def test_an_empty_file_is_an_empty_recording(tmp_path):
-    """Nothing recorded yet is no error."""
-    assert Recording.load(written(tmp_path, "")).rows == ()
+    """An empty file loads without an error."""
+    assert Recording.load(file_of(tmp_path, "")).rows == ()
 
 
 def test_a_torn_last_line_is_dropped_with_a_warning(tmp_path):
-    """Cut anywhere, the last line costs itself and nothing else; the warning points at who loads."""
+    """A cut at any place loses only the last line; the warning points at the caller of `load`."""
     for cut in range(1, len(line()) - 1):
-        path = written(tmp_path, line(sample_index=1) + line()[:cut])
-        with pytest.warns(UserWarning, match="line 2: cut off while it was written, dropped") as caught:
+        path = file_of(tmp_path, line(sample_index=1) + line()[:cut])
+        with pytest.warns(UserWarning, match="line 2: cut off while it was written, dropped") as raised:
             assert len(Recording.load(path).rows) == 1
-        assert caught[0].filename == __file__
+        assert raised[0].filename == __file__
 
 
 def test_a_last_line_torn_inside_a_character_or_left_as_zeros_is_dropped(tmp_path):
-    """What a crash leaves need not be text."""
+    """A crash may leave bytes that are not text; they are dropped too."""
     for tail in (json.dumps({**ROW, "answer": "é"}, ensure_ascii=False).encode()[:-3], b"\0\0\0"):
         with pytest.warns(UserWarning, match="cut off"):
-            assert len(Recording.load(written(tmp_path, line(sample_index=1).encode() + tail)).rows) == 1
+            assert len(Recording.load(file_of(tmp_path, line(sample_index=1).encode() + tail)).rows) == 1
 
 
 @pytest.mark.parametrize(
@@ -114,16 +114,22 @@ def test_a_last_line_torn_inside_a_character_or_left_as_zeros_is_dropped(tmp_pat
     [
         (
             "hello\n",
-            r"line 2: the line: Invalid JSON: expected value at column 1, found 'hello'; write one JSON object",
+            r"line 2: the line: Invalid JSON: expected value at column 1, received 'hello'; write one JSON object",
         ),
         (line()[:30] + "\n", "line 2: the line: Invalid JSON"),
-        ("[1]\n", r"line 2: the line: Input should be an object, found '\[1\]'; write one JSON object a line, such as"),
-        ('{"a": 1}', "line 2: question_id: Field required, found {'a': 1}"),
-        (line(sample_index="0"), "line 2: sample_index: Input should be a valid integer, found '0'"),
-        (line(sample_index=-1), "line 2: sample_index: Input should be greater than or equal to 0, found -1"),
-        (line(question_id=7), "line 2: question_id: Input should be a valid string, found 7"),
-        (line(model=None), "line 2: model: Input should be a valid string, found None"),
-        (line(answer=float("nan")), "line 2: answer: .*no answer is null, never NaN, found nan"),
+        (
+            "[1]\n",
+            r"line 2: the line: Input should be an object, received '\[1\]'; write one JSON object a line, such as",
+        ),
+        ('{"a": 1}', "line 2: question_id: Field required, received {'a': 1}"),
+        (line(sample_index="0"), "line 2: sample_index: Input should be a valid integer, received '0'"),
+        (line(sample_index=-1), "line 2: sample_index: Input should be greater than or equal to 0, received -1"),
+        (line(question_id=7), "line 2: question_id: Input should be a valid string, received 7"),
+        (line(model=None), "line 2: model: Input should be a valid string, received None"),
+        (
+            line(answer=float("nan")),
+            "line 2: answer: .*NaN is not an answer, write null if there is none, received nan",
+        ),
         (json.dumps({k: v for k, v in ROW.items() if k != "answer"}) + "\n", "line 2: answer: Field required"),
         (line(sample_index=1), "line 2: sample 1 of 'qwen' for question 'q1' is already in .*line 1; give each sample"),
         ('{"slmmux_recording": 1, "settings": {}}\n', "line 2: question_id: Field required"),
@@ -131,24 +137,24 @@ def test_a_last_line_torn_inside_a_character_or_left_as_zeros_is_dropped(tmp_pat
     ],
 )
 def test_any_other_bad_line_is_refused(tmp_path, bad, sentence):
-    """The error names file and line, what was found and what to write; nothing after it is needed to see it."""
-    path = written(tmp_path, line(sample_index=1) + bad)
-    with pytest.raises(RecordingError, match=sentence) as caught:
+    """The error names the file and line, the text received and the form to write."""
+    path = file_of(tmp_path, line(sample_index=1) + bad)
+    with pytest.raises(RecordingError, match=sentence) as raised:
         Recording.load(path)
-    assert str(path) in str(caught.value)
+    assert str(path) in str(raised.value)
 
 
-def test_a_bad_line_in_the_middle_is_not_taken_for_a_torn_one(tmp_path):
-    """Only the last line can have been cut off: the same bytes in the middle are an error."""
+def test_a_bad_line_in_the_middle_is_an_error(tmp_path):
+    """Only the last line can have been cut off; the same bytes in the middle are refused."""
     with pytest.raises(RecordingError, match="line 1: the line: Invalid JSON"):
-        Recording.load(written(tmp_path, line()[:20] + "\n" + line()))
+        Recording.load(file_of(tmp_path, line()[:20] + "\n" + line()))
 
 
 def test_control_characters_of_a_file_do_not_reach_the_terminal(tmp_path):
-    """What was found is quoted, escape codes and all."""
-    with pytest.raises(RecordingError) as caught:
-        Recording.load(written(tmp_path, "\x1b[31mred\n"))
-    assert "\x1b" not in str(caught.value)
+    """The text received is quoted with its escape codes escaped."""
+    with pytest.raises(RecordingError) as raised:
+        Recording.load(file_of(tmp_path, "\x1b[31mred\n"))
+    assert "\x1b" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -156,35 +162,39 @@ def test_control_characters_of_a_file_do_not_reach_the_terminal(tmp_path):
     [
         (
             '{"slmmux_recording": 2, "settings": {}}',
-            "line 1: slmmux_recording: Input should be 1, found 2; .*newer slmmux",
+            "line 1: slmmux_recording: Input should be 1, received 2; .*newer slmmux",
         ),
-        ('{"slmmux_recording": 1, "settings": 5}', "line 1: settings: Input should be an object, found 5"),
-        ("5", "line 1: the line: Input should be an object, found '5'"),
+        ('{"slmmux_recording": 1, "settings": 5}', "line 1: settings: Input should be an object, received 5"),
+        ("5", "line 1: the line: Input should be an object, received '5'"),
     ],
 )
 def test_a_bad_first_line_is_refused(tmp_path, head, sentence):
-    """A version from the future or settings that are none are refused with what to write."""
+    """A future version and malformed settings are refused with the form to write."""
     with pytest.raises(RecordingError, match=sentence):
-        Recording.load(written(tmp_path, head + "\n" + line()))
+        Recording.load(file_of(tmp_path, head + "\n" + line()))
 
 
-def test_a_file_that_is_no_recording_is_refused(tmp_path):
-    """Another suffix, a .gz that is not one, and one cut short are each named; a missing file stays an OSError."""
+def test_a_file_of_another_format_is_refused(tmp_path):
+    """Another suffix, a bad or an incomplete .gz are each named; a missing file stays an OSError."""
     zipped = gzip.compress(line().encode())
     for name, content, sentence in [
         ("samples.csv", b"", "samples.csv: a recording is a .jsonl or .jsonl.gz file"),
-        ("samples.jsonl.gz", b"plain", "after line 0: not gzip, or cut short"),
-        ("samples.jsonl.gz", zipped[:-9], "after line 1: not gzip, or cut short"),
-        ("samples.jsonl.gz", zipped[:14] + b"zzzzzz" + zipped[20:], "after line 0: not gzip, or cut short"),
+        ("samples.jsonl.gz", b"plain", "after line 0: not a gzip file, or an incomplete one"),
+        ("samples.jsonl.gz", zipped[:-9], "after line 1: not a gzip file, or an incomplete one"),
+        (
+            "samples.jsonl.gz",
+            zipped[:14] + b"zzzzzz" + zipped[20:],
+            "after line 0: not a gzip file, or an incomplete one",
+        ),
     ]:
         with pytest.raises(RecordingError, match=sentence):
-            Recording.load(written(tmp_path, content, name))
+            Recording.load(file_of(tmp_path, content, name))
     with pytest.raises(FileNotFoundError):
         Recording.load(tmp_path / "none.jsonl")
 
 
-def test_rows_in_memory_are_held_to_the_same():
-    """`of` refuses a sample twice, even the same object, naming both places."""
+def test_rows_in_memory_follow_the_same_rules():
+    """`of` refuses a sample that occurs twice, even the same object, and names both places."""
     row = Row(**ROW)
     with pytest.raises(RecordingError, match="row 1: sample 0 of 'qwen' for question 'q1' is already in row 0"):
         Recording.of([row, row])

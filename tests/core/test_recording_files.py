@@ -1,4 +1,4 @@
-"""What is saved comes back: one file, several as one, and what tells one recording from another."""
+"""Recordings on disk: saving and loading, several files as one, and fingerprints."""
 
 import gzip
 import json
@@ -49,8 +49,8 @@ def row(index=0, model="qwen", **changes):
 
 
 @given(rows, st.dictionaries(texts, jsons, max_size=3), st.sampled_from(["samples.jsonl", "samples.jsonl.gz"]))
-def test_what_is_saved_comes_back(tmp_path_factory, rows, settings, name):
-    """Every field of every row, verdicts and keys included, and the settings; packed or not; nothing is left beside."""
+def test_a_saved_recording_loads_equal(tmp_path_factory, rows, settings, name):
+    """Rows, with verdicts and keys, and settings load as they were saved, packed or not; no other file is left."""
     path = tmp_path_factory.mktemp("saved") / name
     recording = Recording.of(rows, settings)
     recording.save(path)
@@ -59,7 +59,7 @@ def test_what_is_saved_comes_back(tmp_path_factory, rows, settings, name):
 
 
 def test_one_recording_is_one_file(tmp_path):
-    """Packed twice, a recording is the same bytes; unpacked, those of the plain file; what is not known is left out."""
+    """Two packed files are the same bytes; unpacked they equal the plain file; fields that are None are left out."""
     recording = Recording.of([row(), row(1, answer=None, error="refused")], {"k": 2})
     for name in ("a.jsonl.gz", "b.jsonl.gz", "c.jsonl"):
         recording.save(tmp_path / name)
@@ -74,8 +74,8 @@ def test_one_recording_is_one_file(tmp_path):
     ]
 
 
-def test_what_was_there_is_replaced_or_kept(tmp_path):
-    """A save takes the place of the file at once; one that cannot be leaves it."""
+def test_an_existing_file_is_replaced_or_kept(tmp_path):
+    """A save replaces the file in one step; a save that fails leaves the file as it was."""
     path = tmp_path / "samples.jsonl"
     Recording.of([row()]).save(path)
     Recording.of([row(1)]).save(path)
@@ -97,7 +97,7 @@ def files(tmp_path, *parts):
 
 
 def test_several_files_are_one_recording(tmp_path):
-    """A pool recorded member by member, or question by question, is one; each model keeps its own settings."""
+    """Files by member or by question load as one recording; each model keeps its own settings."""
     one, other, more = files(
         tmp_path,
         ([row()], {"extract": "auto", "models": {"qwen": {"temperature": 0.7}}}),
@@ -113,22 +113,22 @@ def test_several_files_are_one_recording(tmp_path):
     assert recording.questions == ("q1", "q2")
 
 
-def test_a_file_that_does_not_say_goes_with_any(tmp_path):
-    """Where one file names no settings there is nothing to compare; the others' are kept."""
+def test_a_file_without_settings_goes_with_any(tmp_path):
+    """A file without settings joins any other, whose settings are kept."""
     settings = {"extract": "auto", "models": {"qwen": {"temperature": 0.7}}}
-    said, silent = files(tmp_path, ([row()], settings), ([row(1)], {}))
-    assert Recording.load(said, silent).settings == Recording.load(silent, said).settings == settings
+    stated, silent = files(tmp_path, ([row()], settings), ([row(1)], {}))
+    assert Recording.load(stated, silent).settings == Recording.load(silent, stated).settings == settings
 
 
-def test_what_other_writers_put_under_models_is_let_be(tmp_path):
-    """A list of names is no settings by model, and no reason to refuse a file."""
+def test_a_foreign_entry_under_models_is_accepted(tmp_path):
+    """A list of names under "models" holds no settings, but is no reason to refuse a file."""
     one, other = files(tmp_path, ([row()], {"models": ["qwen"]}), ([row(1)], {"models": {"qwen": "v1", "phi": {}}}))
     assert Recording.load(one).settings == {"models": ["qwen"]}
     assert len(Recording.load(one, other).rows) == 2
 
 
 def test_tasks_of_one_model_may_lie_in_files_of_their_own(tmp_path):
-    """Others' tools keep settings by model and task: a task that only one file has is no difference, another is."""
+    """Other tools keep settings by model and task: only a task in both files can differ."""
     sums, poems, changed = files(
         tmp_path,
         ([row()], {"models": {"qwen": {"sums": {"temperature": 0.7}}}}),
@@ -153,8 +153,8 @@ def test_tasks_of_one_model_may_lie_in_files_of_their_own(tmp_path):
         ({"models": {"qwen": {}}}, r"made with models\.qwen\.temperature None, the files before it with 0\.7"),
     ],
 )
-def test_files_that_were_not_made_alike_are_refused(tmp_path, changed, sentence):
-    """The first setting that differs is named, a model's own too, with the file and what to do."""
+def test_files_with_different_settings_are_refused(tmp_path, changed, sentence):
+    """The error names the first setting that differs, also one of a model, the file and the remedy."""
     settings = {"extract": "auto", "models": {"qwen": {"temperature": 0.7}}}
     one, other = files(tmp_path, ([row()], settings), ([row(1)], {**settings, **changed}))
     with pytest.raises(RecordingError, match=sentence):
@@ -162,7 +162,7 @@ def test_files_that_were_not_made_alike_are_refused(tmp_path, changed, sentence)
 
 
 def test_a_sample_in_two_files_is_refused(tmp_path):
-    """Both places are named."""
+    """The error names both places."""
     one, other = files(tmp_path, ([row()], {}), ([row(1), row()], {}))
     with pytest.raises(
         RecordingError, match=r"part1.jsonl line 3: sample 0 of 'qwen' .* already in .*part0.jsonl line 2"
@@ -174,25 +174,27 @@ SAMPLES = [row(i, model, text="4!") for i in range(3) for model in ("qwen", "phi
 
 
 @given(st.permutations(SAMPLES))
-def test_a_fingerprint_knows_no_order(rows):
-    """Order, time and tokens make no other recording."""
+def test_a_fingerprint_ignores_the_order(rows):
+    """The order, latency and tokens of samples do not change the fingerprint."""
     timed = [replace(r, latency_s=random.Random(i).random(), input_tokens=i) for i, r in enumerate(rows)]
     assert Recording.of(timed).fingerprint == Recording.of(SAMPLES).fingerprint
     assert len(Recording.of(SAMPLES).fingerprint) == 16
 
 
 def test_a_fingerprint_tells_recordings_apart():
-    """Another answer, reading, key, gold, index, model, question or failure, or a sample less, is another recording."""
+    """A change of answer, kind, key, gold, index, model, question or failure, or a sample less, changes the hash."""
     changes = [{"answer": a} for a in ("5", 4, None)]
     changes += [{"kind": "number"}, {"key": "4"}, {"gold": "4"}, {"sample_index": 9}, {"model": "q"}]
     changes += [{"question_id": "q2"}, {"error": ""}, {"answer": "\ud800"}]
-    found = {Recording.of([replace(SAMPLES[0], **change), *SAMPLES[1:]]).fingerprint for change in [{}, *changes]}
-    found.add(Recording.of(SAMPLES[1:]).fingerprint)
-    assert len(found) == len(changes) + 2
+    fingerprints = {
+        Recording.of([replace(SAMPLES[0], **change), *SAMPLES[1:]]).fingerprint for change in [{}, *changes]
+    }
+    fingerprints.add(Recording.of(SAMPLES[1:]).fingerprint)
+    assert len(fingerprints) == len(changes) + 2
 
 
-def test_an_answer_is_compared_by_its_key_where_there_is_one():
-    """With kind and key by them; without either as it stands; none where nothing was read or the call failed."""
+def test_an_answer_is_compared_by_its_key_if_there_is_one():
+    """An answer is compared by kind and key, else as written; a failed or unread sample has no answer."""
     assert answer_of(row(answer="1,234", kind="number", key="1234")) == answer_of(
         row(answer="1234", kind="number", key="1234")
     )
@@ -204,6 +206,6 @@ def test_an_answer_is_compared_by_its_key_where_there_is_one():
 
 
 def test_text_that_no_file_can_hold_is_replaced(tmp_path):
-    """Half a surrogate pair, which models do write, costs its character and not the file."""
+    """Half a surrogate pair, which models do write, loses its character and not the file."""
     Recording.of([row(text="a\ud800b")]).save(tmp_path / "samples.jsonl")
     assert Recording.load(tmp_path / "samples.jsonl").rows[0].text == "a?b"

@@ -55,23 +55,23 @@ def test_support_is_one_and_the_neighbours(alike):
     assert centre == min(index for index in equals if sum(alike[index].values()) == most)
 
 
-def told(table, agree, order, **options):
+def arrivals(table, agree, order, **options):
     """Return the decision of a race told replies in an order, and how many it was told."""
     race = Race({model: len(replies) for model, replies in table.items()}, read=text, **options)
     race.ask()
-    for asked, (model, index) in enumerate(order):
+    for requests, (model, index) in enumerate(order):
         try:
             if race.decision is not None:
-                return race.decision, asked
+                return race.decision, requests
         except NoAnswerError:
-            return None, asked
+            return None, requests
         reply = table[model][index]
         if reply is None:
             race.fail(Draw(model, index), RuntimeError("failed"))
             continue
         answer = race.read(reply)
-        others = race.answers(model)
-        race.tell(Draw(model, index), reply, (answer, {i: 1.0 for i, o in others.items() if agree(answer, o)}))
+        earlier = race.answers(model)
+        race.tell(Draw(model, index), reply, (answer, {i: 1.0 for i, o in earlier.items() if agree(answer, o)}))
     try:
         return race.decision, len(order)
     except NoAnswerError:
@@ -92,15 +92,18 @@ def test_arrival_and_early_stop_change_nothing(group):
         }
         agree = lambda a, b, pairs=pairs: a == b or frozenset((a.value, b.value)) in pairs  # noqa: E731
         places = [(model, i) for model, replies in table.items() for i in range(len(replies))]
-        whole, _ = told(table, agree, places, group=group, wait="exhausted")
+        complete, _ = arrivals(table, agree, places, group=group, wait="exhausted")
         for _ in range(8):
             rng.shuffle(places)
-            decision, asked = told(table, agree, places, group=group)
-            stopped_early += asked < len(places)
-            assert (decision is None) == (whole is None)
-            if whole is not None:
-                assert (decision.winner.model, decision.winner.answer) == (whole.winner.model, whole.winner.answer)
-                assert decision.sample == whole.sample
+            decision, requests = arrivals(table, agree, places, group=group)
+            stopped_early += requests < len(places)
+            assert (decision is None) == (complete is None)
+            if complete is not None:
+                assert (decision.winner.model, decision.winner.answer) == (
+                    complete.winner.model,
+                    complete.winner.answer,
+                )
+                assert decision.sample == complete.sample
     assert stopped_early > 20  # or the claim says little
 
 
@@ -110,8 +113,8 @@ def test_a_relation_that_is_a_key_gives_what_keys_give():
     for _ in range(100):
         table = {m: [rng.choice(["x", "y", "z", None]) for _ in range(rng.randint(1, 4))] for m in "ab"}
         places = [(model, i) for model, replies in table.items() for i in range(len(replies))]
-        grouped, _ = told(table, lambda a, b: a == b, places, group=classes, wait="exhausted")
-        keyed, _ = told(table, lambda a, b: a == b, places, wait="exhausted")
+        grouped, _ = arrivals(table, lambda a, b: a == b, places, group=classes, wait="exhausted")
+        keyed, _ = arrivals(table, lambda a, b: a == b, places, wait="exhausted")
         assert grouped == keyed or (grouped.votes, grouped.winner, grouped.sample, grouped.decided_by) == (
             keyed.votes, keyed.winner, keyed.sample, keyed.decided_by
         )  # fmt: skip
@@ -121,9 +124,9 @@ def test_what_is_not_transitive_gives_one_outcome():
     """With a~b, b~c and not a~c every order of arrival votes alike: classes {a, b} and {c}, b the centre of three."""
     agree = lambda a, b: a == b or {a.value, b.value} in ({"a", "b"}, {"b", "c"})  # noqa: E731
     for order in permutations([("m", 0), ("m", 1), ("m", 2)]):
-        grouped, _ = told({"m": ["a", "b", "c"]}, agree, order, group=classes, wait="exhausted")
+        grouped, _ = arrivals({"m": ["a", "b", "c"]}, agree, order, group=classes, wait="exhausted")
         assert (grouped.winner.answer, grouped.winner.count) == ("a", 2)
-        central, _ = told({"m": ["a", "b", "c"]}, agree, order, group=neighbourhoods, wait="exhausted")
+        central, _ = arrivals({"m": ["a", "b", "c"]}, agree, order, group=neighbourhoods, wait="exhausted")
         assert (central.winner.answer, central.winner.count) == ("b", 3)
 
 
@@ -140,7 +143,7 @@ def test_a_deadline_decides_with_the_groups_there_are():
 
 def test_the_verdicts_are_kept_with_the_samples():
     """A decision's samples carry which earlier ones each agreed with."""
-    decision, _ = told({"m": ["x", "y", "x"]}, lambda a, b: a == b, [("m", 0), ("m", 1), ("m", 2)], group=classes)
+    decision, _ = arrivals({"m": ["x", "y", "x"]}, lambda a, b: a == b, [("m", 0), ("m", 1), ("m", 2)], group=classes)
     assert [dict(sample.alike) for sample in decision.samples] == [{}, {}, {0: 1.0}]
 
 

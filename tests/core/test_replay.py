@@ -1,4 +1,4 @@
-"""Replay is the same race: equal to the written-out rule on random tables and on a real recording."""
+"""A replay is the same race: it equals the written-out rule on random tables and on a real recording."""
 
 import os
 from itertools import product
@@ -33,7 +33,7 @@ def one(table, models=None, **options):
 
 @given(tables, plans, waits)
 def test_replay_is_algorithm_1(table, plan, wait):
-    """Model, answer and, with all in, reply and reason are the written-out rule's; no reply at all is no error."""
+    """A replay gives the rule's model and answer and, once exhausted, its reply; without any reply it does not raise."""
     decision, expected = one(table, plan=plan, wait=wait), algorithm_1(table)
     if expected is None:
         assert (decision.winner.model, decision.winner.answer, decision.winner.confidence) == ("a", None, 0)
@@ -49,7 +49,7 @@ def test_replay_is_algorithm_1(table, plan, wait):
 
 
 def test_models_are_the_rank():
-    """Among equals the first of `models` wins, whatever order the recording has."""
+    """Among equal confidences the first of `models` wins, for any order of the recording."""
     table = {"a": ["x"], "b": ["y"]}
     assert one(table, ["a", "b"]).winner.model == "a"
     assert one(table, ["b", "a"]).winner.model == "b"
@@ -57,7 +57,7 @@ def test_models_are_the_rank():
 
 
 def test_gold_is_never_read():
-    """The same rows with other gold give equal winners."""
+    """The same rows with other gold answers give the same votes."""
     table = {"a": ["x", "y", "y"], "b": ["z", "z", None]}
     with_gold = [
         Row(question_id=r.question_id, model=r.model, sample_index=r.sample_index, answer=r.answer, gold="z")
@@ -66,8 +66,8 @@ def test_gold_is_never_read():
     assert replay(Recording.of(with_gold), ["a", "b"])["q1"].votes == one(table).votes
 
 
-def test_the_first_k_by_sample_index_are_taken():
-    """A k for all or one by label; the rows' order in the file does not matter."""
+def test_k_means_the_first_k_by_sample_index():
+    """k is one for all or one by label; the order of rows in the file does not matter."""
     recording = Recording.of(reversed(rows({"a": ["x", "y", "y"], "b": ["z", "w", "w", "w"]})))
     assert replay(recording, ["a"], samples=1)["q1"].winner.answer == "x"
     votes = replay(recording, ["a", "b"], samples={"b": 4, "a": 3}, wait="exhausted")["q1"].votes
@@ -76,7 +76,7 @@ def test_the_first_k_by_sample_index_are_taken():
 
 
 def test_missing_rows_count_as_failed():
-    """By default k is the most recorded for any question; a question with fewer rows, or none, of a member has failures."""
+    """By default k is the largest number recorded for any question; a question with fewer rows has failed samples."""
     recording = Recording.of(rows({"a": ["x"] * 3, "b": ["y"]}) + rows({"a": ["x"]}, "q2"))
     decision = replay(recording, ["b", "a"], wait="exhausted")["q2"]
     assert [(vote.of, vote.count, vote.failed) for vote in decision.votes] == [(1, 0, 1), (3, 1, 2)]
@@ -84,7 +84,7 @@ def test_missing_rows_count_as_failed():
 
 
 def test_a_row_with_an_error_fails_and_one_without_is_a_reply():
-    """A null answer abstains; an error fails, even an empty one, and even where an answer stands beside it."""
+    """A row with a null answer abstains; a row with an error, even an empty one, fails even if it holds an answer."""
     recording = Recording.of(
         [
             Row(question_id="q1", model="a", sample_index=0, answer=None),
@@ -99,7 +99,7 @@ def test_a_row_with_an_error_fails_and_one_without_is_a_reply():
 
 
 def test_answers_are_compared_as_recorded():
-    """Text 4, number 4, 4.0 and true-beside-1 are different answers; the order of an object's keys is no difference."""
+    """The text 4, the numbers 4 and 4.0, and true and 1 all differ; the order of an object's keys does not matter."""
     for answers, count in [
         (["4", 4, 4.0], 1),
         ([1, True], 1),
@@ -111,53 +111,53 @@ def test_answers_are_compared_as_recorded():
 
 
 def test_same_forms_classes_within_one_member_in_index_order():
-    """With `same`, equal answers are one class, shown as its first; where it is not transitive the first class takes."""
+    """With `same`, a class is shown by its first answer; if `same` is not transitive, the first class that fits wins."""
     table = {"a": ["10", "12", "1.0e1", "10"], "b": ["7", "7", "8", "9"]}
     assert one(table, same=lambda a, b: float(a) == float(b)).winner.answer == "10"
     near = one({"a": ["1", "2", "3", "2"]}, same=lambda a, b: abs(int(a) - int(b)) <= 1, wait="exhausted")
-    assert (near.winner.answer, near.winner.count) == ("1", 3)  # 1, 2, 2: the 3 is next to 2, not to the first
+    assert (near.winner.answer, near.winner.count) == ("1", 3)  # 1, 2, 2: 3 is near 2, but not near the first, 1
 
 
-def test_same_is_asked_only_of_answers_of_one_member():
+def test_same_compares_only_answers_of_one_member():
     """`same` never sees an abstention, a failed row's answer, rows beyond k, or answers of two members."""
-    seen = []
+    compared = []
 
     def same(a, b):
-        seen.append((a, b))
+        compared.append((a, b))
         return False
 
     recording = Recording.of(
         [*rows({"a": ["a0", None, "a2", "a0", "a4"], "b": ["b0", FAILED, "b2", "b3"]})],
     )
     replay(recording, ["a", "b"], samples=4, same=same)
-    assert seen == [("a0", "a2"), ("b0", "b2"), ("b0", "b3"), ("b2", "b3")]
+    assert compared == [("a0", "a2"), ("b0", "b2"), ("b0", "b3"), ("b2", "b3")]
 
 
 @pytest.mark.parametrize(
     ("models", "options", "sentence"),
     [
-        ([], {}, "no models: name at least one"),
+        ([], {}, "models is empty; name at least one"),
         (["quen"], {}, "no model 'quen' in this recording; did you mean 'qwen'"),
-        (["zzz"], {}, "no model 'zzz' in this recording; recorded are 'qwen', 'phi'"),
+        (["zzz"], {}, "no model 'zzz' in this recording; its models are 'qwen', 'phi'"),
         ("zzz", {}, "no model 'zzz'"),
         (["phi", "phi"], {}, "'phi' is listed twice"),
-        (["phi"], {"samples": 0}, "'phi' must be a whole number of at least 1, found 0"),
-        (["phi"], {"samples": True}, "found True"),
+        (["phi"], {"samples": 0}, "'phi' must be a whole number of at least 1, received 0"),
+        (["phi"], {"samples": True}, "received True"),
         (["phi"], {"samples": 4}, "samples=4 for 'phi', but only 3 were recorded"),
         (["qwen", "phi"], {"samples": {"phi": 2, "qwen": 3}}, "samples=3 for 'qwen', but only 2 were recorded"),
-        (["phi"], {"samples": {"phi": 1, "quen": 1}}, "samples names 'quen', which is not among models"),
-        (["qwen", "phi"], {"samples": {"phi": 1}}, "samples names no k for 'qwen'"),
+        (["phi"], {"samples": {"phi": 1, "quen": 1}}, "samples has 'quen', which models has not"),
+        (["qwen", "phi"], {"samples": {"phi": 1}}, "samples has no k for 'qwen'"),
         (["phi"], {"plan": "all"}, "plan='all' does not exist"),
     ],
 )
-def test_what_cannot_be_replayed_is_refused(models, options, sentence):
-    """Each bad argument has its sentence."""
+def test_bad_arguments_are_refused(models, options, sentence):
+    """Each bad argument gets a sentence of its own."""
     recording = Recording.of(rows({"qwen": ["x", "y"], "phi": ["x", "y", "z"]}))
     with pytest.raises(ArgumentError, match=sentence):
         replay(recording, models, **options)
 
 
-def test_one_label_may_be_given_as_it_is():
+def test_a_single_label_need_not_be_a_list():
     """A single label is one member, not its letters."""
     assert replay(Recording.of(rows({"phi": ["x"]})), "phi")["q1"].winner.model == "phi"
 
@@ -182,7 +182,7 @@ def real():
     ("pool", "plan", "wait"), list(product(POOLS, ["parallel", "cascade"], ["settled", "exhausted"]))
 )
 def test_a_real_recording_replays_to_algorithm_1(real, pool, plan, wait):
-    """On every question of the recording, replay gives what the written-out rule gives over the same first k."""
+    """On every question of the recording, a replay and the written-out rule decide alike over the same first k."""
     decisions = replay(real, list(pool), samples=pool, plan=plan, wait=wait)
     assert len(decisions) == 479
     for question, decision in decisions.items():
@@ -198,6 +198,6 @@ def test_a_real_recording_replays_to_algorithm_1(real, pool, plan, wait):
             assert sum(vote.unused for vote in decision.votes) == 0
 
 
-def test_a_real_recording_is_whole(real):
-    """Every model has every sample of every question, in file order."""
+def test_a_real_recording_is_complete(real):
+    """Every model has every sample of every question."""
     assert (len(real.models), len(real.questions), len(real.rows)) == (33, 479, 158_070)

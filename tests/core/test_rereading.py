@@ -1,4 +1,4 @@
-"""Answers read anew from recorded texts."""
+"""Answers read again from recorded texts with another extractor."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def row(index, text, **more):
 
 
 def test_another_extractor_reads_the_same_texts():
-    """Answers, kinds and keys are the new extractor's, the settings say so, and all else stays as it was."""
+    """Answers, kinds, keys and settings are the new extractor's; all else stays as it was."""
     recording = Recording.of(
         [row(0, r"4 or \boxed{5}", input_tokens=7), row(1, "no idea")], {"extract": "auto", "x": 1}
     )
@@ -21,8 +21,8 @@ def test_another_extractor_reads_the_same_texts():
     assert (again.rows[0].input_tokens, again.rows[0].text) == (7, recording.rows[0].text)
 
 
-def test_a_fault_of_an_extractor_costs_the_sample_and_can_be_mended():
-    """What an extractor fails on is a failed sample; read by one that does not fail, it is a reply again."""
+def test_an_extractor_that_raises_loses_only_the_sample():
+    """An extractor that raises makes a failed sample; another extractor makes it a reply again."""
 
     def broken(text):
         raise ValueError("cannot")
@@ -34,8 +34,8 @@ def test_a_fault_of_an_extractor_costs_the_sample_and_can_be_mended():
     assert reread(Recording.of([call]), "number").rows == (call,)
 
 
-def test_verdicts_are_made_anew():
-    """Where equality is no key the verdicts are the given comparison's, and a replay decides by them."""
+def test_pairwise_verdicts_are_made_again():
+    """With a comparison of pairs, its verdicts are recorded, and a replay decides by them."""
 
     def near(answer: Answer, others):
         return {i: 1.0 for i, other in others.items() if abs(float(answer.value) - float(other.value)) <= 1}
@@ -47,7 +47,7 @@ def test_verdicts_are_made_anew():
     assert replay(reread(recording, "number"), ["m"], wait="exhausted")["q"].winner.count == 1
 
 
-def test_without_its_text_a_reply_cannot_be_read_anew():
+def test_a_reply_without_its_text_is_refused():
     """The sentence names the sample."""
     with pytest.raises(RecordingError, match="sample 0 of 'm' for question 'q' was recorded without its text"):
         reread(Recording.of([Row(question_id="q", model="m", sample_index=0, answer="5")]))

@@ -9,7 +9,7 @@ import pytest
 from slmmux import Answer, ArgumentError, Draw, NoAnswerError, Race, Recording, Row, replay
 from slmmux._decision.groups import classes
 from slmmux._decision.rules import UNIT, LearnedRule, WeightedRule, check_rule, name_of_rule, pooled, rule_at
-from slmmux._decision.settled import settled_by
+from slmmux._decision.settled import is_settled_by
 from slmmux._decision.types import Sample
 from slmmux._decision.vote import Tally
 
@@ -38,10 +38,10 @@ def a_rule(rng, models):
 
 def written_out(rule, table):
     """Return (answer, model, sample) by the formula, in fractions: slow, and as it is said."""
-    given = [a for model in rule.models for a in table[model] if a is not ABSTAINED]
-    if not given:
+    counts = [a for model in rule.models for a in table[model] if a is not ABSTAINED]
+    if not counts:
         return None
-    share = {m: {a: Fraction(table[m].count(a), len(table[m])) for a in given} for m in rule.models}
+    share = {m: {a: Fraction(table[m].count(a), len(table[m])) for a in counts} for m in rule.models}
 
     def score(a):
         return dict(rule.answers).get(a, 0) + sum(
@@ -52,7 +52,7 @@ def written_out(rule, table):
     def first_given(a):
         return next((rank, table[m].index(a)) for rank, m in enumerate(rule.models) if a in table[m])
 
-    won = min(set(given), key=lambda a: (-score(a), first_given(a)))
+    won = min(set(counts), key=lambda a: (-score(a), first_given(a)))
     weighted = dict(zip(rule.models, rule.weights, strict=True))
     givers = [m for m in rule.models if won in table[m]]
     speaker = max(givers, key=lambda m: (weighted[m] * share[m][won], -rule.models.index(m)))
@@ -64,7 +64,7 @@ def decided(race):
     return decision.winner.answer, decision.winner.model, decision.sample.index
 
 
-def told(rule, table, order, *, wait="settled"):
+def arrivals(rule, table, order, *, wait="settled"):
     """Return a race told the samples of a table in an order until it is decided."""
     race = Race({m: len(table[m]) for m in rule.models}, answer, rule=rule, wait=wait)
     race.ask()
@@ -119,7 +119,7 @@ def test_what_settled_holds_holds_under_every_completion():
     """Sound: where the bound says settled, no completion of the outstanding samples changes (model, answer)."""
     early = 0
     for rule, table, order, outstanding in states(3000):
-        if settled_by(rule, tallied(table, order)):
+        if is_settled_by(rule, tallied(table, order)):
             assert len(completions(rule, table, outstanding)) == 1, (rule, table, order)
             early += bool(outstanding)
     assert early > 150
@@ -128,7 +128,7 @@ def test_what_settled_holds_holds_under_every_completion():
 def test_with_nothing_outstanding_it_is_settled():
     """All in, nothing can change: also where no sample has an answer."""
     for said in (["x", "y"], [ABSTAINED, ABSTAINED]):
-        assert settled_by(pooled({"a": 2}), tallied({"a": said}, [("a", 0), ("a", 1)]))
+        assert is_settled_by(pooled({"a": 2}), tallied({"a": said}, [("a", 0), ("a", 1)]))
 
 
 def test_settled_is_late_for_equal_scores_only():
@@ -139,7 +139,7 @@ def test_settled_is_late_for_equal_scores_only():
         # And an answer not given yet is taken for the best of those that the rule gives a worth of their own.
         positive = min(*rule.weights, *rule.bonuses) >= 0 and not rule.answers
         if positive and outstanding and len(completions(rule, table, outstanding)) == 1:
-            if settled_by(rule, tallied(table, order)):
+            if is_settled_by(rule, tallied(table, order)):
                 exact += 1
             else:
                 late += 1
@@ -170,13 +170,13 @@ def test_a_race_decides_as_the_formula_says(seed):
         expected = written_out(rule, table)
         for _ in range(3):
             rng.shuffle(places)
-            race = told(rule, table, places, wait="exhausted")
+            race = arrivals(rule, table, places, wait="exhausted")
             if expected is None:
                 assert race.decision.decided_by == "rank"
                 assert race.decision.probability == 0.0
             else:
                 assert decided(race) == expected
-                early = told(rule, table, places)
+                early = arrivals(rule, table, places)
                 assert decided(early)[:2] == expected[:2]
 
 
@@ -195,8 +195,8 @@ def test_no_plan_changes_what_a_rule_decides(plan, wait):
         ]
         recording = Recording.of(rows)
         expected = replay(recording, list(table), rule=rule, wait="exhausted")["q"].winner
-        seen = replay(recording, list(table), rule=rule, plan=plan, wait=wait)["q"].winner
-        assert (seen.model, seen.answer) == (expected.model, expected.answer)
+        questions = replay(recording, list(table), rule=rule, plan=plan, wait=wait)["q"].winner
+        assert (questions.model, questions.answer) == (expected.model, expected.answer)
 
 
 def test_the_probability_is_that_of_all_samples_or_of_none():
@@ -204,12 +204,12 @@ def test_the_probability_is_that_of_all_samples_or_of_none():
     rule = LearnedRule(("a", "b"), (3 * UNIT, UNIT), (0, 0), (0.0, 1.0), 40)
     table = {"a": ["x", "x", "x"], "b": ["x", "y", "y"]}
     order = [(m, i) for m in table for i in range(3)]
-    assert told(rule, table, order).decision.reason == "settled"
-    assert told(rule, table, order).decision.probability is None
-    whole = told(rule, table, order, wait="exhausted").decision
+    assert arrivals(rule, table, order).decision.reason == "settled"
+    assert arrivals(rule, table, order).decision.probability is None
+    unit = arrivals(rule, table, order, wait="exhausted").decision
     shares = {"a": {"x": (3, 0)}, "b": {"x": (1, 0), "y": (2, 1)}}
-    assert whole.probability == rule.decide(shares, 3).probability
-    assert 0.5 < whole.probability < 1
+    assert unit.probability == rule.decide(shares, 3).probability
+    assert 0.5 < unit.probability < 1
 
 
 def test_the_winner_is_the_speakers_share_of_the_answer_that_won():
@@ -219,7 +219,7 @@ def test_the_winner_is_the_speakers_share_of_the_answer_that_won():
     order = [(m, i) for m in table for i in range(3)]
     for _ in range(20):
         random.Random(SEED).shuffle(order)
-        decision = told(rule, table, order, wait="exhausted").decision
+        decision = arrivals(rule, table, order, wait="exhausted").decision
         assert (decision.winner.model, decision.winner.answer, decision.winner.count) == ("a", "y", 1)
         assert decision.sample == Draw("a", 2)
     assert [(v.answer, v.count) for v in decision.votes] == [("x", 2), ("z", 2), ("v", 2)]
@@ -232,10 +232,10 @@ def test_pooled_is_one_vote_of_all_samples():
     for _ in range(300):
         table, _ = a_table(rng)
         rule = pooled({m: len(s) for m, s in table.items()})
-        given = [a for s in table.values() for a in s if a is not ABSTAINED]
+        counts = [a for s in table.values() for a in s if a is not ABSTAINED]
         expected = written_out(rule, table)
-        if given:
-            assert given.count(expected[0]) == max(map(given.count, given))
+        if counts:
+            assert counts.count(expected[0]) == max(map(counts.count, counts))
 
 
 def test_all_failing_under_a_rule_is_still_the_one_error():

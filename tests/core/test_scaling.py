@@ -1,4 +1,4 @@
-"""Expected accuracy against k and K is what all subsets in all orders give, counted one by one."""
+"""The expected accuracy for each k and K equals a count over all subsets in all orders."""
 
 import os
 from fractions import Fraction
@@ -33,7 +33,7 @@ def recording_of(tables):
 
 
 def sampled(fewest, most):
-    """Tables of each member's recorded answers to some questions: members of unlike N, the same at every question."""
+    """Draw tables of each member's recorded answers: members differ in N, but not from question to question."""
     answer = st.sampled_from(["x", "y", "z", None])
 
     def of_sizes(sizes):
@@ -43,20 +43,20 @@ def sampled(fewest, most):
     return st.lists(st.integers(fewest, most), min_size=1, max_size=3).flatmap(of_sizes)
 
 
-def drawn(answers, k):
+def ordered_draws(answers, k):
     """Return {(count, right): probability} of a member's vote over every k of its samples in every order."""
-    found, orders = {}, list(permutations(answers, k))
+    chances, orders = {}, list(permutations(answers, k))
     for order in orders:
         confidence, answer, _ = most_frequent(order)
         key = confidence * k, answer == GOLD
-        found[key] = found.get(key, 0) + Fraction(1, len(orders))
-    return found
+        chances[key] = chances.get(key, 0) + Fraction(1, len(orders))
+    return chances
 
 
 def enumerated(table, k):
-    """Return the probability that a question is right, in fractions."""
+    """Return the probability that a question is right, in fractions, by counting every draw."""
     total = Fraction(0)
-    for outcome in product(*(drawn(answers, k).items() for answers in table.values())):
+    for outcome in product(*(ordered_draws(answers, k).items() for answers in table.values())):
         top = max(count for (count, _), _ in outcome)
         right = next(right for (count, right), _ in outcome if count == top)
         chance = Fraction(1)
@@ -68,8 +68,8 @@ def enumerated(table, k):
 
 @given(sampled(1, 5), st.data())
 @settings(max_examples=100)
-def test_it_is_the_mean_over_all_subsets_in_all_orders(tables, data):
-    """Accuracy and deviation for every number of members are those of the enumeration, in fractions."""
+def test_scaling_is_the_mean_over_all_subsets_in_all_orders(tables, data):
+    """Accuracy and deviation for every number of members equal those of the enumeration in fractions."""
     members = list(tables[0])
     k = data.draw(st.integers(1, min(len(answers) for answers in tables[0].values())), label="k")
     points = scaling(recording_of(tables), members, k, sizes=range(1, len(members) + 1))
@@ -83,7 +83,7 @@ def test_it_is_the_mean_over_all_subsets_in_all_orders(tables, data):
 
 @pytest.mark.parametrize("table", [{"a": "xyxz", "b": "yyxz"}, {"a": "xxyy", "b": "zxzx"}, {"a": "xyz", "b": "yyxx"}])
 @pytest.mark.parametrize("k", [1, 2, 3])
-def test_it_is_the_mean_of_vote_and_choose(table, k):
+def test_scaling_is_the_mean_of_vote_and_choose(table, k):
     """The package's own vote() and choose(), over every pair of ordered subsets, have the same mean."""
 
     def votes(model):
@@ -95,8 +95,8 @@ def test_it_is_the_mean_of_vote_and_choose(table, k):
     assert point.accuracy == pytest.approx(sum(decided) / len(decided), abs=1e-12)
 
 
-def test_it_is_the_mean_of_replay():
-    """`replay` over every pair of ordered subsets, recorded as a question each, has the same mean."""
+def test_scaling_is_the_mean_of_replay():
+    """`replay` over every pair of ordered subsets, each recorded as a question, has the same mean."""
     table, k = {"a": ["x", "y", None, "x"], "b": ["z", "x", "z"]}, 2
     pairs = list(product(permutations(table["a"], k), permutations(table["b"], k)))
     every = recording_of([{"a": a, "b": b} for a, b in pairs])
@@ -106,8 +106,8 @@ def test_it_is_the_mean_of_replay():
 
 
 @given(sampled(4, 4))
-def test_with_all_samples_it_is_algorithm_1_but_for_ties_inside_a_member(tables):
-    """At k = N each question without such a tie is right or wrong as `Votes.decided_right` says, with no deviation."""
+def test_with_all_samples_only_ties_within_a_member_differ(tables):
+    """At k = N a question without such a tie is right exactly if `Votes.decided_right` says so."""
     arrays = arrays_of(recording_of(tables))
     expected = expected_right(arrays, [4])[-1, 0]
     decided = arrays.votes.decided_right(range(len(arrays.models)))
@@ -117,8 +117,8 @@ def test_with_all_samples_it_is_algorithm_1_but_for_ties_inside_a_member(tables)
             assert expected[q] == decided[q]
 
 
-def test_a_tie_inside_a_member_is_shared():
-    """Of two top answers each has one half, of three one third, whatever the recorded order; the deviation says so."""
+def test_a_tie_within_a_member_is_shared():
+    """Of t top answers each has probability 1/t, for any recorded order, and the deviation shows it."""
     for answers, share in [("xy", 1 / 2), ("yx", 1 / 2), ("yzx", 1 / 3), ("yyxxz", 1 / 2)]:
         (point,) = scaling(Recording.of(rows({"a": answers})), ["a"], len(answers))
         assert point.accuracy == pytest.approx(share, abs=1e-15)
@@ -126,13 +126,13 @@ def test_a_tie_inside_a_member_is_shared():
 
 
 def test_equal_confidence_falls_to_the_better_rank():
-    """Two members as sure as each other: the first of `models` is heard."""
+    """Of two equally confident members the first of `models` wins."""
     recording = Recording.of(rows({"a": "xx", "b": "yy"}))
     assert [scaling(recording, rank, 2)[0].accuracy for rank in (["a", "b"], ["b", "a"])] == [1, 0]
 
 
-def test_what_was_not_read_counts_in_k_and_is_never_right():
-    """An abstention or a failed call lowers the confidence; a question without any answer is wrong, for certain."""
+def test_samples_without_an_answer_count_in_k():
+    """Abstentions and failed calls lower the confidence; a question without any answer is certainly wrong."""
     failed = [Row(question_id="q1", model="a", sample_index=1, answer="x", error="refused", gold=GOLD)]
     recording = Recording.of(rows({"a": "x"}) + failed + rows({"b": "yy"}))
     (alone, both) = scaling(recording, ["a", "b"], 2, sizes=(1, 2))
@@ -142,8 +142,8 @@ def test_what_was_not_read_counts_in_k_and_is_never_right():
 
 
 @given(sampled(2, 5))
-def test_it_is_a_probability(tables):
-    """Every question's is within 0 and 1, to the last bit, so that the deviation is a number."""
+def test_probabilities_stay_within_0_and_1(tables):
+    """No probability leaves 0 to 1, even by rounding, so the deviation is always a number."""
     arrays = arrays_of(recording_of(tables))
     expected = expected_right(arrays, range(1, int(arrays.of.min()) + 1))
     assert expected.shape == (len(arrays.models), arrays.of.min(), len(tables))
@@ -151,7 +151,7 @@ def test_it_is_a_probability(tables):
 
 
 def test_one_sample_of_one_member_is_its_single_sample_accuracy():
-    """k = 1, K = 1: the share of its samples that are right; a hundred samples are counted as exactly as four."""
+    """With k = K = 1 the figure is the share of right samples, for four samples and for a hundred."""
     answers = ["x"] * 37 + ["y"] * 30 + [f"z{i}" for i in range(23)] + [None] * 10
     (one, all_of_them) = scaling(Recording.of(rows({"a": answers})), ["a"], (1, 100))
     assert (one.accuracy, all_of_them.accuracy) == (0.37, 1)
@@ -160,8 +160,8 @@ def test_one_sample_of_one_member_is_its_single_sample_accuracy():
     assert two.accuracy == pytest.approx((both + other / 2 + 37 * 10) / comb(100, 2), abs=1e-15)
 
 
-def test_a_same_that_is_not_transitive_is_weighed_by_who_speaks():
-    """A class may then hold right and wrong answers: the first drawn of it speaks, each alike often."""
+def test_a_same_that_is_not_transitive_is_weighed_by_the_first_drawn():
+    """If a class holds right and wrong answers, each is equally likely to be the first drawn, which decides."""
     recording = Recording.of(rows({"a": ["1", "2", "2"]}, gold="1"))
 
     def same(a, b):
@@ -172,7 +172,7 @@ def test_a_same_that_is_not_transitive_is_weighed_by_who_speaks():
 
 
 def test_the_default_is_clipped_and_the_points_are_in_order():
-    """k runs from 2 to 9 or to the fewest recorded, over all members; given k and K come in their order."""
+    """By default k runs from 2 to 9 or to the fewest recorded; explicit k and K keep their order."""
     recording = Recording.of(rows({"a": "xyxyxyxyxyx", "b": "xyxyxyxyxyx", "c": "xyx", "d": "x"}))
 
     def kinds(*models, **options):
@@ -188,33 +188,33 @@ def test_the_default_is_clipped_and_the_points_are_in_order():
 @pytest.mark.parametrize(
     ("models", "options", "sentence"),
     [
-        (["a", "b"], {"samples": (2, 3)}, "samples=3, but only 2 were recorded of 'b'; take at most that many"),
-        (["a"], {"samples": (1, 0)}, "must be a whole number of at least 1, found 0"),
-        (["a"], {"samples": True}, "found True"),
-        (["a"], {"samples": []}, "samples names no k; give at least one"),
-        (["a", "b"], {"sizes": 3}, "sizes must be whole numbers from 1 to 2, as many as there are models, found 3"),
-        (["a"], {"sizes": (1, 0)}, "found 0"),
-        (["a"], {"sizes": True}, "found True"),
-        (["a"], {"sizes": (1.0,)}, "found 1.0"),
+        (["a", "b"], {"samples": (2, 3)}, "samples=3, but only 2 were recorded of 'b'; write at most 2"),
+        (["a"], {"samples": (1, 0)}, "must be a whole number of at least 1, received 0"),
+        (["a"], {"samples": True}, "received True"),
+        (["a"], {"samples": []}, "samples is empty; write at least one k"),
+        (["a", "b"], {"sizes": 3}, "sizes must be whole numbers from 1 to 2, the number of models, received 3"),
+        (["a"], {"sizes": (1, 0)}, "received 0"),
+        (["a"], {"sizes": True}, "received True"),
+        (["a"], {"sizes": (1.0,)}, "received 1.0"),
         (["c"], {}, "no model 'c' in this recording"),
     ],
 )
-def test_what_cannot_be_scaled_is_refused(models, options, sentence):
-    """Each bad argument has its sentence."""
+def test_bad_arguments_are_refused(models, options, sentence):
+    """Each bad argument gets a sentence of its own."""
     with pytest.raises(ArgumentError, match=sentence):
         scaling(Recording.of(rows({"a": "xxx", "b": "xx"})), models, **options)
 
 
 def test_gaps_are_an_error_or_dropped():
-    """A question that a member was not asked in full is named, or left out for all."""
+    """A question that lacks samples of a member is named, or left out for all."""
     recording = Recording.of(rows({"a": "xx", "b": "xx"}) + rows({"a": "yy", "b": "y"}, "q2"))
     with pytest.raises(RecordingError, match="'b' has 1 of 2 samples for question 'q2'"):
         scaling(recording, ["a", "b"], 1)
     assert scaling(recording, ["a", "b"], 1, missing="drop")[0].accuracy == 1
 
 
-def test_an_equality_that_was_no_key_needs_same():
-    """Groups that depend on which samples are there cannot be counted by their sizes."""
+def test_answers_compared_in_pairs_need_same():
+    """Groups that depend on the samples drawn cannot be counted by their sizes."""
     recording = Recording.of(rows({"a": ["1/2", "0.5", "3"]}, gold="1/2"), settings={"agreement": "math"})
     with pytest.raises(ArgumentError, match=r"compared in pairs \('math'\).*pass same="):
         scaling(recording, ["a"])
@@ -232,17 +232,17 @@ def real():
 
 
 def test_a_real_recording_scales(real):
-    """The exact mean is where 100 random drawings of real samples say it is, and their spread is the deviation."""
+    """On real samples, mean and deviation agree with 100 random draws."""
     models, k, times = ("phind", "deepseek-base-33b", "codellama-34b+cot"), 5, 100
     (point,) = scaling(real, models, k)
     arrays = arrays_of(real, models)
-    random, found = np.random.default_rng(0), []
+    random, accuracies = np.random.default_rng(0), []
     for _ in range(times):
         order = random.random(arrays.codes.shape).argsort(axis=-1)[..., :k]
         codes, right = (np.take_along_axis(x, order, axis=-1) for x in (arrays.codes, arrays.right))
         support = ((codes[..., :, None] == codes[..., None, :]) & (codes >= 0)[..., None]).sum(axis=-1)
         first = support.argmax(axis=-1)[..., None]
         count, is_right = (np.take_along_axis(x, first, axis=-1)[..., 0] for x in (support, right))
-        found.append(is_right[count.argmax(axis=0), np.arange(len(arrays.questions))].mean())
-    assert np.mean(found) == pytest.approx(point.accuracy, abs=4 * point.deviation / sqrt(times))
-    assert np.std(found) == pytest.approx(point.deviation, rel=0.25)
+        accuracies.append(is_right[count.argmax(axis=0), np.arange(len(arrays.questions))].mean())
+    assert np.mean(accuracies) == pytest.approx(point.accuracy, abs=4 * point.deviation / sqrt(times))
+    assert np.std(accuracies) == pytest.approx(point.deviation, rel=0.25)

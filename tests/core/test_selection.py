@@ -177,7 +177,8 @@ def test_what_is_held_out_never_sees_the_test_fold(recording, folds, repeats, se
         assert sorted(tested) == list(range(questions))
     assert estimate.accuracy == pytest.approx(votes.right[0].mean())
     assert estimate.gain == pytest.approx(estimate.accuracy - estimate.single)
-    assert estimate.low < estimate.gain < estimate.high
+    assert estimate.low <= estimate.gain <= estimate.high, "no gain is above 1"
+    assert estimate.low < estimate.high
     assert held_out(votes, choose, 1, folds=folds, repeats=repeats, seed=seed, n_resamples=2) == estimate
     plain = held_out(votes, choose, 1, folds=folds, repeats=repeats, seed=seed)
     assert plain == replace(estimate, low=None, high=None, n_resamples=0), "the interval changes no estimate"
@@ -253,16 +254,16 @@ def test_worth_is_the_gain_below_which_a_mux_does_not_pay():
 
 def test_the_number_of_questions_that_would_tell_does():
     """With so many more questions alike, the verdict is there; a gain at the very border would take too many."""
-    lucky = mux_of(lambda m, q: "11" if (m == "a" and q % 10 < 6) or (m == "b" and q % 10 in {0, 7}) else "23", 60)
+    lucky = mux_of(lambda m, q: "11" if (m == "a" and q % 10 < 6) or (m == "b" and q % 10 in {0, 7}) else "23", 40)
     selection = select_complementary(lucky, sizes=[2])
     assert selection.recommendation == "cannot tell yet"
-    questions = 60 + selection.more_questions
+    questions = 40 + selection.more_questions
     more = mux_of(
         lambda m, q: "11" if (m == "a" and q % 10 < 6) or (m == "b" and q % 10 in {0, 7}) else "23", questions
     )
     assert select_complementary(more, sizes=[2], repeats=2).recommendation == "mux"
     assert f"about {selection.more_questions} more questions would" in selection.verdict
-    assert _more_questions(0.005, 0.05, 60, 0.01) == 24_000
+    assert _more_questions(0.005, 0.05, 60, 0.01) == 13_000
     assert _more_questions(0.005, 0.5, 60, 0.01) is None
     assert _more_questions(0.0, 0.5, 60, 0.0) is None
 
@@ -292,7 +293,7 @@ def test_resamples_are_counted_for_whoever_waits():
 def test_answers_that_are_common_and_never_right_are_named():
     """An answer given on every third question and right on none stands in the selection; a right one does not."""
     recording = recorded({"a": ["?" * 2 if q % 3 else "11" for q in range(60)], "b": ["12"] * 60}, golds=["1"] * 60)
-    assert select_complementary(recording, n_resamples=0, repeats=1).never_right == ("2", "?")
+    assert select_complementary(recording, n_resamples=0, repeats=1).never_right == ("?", "2")
     assert select_complementary(mux_of(lambda m, q: "11"), n_resamples=0, repeats=1).never_right == ()
 
 
@@ -358,7 +359,7 @@ def test_a_file_that_is_no_selection_is_said_to_be_none(tmp_path, text, what):
         ({"n_resamples": 1}, r"n_resamples must be a whole number of at least 2, or 0 for no interval, received 1"),
         ({"n_resamples": -3}, r"received -3; 100 is usual"),
         ({"worth": 1}, r"worth must be a share of at least 0 and below 1, received 1; for a point write 0.01"),
-        ({"samples": 3}, r"samples=3 for 'a', but only 2 were recorded of it"),
+        ({"samples": 3}, r"samples=3 for 'a', but only 2 were recorded"),
     ],
 )
 def test_bad_input_gets_a_sentence(options, sentence):

@@ -39,8 +39,8 @@ def a_state(rng):
         table = {model: [rng.choice([outcome, "x"]) for outcome in samples] for model, samples in table.items()}
     places = [(model, i) for model, outcomes in table.items() for i in range(len(outcomes))]
     rng.shuffle(places)
-    missing = rng.randint(0, min(4, len(places)))
-    return table, places[missing:], places[:missing]
+    outstanding_ = rng.randint(0, min(4, len(places)))
+    return table, places[outstanding_:], places[:outstanding_]
 
 
 def outcomes_of_all_completions(table, outstanding):
@@ -58,15 +58,15 @@ def outcomes_of_all_completions(table, outstanding):
             for i, outcome in zip(open_, completion, strict=True):
                 complete[i] = outcome
             votes[model].add(most_frequent(complete))
-    chosen = (most_confident(dict(zip(votes, combined, strict=True))) for combined in product(*votes.values()))
-    return {decision and decision[:2] for decision in chosen}
+    choices = (most_confident(dict(zip(votes, combined, strict=True))) for combined in product(*votes.values()))
+    return {decision and decision[:2] for decision in choices}
 
 
 def states():
     rng = random.Random(SEED)
     for _ in range(STATES):
-        table, told, outstanding = a_state(rng)
-        yield table, told, outstanding, outcomes_of_all_completions(table, outstanding)
+        table, arrivals, outstanding = a_state(rng)
+        yield table, arrivals, outstanding, outcomes_of_all_completions(table, outstanding)
 
 
 @pytest.fixture(scope="module")
@@ -77,34 +77,34 @@ def completed():
 
 def first_wrong_state(completed, settled):
     """Return the first state on which `settled` is unsound or loose, or None."""
-    for table, told, outstanding, outcomes in completed:
-        if settled(tallied(_vote, table, told)) != (len(outcomes) == 1):
-            return table, told, outstanding, outcomes
+    for table, arrivals, outstanding, outcomes in completed:
+        if settled(tallied(_vote, table, arrivals)) != (len(outcomes) == 1):
+            return table, arrivals, outstanding, outcomes
     return None
 
 
 def first_wrong_vote(completed, module):
     """Return the first complete table, told in random order, on which votes and choice are not Algorithm 1's."""
-    for table, told, outstanding, _ in completed:
-        tallies = tallied(module, table, told + outstanding)
+    for table, arrivals, outstanding, _ in completed:
+        tallies = tallied(module, table, arrivals + outstanding)
         expected = algorithm_1(table)
         if expected is not None:
             winner, decided_by = module.choose([tally.vote() for tally in tallies])
             if (winner.model, winner.answer, decided_by) != (expected[0], expected[1], expected[3]):
-                return table, told + outstanding
+                return table, arrivals + outstanding
     return None
 
 
 def test_settled_is_exact(completed):
     """No random state is called settled too early (unsound) or too late (loose), over all its completions."""
-    assert first_wrong_state(completed, _settled.settled) is None
+    assert first_wrong_state(completed, _settled.is_settled) is None
 
 
 def test_the_states_tried_are_of_every_kind(completed):
     """The brute force saw both verdicts plentifully, with samples outstanding, k unequal, abstentions and failures."""
     kinds = Counter()
-    for table, told, outstanding, outcomes in completed:
-        is_in = [table[model][i] for model, i in told]
+    for table, arrivals, outstanding, outcomes in completed:
+        is_in = [table[model][i] for model, i in arrivals]
         kinds["settled with samples outstanding"] += bool(outstanding) and len(outcomes) == 1
         kinds["open"] += len(outcomes) > 1
         kinds["complete"] += not outstanding
@@ -138,7 +138,7 @@ def mutant(module, old, new):
         pytest.param("limit = lead.count *", "limit = (lead.count - 1) *", id="margin-between-too-large"),
         pytest.param(" or (reach == limit and not ranks_first)", "", id="rank-dropped-unsound"),
         pytest.param("reach == limit and not ranks_first", "reach == limit", id="rank-dropped-loose"),
-        pytest.param(" and _no_rival_can_win(lead, tallies)", "", id="rivals-dropped"),
+        pytest.param(" and _keeps_lead(lead, tallies)", "", id="rivals-dropped"),
         pytest.param("(rival.count + rival.outstanding)", "rival.count", id="rivals-outstanding-dropped"),
         pytest.param("(rival.count + rival.outstanding)", "rival.outstanding", id="rivals-count-dropped"),
         pytest.param(
@@ -149,25 +149,25 @@ def mutant(module, old, new):
 def test_a_wrong_settled_is_caught(completed, old, new):
     """The brute force finds a state on which a settled condition with one fault is wrong."""
     wrong = mutant(_settled, old, new)
-    assert first_wrong_state(completed, wrong.settled) is not None
+    assert first_wrong_state(completed, wrong.is_settled) is not None
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         pytest.param(
-            "(self.count, -self.first) > (other.count, -other.first)",
-            "self.count > other.count",
+            "(self.count, -self.first) > (rival.count, -rival.first)",
+            "self.count > rival.count",
             id="arrival-order-among-equals",
         ),
-        pytest.param("if index < place.first:", "if False:", id="arrival-order-as-first-index"),
+        pytest.param("if index < this.first:", "if False:", id="arrival-order-as-first-index"),
         pytest.param(
-            "if other.count * best.of > best.count * other.of:",
-            "if other.count * best.of >= best.count * other.of:",
+            "if rival.count * best.of > best.count * rival.of:",
+            "if rival.count * best.of >= best.count * rival.of:",
             id="rank-reversed",
         ),
         pytest.param(
-            "if other.count * best.of > best.count * other.of:", "if other.count > best.count:", id="k-ignored"
+            "if rival.count * best.of > best.count * rival.of:", "if rival.count > best.count:", id="k-ignored"
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The commands as a person uses them, over a real OpenAI-compatible server on loopback."""
+"""The commands as a person uses them, against a real OpenAI-compatible server on loopback."""
 
 import json
 
@@ -14,7 +14,7 @@ run = CliRunner().invoke
 
 @pytest.fixture
 def mux_toml(tmp_path, monkeypatch):
-    """A mux.toml of two members on one server each."""
+    """A mux.toml with two members, each on a server of its own."""
     monkeypatch.setenv("COLUMNS", "160")
 
     def write(*servers):
@@ -33,7 +33,7 @@ FRAMEWORKS = pytest.mark.parametrize("framework", ["langchain", "llamaindex"])
 
 @FRAMEWORKS
 def test_json_prints_the_record_and_nothing_else(mux_toml, framework):
-    """With --json stdout is one JSON object, the record, whichever framework asks."""
+    """With --json standard output is one JSON object, the record, for each framework."""
     with serving(["Canberra"]) as a, serving(["Sydney", "Canberra"]) as b:
         result = run(
             app, ["ask", "Capital of Australia?", "--config", mux_toml(a, b), "--json", "--framework", framework]
@@ -45,8 +45,8 @@ def test_json_prints_the_record_and_nothing_else(mux_toml, framework):
 
 
 @FRAMEWORKS
-def test_the_table_shows_who_said_what_and_the_answer(mux_toml, framework):
-    """Members, their samples, their votes, the winner, tokens and the answer are on the screen."""
+def test_the_table_shows_all_samples_and_the_answer(mux_toml, framework):
+    """Members, their samples and votes, the winner, tokens and the answer are on the screen."""
     with serving(["Canberra."]) as a, serving(["Sydney", "Melbourne", "Sydney"]) as b:
         result = run(app, ["ask", "Capital of Australia?", "--config", mux_toml(a, b), "--framework", framework])
     assert result.exit_code == 0, result.output
@@ -64,8 +64,8 @@ def test_the_table_shows_who_said_what_and_the_answer(mux_toml, framework):
     assert result.stdout.rstrip().endswith("Canberra.")
 
 
-def test_samples_plan_and_instruction_come_from_the_command_line(mux_toml):
-    """--samples, --plan and --system come before the file's; an empty instruction sends none."""
+def test_the_command_line_overrides_the_file(mux_toml):
+    """--samples, --plan and --system override the file; an empty --system sends no system prompt."""
     with serving(["4"]) as a, serving(["5"]) as b:
         args = [
             "ask",
@@ -85,7 +85,7 @@ def test_samples_plan_and_instruction_come_from_the_command_line(mux_toml):
     assert [m["role"] for m in a.requests[0]["messages"]] == ["user"]
 
 
-def test_what_models_write_cannot_touch_the_terminal(mux_toml):
+def test_replies_cannot_control_the_terminal(mux_toml):
     """Escape codes and markup in a reply are shown as text, in the table and in the answer."""
     evil = "\x1b[31m[bold]red[/bold]\x07\u202e"
     with serving([evil]) as a:
@@ -97,15 +97,15 @@ def test_what_models_write_cannot_touch_the_terminal(mux_toml):
 
 
 def test_an_answer_of_several_lines_keeps_them(mux_toml):
-    """Lines and indentation of the answer are shown as they were written."""
+    """Lines and indentation of the answer are shown as written."""
     with serving(["def f():\n    return 1"]) as a:
         result = run(app, ["ask", "q", "--config", mux_toml(a)])
     assert result.stdout.rstrip().endswith("def f():\n    return 1")
 
 
 @FRAMEWORKS
-def test_a_sample_that_failed_and_one_not_needed_are_shown(tmp_path, monkeypatch, framework):
-    """A refused call is shown as failed, a sample nobody asked for as not needed."""
+def test_failed_and_unneeded_samples_are_shown(tmp_path, monkeypatch, framework):
+    """A refused call is shown as failed, a sample without a call as not needed."""
     monkeypatch.setenv("COLUMNS", "160")
     with serving([Refused(400, "no")]) as a, serving(["Canberra."]) as b, serving(["Sydney"]) as c:
         file = tmp_path / "mux.toml"
@@ -121,7 +121,7 @@ def test_a_sample_that_failed_and_one_not_needed_are_shown(tmp_path, monkeypatch
 
 @FRAMEWORKS
 def test_no_reply_is_a_sentence_on_stderr(mux_toml, framework):
-    """All members failing ends with status 1 and each cause, and nothing on stdout with --json."""
+    """If all members fail, the command exits with 1 and each cause, and prints nothing with --json."""
     with serving([Refused(401, "wrong key")]) as a, serving([Refused(404, "no such model")]) as b:
         result = run(app, ["ask", "q", "--config", mux_toml(a, b), "--json", "--framework", framework])
     assert (result.exit_code, result.stdout) == (1, "")
@@ -142,7 +142,7 @@ def test_no_reply_is_a_sentence_on_stderr(mux_toml, framework):
     ],
 )
 def test_bad_options_get_a_sentence(args, status, words):
-    """What the command cannot do is one sentence, without a traceback: 2 where the command line is wrong, else 1."""
+    """A bad option is one sentence without a traceback, with exit code 2, and a bad file with 1."""
     result = run(app, ["ask", "q", *args])
     assert (result.exit_code, result.stdout) == (status, "")
     assert words in result.stderr
@@ -150,8 +150,8 @@ def test_bad_options_get_a_sentence(args, status, words):
     assert result.stderr.count("\n") == 1
 
 
-def test_what_is_not_installed_is_told_before_anything_is_fetched(monkeypatch):
-    """Without the extras the default pair is not fetched first: the sentence names all that is missing."""
+def test_missing_extras_are_named_before_any_download(monkeypatch):
+    """Without the extras the default pair is not downloaded; the sentence names all that are missing."""
     monkeypatch.setattr("slmmux.cli._frameworks._installed", lambda module: False)
     monkeypatch.setattr("slmmux.local.fetch", lambda *_, **__: pytest.fail("it fetched"))
     result = run(app, ["ask", "q", "--framework", "llamaindex"])
@@ -159,21 +159,21 @@ def test_what_is_not_installed_is_told_before_anything_is_fetched(monkeypatch):
     assert 'pip install "slmmux[llamaindex,local]"' in result.stderr
 
 
-def test_models_lists_name_size_licence_and_whether_it_is_here(monkeypatch, tmp_path):
-    """The list tells what each model is before anything is fetched, as a table and as JSON; no name is cut off."""
+def test_models_lists_name_size_licence_and_download(monkeypatch, tmp_path):
+    """The list shows each model before any download, as a table and as JSON; no name is cut off."""
     monkeypatch.setenv("SLMMUX_CACHE", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "80")
     result = run(app, ["models"])
     assert result.exit_code == 0, result.output
     for words in ("qwen2.5-coder-1.5b-instruct ", "98 MB", "Apache-2.0", "gemma-3-270m: from ", "Gemma", "no"):
         assert words in result.stdout
-    listed = json.loads(run(app, ["models", "--json"]).stdout)
-    assert {"name", "size", "licence", "path", "source"} == set(listed[0])
-    assert (listed[0]["name"], listed[0]["path"]) == ("smollm2-135m-instruct", None)
+    entries = json.loads(run(app, ["models", "--json"]).stdout)
+    assert {"name", "size", "licence", "path", "source"} == set(entries[0])
+    assert (entries[0]["name"], entries[0]["path"]) == ("smollm2-135m-instruct", None)
 
 
 def test_pulling_an_unknown_model_names_the_nearest():
-    """A name that is not in the list is refused with the one that was probably meant."""
+    """An unknown name is refused with the nearest name."""
     result = run(app, ["models", "pull", "gemma-3-270"])
     assert result.exit_code == 1
     assert "gemma-3-270m" in result.stderr
@@ -187,7 +187,7 @@ def test_version():
 
 
 def test_a_pull_without_its_extra_names_it(monkeypatch):
-    """What fetching needs and is not there is said with the extra that brings it."""
+    """If the packages for downloads are missing, the error names the extra."""
 
     def fetch(*_, **__):
         raise ModuleNotFoundError("No module named 'filelock'")

@@ -1,4 +1,4 @@
-"""`slmmux profile` as a person uses it: the table, the bars, the file, a stop and another start."""
+"""`slmmux profile` as a person uses it: the tables, the bars, the file, an interruption and a second run."""
 
 import json
 import signal
@@ -41,13 +41,13 @@ def command(tmp_path, monkeypatch):
 
 
 @FRAMEWORKS
-def test_it_asks_shows_and_keeps(command, framework):
-    """The table of what will be done, what is left, bars and counts on the standard error; the samples in the file."""
+def test_it_shows_progress_and_records_samples(command, framework):
+    """Plan, estimate, bars and counts are on standard error; the samples are in the file."""
     with serving(["4"]) as a, serving(["5", "6"]) as b:
         result = command(a=a, b=b, framework=framework)
     assert result.exit_code == 0, result.output
     assert result.stdout == ""
-    for words in ("To do", "Left, by the first few requests", "8/8", "tokens"):
+    for words in ("Planned", "Remaining, estimated from the first few requests", "8/8", "tokens"):
         assert words in result.stderr
     recording = Recording.load(command.out)
     assert Counter(row.model for row in recording.rows) == {"a": 8, "b": 8}
@@ -56,8 +56,8 @@ def test_it_asks_shows_and_keeps(command, framework):
     assert (a.requests[0]["messages"][0]["content"], a.requests[0]["n"]) == ("Few words.", 2)
 
 
-def test_the_command_line_comes_before_the_file(command):
-    """--samples and --system are asked for; an empty instruction sends none."""
+def test_the_command_line_overrides_the_file(command):
+    """--samples and --system override the file; an empty --system sends no system prompt."""
     with serving(["4"]) as a:
         result = command("--samples", "3", "--system", "", "--concurrency", "1", a=a)
     assert result.exit_code == 0, result.output
@@ -66,7 +66,7 @@ def test_the_command_line_comes_before_the_file(command):
 
 
 def test_a_trial_and_the_rest(command):
-    """--trial makes the first few requests and says what the rest will take; run again, the rest alone is asked for."""
+    """--trial makes the first few requests and estimates the rest; a second run requests only the rest."""
     with serving(["4"]) as a:
         result = command("--trial", a=a)
         assert result.exit_code == 0, result.output
@@ -81,8 +81,8 @@ def test_a_trial_and_the_rest(command):
 
 
 @FRAMEWORKS
-def test_json_prints_what_was_recorded(command, framework):
-    """With --json standard output is one JSON object: of each member, what the recording holds; the bars stay aside."""
+def test_json_prints_the_counts_of_each_member(command, framework):
+    """With --json standard output is one JSON object with each member's counts; the bars are on standard error."""
 
     def script(body, _):
         return Refused(400, "no") if body["messages"][-1]["content"][0] == "1" else {"content": "4"}
@@ -90,11 +90,11 @@ def test_json_prints_what_was_recorded(command, framework):
     with serving(["4"]) as a, serving(script) as b:
         result = command("--json", "--retries", "0", a=a, b=b, framework=framework)
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
-    assert told["recording"] == str(command.out)
-    assert list(told["models"]) == ["a", "b"]
+    printed = json.loads(result.stdout)
+    assert printed["recording"] == str(command.out)
+    assert list(printed["models"]) == ["a", "b"]
     rows = Recording.load(command.out).rows
-    for label, counts in told["models"].items():
+    for label, counts in printed["models"].items():
         own = [row for row in rows if row.model == label]
         assert (counts["questions"], counts["samples"]) == (4, 8) == (len({r.question_id for r in own}), len(own))
         assert counts["failed"] == sum(row.error is not None for row in own) == (0 if label == "a" else 2)
@@ -102,7 +102,7 @@ def test_json_prints_what_was_recorded(command, framework):
 
 
 def test_a_changed_setting_is_refused(command):
-    """Another temperature ends with status 1 and says what changed; the file is left as it is."""
+    """Another temperature exits with 1 and names the change; the file stays as it is."""
     with serving(["4"]) as a:
         command(a=a)
         before = command.out.read_bytes()
@@ -114,8 +114,8 @@ def test_a_changed_setting_is_refused(command):
 
 
 @FRAMEWORKS
-def test_interrupted_it_says_how_to_go_on(command, framework, interruptible):
-    """Ctrl-C ends with status 130; what came is kept, and the same command goes on with the rest."""
+def test_an_interruption_says_how_to_continue(command, framework, interruptible):
+    """Ctrl-C exits with 130; the samples so far are recorded, and the same command requests the rest."""
     main = threading.main_thread().ident
 
     def script(body, turn):
@@ -126,29 +126,29 @@ def test_interrupted_it_says_how_to_go_on(command, framework, interruptible):
     with serving(script) as a:
         result = command("--concurrency", "1", a=a, framework=framework)
         assert result.exit_code == 130, result.output
-        assert "run the same again to go on" in result.stderr
-        there = len(Recording.load(command.out).rows)
-        assert 2 <= there < 8
+        assert "run the same command again to continue" in result.stderr
+        recorded = len(Recording.load(command.out).rows)
+        assert 2 <= recorded < 8
         a.script = lambda body, turn: "4"
         a.requests.clear()
         assert command(a=a, framework=framework).exit_code == 0
-    assert 2 * len(a.requests) == 8 - there
+    assert 2 * len(a.requests) == 8 - recorded
     assert len(Recording.load(command.out).rows) == 8
 
 
 @FRAMEWORKS
 def test_a_member_that_always_fails_is_a_sentence(command, framework):
-    """A wrong key ends with status 1 and the cause once; the other member's first samples are kept."""
+    """A wrong key exits with 1 and names the cause once; the other member's first samples are recorded."""
     with serving(["4"]) as a, serving([Refused(401, "wrong key")]) as b:
         result = command(a=a, b=b, framework=framework)
     assert result.exit_code == 1
-    assert "b failed in every one of the first requests" in result.stderr
+    assert "b failed at every one of the first requests" in result.stderr
     assert result.stderr.count("wrong key") == 1
     assert {row.model for row in Recording.load(command.out).rows} == {"a"}
 
 
 def test_a_call_that_fails_is_a_row(command):
-    """It is counted on its bar, and the command ends well."""
+    """A failed call is counted on its bar, and the command exits with 0."""
     with serving(lambda body, _: Refused(400, "no") if body["messages"][-1]["content"][0] == "1" else "4") as a:
         result = command("--retries", "0", a=a)
     assert result.exit_code == 0, result.output
@@ -157,11 +157,11 @@ def test_a_call_that_fails_is_a_row(command):
 
 
 def test_bad_questions_and_files_are_sentences(command, tmp_path):
-    """Each ends with status 1, names the place, asks nothing and loses nothing."""
+    """Each bad file exits with 1, names the place, makes no request and changes no file."""
     with serving(["4"]) as a:
         for text, sentence in [
             ('{"question_id": "q1"}', "line 1: question: Field required"),
-            ("", "holds no question"),
+            ("", "has no questions"),
         ]:
             command.questions.write_text(text)
             result = command(a=a)
@@ -173,7 +173,7 @@ def test_bad_questions_and_files_are_sentences(command, tmp_path):
         command.questions.write_text('{"question_id": "q1", "question": "2 + 2?"}')
         for out, sentence in [
             (command.questions, "line 1: model: Field required"),
-            (tmp_path / "samples.jsonl.gz", "a packed file cannot be appended to"),
+            (tmp_path / "samples.jsonl.gz", "a .gz file cannot be continued"),
             (tmp_path / "samples.csv", "a recording is a .jsonl or .jsonl.gz file"),
             (tmp_path, "a recording is a .jsonl or .jsonl.gz file"),
         ]:
@@ -186,7 +186,7 @@ def test_bad_questions_and_files_are_sentences(command, tmp_path):
 
 
 def test_without_its_extra_a_framework_is_a_sentence(command, monkeypatch):
-    """The error names what to install."""
+    """The error names the extra to install."""
     monkeypatch.setitem(sys.modules, "langchain_slmmux", None)
     with serving(["4"]) as a:
         result = command(a=a)

@@ -1,4 +1,4 @@
-"""What holds of every command: its help at 80 columns, its examples, its exit codes, what a shell completes."""
+"""Properties of every command: its help at 80 columns, its examples, its exit codes, its completion."""
 
 import io
 import json
@@ -29,7 +29,7 @@ SLMMUX = Path(sys.executable).with_name("slmmux")
 
 
 def page(command):
-    """The help of a command as someone sees it whose terminal has 80 columns."""
+    """Return the help of a command as a terminal of 80 columns shows it."""
     result = run(app, [*command.split(), "--help"], env={"COLUMNS": "80", "TERMINAL_WIDTH": None})
     assert result.exit_code == 0, result.output
     return result.stdout
@@ -41,45 +41,45 @@ def examples(command):
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_the_help_fits_and_has_an_example(command):
-    """No line is wider than the terminal, no type is shown where nothing is taken, and there is an example."""
-    shown = page(command)
-    assert max(map(len, shown.splitlines())) <= 80
-    assert "<bool>" not in shown
-    assert "…" not in shown
-    wanted = f"slmmux {command}".strip()
+    """Each line fits the terminal, flags show no type, and there is an example."""
+    text = page(command)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "<bool>" not in text
+    assert "…" not in text
+    start = f"slmmux {command}".strip()
     assert examples(command)
-    assert all(example.startswith(wanted) for example in examples(command))
+    assert all(example.startswith(start) for example in examples(command))
 
 
-def test_every_command_has_a_line_of_its_own():
-    """In the list each command is one line, at 80 columns."""
-    shown = page("")
+def test_every_command_has_one_line_in_the_list():
+    """In the list of commands each one has one line, at 80 columns."""
+    text = page("")
     for command in COMMANDS:
         if " " not in command:
-            (line,) = re.findall(rf"^│ {command} .*│$", shown, re.MULTILINE)
+            (line,) = re.findall(rf"^│ {command} .*│$", text, re.MULTILINE)
             assert line.rstrip("│ ").endswith(".")
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with all that the examples name, over a server on loopback."""
+    """A folder with all files that the examples name, and a server on loopback."""
     monkeypatch.chdir(tmp_path)
-    asked = [{"question_id": f"q{q}", "question": f"{q}?", "gold": "4"} for q in range(6)]
+    questions = [{"question_id": f"q{q}", "question": f"{q}?", "gold": "4"} for q in range(6)]
     rows = [
         Row(question_id=q["question_id"], question=q["question"], gold="4", model=m, sample_index=i, answer=a, text=a)
-        for q in asked
+        for q in questions
         for m, a in (("qwen", "4"), ("phi", "5"), ("gemma", q["question_id"][1:]))
         for i in range(5)
     ]
     with serving(["4"]) as server:
         text = "".join(f'[models.{m}]\nurl = "{server.url}"\nmodel = "{m}"\n' for m in ("qwen", "phi"))
         (tmp_path / "mux.toml").write_text(text)
-        (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, asked)))
+        (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, questions)))
         (tmp_path / "results").mkdir()
         (tmp_path / "results" / "my-model").symlink_to(FOREIGN / "lm_eval")
         settings = {"extract": "text", "models": {m: {} for m in ("qwen", "phi", "gemma")}}
         Recording.of(rows, settings).save(tmp_path / "samples.jsonl")
-        # The pair that answers without a file is 0.7 GB; whether it answers is the affair of the tests with real models.
+        # The default pair is a download of 0.7 GB; the tests with real models cover its answers.
         pair = config.load_config("mux.toml")
         monkeypatch.setattr(config, "default_config", lambda: pair)
         monkeypatch.setattr("slmmux.local.fetch", lambda *_, **__: tmp_path)
@@ -90,11 +90,11 @@ def folder(tmp_path, monkeypatch):
     ("command", "example"), [(command, example) for command in ["", *COMMANDS] for example in examples(command)]
 )
 def test_the_examples_of_the_help_work(folder, command, example):
-    """Each example does its work as it is printed, given the files it names."""
+    """Each example runs as it is printed, if the files that it names exist."""
     program, *args = shlex.split(example)
     assert program == "slmmux"
     if command in {"profile", "convert"}:
-        (folder / "samples.jsonl").unlink()  # they make what the others read
+        (folder / "samples.jsonl").unlink()  # these two write the file that the others read
     result = run(app, args)
     assert result.exit_code == 0, result.output
     if "--out" in args:
@@ -104,10 +104,10 @@ def test_the_examples_of_the_help_work(folder, command, example):
 
 
 def test_the_exit_codes_are_in_the_help_and_kept(folder):
-    """0 done, 1 not done, 2 a command line that is wrong: `slmmux --help` says so, and it is so."""
-    told = " ".join(page("").split())
-    for words in ("0 done", "1 it could not be done", "2 the command line is wrong", "130 interrupted"):
-        assert words in told
+    """The exit codes are the ones that `slmmux --help` lists."""
+    help_text = " ".join(page("").split())
+    for words in ("0 success", "1 failure", "2 the command line is wrong", "130 interrupted"):
+        assert words in help_text
     for args, status in {
         "ask 2+2? --config mux.toml": 0,
         "models --json": 0,
@@ -128,14 +128,14 @@ def test_the_exit_codes_are_in_the_help_and_kept(folder):
 
 @pytest.mark.parametrize("args", ["nope", "ask", "ask q --samples 0", "select", "models pull", "ask q --nope"])
 def test_a_wrong_command_line_is_one_sentence(args):
-    """It says what is wrong and where to look, in a line on standard error."""
+    """The error is one line on standard error and names the help to read."""
     result = run(app, args.split())
     assert (result.exit_code, result.stdout) == (2, "")
     assert re.fullmatch(r"error: [^\n]+; see [a-z ]+ --help\n", result.stderr)
 
 
 def test_an_interruption_ends_with_130(monkeypatch):
-    """Ctrl-C in any command is 130, as shells have it, and no traceback."""
+    """Ctrl-C exits with 130 in any command, as shells expect, without a traceback."""
 
     def interrupted():
         raise KeyboardInterrupt
@@ -145,8 +145,8 @@ def test_an_interruption_ends_with_130(monkeypatch):
     assert (result.exit_code, result.stdout, "Traceback" in result.stderr) == (130, "", False)
 
 
-def test_an_error_of_ours_that_is_none_of_the_user_s_is_a_traceback(monkeypatch):
-    """What we did not foresee is not passed off as the user's mistake."""
+def test_an_unforeseen_error_is_a_traceback(monkeypatch):
+    """An error that this package does not raise on purpose is not presented as the user's mistake."""
 
     def broken():
         raise ZeroDivisionError
@@ -155,8 +155,8 @@ def test_an_error_of_ours_that_is_none_of_the_user_s_is_a_traceback(monkeypatch)
     assert isinstance(run(app, ["models"]).exception, ZeroDivisionError)
 
 
-def test_who_calls_the_commands_from_python_keeps_typer_s_ways():
-    """With standalone_mode=False nothing ends the process and what typer raises comes through."""
+def test_standalone_mode_false_behaves_as_in_typer():
+    """With standalone_mode=False the process does not exit, and typer's errors are raised."""
     command = typer.main.get_command(app)
     assert command.main(["--version"], standalone_mode=False) == 0
     with pytest.raises(Exception, match="nope"):
@@ -164,18 +164,18 @@ def test_who_calls_the_commands_from_python_keeps_typer_s_ways():
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
-def test_json_is_json_whatever_the_terminal_takes(monkeypatch, encoding):
-    """Half a surrogate pair, or a letter that the terminal has not, is escaped and not an error."""
-    said = {"answer": "Zürich \ud83d 🙂"}
-    written = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    monkeypatch.setattr("sys.stdout", written)
-    print_json(said)
-    written.flush()
-    assert json.loads(written.buffer.getvalue().decode(encoding)) == said
+def test_json_is_escaped_for_any_terminal(monkeypatch, encoding):
+    """Half a surrogate pair, or a letter that the terminal cannot encode, is escaped."""
+    value = {"answer": "Zürich \ud83d 🙂"}
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr("sys.stdout", stream)
+    print_json(value)
+    stream.flush()
+    assert json.loads(stream.buffer.getvalue().decode(encoding)) == value
 
 
 def completed(words):
-    """What bash is offered after these words, the last of them not ended yet."""
+    """Return bash's completions for these words, of which the last is unfinished."""
     env = {"_SLMMUX_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     result = run(app, [], env=env, prog_name="slmmux")
     assert result.exit_code == 0, result.output
@@ -183,7 +183,7 @@ def completed(words):
 
 
 def test_the_shell_completes_values():
-    """Names of models, plans, extractors, frameworks and rules are offered by their beginnings."""
+    """Names of models, plans, extractors, frameworks and rules are completed from their beginnings."""
     assert completed("slmmux ask --plan ca") == ["cascade"]
     assert completed("slmmux models pull ") == list(CATALOGUE)
     assert completed("slmmux reread --extract ") == list(_EXTRACTORS)
@@ -194,7 +194,7 @@ def test_the_shell_completes_values():
 
 
 def test_every_extractor_is_offered():
-    """The list that the shell completes is the list there is."""
+    """The completion offers all extractors."""
     for name in _EXTRACTORS:
         answers.reader(name)
     with pytest.raises(answers.reader.__globals__["ExtractorError"], match=", ".join(_EXTRACTORS)):
@@ -205,7 +205,7 @@ needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="there is n
 
 
 def in_bash(home, line):
-    """Run a line in a bash of its own; what follows it keeps bash there, to be found as the shell."""
+    """Run a line in a new bash; a command after it keeps bash alive, so that it is found as the shell."""
     env = os.environ | {"HOME": str(home), "PATH": f"{SLMMUX.parent}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(
         ["bash", "--norc", "-c", f"{line}; exit $?"], env=env, check=True, capture_output=True, text=True
@@ -214,7 +214,7 @@ def in_bash(home, line):
 
 @needs_bash
 def test_completion_is_shown_for_bash(tmp_path):
-    """--show-completion prints a script that bash takes, and with which it completes our commands."""
+    """--show-completion prints a script that bash accepts and that completes our commands."""
     script = in_bash(tmp_path, "slmmux --show-completion")
     assert "complete -o default -F _slmmux_completion slmmux" in script
     (tmp_path / "script").write_text(script)
@@ -224,7 +224,7 @@ def test_completion_is_shown_for_bash(tmp_path):
 
 @needs_bash
 def test_completion_installs_itself(tmp_path):
-    """--install-completion leaves in the home folder what a new bash reads."""
+    """--install-completion writes files into the home folder that a new bash reads."""
     in_bash(tmp_path, "slmmux --install-completion")
     source = (tmp_path / ".bashrc").read_text()
     (script,) = re.findall(r"source '?([^'\n]+)'?", source)

@@ -1,4 +1,4 @@
-"""The commands of the offline half as a person uses them: a recording in; a table, a file or JSON out."""
+"""The offline commands as a person uses them: a recording in; a table, a file or JSON out."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ FOREIGN = Path(__file__).parents[1] / "core" / "foreign"
 
 @pytest.fixture
 def samples(tmp_path, monkeypatch):
-    """Write a recording: three models on 30 questions, each sure of its own third."""
+    """Write a recording of three models on 30 questions, where each model is certain on a third of them."""
     monkeypatch.setenv("COLUMNS", "160")
     rows = [
         Row(
@@ -36,58 +36,59 @@ def samples(tmp_path, monkeypatch):
     return file
 
 
-def test_select_says_what_to_do(samples, tmp_path):
-    """The tables name what is in-sample and what is held out, the verdict is there, and --out holds the selection."""
+def test_select_prints_tables_and_a_verdict(samples, tmp_path):
+    """The tables say in-sample or held-out, the verdict follows, and --out writes the selection."""
     out = tmp_path / "selection.json"
     result = run(app, ["select", str(samples), "--out", str(out), "--seed", "1"])
     assert result.exit_code == 0, result.output
     selection = Selection.load(out)
-    for words in ("in-sample", "held out", "a + b + c", "30 questions; unanimous, penalty 1", selection.verdict[:60]):
+    for words in ("in-sample", "held-out", "a + b + c", "30 questions; unanimous, penalty 1", selection.verdict[:60]):
         assert words in result.stdout
     assert selection.verdict.startswith("mux a + b + c")
 
 
 def test_select_takes_its_options(samples):
-    """Sizes, models, k, the rule and the penalty come from the command line; --json is JSON and nothing else."""
+    """Sizes, models, k, the rule and the penalty come from the command line; --json prints only JSON."""
     args = ["--sizes", "2", "--models", "c,a", "--samples", "2", "--correct", "plurality", "--penalty", "0.5", "--json"]
     result = run(app, ["select", str(samples), *args])
     assert result.exit_code == 0, result.output
-    found = json.loads(result.stdout)
-    assert [subset["models"] for subset in found["ranking"]] == [["c", "a"]]
-    assert (found["correct"], found["penalty"], found["models"]["a"]["samples"]) == ("plurality", 0.5, 2)
+    printed = json.loads(result.stdout)
+    assert [subset["models"] for subset in printed["ranking"]] == [["c", "a"]]
+    assert (printed["correct"], printed["penalty"], printed["models"]["a"]["samples"]) == ("plurality", 0.5, 2)
 
 
-def test_select_holds_a_rule_against_the_simpler_ones(samples, tmp_path):
-    """With --rule a table says what each rule brings and which is served; the selection and the report have it."""
+def test_select_compares_a_rule_with_simpler_ones(samples, tmp_path):
+    """With --rule a table has each rule's result and marks the one served; so do the selection and the report."""
     out = tmp_path / "selection.json"
-    result = run(app, ["select", str(samples), "--sizes", "3", "--rule", "learned", "--out", str(out)])
+    args = ["--sizes", "3", "--rule", "learned", "--resamples", "4"]
+    result = run(app, ["select", str(samples), *args, "--out", str(out)])
     assert result.exit_code == 0, result.output
     subset = Selection.load(out).best
     assert set(subset.contest) == {"single", "self-consistency", "pooled", "learned"}
-    for name, held in subset.contest.items():
+    for name, result_of_rule in subset.contest.items():
         (row,) = [
             line for line in result.stdout.splitlines() if line.rstrip().endswith((f" {name}", f" {name}, served"))
         ]
-        assert f"{100 * held.accuracy:.1f}" in row
+        assert f"{100 * result_of_rule.accuracy:.1f}" in row
         assert row.rstrip().endswith("served") == (name == subset.rule)
     page = tmp_path / "report.html"
     assert run(app, ["report", str(samples), "--rule", "learned", "--out", str(page)]).exit_code == 0
-    assert "A confidence to act on" in page.read_text("utf-8")
+    assert "Decision rules and calibration" in page.read_text("utf-8")
 
 
 def test_scale_shows_the_baselines_and_the_curve(samples):
-    """What the mux has to beat and what k and K bring, as tables and as JSON."""
+    """Baselines and scaling are printed as tables and as JSON."""
     result = run(app, ["scale", str(samples)])
     assert result.exit_code == 0, result.output
     for words in ("SLM-MUX", "Agent Forest", "in-sample", "k=2", "k=3", "... + c"):
         assert words in result.stdout
-    found = json.loads(run(app, ["scale", str(samples), "--models", "a,b", "--samples", "1,3", "--json"]).stdout)
-    assert {(len(p["models"]), p["samples"]) for p in found["scaling"]} == {(1, 1), (1, 3), (2, 1), (2, 3)}
-    assert {row["name"] for row in found["baselines"]} >= {"SLM-MUX", "Agent Forest"}
+    printed = json.loads(run(app, ["scale", str(samples), "--models", "a,b", "--samples", "1,3", "--json"]).stdout)
+    assert {(len(p["models"]), p["samples"]) for p in printed["scaling"]} == {(1, 1), (1, 3), (2, 1), (2, 3)}
+    assert {row["name"] for row in printed["baselines"]} >= {"SLM-MUX", "Agent Forest"}
 
 
 def test_report_writes_a_page(samples, tmp_path):
-    """One file, said where."""
+    """The command writes one file and prints its path."""
     page = tmp_path / "page.html"
     result = run(app, ["report", str(samples), "--out", str(page)])
     assert result.exit_code == 0, result.output
@@ -95,35 +96,35 @@ def test_report_writes_a_page(samples, tmp_path):
     assert "written:" in result.stdout
 
 
-def test_reread_reads_the_texts_anew(samples, tmp_path):
-    """The new recording has the new extractor's answers, and how many changed is said."""
+def test_reread_reads_the_texts_again(samples, tmp_path):
+    """The new recording has the new extractor's answers, and the command prints how many changed."""
     out = tmp_path / "anew.jsonl.gz"
     result = run(app, ["reread", str(samples), "--extract", "text", "--out", str(out)])
     assert result.exit_code == 0, result.output
-    anew = Recording.load(out)
-    assert (anew.settings["extract"], anew.rows[0].answer) == ("text", "It is 0.")
+    reread_recording = Recording.load(out)
+    assert (reread_recording.settings["extract"], reread_recording.rows[0].answer) == ("text", "It is 0.")
     assert "270 samples, 90 with another answer" in result.stdout
 
 
-def test_convert_makes_a_recording_of_others_logs(tmp_path):
-    """Logs of the other tool come in by its name; an unknown name is refused with those that are known."""
+def test_convert_reads_the_logs_of_other_tools(tmp_path):
+    """Logs are read by the name of their tool; an unknown name is refused with the known ones."""
     out = tmp_path / "samples.jsonl"
     result = run(app, ["convert", str(FOREIGN / "lm_eval"), "--from", "lm-eval", "--out", str(out)])
     assert result.exit_code == 0, result.output
     assert Recording.load(out).rows
-    refused = run(app, ["convert", str(FOREIGN), "--from", "helm", "--out", str(out)])
-    assert refused.exit_code == 2
-    assert "--from 'helm' does not exist; choose one of 'lm-eval', 'inspect'" in refused.stderr
+    failure = run(app, ["convert", str(FOREIGN), "--from", "helm", "--out", str(out)])
+    assert failure.exit_code == 2
+    assert "--from 'helm' does not exist; choose one of 'lm-eval', 'inspect'" in failure.stderr
 
 
-def test_questions_that_are_not_complete_are_named_or_dropped(samples):
-    """A recording that is not finished says what is missing; --drop does without."""
-    whole = samples.read_bytes().splitlines(keepends=True)
-    samples.write_bytes(b"".join(whole[:-4]))
+def test_incomplete_questions_are_named_or_dropped(samples):
+    """An unfinished recording names the missing samples; --drop leaves those questions out."""
+    lines = samples.read_bytes().splitlines(keepends=True)
+    samples.write_bytes(b"".join(lines[:-4]))
     for command in ("select", "scale"):
-        refused = run(app, [command, str(samples)])
-        assert refused.exit_code == 1
-        assert "1 of 30 questions are not recorded in full: " in refused.stderr
+        failure = run(app, [command, str(samples)])
+        assert failure.exit_code == 1
+        assert "1 of 30 questions lack samples: " in failure.stderr
         assert run(app, [command, str(samples), "--drop"]).exit_code == 0
 
 
@@ -131,12 +132,16 @@ def test_questions_that_are_not_complete_are_named_or_dropped(samples):
     ("args", "status", "words"),
     [
         (["select", "nowhere.jsonl"], 1, "nowhere.jsonl: No such file or directory"),
-        (["select", "SAMPLES", "--sizes", "two"], 2, "sizes 'two' are no whole numbers; write them as 1,2,3"),
-        (["select", "SAMPLES", "--correct", "at_least:0"], 2, "correct 'at_least:0' is no rule"),
+        (
+            ["select", "SAMPLES", "--sizes", "two"],
+            2,
+            "sizes expects whole numbers, received 'two'; write them as 1,2,3",
+        ),
+        (["select", "SAMPLES", "--correct", "at_least:0"], 2, "correct 'at_least:0' does not exist"),
         (["select", "SAMPLES", "--models", "a,d"], 1, "no model 'd' in this recording"),
         (["select", "SAMPLES", "--sizes", "4"], 1, "4"),
         (["scale", "SAMPLES", "--samples", "9"], 1, "9"),
-        (["scale", "SAMPLES", "--samples", "9;"], 2, "samples '9;' are no whole numbers"),
+        (["scale", "SAMPLES", "--samples", "9;"], 2, "samples expects whole numbers, received '9;'"),
         (["reread", "SAMPLES", "--extract", "boxd", "--out", "x.jsonl"], 2, "did you mean 'boxed'?"),
         (["reread", "SAMPLES", "--agreement", "maths", "--out", "x.jsonl"], 2, "did you mean 'math'?"),
         (["convert", "SAMPLES", "--from", "lm-eval", "--extract", "boxd", "--out", "x.jsonl"], 2, "'boxed'?"),
@@ -144,7 +149,7 @@ def test_questions_that_are_not_complete_are_named_or_dropped(samples):
     ],
 )
 def test_bad_input_is_a_sentence_and_an_exit_code(samples, args, status, words):
-    """Each command says in a line on standard error what was wrong: 2 for the command line, 1 for what it names."""
+    """The error is one line on standard error; the exit code is 2 for the command line and 1 for a file."""
     result = run(app, [str(samples) if arg == "SAMPLES" else arg for arg in args])
     assert (result.exit_code, result.stdout) == (status, "")
     assert words in " ".join(result.stderr.split())
@@ -153,7 +158,7 @@ def test_bad_input_is_a_sentence_and_an_exit_code(samples, args, status, words):
 
 
 def strict(text):
-    """Read JSON as other languages do: one value, no NaN, no infinity."""
+    """Read JSON like other languages: one value, without NaN and infinity."""
 
     def refused(constant):
         raise ValueError(constant)
@@ -162,7 +167,7 @@ def strict(text):
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "expected"),
     [
         (["select", "SAMPLES"], {"questions": 30, "correct": "unanimous"}),
         (["select", "SAMPLES", "--out", "OUT/selection.json"], {"penalty": 1.0}),
@@ -175,14 +180,14 @@ def strict(text):
         ),
     ],
 )
-def test_json_is_all_of_standard_output(samples, tmp_path, args, told):
-    """With --json each command prints one JSON object, NaN in none of them, and nothing else."""
+def test_json_is_all_of_standard_output(samples, tmp_path, args, expected):
+    """With --json each command prints one JSON object without NaN, and nothing else."""
     places = {"SAMPLES": str(samples), "FOREIGN": str(FOREIGN / "lm_eval")}
-    given = [places.get(arg, arg.replace("OUT", str(tmp_path))) for arg in args]
-    result = run(app, [*given, "--json"])
+    arguments = [places.get(arg, arg.replace("OUT", str(tmp_path))) for arg in args]
+    result = run(app, [*arguments, "--json"])
     assert (result.exit_code, result.stderr) == (0, ""), result.output
     assert result.stdout.count("\n") == 1
-    found = strict(result.stdout)
-    assert {key: found[key] for key in told} == told
-    if "written" in found:
-        assert Path(found["written"]).is_file()
+    printed = strict(result.stdout)
+    assert {key: printed[key] for key in expected} == expected
+    if "written" in printed:
+        assert Path(printed["written"]).is_file()

@@ -43,13 +43,13 @@ def test_members_take_the_files_settings_or_their_own(tmp_path):
     ("change", "words"),
     [
         (("samples = 5", "samples = 0"), "line 1: samples: .*greater than or equal to 1"),
-        (("samples = 5", "smaples = 5"), "line 1: smaples: 'smaples' is not a setting; known are models, samples"),
+        (("samples = 5", "smaples = 5"), "line 1: smaples: 'smaples' is not a setting; did you mean 'samples'"),
         (("samples = 3", "k = 3"), "line 12: models.qwen.k: 'k' is not a setting; known are local, url"),
         (('local = "gemma-3-270m"', ""), 'line 5: models.gemma: write either local = "a small model" or url'),
-        (('model = "qwen2.5:0.5b"', ""), "line 8: models.qwen: url needs model ="),
+        (('model = "qwen2.5:0.5b"', ""), "line 8: models.qwen: url needs a model; write model ="),
         (
             ("http://localhost:11434/v1", "localhost:11434"),
-            'line 9: models.qwen.url: url must be an address such as "http:',
+            'line 9: models.qwen.url: url must be an address; write one such as "http:',
         ),
         (("timeout = 30", "timeout = -1"), "line 14: models.qwen.timeout: .*greater than 0"),
         (("[models.gemma]", "[models.gemma"), "is not TOML: .*line 5"),

@@ -1,4 +1,4 @@
-"""The docs pages say only what is so: those that a script makes are what it makes today, and each table is complete."""
+"""The docs pages agree with the code: generated pages are up to date, and each table is complete."""
 
 import dataclasses
 import importlib.util
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "docs" / "reference"
 
 
-def loaded(name):
+def load(name):
     spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -37,16 +37,16 @@ def loaded(name):
 
 @pytest.fixture
 def script():
-    return loaded("answers")
+    return load("answers")
 
 
 def table(text):
-    """Return a section's table by its first column, without the marks of code."""
+    """Return a section's table by its first column, without code marks."""
     return {cells[0].strip(" `"): [cell.strip() for cell in cells[1:]] for cells in rows(text)}
 
 
 def part(text, title):
-    """Return a page from a heading on to the next of its level."""
+    """Return a page's part from a heading to the next of the same level."""
     return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
@@ -56,21 +56,21 @@ def sections():
 
 
 def rows(section):
-    """The cells of a section's tables, head and rule left out; a pipe that is escaped ends no cell."""
+    """Return the cells of a section's tables, without header and rule; an escaped pipe does not end a cell."""
     lines = [line for line in section.splitlines() if line.startswith("|") and not line.startswith("| ---")]
     return [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines][1:]
 
 
 def test_the_page_is_what_the_script_makes(script):
-    """`python docs/answers.py` would change nothing: no table, example or sentence is older than the code."""
-    assert script.missing() == []
+    """`python docs/answers.py` would not change the page."""
+    assert script.faults() == []
     assert script.PAGE.read_text(encoding="utf-8") == script.page()
 
 
 def test_every_extractor_has_a_section(script):
-    """Whatever reads an answer is on the page, with its own first sentence and three examples."""
-    made = {"FirstOf", "Regex", "canonical", "reader", "right", "same", "strip_reasoning"}
-    assert set(sections()) == set(answers.__all__) - made
+    """Each extractor has a section with its docstring's first sentence and three examples."""
+    others = {"FirstOf", "Regex", "canonical", "reader", "right", "same", "strip_reasoning"}
+    assert set(sections()) == set(answers.__all__) - others
     for name, section in sections().items():
         assert getattr(answers, name).__doc__.splitlines()[0] in section
         widths = {len(cells) for cells in rows(section)[:3]}
@@ -80,23 +80,26 @@ def test_every_extractor_has_a_section(script):
 
 
 @pytest.mark.parametrize("written", ["1.234,56", "12,5", "1 234", "3/4"])
-def test_what_could_be_read_in_two_ways(written):
-    """The page says what each doubtful way to write a number becomes, and the extractor does as it says."""
+def test_ambiguous_numbers_are_read_as_documented(written):
+    """The page gives the reading of each ambiguous notation, and the extractor agrees."""
     cells = next(cells for cells in rows(sections()["number"]) if f"`{written}`" in cells[0])
     spellings = re.findall(r"`([^`]*)`", cells[0])
-    read = [part.strip() for part in cells[1].split(",")]
-    assert answers.number(written) == (read * len(spellings) if len(read) == 1 else read)[spellings.index(written)]
+    readings = [part.strip() for part in cells[1].split(",")]
+    assert (
+        answers.number(written)
+        == (readings * len(spellings) if len(readings) == 1 else readings)[spellings.index(written)]
+    )
     assert cells[2].strip()
 
 
 def test_a_missing_table_is_named(script, monkeypatch, tmp_path):
-    """Without its table an extractor has no examples, and the script says which table it is and writes nothing."""
+    """If a table is missing, the script names it and writes nothing."""
     monkeypatch.setattr(script, "ROOT", tmp_path)
     monkeypatch.setattr(script, "TABLES", tmp_path)
     for name in set(script.EXTRACTORS) - {"code", "json"}:
         (tmp_path / f"{name}.json").write_bytes((ROOT / "tests" / "core" / "answers" / f"{name}.json").read_bytes())
     (tmp_path / "json.json").write_text("[]")
-    assert script.missing() == [
+    assert script.faults() == [
         'The table json.json marks 0 entries with "doc": true; the page shows 3.',
         "The table code.json is missing.",
     ]
@@ -114,18 +117,18 @@ def test_a_missing_table_is_named(script, monkeypatch, tmp_path):
     ],
 )
 def test_texts_in_cells(script, text, shown):
-    """Backticks, pipes and line breaks of a reply end neither its cell nor its line."""
+    """Backticks, pipes and line breaks of a reply break neither its cell nor its line."""
     assert script.span(script.flat(text)) == shown
 
 
 def test_long_replies_are_shortened(script):
-    """A long reply keeps its start and, longer, its end."""
+    """A long reply keeps its start and more of its end."""
     assert script.shortened("a" * 90) == "a" * 90
     assert script.shortened("a" * 500 + "b" * 60) == "a" * 30 + " … " + "b" * 60
 
 
 def test_the_command_makes_the_page(tmp_path):
-    """The command that the page names makes it, and where a table is missing it says so and makes none."""
+    """The command that the page names makes it; if a table is missing, it says so and writes nothing."""
     shutil.copytree(ROOT / "tests" / "core" / "answers", tmp_path / "tests" / "core" / "answers")
     (tmp_path / "docs").mkdir()
     shutil.copy(ROOT / "docs" / "answers.py", tmp_path / "docs")
@@ -143,19 +146,19 @@ def test_the_command_makes_the_page(tmp_path):
     assert not page.exists()
 
 
-# --- the tables of what there is -------------------------------------------------------------------------------------
+# --- tables of options, commands and fields -------------------------------------------------------------------------------------
 
 
 def test_the_tables_are_what_the_script_makes():
-    """`python docs/reference.py` would change nothing: no option, command or field is newer than its table."""
-    for page, text in loaded("reference").pages().items():
+    """`python docs/reference.py` would not change the tables of options, commands and fields."""
+    for page, text in load("reference").pages().items():
         assert page.read_text(encoding="utf-8") == text, "run python docs/reference.py"
 
 
 def test_every_option_of_both_classes_is_in_the_table():
-    """The rows are the fields that our classes add to their framework's, each with its default and its meaning."""
-    shown = table((TABLES / "options.md").read_text("utf-8"))
-    own = {
+    """The rows are the fields that our classes add to their framework's, with default and meaning."""
+    documented = table((TABLES / "options.md").read_text("utf-8"))
+    options = {
         name: field
         for model, base in (
             (llamaindex_slmmux.SLMMuxLLM, FunctionCallingLLM),
@@ -164,47 +167,47 @@ def test_every_option_of_both_classes_is_in_the_table():
         for name, field in model.model_fields.items()
         if name not in base.model_fields or name == "system_prompt"
     }
-    assert set(shown) == set(own)
-    for name, (default, meaning) in shown.items():
-        assert default == ("required" if own[name].is_required() else f"`{own[name].default!r}`")
+    assert set(documented) == set(options)
+    for name, (default, meaning) in documented.items():
+        assert default == ("required" if options[name].is_required() else f"`{options[name].default!r}`")
         assert len(meaning) > 10
 
 
 @pytest.mark.parametrize(("title", "model"), [("The mux", Config), ("A member", MemberConfig)])
 def test_every_key_of_mux_toml_is_in_its_table(title, model):
-    """The rows are the keys that a `mux.toml` can have, no more and no less, each with the default it has."""
-    shown = table(part((TABLES / "mux-toml.md").read_text("utf-8"), title))
-    assert set(shown) == set(model.model_fields)
-    for name, (default, meaning) in shown.items():
+    """The rows are exactly the keys of a `mux.toml`, each with its default."""
+    documented = table(part((TABLES / "mux-toml.md").read_text("utf-8"), title))
+    assert set(documented) == set(model.model_fields)
+    for name, (default, meaning) in documented.items():
         field = model.model_fields[name]
-        written = "required" if field.is_required() else "" if field.default is None else json.dumps(field.default)
-        assert default.strip("`") == written
+        default_text = "required" if field.is_required() else "" if field.default is None else json.dumps(field.default)
+        assert default.strip("`") == default_text
         assert len(meaning) > 10
 
 
 def records():
-    said = {"sure": ["4"], "unsure": ["4", "5"]}
+    replies = {"sure": ["4"], "unsure": ["4", "5"]}
     chat = langchain_slmmux.SLMMuxChatModel(
-        models={name: ScriptedChatModel(script=each) for name, each in said.items()}
+        models={name: ScriptedChatModel(script=each) for name, each in replies.items()}
     )
-    llm = llamaindex_slmmux.SLMMuxLLM(models={name: ScriptedLLM(script=each) for name, each in said.items()})
+    llm = llamaindex_slmmux.SLMMuxLLM(models={name: ScriptedLLM(script=each) for name, each in replies.items()})
     return [chat.invoke("2 + 2?").response_metadata["slmmux"], llm.complete("2 + 2?").raw["slmmux"]]
 
 
 def test_every_field_of_a_record_is_in_its_table():
-    """A record of either framework has the fields of the page and no others, and so has a row of its votes."""
+    """A record of either framework has exactly the fields of the page, and so has a row of its votes."""
     page = (TABLES / "record.md").read_text("utf-8")
-    whole, vote = page.split("A row of `votes`")
+    mux_part, vote = page.split("A row of `votes`")
     for record in records():
-        assert list(table(whole)) == list(record)
+        assert list(table(mux_part)) == list(record)
         assert list(table(vote)) == list(record["votes"][0])
 
 
 def test_every_field_of_a_recording_is_in_its_table():
-    """The rows are the fields of `Row` in their order, and those without a default are marked."""
-    shown = table((TABLES / "recording.md").read_text("utf-8"))
+    """The rows are the fields of `Row` in order, and those without a default are marked."""
+    documented = table((TABLES / "recording.md").read_text("utf-8"))
     fields = {field.name: field.default is dataclasses.MISSING for field in dataclasses.fields(Row)}
-    assert {name: cells[0] == "required" for name, cells in shown.items()} == fields
+    assert {name: cells[0] == "required" for name, cells in documented.items()} == fields
 
 
 def commands(command, path=("slmmux",)):
@@ -218,15 +221,15 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 
 @pytest.mark.parametrize("path", COMMANDS)
 def test_every_option_of_a_command_is_in_its_table(path):
-    """Each command has a section, and its rows are the arguments and options that it takes."""
-    shown = table(part((TABLES / "cli.md").read_text("utf-8"), f"`{path}`"))
-    taken = {
+    """Each command has a section whose rows are its arguments and options."""
+    documented = table(part((TABLES / "cli.md").read_text("utf-8"), f"`{path}`"))
+    options = {
         option
         for each in COMMANDS[path].params
         for option in (each.opts if each.param_type_name == "option" else [each.name.upper()])
         if option not in {"--install-completion", "--show-completion"}
     }
-    assert {name for cell in shown for name in cell.removesuffix("...").split(", ")} == taken
+    assert {name for cell in documented for name in cell.removesuffix("...").split(", ")} == options
 
 
 @pytest.mark.parametrize(
@@ -239,7 +242,7 @@ def test_every_option_of_a_command_is_in_its_table(path):
     ],
 )
 def test_every_public_name_is_in_the_reference(page, package):
-    """The reference takes in each name that a package exports, and none that it does not."""
+    """The reference has exactly the names that each package exports."""
     text = (TABLES / f"{page}.md").read_text("utf-8")
     named = re.findall(rf"^::: {package.__name__}\.(\w+)$", text, re.MULTILINE)
     assert sorted(named) == sorted(set(package.__all__) - {"answers"})

@@ -1,4 +1,4 @@
-"""The accuracies the README prints are those of the recordings beside the bench, computed anew."""
+"""The accuracies in the README are recomputed from the recordings beside the bench."""
 
 import importlib.util
 import re
@@ -24,8 +24,8 @@ def bench(name="accuracy"):
     return module
 
 
-def test_the_readme_prints_what_was_recorded():
-    """Every row of the README's table is the bench's row, to the decimal, at both temperatures."""
+def test_the_readme_prints_the_recorded_accuracies():
+    """Each row of the README's table equals the bench's row, to the decimal, at both temperatures."""
     accuracy = bench()
     recordings = [Recording.load(ROOT / "bench" / "recordings" / f"pair-{t}.jsonl.gz") for t in ("t07", "t03")]
     computed = {}
@@ -39,11 +39,11 @@ def test_the_readme_prints_what_was_recorded():
     ((_, _, (large, *_)),) = accuracy.figures(
         Recording.load(ROOT / "bench" / "recordings" / "single-1.5b-t07.jsonl.gz"), 5
     )
-    assert f"*alone*, five samples at 0.7,\nhad {large:.1f}" in readme
+    assert f"*alone*, with five samples at\n0.7, had {large:.1f}" in readme
 
 
 def test_the_readme_prints_what_the_selection_says():
-    """Both rows of the table of pools, and the word on each verdict, are counted on the recording that ships."""
+    """Both rows of the table of pools, and their verdicts, are recomputed from the published recording."""
     recording = Recording.load(ROOT / "cookbook" / "data" / "samples.jsonl.gz")
     small = ["smollm2-135m", "gemma-270m", "qwen-coder-0.5b"]
     rows = []
@@ -52,11 +52,11 @@ def test_the_readme_prints_what_the_selection_says():
         mux, single = selection.by_size[2], selection.single
         assert selection.best == mux
         forest = next(row for row in baselines(recording, mux.models) if row.name == AGENT_FOREST)
-        seen = mux.held_out
+        held_out = mux.held_out
         rows.append(
             f"| {name} | {100 * single.accuracy:.1f} ({single.models[0]}) | {100 * forest.accuracy:.1f} | "
-            f"{100 * mux.accuracy:.1f} ({' + '.join(mux.models)}) | {100 * seen.accuracy:.1f} | "
-            f"{100 * seen.gain:+z.1f} ({100 * seen.low:+z.1f} to {100 * seen.high:+z.1f}) |"
+            f"{100 * mux.accuracy:.1f} ({' + '.join(mux.models)}) | {100 * held_out.accuracy:.1f} | "
+            f"{100 * held_out.gain:+z.1f} ({100 * held_out.low:+z.1f} to {100 * held_out.high:+z.1f}) |"
         )
         assert selection.verdict.startswith("mux " if models else "do not mux: ")
     for row in rows:
@@ -65,7 +65,7 @@ def test_the_readme_prints_what_the_selection_says():
 
 
 def test_every_recorded_sample_is_of_a_question_of_the_bench():
-    """The recordings hold all questions, ten samples each for two models, and no other text."""
+    """The recordings hold ten samples of two models for each question, and no other text."""
     ids = {question["question_id"] for question in bench().questions()}
     for t in ("t07", "t03"):
         recording = Recording.load(ROOT / "bench" / "recordings" / f"pair-{t}.jsonl.gz")
@@ -73,8 +73,8 @@ def test_every_recorded_sample_is_of_a_question_of_the_bench():
         assert len(recording.rows) == len(ids) * 2 * 10
 
 
-# What the extractors of today make of real replies, by model and kind: replies, how many agree with gold, have no
-# answer, and agree with gold under auto. A change here is a change in what is read: look with `--look` which it is.
+# Real replies as read by today's extractors, by model and kind: replies, those that agree with gold, those without an
+# answer, and those that agree with gold under auto. If these change, `--look` shows which replies are read differently.
 REPLIES = {
     ("qwen2.5-coder-0.5b-instruct", "number"): (40, 9, 0, 5),
     ("qwen2.5-coder-0.5b-instruct", "choice"): (20, 2, 5, 2),
@@ -89,7 +89,7 @@ REPLIES = {
     ("qwen2.5-coder-1.5b-instruct", "choice"): (4, 1, 0, 1),
     ("qwen2.5-coder-1.5b-instruct", "boxed"): (4, 2, 2, 2),
 }
-# Without the extra `math` an expression is right only in one of the forms that have a key.
+# Without the extra `math` an expression is right only in a form that has a key.
 WITHOUT_MATH = {
     ("qwen2.5-coder-0.5b-instruct", "boxed"): (20, 8, 9, 8),
     ("gemma-3-270m", "boxed"): (40, 0, 39, 2),
@@ -98,7 +98,7 @@ WITHOUT_MATH = {
 
 @pytest.mark.parametrize("math", [True, False])
 def test_the_recorded_replies_are_read_as_they_were(math):
-    """Real replies are read as on the day the table was made: no extractor changes what it makes of them unseen."""
+    """Extractors read real replies as on the day this table was made; a change does not go unnoticed."""
     if math and not available():
         pytest.skip("the extra `math` is not installed")
     recording = Recording.load(ROOT / "bench" / "recordings" / "replies.jsonl.gz")

@@ -1,4 +1,4 @@
-"""What is looked at fits a phone and needs nothing else: explanations, the page of a recording, the pictures of both."""
+"""Explanations, the report and the pictures fit a phone and are self-contained."""
 
 import importlib.util
 import re
@@ -38,10 +38,10 @@ def recording():
 
 @pytest.fixture(scope="module")
 def few(recording):
-    """Two models on sixty of the questions, ten of each kind: a page of them is soon made."""
-    kept = [q for i, q in enumerate(recording.questions) if i % 56 < 10]
+    """Two models on sixty questions, ten of each kind, so that a page is made quickly."""
+    ids = [q for i, q in enumerate(recording.questions) if i % 56 < 10]
     return Recording.of(
-        [row for row in recording.rows if row.question_id in set(kept) and row.model in script.MODELS],
+        [row for row in recording.rows if row.question_id in set(ids) and row.model in script.MODELS],
         recording.settings,
     )
 
@@ -60,7 +60,7 @@ WIDE = {
 
 @in_chromium
 def test_an_explanation_fits_a_phone(recording):
-    """At 360 pixels nothing of an explanation is beyond the edge, however long a label or an answer is."""
+    """At 360 pixels an explanation fits, for any length of labels and answers."""
     for explanation in (explain(script.decision(recording)), explain(WIDE)):
         width, height = script.size(script.page("q", explanation), PHONE)
         assert width == PHONE
@@ -68,18 +68,18 @@ def test_an_explanation_fits_a_phone(recording):
 
 
 @in_chromium
-def test_what_is_measured_can_be_too_wide():
-    """The measure sees a page that does not fit."""
+def test_a_page_that_is_too_wide_is_measured_so():
+    """The measurement notices a page that does not fit."""
     assert script.size('<!DOCTYPE html><div style="width:500px">x</div>', PHONE)[0] > PHONE
 
 
 @in_chromium
 def test_the_page_of_a_recording_fits_a_phone(few):
-    """At 360 pixels the report's page is as wide as the phone: its tables scroll by themselves."""
+    """At 360 pixels the report is as wide as the phone, and its tables scroll."""
     assert script.size(report(few, repeats=1), PHONE)[0] == PHONE
 
 
-# As a notebook in the dark shows it: light text, tables with rules of their own.
+# A dark notebook: light text, and rules of its own for tables.
 NOTEBOOK = """<!DOCTYPE html><style>body {{ color: #d4d4d4; background: #1e1e1e }}
 .out td, .out th {{ text-align: right; color: #d4d4d4; background: #1e1e1e; max-width: 9px }}
 .out tbody tr:nth-child(odd) {{ background: #252526 }}</style>
@@ -91,7 +91,7 @@ document.title = [...new Set(said)].join("|")</script>"""
 
 @in_chromium
 def test_in_a_dark_notebook_text_has_the_notebooks_colour(recording):
-    """Everything but a chip is in the notebook's own ink without a ground, and its rules for tables do not bend it."""
+    """All text but chips has the notebook's colour without a background, and its rules for tables have no effect."""
     source = NOTEBOOK.format(explanation=explain(script.decision(recording))._repr_html_())
     (title,) = re.findall(r"<title>(.*?)</title>", script.browse(source, "--dump-dom"))
     looks = {tuple(look.split("/")) for look in title.split("|")}
@@ -101,8 +101,8 @@ def test_in_a_dark_notebook_text_has_the_notebooks_colour(recording):
     assert {align for *_, align in looks} <= {"left", "start"}
 
 
-def test_what_the_frameworks_return_is_explained():
-    """A LangChain message, a LlamaIndex chat and completion, a message of a structured output: each has the record."""
+def test_results_of_the_frameworks_are_explained():
+    """A LangChain message, LlamaIndex chats and completions and structured outputs carry the record."""
     chat = SLMMuxChatModel(
         models={"a": ScriptedChatModel(script=["4"]), "b": ScriptedChatModel(script=["5"])}, samples=2
     )
@@ -116,25 +116,25 @@ def test_what_the_frameworks_return_is_explained():
         assert explain(result) == explain(record) == explain({"raw": result, "parsed": None})
         assert explain(result).sentences[0].startswith("a speaks: confidence 1.00, decided by ")
         assert [member.model for member in explain(result).members] == ["a", "b"]
-    with pytest.raises(ValueError, match="there is no record in this AIMessage"):
+    with pytest.raises(ValueError, match="a value of type AIMessage without a record"):
         explain(ScriptedChatModel(script=["4"]).invoke("2 + 2?"))
 
 
 def test_the_drawn_terminal_fetches_nothing(recording):
-    """The SVG beside the docs is well-formed, names no address but its own kind's, and says what the script says now."""
+    """The SVG in the docs is well-formed, refers to nothing outside, and has the text that the script makes today."""
     source = (PICTURES / "ask.svg").read_text(encoding="utf-8")
     assert set(re.findall(r"https?://[^\s\"')]+", source)) == {"http://www.w3.org/2000/svg"}
     assert not re.search(r"@font-face|@import|url\((?!#)|<script|href", source)
 
-    def said(svg):
+    def text_of(svg):
         return " ".join("".join(ET.fromstring(svg).itertext()).partition("}\n\n")[2].split())
 
-    assert said(source) == said(script.terminal(recording))
-    assert script.MODELS[1] in said(source)
+    assert text_of(source) == text_of(script.terminal(recording))
+    assert script.MODELS[1] in text_of(source)
 
 
 def test_the_pictures_are_small():
-    """Each picture is there in light and in dark, and loads at once."""
+    """Each picture exists in light and dark and is below 150 kB."""
     names = {path.name for path in PICTURES.iterdir()}
     assert names == {"ask.svg", *(f"{what}-{look}.png" for what in ("decision", "report") for look in script.LOOKS)}
     for path in PICTURES.iterdir():

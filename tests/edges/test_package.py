@@ -1,16 +1,18 @@
-"""What is published holds what it should and nothing else: the wheel and the sdist, built offline from the sources."""
+"""The wheel and the sdist, built offline from the sources, hold what they should and nothing else."""
 
 import subprocess
 import sys
 import tarfile
 import tomllib
 import zipfile
-from importlib.metadata import PathDistribution
+from importlib.metadata import PathDistribution, version
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import slmmux
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("slmmux", "langchain_slmmux", "llamaindex_slmmux")
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def built(root, out, target):
-    """Build one target with the build backend that is installed here: nothing is fetched."""
+    """Build one target with the installed build backend, without a download."""
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(out)],
         cwd=root,
@@ -53,15 +55,20 @@ def metadata(wheel):
 
 
 def test_the_wheel_holds_our_three_packages_and_nothing_else(wheel):
-    """Every module of ours is in it, each package with its py.typed; no test, no bench, no cookbook, no cache."""
+    """The wheel has every module and each py.typed, and no tests, bench, cookbook or caches."""
     modules = {str(p.relative_to(ROOT)) for package in PACKAGES for p in (ROOT / package).rglob("*.py")}
     typed = {f"{package}/py.typed" for package in PACKAGES}
     assert {name for name in names(wheel) if ".dist-info/" not in name} == modules | typed
     assert wheel.name == f"slmmux-{PROJECT['version']}-py3-none-any.whl"
 
 
-def test_its_metadata_is_the_project_s(wheel):
-    """Name, version, Python, licence, README, command, and every requirement with its extra, as pyproject.toml has them."""
+def test_the_version_is_that_of_the_installed_distribution():
+    """`slmmux.__version__` equals the installed distribution's and the project's."""
+    assert slmmux.__version__ == version("slmmux") == PROJECT["version"]
+
+
+def test_the_metadata_is_that_of_the_project(wheel):
+    """Name, version, Python, licence, README, command and requirements are those of pyproject.toml."""
     told = metadata(wheel)
     assert (told.metadata["Name"], told.version) == (PROJECT["name"], PROJECT["version"])
     assert told.metadata["Requires-Python"] == PROJECT["requires-python"]
@@ -76,36 +83,38 @@ def test_its_metadata_is_the_project_s(wheel):
     required = {extra: set() for extra in (None, *extras)}
     for requirement in map(Requirement, told.requires):
         (extra,) = [e for e in extras if requirement.marker and requirement.marker.evaluate({"extra": e})] or [None]
-        required[extra].add(asked(requirement))
-    assert required == {extra: wanted(lines) for extra, lines in {None: PROJECT["dependencies"], **extras}.items()}
+        required[extra].add(normal_form(requirement))
+    assert required == {
+        extra: requirements_of(lines) for extra, lines in {None: PROJECT["dependencies"], **extras}.items()
+    }
 
 
-def wanted(lines):
-    """What lines of pyproject.toml ask for; where they name an extra of ours, what that asks for."""
+def requirements_of(lines):
+    """Return the requirements of lines of pyproject.toml, resolving our own extras."""
     found = set()
     for requirement in map(Requirement, lines):
         if requirement.name == PROJECT["name"]:
-            found.update(*(wanted(PROJECT["optional-dependencies"][extra]) for extra in requirement.extras))
+            found.update(*(requirements_of(PROJECT["optional-dependencies"][extra]) for extra in requirement.extras))
         else:
-            found.add(asked(requirement))
+            found.add(normal_form(requirement))
     return found
 
 
-def asked(requirement):
-    """What is asked for, names in the one way that counts."""
+def normal_form(requirement):
+    """Return requirements with their names in normal form."""
     extras = frozenset(map(canonicalize_name, requirement.extras))
     return canonicalize_name(requirement.name), extras, str(requirement.specifier)
 
 
 def test_the_test_extra_brings_every_other_one():
-    """Who installs what the tests need has every feature."""
+    """Installing the extra for tests installs every feature."""
     extras = PROJECT["optional-dependencies"]
     (own,) = [r for r in map(Requirement, extras["test"]) if r.name == PROJECT["name"]]
-    assert own.extras >= set(extras) - {"test", "docs"}
+    assert own.extras >= set(extras) - {"docs", "integrations", "test"}
 
 
 def test_the_wheel_works_by_itself(wheel, tmp_path):
-    """With the wheel on the path and not the sources, the package is the wheel's, and it decides."""
+    """With only the wheel on the path, the package is imported from it and decides."""
     code = (
         f"import sys; sys.path[:] = [{str(wheel)!r}] + [p for p in sys.path if p and p != {str(ROOT)!r}]\n"
         "import slmmux\n"
@@ -118,7 +127,7 @@ def test_the_wheel_works_by_itself(wheel, tmp_path):
 
 
 def test_the_sdist_makes_the_same_wheel(wheel, sdist, tmp_path):
-    """From the sdist alone, unpacked elsewhere, comes a wheel with the same files; the tests are in it."""
+    """The unpacked sdist alone builds a wheel with the same files, and contains the tests."""
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
     (root,) = tmp_path.iterdir()

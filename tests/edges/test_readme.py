@@ -1,6 +1,6 @@
-"""The README is short and begins with what counts: one sentence, a picture, a command.
+"""The README is short and starts with the essentials: one sentence, a picture, a command.
 
-Its snippets are tried in `test_snippets`, its figures in `test_figures` and `test_bench`.
+`test_snippets` checks its snippets, `test_figures` and `test_bench` its figures.
 """
 
 import re
@@ -15,17 +15,17 @@ def blocks(language):
 
 
 def test_there_are_exactly_two_commands():
-    """One runs the main job, one passes the tests; each is one line that sets everything up."""
+    """One command runs the program and one runs the tests; each is one line that also sets everything up."""
     ask, test = (block.strip() for block in blocks("sh"))
     assert ask.endswith('slmmux ask "What is the capital of Norway?"')
-    assert test.endswith("python -m pytest")
+    assert test.endswith("python -m pytest -n auto")
     for command in (ask, test):
         assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
         assert "\n" not in command
 
 
 def test_the_order_of_things():
-    """What it is, a picture, the first command, the swap, when it helps: in this order, on less than 200 lines."""
+    """A sentence, a picture, the first command, the usage and the benefit, in this order, on less than 200 lines."""
     marks = ["**", "<picture>", "```sh", "## Swap it in", "## When it helps", "## How it compares", "## Licence"]
     places = [README.index(mark) for mark in marks]
     assert places == sorted(places)
@@ -33,7 +33,7 @@ def test_the_order_of_things():
 
 
 def test_the_swap_is_three_lines():
-    """For each framework: an import, a constructor, a call."""
+    """Each framework needs an import, a constructor and a call."""
     lang, llama = blocks("python")[:2]
     for block, name in ((lang, "SLMMuxChatModel"), (llama, "SLMMuxLLM")):
         lines = [line for line in block.splitlines() if line]

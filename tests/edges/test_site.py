@@ -1,4 +1,4 @@
-"""The site is made of docs/ without a warning, and its pages fetch nothing from elsewhere."""
+"""The site is built from docs/ without a warning, and its pages fetch nothing from elsewhere."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from urllib.parse import unquote, urldefrag
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# What a browser fetches by itself: elements with an address that is no link to click.
+# Elements whose address a browser fetches by itself, unlike a link.
 FETCHED = {
     "script": ("src",), "img": ("src", "srcset"), "source": ("src", "srcset"), "iframe": ("src",), "embed": ("src",),
     "object": ("data",), "video": ("src", "poster"), "audio": ("src",), "track": ("src",), "input": ("src",),
@@ -22,7 +22,7 @@ ELSEWHERE = re.compile(r"^\s*(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 
 
 class Page(HTMLParser):
-    """What a page fetches, links to and names."""
+    """The addresses that a page fetches, links to and names."""
 
     def __init__(self, text):
         super().__init__()
@@ -30,11 +30,11 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        self.fetched += [given[name] for name in FETCHED.get(tag, ()) if given.get(name)]
-        if tag == "a" and given.get("href"):
-            self.links.append(given["href"])
-        self.ids |= {given[name] for name in ("id", "name") if given.get(name)}
+        attributes = dict(attrs)
+        self.fetched += [attributes[name] for name in FETCHED.get(tag, ()) if attributes.get(name)]
+        if tag == "a" and attributes.get("href"):
+            self.links.append(attributes["href"])
+        self.ids |= {attributes[name] for name in ("id", "name") if attributes.get(name)}
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +57,21 @@ def pages(site):
     return {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
 
 
+def test_every_page_has_a_search_box(site):
+    """A reader can search the documentation from any page."""
+    for page in site.rglob("*.html"):
+        assert 'data-md-component="search-query"' in page.read_text(encoding="utf-8")
+
+
 def test_every_page_is_there(site, pages):
     """Each Markdown file is a page, and nothing else of docs/ but its pictures is on the site."""
-    made = {path.relative_to(site).with_suffix(".md") for path in pages} - {Path("404.md")}
-    assert made == {path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md")}
+    html_files = {path.relative_to(site).with_suffix(".md") for path in pages} - {Path("404.md")}
+    assert html_files == {path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md")}
     assert not list(site.rglob("*.py"))
 
 
 def test_pages_fetch_nothing_from_elsewhere(site, pages):
-    """No script, style, font, picture or frame comes from another host; each that is named is on the site."""
+    """Scripts, styles, fonts, pictures and frames all come from the site itself."""
     for path, page in pages.items():
         for address in page.fetched:
             assert not ELSEWHERE.match(address), f"{path.name} fetches {address}"
@@ -82,8 +88,8 @@ def test_styles_fetch_nothing_from_elsewhere(site):
             assert not ELSEWHERE.match(address), f"{path.name} fetches {address}"
 
 
-def test_what_scripts_could_fetch_is_not_asked_for(site, pages):
-    """The theme fetches diagrams' and repositories' parts from elsewhere; no page has what would make it."""
+def test_features_that_fetch_scripts_are_not_used(site, pages):
+    """The theme fetches parts for diagrams and repositories from elsewhere; no page uses them."""
     for path in pages:
         text = path.read_text(encoding="utf-8")
         assert 'class="mermaid"' not in text
@@ -92,10 +98,10 @@ def test_what_scripts_could_fetch_is_not_asked_for(site, pages):
 
 
 def test_links_lead_somewhere(site, pages):
-    """Each link within the site leads to a page, and to a place on it where it names one."""
+    """Each link within the site leads to an existing page and, if it names one, to an existing anchor."""
     for path, page in pages.items():
         if path.name == "404.html":
-            continue  # its links start at the root of whatever serves it
+            continue  # its links start at the server's root
         for link in page.links:
             if re.match(r"[a-z]+:", link):
                 continue

@@ -1,7 +1,7 @@
-"""Every snippet of the README and of the docs is tried: Python runs, commands exist, configurations load, JSON parses.
+"""Every snippet of the README and the docs works: Python runs, commands exist, configurations load, JSON parses.
 
-One mechanism for all Markdown files. A snippet runs as it stands, in the order of its page, in a folder with the files
-and beside the models that a reader would have.
+One mechanism serves all Markdown files. A snippet runs unchanged, in the order of its page, in a folder with the files and
+models that a reader would have.
 """
 
 import doctest
@@ -33,6 +33,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^( *)```([\w-]*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 # "text" is what a program prints, or a picture of words: nothing to try.
+LOCK = "constraints.txt"
 LANGUAGES = {"python", "pycon", "sh", "console", "toml", "json", "text"}
 # Programs that are not ours: that they exist is their own business.
 FOREIGN = {"export", "ollama", "git", "cffconvert"}
@@ -43,7 +44,7 @@ def name_of(page):
 
 
 def blocks(page, *languages):
-    """Return (language, text) of a page's blocks, in order, without the indentation they stand in."""
+    """Return (language, text) of a page's code blocks, in order, without their indentation."""
     found = [(m[2], re.sub(rf"^{m[1]}", "", m[3], flags=re.MULTILINE)) for m in BLOCK.finditer(page.read_text("utf-8"))]
     return [(language, text) for language, text in found if not languages or language in languages]
 
@@ -52,7 +53,7 @@ def pages_with(*languages):
     return [pytest.param(page, id=name_of(page)) for page in PAGES if blocks(page, *languages)]
 
 
-# --- the world a reader has -----------------------------------------------------------------------------------------
+# --- the reader's world -----------------------------------------------------------------------------------------
 
 
 def filled(schema):
@@ -62,7 +63,7 @@ def filled(schema):
 
 
 def lines_of(say):
-    """Return a LangChain script: it says `say`, or calls the first tool that it is given, once."""
+    """Return a LangChain script: it says `say`, or calls the first tool that it receives, once."""
 
     def script(messages, turn, kwargs):
         if not (tools := kwargs.get("tools")) or messages[-1].type == "tool":
@@ -74,7 +75,7 @@ def lines_of(say):
 
 
 def words_of(say):
-    """Return the same for LlamaIndex."""
+    """Return the same script for LlamaIndex."""
 
     def script(messages, turn, kwargs):
         if not (tools := kwargs.get("tools")) or messages[-1].role == "tool":
@@ -97,7 +98,7 @@ def llm(say):
 
 
 def installed(monkeypatch, module, **names):
-    """Put names into a module, which is made where it is not installed."""
+    """Put names into a module, which is created if it is not installed."""
     try:
         found = importlib.import_module(module)
     except ImportError:
@@ -109,7 +110,7 @@ def installed(monkeypatch, module, **names):
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
-    """A folder with the files that the pages speak of, and models that reply without a network."""
+    """A folder with the files that the pages mention, and models that reply without a network."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("QWEN_KEY", "a key")
     rows = [
@@ -162,7 +163,7 @@ def world(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", pages_with("python", "pycon"))
 def test_python_runs(page, world):
-    """Every Python snippet of a page runs as it stands, in order; what an interactive one prints is what it shows."""
+    """Every Python snippet of a page runs unchanged, in order; interactive ones print what they show."""
     for number, (language, text) in enumerate(blocks(page, "python", "pycon"), 1):
         where = f"{name_of(page)}, Python block {number}"
         if language == "python":
@@ -178,7 +179,7 @@ def test_python_runs(page, world):
 
 
 def test_the_readme_says_who_answers(world):
-    """The records that the README's snippets show are those of the member that agrees with itself."""
+    """The records that the README's snippets show name the member that agrees with itself."""
     for _, text in blocks(ROOT / "README.md", "python"):
         exec(compile(text, "README.md", "exec", dont_inherit=True), world)
     for record in (world["message"].response_metadata["slmmux"], world["response"].raw["slmmux"]):
@@ -237,7 +238,7 @@ def check_python(words):
         module, *words = words[1:]
         assert importlib.util.find_spec(module), f"there is no module {module}"
         script = ["-m", module]
-        if module != "bench":
+        if module.partition(".")[0] != "bench":
             return
     else:
         script, words = words[:1], words[1:]
@@ -259,12 +260,12 @@ def check_installed(words):
         if named := re.fullmatch(r"(?:slmmux|\.)\[([\w,]+)\]", word):
             assert set(named[1].split(",")) <= set(extras), f"{word}: there is no such extra"
         else:
-            assert word in {"--quiet", "--editable", "-e", ".", "slmmux"}, word
+            assert word in {"--quiet", "--editable", "-e", ".", "slmmux", "--no-compile", "--constraint", LOCK}, word
 
 
 @pytest.mark.parametrize("page", pages_with("sh", "console"))
 def test_commands_exist(page):
-    """Every command of a page names a program, a subcommand, options and extras that there are."""
+    """Every command of a page names an existing program, subcommand, option and extra."""
     for language, text in blocks(page, "sh", "console"):
         for call in calls_of(text, prompted=language == "console"):
             check(call)
@@ -276,14 +277,14 @@ def test_commands_exist(page):
         "slmmux asks 'What?'",
         "slmmux ask 'What?' --sample 3",
         "slmmux profile questions.jsonl",
-        "python bench/no.py",
-        "python bench/accuracy.py record --outt x",
+        "python -m bench.no",
+        "python -m bench.accuracy record --outt x",
         "pip install 'slmmux[langchains]'",
         "curl localhost",
     ],
 )
-def test_a_command_that_is_not_there_is_seen(line):
-    """The check refuses a command, an option, a script, an extra and a program that do not exist."""
+def test_an_unknown_command_is_noticed(line):
+    """The check refuses unknown commands, options, scripts, extras and programs."""
     (call,) = calls_of(line, prompted=False)
     with pytest.raises(Exception, match=r"(?s)."):
         check(call)
@@ -291,7 +292,7 @@ def test_a_command_that_is_not_there_is_seen(line):
 
 @pytest.mark.parametrize("words", [["--help"], ["ask", "--help"]])
 def test_the_commands_say_what_they_take(words):
-    """`--help` works for what the pages name."""
+    """`--help` works for the commands that the pages name."""
     assert CliRunner().invoke(app, words).exit_code == 0
 
 
@@ -300,7 +301,7 @@ def test_the_commands_say_what_they_take(words):
 
 @pytest.mark.parametrize("page", pages_with("toml"))
 def test_configurations_load(page, tmp_path):
-    """Every mux.toml shown is one that loads."""
+    """Every mux.toml on the pages loads."""
     for _, text in blocks(page, "toml"):
         file = tmp_path / "mux.toml"
         file.write_text(text, encoding="utf-8")
@@ -309,7 +310,7 @@ def test_configurations_load(page, tmp_path):
 
 @pytest.mark.parametrize("page", pages_with("json"))
 def test_json_parses(page):
-    """Every JSON shown is JSON: one value, or one a line."""
+    """Every JSON on the pages parses, as one value or one on each line."""
     for _, text in blocks(page, "json"):
         try:
             json.loads(text)
@@ -319,7 +320,7 @@ def test_json_parses(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_no_block_is_left_out(page):
-    """Each block names a language that one of these tests tries: nothing is shown that nobody ran."""
+    """Each block has a language that one of these tests checks, so that none is left unchecked."""
     assert {language for language, _ in blocks(page)} <= LANGUAGES
     fences = re.findall(r"^ *```(?!`)", page.read_text("utf-8"), re.MULTILINE)
     assert len(fences) == 2 * len(blocks(page))
@@ -327,7 +328,7 @@ def test_no_block_is_left_out(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page):
-    """A relative link or picture names a file that there is."""
+    """Each relative link or picture names an existing file."""
     text = BLOCK.sub("", page.read_text("utf-8"))
     pictures = re.findall(r"""(?:src|srcset)=["']([^"']+)""", text)
     for target in [*re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", text), *pictures]:

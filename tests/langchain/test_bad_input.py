@@ -41,21 +41,21 @@ REFUSED = {
     "nothing": ({}, "no members.*pass at least one"),
     "an empty dict": ({"models": {}}, "no members.*pass at least one"),
     "an empty list": ({"models": []}, "no members.*pass at least one"),
-    "a name": ({"models": "gpt"}, "models must be a dict of label to chat model, or a list.*found str"),
-    "one model": ({"models": PARROT}, "models must be a dict.*found FakeListChatModel"),
-    "nothing at all": ({"models": None}, "models must be a dict.*found NoneType"),
+    "a name": ({"models": "gpt"}, "models must be a dict of label to chat model, or a list.*received str"),
+    "one model": ({"models": PARROT}, "models must be a dict.*received FakeListChatModel"),
+    "nothing at all": ({"models": None}, "models must be a dict.*received NoneType"),
     # labels
     "two of one name": ({"models": [Keyed(), Keyed()]}, "two members are both named 'scripted'.*pass a dict"),
     "an empty label": ({"models": {"": Keyed()}}, "label must be a text that is not empty"),
-    "a number as label": ({"models": {1: Keyed()}}, "label must be a text.*found 1"),
+    "a number as label": ({"models": {1: Keyed()}}, "label must be a text.*received 1"),
     # k
-    "k of 0": ({"samples": 0}, "samples for 'qwen' must be a whole number of at least 1, found 0"),
-    "k below 0": ({"samples": {"qwen": 3, "phi": -1}}, "samples for 'phi' must be .* at least 1, found -1"),
+    "k of 0": ({"samples": 0}, "samples for 'qwen' must be a whole number of at least 1, received 0"),
+    "k below 0": ({"samples": {"qwen": 3, "phi": -1}}, "samples for 'phi' must be .* at least 1, received -1"),
     "half a sample": ({"samples": 2.5}, "samples: .*integer"),
     "k in words": ({"samples": "five"}, "samples: .*integer"),
     "k of a stranger": (
         {"samples": {"qwen": 3, "phy": 3}},
-        "samples names 'phy', which is no member; did you mean 'phi'",
+        "samples names 'phy', which is not a member; did you mean 'phi'",
     ),
     "k of nobody like it": ({"samples": {"zzz": 3}}, "samples names 'zzz'.*the members are 'qwen', 'phi'"),
     "k of some": ({"samples": {"qwen": 3}}, "samples does not name 'phi'; give every member a value"),
@@ -64,7 +64,7 @@ REFUSED = {
     "accuracy of some": ({"accuracies": {"qwen": 0.5}}, "accuracies does not name 'phi'"),
     "accuracy in percent": ({"accuracies": {"qwen": 75, "phi": 0.5}}, "accuracies\\['qwen'\\].*between 0 and 1.*0.75"),
     "accuracy below 0": ({"accuracies": {"qwen": 0.5, "phi": -0.1}}, "accuracies\\['phi'\\].*between 0 and 1"),
-    "accuracy of nothing": ({"accuracies": {"qwen": float("nan"), "phi": 0.5}}, "between 0 and 1, found nan"),
+    "accuracy of nothing": ({"accuracies": {"qwen": float("nan"), "phi": 0.5}}, "between 0 and 1, received nan"),
     # temperature
     "temperature of a stranger": ({"temperature": {"phy": 0.5}}, "temperature names 'phy'.*did you mean 'phi'"),
     "temperature in words": ({"temperature": "hot"}, "temperature: .*number"),
@@ -137,7 +137,9 @@ def test_what_is_no_chat_model(case, as_list):
 def test_a_temperature_the_member_has_no_field_for():
     """An explicit temperature for a member that takes none is refused, with its label; `None` leaves it alone."""
     models = {"able": Keyed(), "parrot": PARROT}
-    with pytest.raises(MemberError, match=r"member 'parrot' \(FakeListChatModel\) takes no temperature, found .*0.7"):
+    with pytest.raises(
+        MemberError, match=r"member 'parrot' \(FakeListChatModel\) takes no temperature, received .*0.7"
+    ):
         SLMMuxChatModel(models=models, temperature=0.7)
     with pytest.raises(MemberError, match="'parrot'"):
         SLMMuxChatModel(models=models, temperature={"parrot": 0.7})
@@ -256,13 +258,13 @@ def test_a_configurable_that_cannot_be_used():
     from langchain_core.runnables import ConfigurableField
 
     mux = SLMMuxChatModel(models=members()).configurable_fields(samples=ConfigurableField("k"))
-    with pytest.raises(ArgumentError, match="at least 1, found 0"):
+    with pytest.raises(ArgumentError, match="at least 1, received 0"):
         mux.invoke("q", {"configurable": {"k": 0}})
 
 
 def test_a_copy_that_cannot_be_used():
     """`model_copy(update=...)`, which pydantic does not check, is refused as well."""
-    with pytest.raises(ArgumentError, match="at least 1, found 0"):
+    with pytest.raises(ArgumentError, match="at least 1, received 0"):
         SLMMuxChatModel(models=members()).model_copy(update={"samples": 0})
 
 

@@ -150,13 +150,13 @@ def test_cascade_asks_one_request_a_member():
 
 @pytest.mark.parametrize("ask", [lambda mux: list(mux.stream("q")), lambda mux: asyncio.run(streamed(mux))])
 @pytest.mark.parametrize("member", [lambda s: openai(s, streaming=True), lambda s: openai(s).bind(stream=True)])
-def test_streaming_members_are_not_streamed(member, ask):
-    """A member built to stream, which would garble several completions into one text, is asked for whole replies."""
+def test_streaming_members_are_streamed_and_joined(member, ask):
+    """A member built to stream is streamed, as its server may answer no other way, one sample a request, and joined."""
     with serving(["4", "5", "5"]) as server:
         mux = SLMMuxChatModel(models={"a": member(server)}, samples=3, wait="exhausted")
         (chunk,) = ask(mux)
     assert chunk.text == "5"
-    assert [request["stream"] for request in server.requests] == [False]
+    assert [request["stream"] for request in server.requests] == [True, True, True]
 
 
 async def streamed(mux):

@@ -177,13 +177,25 @@ def test_a_mux_is_a_member_of_a_mux():
     assert message.usage_metadata["total_tokens"] == 3 * 2 * 2
 
 
-def test_history_carries_text_and_tool_calls_only():
-    """What only the winner's provider understands does not leave: its reasoning blocks, its kwargs, its id."""
+def test_the_message_is_the_winner_s_own():
+    """The winner's blocks and provider fields leave with it, under the id of the mux's run; others get its text alone."""
     reply = AIMessage(
         content=[{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "4"}],
         additional_kwargs={"reasoning_content": "hm"},
         id="provider-id",
     )
-    message = SLMMuxChatModel(models={"a": ScriptedChatModel(script=[reply])}, samples=2).invoke("q")
-    assert (message.content, message.additional_kwargs) == ("4", {})
+    asked = {"a": [], "b": []}
+
+    def listening(label, text):
+        def script(messages, turn, kwargs):
+            asked[label].append(messages[-2].content if len(messages) > 1 else None)
+            return text
+
+        return ScriptedChatModel(script=script)
+
+    mux = SLMMuxChatModel(models={"a": listening("a", reply), "b": listening("b", "5")}, samples=2, wait="exhausted")
+    message = mux.invoke("q")
+    assert (message.content, message.additional_kwargs) == (reply.content, reply.additional_kwargs)
     assert message.id.startswith("lc_run--")
+    mux.invoke(["q", message, "and then?"])
+    assert (asked["a"][-1], asked["b"][-1]) == (reply.content, "4")

@@ -141,7 +141,7 @@ def test_each_member_binds_in_its_own_way():
     mux = SLMMuxChatModel(models={"a": member}, samples=1)
     mux.bind_tools([add], tool_choice="any", parallel_tool_calls=False, strict=True).invoke("q")
     options = {"tool_choice": "any", "parallel_tool_calls": False, "strict": True}
-    assert member.bound == [([convert_to_openai_tool(add)], options)] * 2  # when bound, to see that it can; when asked
+    assert member.bound == [([add], options)] * 2  # when bound, to see that it can; when asked
     assert member.got == [{"stop": None, "own_tools": 1, **options}]
 
 

@@ -1,6 +1,5 @@
 """What cannot be used is refused with a sentence that says what to pass instead, and never quotes a secret."""
 
-import pickle
 import re
 import warnings
 from typing import Any
@@ -37,26 +36,32 @@ REFUSED = {
     "nothing": (lambda _: {}, "no members.*pass at least one LLM"),
     "an empty dict": (lambda _: {"models": {}}, "no members.*pass at least one LLM"),
     "an empty list": (lambda _: {"models": []}, "no members.*pass at least one LLM"),
-    "a name": (lambda _: {"models": "gpt"}, "models must be a dict of label to LLM, or a list of LLMs, found str"),
-    "one model": (lambda kind: {"models": kind(script=["5"])}, r"models must be a dict.*found Keyed; .*OpenAILike\("),
-    "nothing at all": (lambda _: {"models": None}, "models must be a dict.*found NoneType"),
+    "a name": (lambda _: {"models": "gpt"}, "models must be a dict of label to LLM, or a list of LLMs, received str"),
+    "one model": (
+        lambda kind: {"models": kind(script=["5"])},
+        r"models must be a dict.*received Keyed; .*OpenAILike\(",
+    ),
+    "nothing at all": (lambda _: {"models": None}, "models must be a dict.*received NoneType"),
     # labels
     "two of one name": (
         lambda kind: {"models": list(members(kind).values())},
         "two members are both named 'scripted'.*pass a dict",
     ),
     "an empty label": (lambda kind: {"models": {"": kind(script=["5"])}}, "label must be a text that is not empty"),
-    "a number as label": (lambda kind: {"models": {1: kind(script=["5"])}}, "label must be a text.*found 1"),
+    "a number as label": (lambda kind: {"models": {1: kind(script=["5"])}}, "label must be a text.*received 1"),
     # k
-    "k of 0": (lambda _: {"samples": 0}, "samples for 'qwen' must be a whole number of at least 1, found 0"),
-    "k below 0": (lambda _: {"samples": {"qwen": 3, "phi": -1}}, "samples for 'phi' must be .* at least 1, found -1"),
+    "k of 0": (lambda _: {"samples": 0}, "samples for 'qwen' must be a whole number of at least 1, received 0"),
+    "k below 0": (
+        lambda _: {"samples": {"qwen": 3, "phi": -1}},
+        "samples for 'phi' must be .* at least 1, received -1",
+    ),
     "half a sample": (lambda _: {"samples": 2.5}, "samples: .*integer"),
     "k in words": (lambda _: {"samples": "five"}, "samples: .*integer"),
     "k of yes": (lambda _: {"samples": True}, "samples.*whole number|samples: .*integer"),
     "k of yes for one": (lambda _: {"samples": {"qwen": 3, "phi": True}}, "samples.*whole number|samples: .*integer"),
     "k of a stranger": (
         lambda _: {"samples": {"qwen": 3, "phy": 3}},
-        "samples names 'phy', which is no member; did you mean 'phi'",
+        "samples names 'phy', which is not a member; did you mean 'phi'",
     ),
     "k of nobody like it": (lambda _: {"samples": {"zzz": 3}}, "samples names 'zzz'.*the members are 'qwen', 'phi'"),
     "k of some": (lambda _: {"samples": {"qwen": 3}}, "samples does not name 'phi'; give every member a value"),
@@ -74,7 +79,10 @@ REFUSED = {
         lambda _: {"accuracies": {"qwen": 0.5, "phi": -0.1}},
         r"accuracies\['phi'\].*between 0 and 1",
     ),
-    "accuracy of nothing": (lambda _: {"accuracies": {"qwen": float("nan"), "phi": 0.5}}, "between 0 and 1, found nan"),
+    "accuracy of nothing": (
+        lambda _: {"accuracies": {"qwen": float("nan"), "phi": 0.5}},
+        "between 0 and 1, received nan",
+    ),
     # temperature
     "temperature of a stranger": (lambda _: {"temperature": {"phy": 0.5}}, "temperature names 'phy'.*mean 'phi'"),
     "temperature in words": (lambda _: {"temperature": "hot"}, "temperature: .*number"),
@@ -160,7 +168,7 @@ def test_a_llamaindex_llm_in_the_langchain_class():
 def test_a_temperature_the_member_has_no_field_for():
     """An explicit temperature for a member that takes none is refused, with its label; `None` leaves it alone."""
     models = {"able": Keyed(), "mock": MockLLM()}
-    with pytest.raises(MemberError, match=r"member 'mock' \(MockLLM\) takes no temperature, found .*0.7"):
+    with pytest.raises(MemberError, match=r"member 'mock' \(MockLLM\) takes no temperature, received .*0.7"):
         SLMMuxLLM(models=models, temperature=0.7)
     with pytest.raises(MemberError, match="'mock'"):
         SLMMuxLLM(models=models, temperature={"mock": 0.7})
@@ -247,7 +255,7 @@ def test_samples_cannot_be_hidden():
 # --- later ----------------------------------------------------------------------------------------------------------
 
 LATER = {
-    "samples": (0, "at least 1, found 0"),
+    "samples": (0, "at least 1, received 0"),
     "accuracies": ({"qwen": 75, "phi": 0.5}, "between 0 and 1"),
     "temperature": ({"phy": 0.5}, "did you mean 'phi'"),
     "models": ({}, "no members"),
@@ -291,9 +299,9 @@ def shortest(text: str) -> str:
     [
         ({}, {}, "a dump holds no LLMs, nor their keys; pass llms={label: LLM} for 'qwen', 'phi'"),
         ({}, {"llms": {}}, "no members.*pass at least one LLM"),
-        ({}, {"llms": {"qwen": Keyed()}}, "a mux of 'qwen', 'phi', found llms for 'qwen'"),
-        ({}, {"llms": {**members(), "x": Keyed()}}, "a mux of 'qwen', 'phi', found llms for 'qwen', 'phi', 'x'"),
-        ({}, {"llms": [Keyed(model="phi"), Keyed(model="qwn")]}, "found llms for 'phi', 'qwn'"),
+        ({}, {"llms": {"qwen": Keyed()}}, "a mux of 'qwen', 'phi', received llms for 'qwen'"),
+        ({}, {"llms": {**members(), "x": Keyed()}}, "a mux of 'qwen', 'phi', received llms for 'qwen', 'phi', 'x'"),
+        ({}, {"llms": [Keyed(model="phi"), Keyed(model="qwn")]}, "received llms for 'phi', 'qwn'"),
         ({}, {"llms": {"qwen": Keyed(), "phi": "gpt"}}, "member 'phi' is a str"),
         ({"extract": shortest}, {"llms": members()}, "a callable extractor, which it cannot hold; pass extract="),
     ],
@@ -304,29 +312,3 @@ def test_a_dump_that_cannot_be_made_whole(options, given, sentence):
     with pytest.raises(ArgumentError, match=sentence) as caught:
         SLMMuxLLM.from_dict(dump, **given)
     assert SECRET not in "".join(f"{e} {e!r}" for e in chain_of(caught.value))
-
-
-async def test_a_pickled_mux_says_what_it_lacks():
-    """A mux out of a pickle refuses every use with the labels it waits for; its repr still says what it is."""
-    mux = pickle.loads(pickle.dumps(SLMMuxLLM(models=members())))
-    assert repr(mux) == "SLMMuxLLM(qwen x 3, phi x 3)"
-    sentence = r"comes out of a pickle.*mux\.models = \{label: LLM\} for 'qwen', 'phi'"
-    for use in (lambda: mux.complete("q"), lambda: mux.stream_chat([]), lambda: mux.metadata, lambda: mux.to_payload()):
-        with pytest.raises(ArgumentError, match=sentence):
-            use()
-    with pytest.raises(ArgumentError, match=sentence):
-        await mux.achat([])
-
-
-def test_a_pickled_mux_is_made_whole_by_llms_only():
-    """What a mux at construction refuses as members, one out of a pickle refuses as well, and still waits."""
-    mux = pickle.loads(pickle.dumps(SLMMuxLLM(models=members(), samples={"qwen": 2, "phi": 1})))
-    for given, sentence in (
-        ("gpt", "must be a dict"),
-        ({"qwen": None, "phi": None}, "NoneType"),
-        ([Keyed()], "samples"),
-    ):
-        with pytest.raises(ArgumentError, match=sentence):
-            mux.models = given
-    with pytest.raises(ArgumentError, match="comes out of a pickle"):
-        mux.complete("q")

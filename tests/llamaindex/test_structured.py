@@ -204,18 +204,18 @@ async def test_the_users_prompt_and_arguments_are_theirs(how):
     asked = []
 
     def script(messages, turn, kwargs):
-        asked.append((messages[-1].content, kwargs.get("seed"), kwargs.get("stop")))
+        asked.append((messages[-1].content, kwargs.get("top_p"), kwargs.get("stop")))
         return SAME[turn % 3]
 
     text = ScriptedLLM(script=script, calls_functions=False)
     mux = SLMMuxLLM(models={"f": functions(SAME), "t": text}, samples=2, wait="exhausted")
-    prompt, llm_kwargs = PromptTemplate(PROMPT), {"seed": 7, "tool_required": False, "stop": ["\n\n"]}
+    prompt, llm_kwargs = PromptTemplate(PROMPT), {"top_p": 0.7, "tool_required": False, "stop": ["\n\n"]}
     before = prompt.model_dump_json()
     await predicted(mux, how, prompt, llm_kwargs=llm_kwargs, country="Switzerland")
     assert prompt.output_parser is None
     assert prompt.model_dump_json() == before
-    assert llm_kwargs == {"seed": 7, "tool_required": False, "stop": ["\n\n"]}
-    assert [(seed, stop) for _, seed, stop in asked] == [(7, ["\n\n"])] * 2
+    assert llm_kwargs == {"top_p": 0.7, "tool_required": False, "stop": ["\n\n"]}
+    assert [(top_p, stop) for _, top_p, stop in asked] == [(0.7, ["\n\n"])] * 2
     # The text program writes the schema into the prompt it is given: once, and not once a sample.
     assert all(content.startswith("Which city is the capital of Switzerland?") for content, *_ in asked)
     assert [content.count('"properties"') for content, *_ in asked] == [1, 1]

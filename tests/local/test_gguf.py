@@ -18,32 +18,32 @@ def test_a_whole_one_passes(tmp_path, gguf):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "notices"),
     [
         (b"", "it is empty"),
         (b"<!DOCTYPE html>", "it begins with b'<!DOCTYPE ht'"),
-        (b"GGUF\x03\0", "is cut off"),
+        (b"GGUF\x03\0", "is incomplete"),
         (b"GGUF\x63\0\0\0" + bytes(16), "a GGUF of version 99"),
         (b"GGUF\x03\0\0\0" + b"\xff" * 16, "its header counts"),
     ],
     ids=["empty", "a web page", "six bytes", "version 99", "absurd counts"],
 )
-def test_the_sentence_says_what_was_found(tmp_path, content, said):
+def test_the_sentence_says_what_was_found(tmp_path, content, notices):
     """What is not a GGUF is refused with what it is instead."""
     file = tmp_path / "a.gguf"
     file.write_bytes(content)
     with pytest.raises(NotAGGUFError) as error:
         check_gguf(file)
-    assert said in str(error.value)
+    assert notices in str(error.value)
 
 
 def test_every_cut_before_the_tensors_end_is_seen(tmp_path, gguf):
     """However early a GGUF ends within its header, it is called cut off; never another error, never accepted."""
-    whole = gguf(tail=0)
+    complete = gguf(tail=0)
     file = tmp_path / "a.gguf"
-    for length in range(4, len(whole) + 1):
-        file.write_bytes(whole[:length])
-        with pytest.raises(NotAGGUFError, match="is cut off"):
+    for length in range(4, len(complete) + 1):
+        file.write_bytes(complete[:length])
+        with pytest.raises(NotAGGUFError, match="is incomplete"):
             check_gguf(file)
 
 
@@ -51,8 +51,8 @@ def test_every_cut_before_the_tensors_end_is_seen(tmp_path, gguf):
 @given(junk=st.binary(max_size=200), at=st.integers(4, 150))
 def test_junk_is_never_another_error(tmp_path, gguf, junk, at):
     """A header overwritten with any bytes is accepted or refused with `NotAGGUFError`, at once."""
-    whole = gguf()
+    complete = gguf()
     file = tmp_path / "a.gguf"
-    file.write_bytes(whole[:at] + junk + whole[at + len(junk) :])
+    file.write_bytes(complete[:at] + junk + complete[at + len(junk) :])
     with contextlib.suppress(NotAGGUFError):
         check_gguf(file)

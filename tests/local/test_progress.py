@@ -16,11 +16,11 @@ def test_nothing_is_drawn_where_nothing_comes(capsys):
 
 def test_a_bar_ends_full_and_on_the_console_it_was_given(capsys):
     """What was fetched is drawn to its end on the console given, and standard output stays clean."""
-    drawn = io.StringIO()
-    with bar(Console(file=drawn, force_terminal=True, width=80)) as progress:
+    render = io.StringIO()
+    with bar(Console(file=render, force_terminal=True, width=80)) as progress:
         progress(0, 2_000_000)
         progress(2_000_000, 2_000_000)
-    assert "2.0/2.0 MB" in drawn.getvalue()
+    assert "2.0/2.0 MB" in render.getvalue()
     assert capsys.readouterr().out == ""
 
 

@@ -35,12 +35,12 @@ def smol(_shared):
 
 @pytest.fixture
 def ask(smol):
-    def ask(**more):
+    def ask(**second_server):
         body = {
             "model": smol.model,
             "messages": [{"role": "user", "content": "What is the capital of France?"}],
             "max_tokens": 12,
-            **more,
+            **second_server,
         }
         key = {"Authorization": f"Bearer {smol.api_key}"}
         return httpx.post(f"{smol.base_url}/chat/completions", headers=key, json=body, timeout=120).json()
@@ -94,13 +94,15 @@ def test_the_key_is_nowhere_to_be_seen(smol):
 
 def test_all_who_ask_for_it_share_it(smol):
     """Threads that ask at once get the same server; fewer slots do too, more slots another one."""
-    got = []
-    threads = [threading.Thread(target=lambda: got.append(serve(NAME, parallel=3, context=512))) for _ in range(4)]
+    reply_text = []
+    threads = [
+        threading.Thread(target=lambda: reply_text.append(serve(NAME, parallel=3, context=512))) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(120)
-    assert got == [smol] * 4
+    assert reply_text == [smol] * 4
     assert serve(NAME, parallel=1, context=512) is smol
 
 
@@ -169,7 +171,7 @@ def test_a_schema_is_kept(ask):
     assert json.loads(response["choices"][0]["message"]["content"])["city"] in {"Paris", "Rome"}
 
 
-def _python(code: str, **more) -> subprocess.Popen:
+def _python(code: str, **second_server) -> subprocess.Popen:
     path = os.pathsep.join(path for path in sys.path if path)
     return subprocess.Popen(
         [sys.executable, "-c", code],
@@ -177,7 +179,7 @@ def _python(code: str, **more) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": path},
-        **more,
+        **second_server,
     )
 
 
@@ -244,7 +246,7 @@ def test_after_a_fork_the_child_has_its_own():
     child = _python(_FORK)
     out, err = child.communicate(timeout=120)
     assert (child.returncode, err) == (0, "")
-    assert "this is a fork of it: call serve() again" in out
+    assert "of which this process is a fork" in out
 
 
 _FORK_THEN_DIE = f"""

@@ -440,7 +440,7 @@ def of_others():
 
 REFUSED = {
     "a threshold without a probability": ({"rule": "self-consistency", "abstain_below": 0.5}, "gives none"),
-    "a threshold that is none": ({"abstain_below": 1.5}, "above 0 and at most 1, found 1.5"),
+    "a threshold that is none": ({"abstain_below": 1.5}, "above 0 and at most 1, received 1.5"),
     "half of an escalation": ({"escalate_below": 0.5}, "belong together"),
     "a plan that ends early": ({"abstain_below": 0.5, "plan": "first_round"}, "leave the plan out"),
     "a rule that is none": ({"rule": "majority"}, "'self-consistency', 'pooled'"),

@@ -229,7 +229,7 @@ def test_what_a_mux_says_itself_is_not_said_again(way, path):
     mux = way.mux(models=members(way), samples=1)
     with pytest.raises(ArgumentError, match=f"'temperature' is the mux's own; give it to {way.mux.__name__}"):
         profiled(way, path, mux, temperature=0.5)
-    with pytest.raises(ArgumentError, match="samples names 'z', which is no member"):
+    with pytest.raises(ArgumentError, match="samples names 'z', which is not a member"):
         profiled(way, path, mux, samples={"z": 1})
     with pytest.raises(ArgumentError, match="no members"):
         profiled(way, path, {})
@@ -302,7 +302,7 @@ def test_it_shows_what_it_does(way, path, capsys):
     profiled(way, path, progress=True)
     out, err = capsys.readouterr()
     assert out == ""
-    for words in ("To do", "member", "12/12", "failed"):
+    for words in ("Planned", "member", "12/12", "failed"):
         assert words in err
 
 

@@ -18,13 +18,16 @@ from langchain_slmmux import SLMMuxChatModel
 from llamaindex_slmmux import SLMMuxLLM
 from slmmux import (
     Answer,
+    Budget,
     Decision,
     Draw,
+    LearnedRule,
     NoAnswerError,
     Pool,
     Race,
     Recording,
     Row,
+    Sample,
     SampleError,
     Selection,
     Vote,
@@ -39,11 +42,14 @@ from slmmux import (
 )
 from slmmux.baselines import Baseline, baselines
 from slmmux.config import Config, MemberConfig, default_config, load_config
+from slmmux.learned import fit
 from slmmux.local import Entry, Server, fetch, listing, serve
+from slmmux.plots import Complement, complement_of
 from slmmux.readers import read_inspect, read_lm_eval
-from slmmux.report import report
+from slmmux.recording import Arrays, arrays_of
+from slmmux.report import Recorded, recorded, report
 from slmmux.rereading import reread
-from slmmux.scaling import Point, scaling
+from slmmux.scaling import Point, expected_right, scaling
 from slmmux.selection import HeldOut, Subset
 
 
@@ -54,12 +60,27 @@ def the_race(read: Callable[[str], Answer | None]) -> None:
     race.tell(Draw("qwen", 0), "4")
     race.fail(Draw("qwen", 1), TimeoutError())
     race.stop("deadline")
+    Race({"qwen": 3}, read, group="classes")
+    Race({"qwen": 3}, read, group=lambda alike: (len(alike), min(alike)))
     assert_type(race.errors, tuple[SampleError, ...])
     assert_type(race.decision, Decision[str] | None)
 
 
 def the_drivers(race: Race[str], call: Callable[[tuple[Draw, ...]], list[str]]) -> None:
     decision = drive(race, call, pool=Pool(8), timeout=30, deadline=60.0)
+    samples: list[Sample[str]] = []
+    drive(
+        race,
+        call,
+        pool=Pool(8),
+        group=lambda draws: [tuple(draws)],
+        compare=lambda answer, earlier: {index: 1.0 for index, other in earlier.items() if other == answer},
+        budget=Budget({"calls": 10}, reserve=lambda draw: draw.index, spent=len),
+        pace=lambda draws: 0.5 * len(draws),
+        observe=samples.append,
+        late=lambda draws, replies: samples.clear(),
+    )
+    assert_type(decision.abandoned, tuple[tuple[Draw, ...], ...])
     assert_type(decision, Decision[str])
     assert_type(decision.winner, Vote)
     assert_type(decision.reply, str)
@@ -68,6 +89,7 @@ def the_drivers(race: Race[str], call: Callable[[tuple[Draw, ...]], list[str]]) 
 
 async def on_tasks(race: Race[str], call: Callable[[tuple[Draw, ...]], Awaitable[Sequence[str]]]) -> None:
     assert_type(await adrive(race, call, slots=asyncio.Semaphore(8)), Decision[str])
+    assert_type(await adrive(race, call, slots=Pool(8)), Decision[str])
 
 
 def the_rule(votes: list[Vote]) -> None:
@@ -167,6 +189,16 @@ async def the_offline_half(chat: BaseChatModel, llm: LLM) -> None:
     assert_type(baselines(recording), tuple[Baseline, ...])
     assert_type(SLMMuxChatModel.from_selection(selection, models={"a": chat}), SLMMuxChatModel)
     assert_type(SLMMuxLLM.from_selection("selection.json", models={"a": llm}, size=1), SLMMuxLLM)
+
+
+def the_arrays(recording: Recording) -> None:
+    arrays = arrays_of(recording, ["a", "b"], 3)
+    assert_type(arrays, Arrays)
+    assert_type(arrays.models, tuple[str, ...])
+    assert_type(fit(arrays), LearnedRule | None)
+    assert_type(complement_of(arrays, ["a", "b"]), Complement)
+    assert_type(recorded(recording, arrays), tuple[Recorded, ...])
+    expected_right(arrays, [1, 2])
 
 
 def the_edges(recording: Recording) -> None:

@@ -1,0 +1,258 @@
+"""The window: which call may begin next, so that never more than `limit` calls run at once.
+
+A call holds its place from before it begins until it has ended, whether or not anybody still waits for it. A thread
+cannot be stopped, and the server behind it feels an abandoned request as much as any other.
+
+Abandoned calls that hang would soon hold every place. So the window is shared out: with m members present, each has a
+share of max(1, limit // m) places. The rules, for a free place:
+
+    1. a call of a member below its share begins, the longest waiting first;
+    2. if no such call waits, a member may borrow a place beyond its share, on three conditions. Its last call returned
+       in time (a member that never replied may hang), none of its calls is overdue, and one place stays free for each
+       member that holds none, so that none of them can be shut out;
+    3. a member rests while its overdue calls fill its share: none of its calls begins, and those that wait are refused.
+
+A call is overdue once it has run longer than its time-out. Without time-outs nothing is overdue, and a hanging call
+holds its place until the member's own client ends it.
+
+This file starts no threads and awaits nothing; the caller wakes the places that are granted (`wake`). Everything is
+guarded by one lock, because calls end on threads and on event loops alike.
+"""
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import count
+from math import inf
+from typing import Any
+from weakref import WeakSet
+
+from slmmux._errors import ArgumentError
+
+__all__ = ["MOST_CALLS", "Place", "Window", "check_window"]
+
+MOST_CALLS = 10_000  # more threads or sockets than any machine has for one process
+
+
+class Place:
+    """One call's place in a window.
+
+    Args:
+        label: The member's label; `None` for a call without a member.
+        wake: Called with this place once it is granted, on any thread. It raises RuntimeError if the call cannot begin.
+        job: Anything the caller wants to find in the place.
+
+    Attributes:
+        due: The time at which the call is overdue.
+        patience: The call's time-out in seconds.
+        has_returned: Whether the call returned or raised by itself; a cancelled one says nothing about its member.
+    """
+
+    __slots__ = ("due", "has_returned", "holders", "job", "label", "patience", "serial", "wake")
+
+    def __init__(self, label: str | None, wake: "Callable[[Place], None]", job: Any = None) -> None:
+        self.label = label
+        self.wake = wake
+        self.job = job
+        self.due = inf
+        self.patience = inf
+        self.has_returned = False
+        self.serial = 0  # its number in the order of arrival
+        self.holders = 1  # a task, and the threads that it started
+
+
+class Window:
+    """The places for calls that run at once.
+
+    Args:
+        limit: The most calls at once.
+
+    Raises:
+        ArgumentError: The limit is not a whole number from 1 to 10,000.
+    """
+
+    def __init__(self, limit: int) -> None:
+        check_window(limit)
+        self._limit = limit
+        self._reset()
+        _windows.add(self)
+
+    def __deepcopy__(self, memo: object) -> "Window":
+        return Window(self._limit)  # the copy of a mux has places of its own
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._serials = count()
+        self._queued: dict[str | None, dict[Place, None]] = {}  # by label, in the order of arrival
+        self._held: dict[str | None, set[Place]] = {}
+        self._total = 0  # places held
+        self._present: Counter[str | None] = Counter()  # questions and calls of each member
+        self._reliable: set[str | None] = set()  # members whose last call returned in time
+
+    @property
+    def limit(self) -> int:
+        """The most calls at once."""
+        return self._limit
+
+    def enter(self, labels: Iterable[str]) -> None:
+        """Count the members of a question: each of them has a share until `leave`."""
+        with self._lock:
+            self._present.update(labels)
+
+    def leave(self, labels: Iterable[str]) -> None:
+        """End a question; the shares of the remaining members may grow."""
+        with self._lock:
+            for label in labels:
+                self._forget(label)
+            granted = self._grant()
+        self.wake_all(granted)
+
+    def queue(self, place: Place) -> None:
+        """Queue a call; its place may be granted before this method returns."""
+        with self._lock:
+            place.serial = next(self._serials)
+            self._present[place.label] += 1
+            self._queued.setdefault(place.label, {})[place] = None
+            granted = self._grant()
+        self.wake_all(granted)
+
+    def withdraw(self, *places: Place) -> None:
+        """Take calls out of the queue, if they are still in it."""
+        with self._lock:
+            for place in places:
+                if place in self._queued.get(place.label, ()):
+                    self._dequeue(place)
+                    self._forget(place.label)
+            granted = self._grant()  # only now, or one of the places withdrawn could be granted to another
+        self.wake_all(granted)
+
+    def hold(self, place: Place) -> bool:
+        """Let one more call run in a place, and return whether the place is held here; `end` it once for each."""
+        with self._lock:
+            is_held = place in self._held.get(place.label, ())
+            place.holders += is_held
+            return is_held
+
+    def end(self, place: Place) -> list[Place]:
+        """Give a place back and return the places granted in its stead: the caller must wake them."""
+        with self._lock:
+            held = self._held.get(place.label, set())
+            if place not in held:  # of the parent process, or given back already
+                return []
+            place.holders -= 1
+            if place.holders:
+                return []
+            held.discard(place)
+            if not held:
+                del self._held[place.label]
+            self._total -= 1
+            if place.due <= time.monotonic():
+                self._reliable.discard(place.label)
+            elif place.has_returned:
+                self._reliable.add(place.label)
+            self._forget(place.label)
+            return self._grant()
+
+    def wake_all(self, places: list[Place]) -> None:
+        """Wake places that were granted."""
+        while places:
+            place = places.pop()
+            try:
+                place.wake(place)
+            except RuntimeError:  # the system has no thread left, or the event loop is closed
+                places += self.end(place)
+
+    def refusal(self, label: str | None) -> str | None:
+        """Return the reason why a queued call of a member will not begin; `None` if it only has to wait."""
+        with self._lock:
+            now = time.monotonic()
+            overdue = self._overdue(label, now)
+            if overdue >= self._share():
+                return (
+                    f"calls past their timeout hold this member's whole share of max_concurrency={self._limit} "
+                    f"({overdue} of them); give its client a timeout of its own"
+                )
+            if self._total >= self._limit and all(
+                place.due + place.patience <= now for held in self._held.values() for place in held
+            ):
+                return (
+                    f"calls past twice their timeout hold all places of max_concurrency={self._limit}; give the "
+                    "members' clients a timeout of their own"
+                )
+            return None
+
+    def next_refusal(self) -> float:
+        """Return the next time at which `refusal` may change its answer by itself."""
+        with self._lock:
+            now = time.monotonic()
+            times = (at for held in self._held.values() for p in held for at in (p.due, p.due + p.patience) if at > now)
+            return min(times, default=inf)
+
+    def _grant(self) -> list[Place]:
+        """Grant as many places as the rules allow."""
+        granted: list[Place] = []
+        while self._queued and self._total < self._limit and (place := self._next()) is not None:
+            self._dequeue(place)
+            self._held.setdefault(place.label, set()).add(place)
+            self._total += 1
+            granted.append(place)
+        return granted
+
+    def _next(self) -> Place | None:
+        """Return the queued call that begins next, if one may."""
+        share = self._share()
+        first = {label: next(iter(places)) for label, places in self._queued.items()}
+        by_right = [place for label, place in first.items() if len(self._held.get(label, ())) < share]
+        if by_right:
+            return min(by_right, key=lambda place: place.serial)
+        by_loan = [place for label, place in first.items() if self._may_borrow(label)]
+        return min(by_loan, key=lambda place: place.serial, default=None)
+
+    def _may_borrow(self, label: str | None) -> bool:
+        if label not in self._reliable or self._overdue(label, time.monotonic()):
+            return False
+        without_place = sum(member not in self._held for member in self._present)
+        return self._limit - self._total > without_place
+
+    def _share(self) -> int:
+        return max(1, self._limit // max(1, len(self._present)))
+
+    def _overdue(self, label: str | None, now: float) -> int:
+        return sum(place.due <= now for place in self._held.get(label, ()))
+
+    def _dequeue(self, place: Place) -> None:
+        del self._queued[place.label][place]
+        if not self._queued[place.label]:
+            del self._queued[place.label]
+
+    def _forget(self, label: str | None) -> None:
+        self._present[label] -= 1
+        if self._present[label] <= 0:  # below 0 after a fork, which forgot the questions of the parent
+            del self._present[label]
+
+
+def check_window(limit: Any) -> None:
+    """Check the size of a window.
+
+    Raises:
+        ArgumentError: It is not a whole number from 1 to 10,000.
+    """
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_CALLS:
+        raise ArgumentError(
+            f"max_concurrency must be a whole number from 1 to {MOST_CALLS:,}, received {limit!r}; 64 is the default"
+        )
+
+
+_windows: WeakSet[Window] = WeakSet()
+
+
+def _after_fork() -> None:
+    """Empty every window in a forked child: the threads that hold places, or the lock, only exist in its parent."""
+    for window in _windows:
+        window._reset()  # noqa: SLF001 - the same module
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)

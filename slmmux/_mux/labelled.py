@@ -1,0 +1,47 @@
+"""A mux's models by label, with what all muxes made of the same mapping share.
+
+LangChain's `configurable_fields` makes a new mux at each call, out of the fields of the one that it configures. The
+models are one of these fields, so whatever has to outlive a call is kept with them: the places for calls, what was
+learned of each server, and which options nobody set.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from slmmux._decision.pool import Pool, Slots
+from slmmux._mux.members import Memory
+
+__all__ = ["Labelled"]
+
+
+class Labelled(dict[str, Any]):
+    """Models by label.
+
+    Args:
+        models: The models.
+        unset: The options that were left at their defaults when the first mux was made of these models.
+    """
+
+    def __init__(self, models: Mapping[str, Any], unset: Collection[str] = ()) -> None:
+        super().__init__(models)
+        self.unset = frozenset(unset)
+        self._memories: dict[str, Memory] = {}
+        self._windows: dict[int, tuple[Pool, Slots]] = {}
+
+    def memory(self, label: str) -> Memory:
+        """Return what was learned of a model."""
+        return self._memories.setdefault(label, Memory())
+
+    def window(self, calls: int) -> tuple[Pool, Slots]:
+        """Return the places for so many calls at once, of threads and of each event loop."""
+        if calls not in self._windows:
+            self._windows[calls] = Pool(calls), Slots(calls)
+        return self._windows[calls]
+
+    def __deepcopy__(self, memo: Any) -> "Labelled":
+        from copy import deepcopy  # noqa: PLC0415 - few muxes are copied deeply
+
+        return Labelled(deepcopy(dict(self), memo), self.unset)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Labelled, (dict(self), tuple(self.unset))

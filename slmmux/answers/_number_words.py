@@ -1,0 +1,110 @@
+"""Numbers written in words, where a reply announces one."""
+
+import re
+from fractions import Fraction
+
+from slmmux.answers._pattern import pattern
+
+__all__ = ["words_at"]
+
+_SMALL = {
+    word: number
+    for language in (
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+        "eighteen nineteen",
+        "null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn "
+        "achtzehn neunzehn",
+        "zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept dix-huit "
+        "dix-neuf",
+        "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete "
+        "dieciocho diecinueve",
+        "- um dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezesseis dezessete dezoito "
+        "dezenove",
+        "- - due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici sedici "
+        "diciassette diciotto diciannove",
+        "ноль один два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать тринадцать четырнадцать "
+        "пятнадцать шестнадцать семнадцать восемнадцать девятнадцать",
+    )
+    for number, word in enumerate(language.split())
+    if word != "-"
+}
+_TENS = {
+    word: 10 * (place + 2)
+    for language in (
+        "twenty thirty forty fifty sixty seventy eighty ninety",
+        "zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig",
+        "vingt trente quarante cinquante soixante",
+        "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
+        "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa",
+        "venti trenta quaranta cinquanta sessanta settanta ottanta novanta",
+        "двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто",
+    )
+    for place, word in enumerate(language.split())
+}
+_SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_DIGITS = {sign: number for number, sign in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
+_UNITS = {"十": 10, "百": 100, "千": 1000}
+_WORD = "|".join(sorted([*_SMALL, *_TENS, *_SCALES], key=len, reverse=True))
+_WORDS = pattern(
+    rf"(?P<sign>(?:minus|negative)\ )?+(?P<words>(?:a\ )?(?:{_WORD})(?:(?:\ and\ |-|\ |\ e\ |\ y\ |\ )(?:{_WORD}))*+)(?!\w|-\w)"
+    r"|(?P<part>(?:one|a)[ -]half|half|(?:a|one)[ -](?:quarter|third)|three[ -]quarters|two[ -]thirds)\b"
+    r"|(?P<signs>[零一二三四五六七八九〇两兩十百千]{1,15}(?:[万萬][零一二三四五六七八九〇两兩十百千]{0,15})?)",
+    re.IGNORECASE,
+)
+_PARTS = {"half": Fraction(1, 2), "quarter": Fraction(1, 4), "third": Fraction(1, 3), "quarters": Fraction(3, 4),
+    "thirds": Fraction(2, 3)}  # fmt: skip
+_MOST = 10**15
+
+
+def words_at(text: str, start: int) -> tuple[Fraction, int] | None:
+    """Return the number that is written in words from `start` on, and where it ends; None where there is none.
+
+    Example:
+        >>> words_at("one hundred and forty-two apples", 0), words_at("四十二。", 0)
+        ((Fraction(142, 1), 25), (Fraction(42, 1), 3))
+    """
+    found = _WORDS.match(text, start)
+    if found is None:
+        return None
+    if found["part"]:
+        return _PARTS[re.split("[ -]", found["part"].lower())[-1]], found.end()
+    value = _of_signs(found["signs"]) if found["signs"] else _of_words(found["words"].lower())
+    if value is None or value > _MOST:
+        return None
+    return Fraction(-value if found["sign"] else value), found.end()
+
+
+def _of_words(written: str) -> int | None:
+    """Return what words add up to; None where they are several numbers: two three."""
+    total = group = 0
+    last = 10**16  # what the word before said: after twenty comes at most nine, after two comes no three
+    for word in re.findall(_WORD, written):
+        if word in _SCALES:
+            scale = _SCALES[word]
+            if scale == 100:  # noqa: PLR2004
+                group = (group or 1) * 100
+            else:
+                total, group = total + (group or 1) * scale, 0
+            last = scale
+            continue
+        value = _TENS.get(word) or _SMALL.get(word, 0)
+        if last < 20 or (last < 100 and value > 9):  # noqa: PLR2004
+            return None
+        group += value
+        last = value
+    return total + group
+
+
+def _of_signs(written: str) -> int:
+    if len(written) > 1 and not set(written) & {*_UNITS, "万", "萬"}:
+        return int("".join(str(_DIGITS[sign]) for sign in written))  # 二〇二四
+    total = group = digit = 0
+    for sign in written:
+        if sign in _DIGITS:
+            digit = _DIGITS[sign]
+        elif sign in _UNITS:
+            group += (digit or 1) * _UNITS[sign]
+            digit = 0
+        else:
+            total, group, digit = (group + digit) * 10**4, 0, 0
+    return total + group + digit

@@ -1,0 +1,1 @@
+"""Loopback servers that speak the providers' protocols; one file a protocol."""

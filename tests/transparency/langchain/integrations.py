@@ -1,0 +1,145 @@
+"""The rows of LangChain: each class of chat models as its package ships it, against its own protocol."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from tests.servers.anthropic import anthropic
+from tests.servers.gemini import gemini
+from tests.servers.ollama import ollama
+from tests.servers.openai_chat import openai_chat
+
+from ..table import Integration
+
+__all__ = ["INTEGRATIONS"]
+
+
+def _made(module: str, name: str, address: Callable[[str], dict[str, Any]], **fixed: Any) -> Callable[..., Any]:
+    """Return what makes a model of a class; the package is imported when the first is made."""
+
+    def build(url: str, **settings: Any) -> Any:
+        return getattr(importlib.import_module(module), name)(**{**fixed, **address(url), **settings})
+
+    return build
+
+
+_NO_REFUSAL = "the protocol has no refusals: a model refuses in its text"
+_NO_IMAGES_OUT = "the protocol brings no pictures back"
+_NO_AUDIO = "the protocol brings no sound back"
+_ARGS_PARSED = "the protocol carries a call's arguments as an object: there are none that cannot be read"
+
+INTEGRATIONS = (
+    Integration(
+        "ChatOpenAI",
+        "langchain",
+        "langchain-openai",
+        openai_chat,
+        _made(
+            "langchain_openai",
+            "ChatOpenAI",
+            lambda url: {"base_url": f"{url}/v1"},
+            model="gpt-4.1-mini",
+            api_key="sk-member",
+            max_retries=0,
+        ),
+        settings={"count": {"custom_get_token_ids": lambda text: list(range(len(text.split())))}},
+        forms={"search": {"type": "web_search_preview"}, "default_method": "json_schema"},
+        without={
+            "reasoning": "chat completions carry no reasoning back",
+            "reasoning with tools": "chat completions carry no reasoning back",
+            "provider tools": "chat completions have none: they are the Responses API's",
+            "tool extras": "chat completions know no extras of tools",
+            "images out": _NO_IMAGES_OUT,
+        },
+        common=True,
+    ),
+    Integration(
+        "ChatOllama",
+        "langchain",
+        "langchain-ollama",
+        ollama,
+        _made("langchain_ollama", "ChatOllama", lambda url: {"base_url": url}, model="qwen2.5:3b"),
+        settings={
+            "thinking": {"reasoning": True},
+            "count": {"custom_get_token_ids": lambda text: list(range(len(text.split())))},
+        },
+        forms={
+            "default_method": "json_schema",
+            # ChatOllama takes these at call time not at all, or under another name: what the mux must send is what the
+            # member sends that was made with them.
+            "options": {
+                "temperature": {"temperature": 0.1},
+                "max_tokens": {"num_predict": 20},
+                "seed": {"seed": 7},
+                "top_p": {"top_p": 0.5},
+                "user": None,
+            },
+        },
+        without={
+            "refusal": _NO_REFUSAL,
+            "invalid tool call": _ARGS_PARSED,
+            "cut-off tool call": _ARGS_PARSED,
+            "provider tools": "Ollama has no tools of its own",
+            "tool extras": "Ollama knows no extras of tools",
+            "images out": _NO_IMAGES_OUT,
+            "audio out": _NO_AUDIO,
+        },
+        common=True,
+    ),
+    Integration(
+        "ChatAnthropic",
+        "langchain",
+        "langchain-anthropic",
+        anthropic,
+        _made(
+            "langchain_anthropic",
+            "ChatAnthropic",
+            lambda url: {"base_url": url},
+            model="claude-sonnet-4-5",
+            api_key="sk-member",
+            max_retries=0,
+            max_tokens=3000,
+        ),
+        settings={"thinking": {"thinking": {"type": "enabled", "budget_tokens": 2000}}},
+        forms={
+            "search": {"type": "web_search_20250305", "name": "web_search", "max_uses": 3},
+            "default_method": "function_calling",
+            "extras": {"cache_control": {"type": "ephemeral"}},
+            "options": {"seed": None, "user": None},
+        },
+        without={
+            "structured json_mode": "ChatAnthropic has no method json_mode",
+            "invalid tool call": _ARGS_PARSED,
+            "images out": _NO_IMAGES_OUT,
+            "audio out": _NO_AUDIO,
+        },
+        common=True,
+    ),
+    Integration(
+        "ChatGoogleGenerativeAI",
+        "langchain",
+        "langchain-google-genai",
+        gemini,
+        _made(
+            "langchain_google_genai",
+            "ChatGoogleGenerativeAI",
+            lambda url: {"base_url": url},
+            model="gemini-2.5-flash",
+            api_key="sk-member",
+            max_retries=1,
+        ),
+        settings={"thinking": {"include_thoughts": True, "thinking_budget": 1000}},
+        forms={
+            "search": {"google_search": {}},
+            "default_method": "json_schema",
+            "options": {"max_tokens": {"max_tokens": 20}, "user": None},
+        },
+        without={
+            "invalid tool call": _ARGS_PARSED,
+            "cut-off tool call": _ARGS_PARSED,
+            "tool extras": "Gemini knows no extras of tools",
+            "audio out": "asked for in its own way, with a model that speaks",
+        },
+        common=True,
+    ),
+)

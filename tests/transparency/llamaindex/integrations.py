@@ -1,0 +1,133 @@
+"""The rows of LlamaIndex: each class of LLMs as its package ships it, against its own protocol."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from tests.servers.anthropic import anthropic
+from tests.servers.ollama import ollama
+from tests.servers.openai_chat import openai_chat
+
+from ..table import Integration
+
+__all__ = ["INTEGRATIONS"]
+
+
+def _made(module: str, name: str, address: Callable[[str], dict[str, Any]], **fixed: Any) -> Callable[..., Any]:
+    """Return what makes an LLM of a class; the package is imported when the first is made."""
+
+    def build(url: str, **settings: Any) -> Any:
+        return getattr(importlib.import_module(f"llama_index.llms.{module}"), name)(
+            **{**fixed, **address(url), **settings}
+        )
+
+    return build
+
+
+_NO_REFUSAL = "the protocol has no refusals: a model refuses in its text"
+_NO_IMAGES_OUT = "the protocol brings no pictures back"
+_NO_AUDIO = "the protocol brings no sound back"
+_NO_REASONING = "chat completions carry no reasoning back"
+_ARGS_PARSED = "the protocol carries a call's arguments as an object: there are none that cannot be read"
+
+INTEGRATIONS = (
+    Integration(
+        "OpenAI",
+        "llamaindex",
+        "llama-index-llms-openai",
+        openai_chat,
+        _made(
+            "openai",
+            "OpenAI",
+            lambda url: {"api_base": f"{url}/v1"},
+            model="gpt-4.1-mini",
+            api_key="sk-member",
+            max_retries=0,
+        ),
+        forms={"structured": "text"},
+        without={
+            "images out": _NO_IMAGES_OUT,
+            "provider tools": "chat completions have none: they are the Responses API's",
+        },
+        common=True,
+    ),
+    Integration(
+        "OpenAILike",
+        "llamaindex",
+        "llama-index-llms-openai-like",
+        openai_chat,
+        _made(
+            "openai_like",
+            "OpenAILike",
+            lambda url: {"api_base": f"{url}/v1"},
+            model="qwen2.5-3b",
+            api_key="sk-member",
+            max_retries=0,
+            is_chat_model=True,
+            is_function_calling_model=True,
+        ),
+        settings={"schema": {"should_use_structured_outputs": True}},
+        forms={"structured": "call"},
+        without={
+            "images out": _NO_IMAGES_OUT,
+            "provider tools": "chat completions have none: they are the Responses API's",
+        },
+        common=True,
+    ),
+    Integration(
+        "Ollama",
+        "llamaindex",
+        "llama-index-llms-ollama",
+        ollama,
+        _made("ollama", "Ollama", lambda url: {"base_url": url}, model="qwen2.5:3b", context_window=4096),
+        settings={"thinking": {"thinking": True}},
+        forms={
+            "structured": "text",
+            # Ollama takes these at call time not at all, or under another name: what the mux must send is what the
+            # member sends that was made with them.
+            "options": {
+                "temperature": {"temperature": 0.1},
+                "max_tokens": {"additional_kwargs": {"num_predict": 20}},
+                "seed": {"additional_kwargs": {"seed": 7}},
+                "top_p": {"additional_kwargs": {"top_p": 0.5}},
+                "stop": {"additional_kwargs": {"stop": ["\n"]}},
+                "user": None,
+            },
+        },
+        without={
+            "refusal": _NO_REFUSAL,
+            "invalid tool call": _ARGS_PARSED,
+            "cut-off tool call": _ARGS_PARSED,
+            "provider tools": "Ollama has no tools of its own",
+            "images out": _NO_IMAGES_OUT,
+            "audio out": _NO_AUDIO,
+        },
+        common=True,
+    ),
+    Integration(
+        "Anthropic",
+        "llamaindex",
+        "llama-index-llms-anthropic",
+        anthropic,
+        _made(
+            "anthropic",
+            "Anthropic",
+            lambda url: {"base_url": url},
+            model="claude-sonnet-4-5",
+            api_key="sk-member",
+            max_retries=0,
+            max_tokens=3000,
+        ),
+        settings={
+            "thinking": {"thinking_dict": {"type": "enabled", "budget_tokens": 2000}, "temperature": 1},
+            "search": {"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 3}]},
+        },
+        forms={"structured": "call", "options": {"seed": None, "user": None}},
+        without={
+            "invalid tool call": _ARGS_PARSED,
+            "images out": _NO_IMAGES_OUT,
+            "audio out": _NO_AUDIO,
+        },
+        common=True,
+    ),
+)

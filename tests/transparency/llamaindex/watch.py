@@ -1,0 +1,147 @@
+"""What the table must know of LlamaIndex: how a mux is made, and how its users listen to a call."""
+
+import contextlib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from llama_index.core.callbacks.base_handler import BaseCallbackHandler
+from llama_index_instrumentation import get_dispatcher
+from llama_index_instrumentation.base import BaseEvent
+from llama_index_instrumentation.event_handlers import BaseEventHandler
+from llama_index_instrumentation.span import SimpleSpan
+from llama_index_instrumentation.span_handlers import BaseSpanHandler
+from pydantic import Field
+
+from llamaindex_slmmux import SLMMuxLLM
+
+from ..plain import plain
+
+__all__ = ["LlamaIndex"]
+
+_OWN = {"id_", "timestamp", "span_id", "tags"}
+
+
+class _Events(BaseEventHandler):
+    events: list[Any] = Field(default_factory=list)
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "_Events"
+
+    def handle(self, event: BaseEvent, **_: Any) -> None:
+        self.events.append(event)
+
+
+class _Spans(BaseSpanHandler[SimpleSpan]):
+    entered: dict[str, Any] = Field(default_factory=dict)
+    left: list[str] = Field(default_factory=list)
+
+    def __init__(self, **_: Any) -> None:
+        super().__init__()
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "_Spans"
+
+    def new_span(
+        self, id_: str, bound_args: inspect.BoundArguments, instance: Any = None, parent_span_id: Any = None, **_: Any
+    ) -> SimpleSpan:
+        self.entered[id_] = type(instance).__name__
+        return SimpleSpan(id_=id_, parent_id=parent_span_id)
+
+    def prepare_to_exit_span(self, id_: str, *_: Any, **__: Any) -> SimpleSpan:
+        self.left.append(id_)
+        return self.open_spans[id_]
+
+    def prepare_to_drop_span(self, id_: str, *_: Any, **__: Any) -> SimpleSpan:
+        self.left.append(id_)
+        return self.open_spans[id_]
+
+
+class _Callbacks(BaseCallbackHandler):
+    """The events of the older callbacks."""
+
+    def __init__(self) -> None:
+        super().__init__([], [])
+        self.heard: list[Any] = []
+
+    def on_event_start(self, event_type: Any, payload: Any = None, event_id: str = "", **_: Any) -> str:
+        kept = {k: plain(v) for k, v in (payload or {}).items() if k.value != "serialized"}
+        self.heard.append({"start": event_type.value, **kept})
+        return event_id
+
+    def on_event_end(self, event_type: Any, payload: Any = None, event_id: str = "", **_: Any) -> None:
+        self.heard.append({"end": event_type.value, **{k: plain(v) for k, v in (payload or {}).items()}})
+
+    def start_trace(self, trace_id: str | None = None) -> None:
+        pass
+
+    def end_trace(self, trace_id: str | None = None, trace_map: Any = None) -> None:
+        pass
+
+
+class LlamaIndexWatch:
+    """Handlers of events and spans, older callbacks and the counter of tokens.
+
+    The mux's own span and events stand around the member's, which carry a tag: they are compared by themselves, chats
+    and completions only, as a member is asked below the methods that every LLM inherits.
+    """
+
+    def __init__(self) -> None:
+        self.seen, self.spans, self.callbacks = _Events(), _Spans(), _Callbacks()
+        self.counter = TokenCountingHandler(tokenizer=lambda text: text.split(), verbose=False)
+
+    def config(self) -> dict[str, Any]:
+        return {}
+
+    def events(self) -> dict[str, Any]:
+        ours = any(name == "SLMMuxLLM" for name in self.spans.entered.values())
+        tagged = [event for event in self.seen.events if "slmmux_member" in event.tags]
+        spans = [id_ for id_, name in self.spans.entered.items() if not ours or name == "SLMMuxLLM"]
+        return {
+            "heard": [self._plain(event) for event in self.seen.events if event not in tagged],
+            "member": [
+                {**self._plain(event), "tags": plain(event.tags)}
+                for event in (tagged if ours else self.seen.events)
+                if type(event).__name__.startswith(("LLMChat", "LLMCompletion"))
+            ],
+            "spans": [id_.rpartition(".")[2].partition("-")[0] for id_ in spans],
+            "spans left open": [id_ for id_ in self.spans.entered if id_ not in self.spans.left],
+            "callbacks": self.callbacks.heard,
+            "tokens": {
+                "prompt": self.counter.prompt_llm_token_count,
+                "completion": self.counter.completion_llm_token_count,
+                "events": len(self.counter.llm_token_counts),
+            },
+        }
+
+    def _plain(self, event: BaseEvent) -> dict[str, Any]:
+        fields = {n: plain(getattr(event, n)) for n in type(event).model_fields if n not in _OWN}
+        return {"event": type(event).__name__, **fields}
+
+    def names(self) -> dict[str, str]:
+        return {}
+
+
+class LlamaIndex:
+    """LlamaIndex's part of the table."""
+
+    def mux(self, member: Any) -> SLMMuxLLM:
+        return SLMMuxLLM(models={"member": member}, samples=1)
+
+    @contextlib.contextmanager
+    def watch(self, model: Any) -> Iterator[LlamaIndexWatch]:
+        watch = LlamaIndexWatch()
+        root = get_dispatcher()
+        before = model.callback_manager
+        root.add_event_handler(watch.seen)
+        root.add_span_handler(watch.spans)
+        model.callback_manager = CallbackManager([watch.callbacks, watch.counter])
+        try:
+            yield watch
+        finally:
+            model.callback_manager = before
+            root.event_handlers = [h for h in root.event_handlers if h is not watch.seen]
+            root.span_handlers = [h for h in root.span_handlers if h is not watch.spans]
