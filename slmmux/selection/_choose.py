@@ -23,7 +23,7 @@ __all__ = ["select_complementary"]
 
 _SIZES = (1, 2, 3)  # the default, which is clipped to the pool; explicit sizes beyond it are refused
 _TIME_LIMIT_S = 60.0
-_RESAMPLES = 100
+_RESAMPLES = 50
 _WORTH = 0.01
 _FEW = 100  # questions, below which a rule has to beat the single model to be served in its place
 
@@ -248,7 +248,7 @@ def _check(penalty: float, counts: Mapping[str, int], n_resamples: int, worth: f
             raise ArgumentError(f"{name} must be at least {least[name]}, received {value!r}")
     if not isinstance(n_resamples, int) or isinstance(n_resamples, bool) or n_resamples < 0 or n_resamples == 1:
         raise ArgumentError(
-            f"n_resamples must be a whole number of at least 2, or 0 for no interval, received {n_resamples!r}; 100 is "
+            f"n_resamples must be a whole number of at least 2, or 0 for no interval, received {n_resamples!r}; 50 is "
             "usual"
         )
     if not 0 <= worth < 1:

@@ -158,14 +158,14 @@ class Selection:
 
         Example:
             >>> from slmmux import Recording, Row, select_complementary
-            >>> answers = {"a": ["11"] * 40 + ["12"] * 40, "b": ["22", "11", "13", "11"] * 20}  # the gold answer is 1
+            >>> answers = {"a": ["11"] * 60 + ["12"] * 60, "b": ["22", "11", "13", "11"] * 30}  # the gold answer is 1
             >>> recording = Recording.of(
-            ...     Row(question_id=f"q{q:02}", model=model, sample_index=i, answer=answer, gold="1")
+            ...     Row(question_id=f"q{q:03}", model=model, sample_index=i, answer=answer, gold="1")
             ...     for model, given in answers.items()
             ...     for q, both in enumerate(given)
             ...     for i, answer in enumerate(both)
             ... )
-            >>> selection = select_complementary(recording, sizes=[2], rule="learned")
+            >>> selection = select_complementary(recording, sizes=[2], rule="learned", n_resamples=0)
             >>> result = selection.threshold(target_accuracy=0.9)
             >>> result.rule, result.accuracy >= result.bound >= 0.9, result.confidence
             ('learned', True, 0.9)

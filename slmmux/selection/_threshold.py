@@ -22,6 +22,7 @@ _LEAST_SHARE = 0.05  # of the questions: a threshold that answers fewer is not l
 _LEAST = 5
 _LOOKS = 40  # thresholds that are looked at, at most: each one more makes the bound a little wider for all
 _LARGEST_Z = 8.0
+_FUZZ = 1e-9  # of a probability that is a sum of floats: one of exactly the confidence is enough
 _STEPS = 20  # of each bisection
 
 
@@ -153,14 +154,13 @@ def _lowest(answered: Ints, rights: Ints, target: float, confidence: float) -> t
     if kept.size:
         at = int(kept[0])
         return at, _interval(int(rights[at]), int(answered[at]), z)[0]
-    low, high = 0.0, target
-    for _ in range(_STEPS // 2):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _kept(answered, rights, middle, confidence)[0].size else (low, middle)
+    # In hundredths: the sentence has no more digits, and the few values are computed once for all selections.
+    lower = range(1, ceil(100 * target))
+    highest = bisect_left(lower, True, key=lambda at: not _kept(answered, rights, at / 100, confidence)[0].size)  # noqa: FBT003
     best = int((rights / answered).argmax())
     raise ArgumentError(
         f"target_accuracy={target:g} is kept from no probability on, with a confidence of {confidence:g}: on "
-        f"{answered[0]} questions the highest that is kept is {low:.2f} (measured at best: "
+        f"{answered[0]} questions the highest that is kept is {highest / 100:.2f} (measured at best: "
         f"{rights[best] / answered[best]:.2f} on {answered[best]}); ask for that, or select on more questions"
     )
 
@@ -224,7 +224,7 @@ def _highest(questions: int, budget: float, confidence: float) -> tuple[int, flo
     """Return the largest rank up to which a budget is kept, 0 without one, and the upper bound of the share there."""
     # P(Binomial >= rank) falls with the rank.
     ranks = range(1, questions + 1)
-    rank = bisect_left(ranks, True, key=lambda k: _at_least(k, questions, budget) < confidence)  # noqa: FBT003
+    rank = bisect_left(ranks, True, key=lambda k: _at_least(k, questions, budget) < confidence - _FUZZ)  # noqa: FBT003
     if not rank:
         return 0, 0.0
     return rank, _bisected(lambda share: _at_least(rank, questions, share) < confidence, 0.0, 1.0)

@@ -76,13 +76,14 @@ def verdict_of(
     if (interval := estimate.interval) is None:
         return Verdict(
             f"{CANNOT_TELL}: {names}{deciding} has {figures} for {alone} alone, held out, without an interval; ask for "
-            f"one with n_resamples=100{after}",
+            f"one with n_resamples=50{after}",
             CANNOT_TELL,
         )
     low, high = interval
     figures += f", 95 % interval {100 * low:+z.1f} to {100 * high:+z.1f}, held out"
     if high < worth:
-        how = "better" if high < 0 else f"better, or less than {100 * worth:g} points worse,"
+        points = f"{100 * worth:g} point" + ("" if round(100 * worth, 9) == 1 else "s")
+        how = "better" if high < 0 else f"better, or less than {points} worse,"
         return Verdict(f"{DO_NOT_MUX}: {alone} alone is {how} than {names}{deciding} ({figures}){after}", DO_NOT_MUX)
     if low > 0:
         return Verdict(f"{MUX} {names}{deciding}: better than {alone} alone ({figures}){after}", MUX)

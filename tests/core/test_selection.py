@@ -239,7 +239,7 @@ def test_no_difference_on_few_questions_is_not_proof_of_none():
     assert few.recommendation == "cannot tell yet"
     assert few.verdict.startswith("cannot tell yet whether a + b is better than model a alone: about ")
     assert many.recommendation == "do not mux"
-    assert "less than 1 points worse" in many.verdict
+    assert "less than 1 point worse" in many.verdict
     assert few.by_size[2].held_out.low < 0 < few.by_size[2].held_out.high
 
 
@@ -276,7 +276,7 @@ def test_the_verdict_says_when_it_cannot_tell():
     assert alone.verdict.startswith("cannot tell yet: no mux was looked at")
     plain = select_complementary(mux_of(lambda m, q: "11" if q % 3 == "abc".index(m) else "23"), n_resamples=0)
     assert plain.verdict.startswith("cannot tell yet: a + b + c has 100.0 % against ")
-    assert "without an interval; ask for one with n_resamples=100" in plain.verdict
+    assert "without an interval; ask for one with n_resamples=50" in plain.verdict
     assert {each.recommendation for each in (one, alone, plain)} == {"cannot tell yet"}
 
 
@@ -357,7 +357,7 @@ def test_a_file_that_is_no_selection_is_said_to_be_none(tmp_path, text, what):
         ({"folds": 1}, r"folds must be at least 2, received 1"),
         ({"repeats": 0}, r"repeats must be at least 1, received 0"),
         ({"n_resamples": 1}, r"n_resamples must be a whole number of at least 2, or 0 for no interval, received 1"),
-        ({"n_resamples": -3}, r"received -3; 100 is usual"),
+        ({"n_resamples": -3}, r"received -3; 50 is usual"),
         ({"worth": 1}, r"worth must be a share of at least 0 and below 1, received 1; for a point write 0.01"),
         ({"samples": 3}, r"samples=3 for 'a', but only 2 were recorded"),
     ],
