@@ -1,6 +1,7 @@
 """A mux's members put to many questions: what the `profile` functions of both adapters share."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -10,6 +11,7 @@ from slmmux._errors import ArgumentError
 from slmmux._mux.base import Mux
 from slmmux._mux.engine import Question
 from slmmux._mux.generation import generation_settings
+from slmmux._mux.limiter import await_for, wait_for
 from slmmux.answers._reader import extractor_name
 from slmmux.profiling import Came, Questions, Watch
 from slmmux.profiling import aprofile as aprofile_members
@@ -53,11 +55,15 @@ class _Members:
 
     def call(self, question: str, draws: Draws) -> list[Came]:
         asking = self._mux._plain_question(question)
-        return [_completion(asking, reply) for reply in asking.sampling().call(draws)]
+        calls = asking.sampling()
+        wait_for(partial(calls.pace, draws))
+        return [_completion(asking, reply) for reply in calls.call(draws)]
 
     async def acall(self, question: str, draws: Draws) -> list[Came]:
         asking = self._mux._plain_question(question)
-        return [_completion(asking, reply) for reply in await asking.sampling().acall(draws)]
+        calls = asking.sampling()
+        await await_for(partial(calls.pace, draws))
+        return [_completion(asking, reply) for reply in await calls.acall(draws)]
 
 
 def _completion(question: Question[Any], reply: Any) -> Came:
@@ -91,6 +97,7 @@ def profile_mux(
     samples: int | dict[str, int] | None,
     progress: bool | Watch,
     trial_only: bool,
+    retry_failed: bool,
     options: Mapping[str, Any],
 ) -> Recording:
     """Sample every member of a mux of a class on every question; an adapter's `profile` documents the arguments."""
@@ -103,6 +110,7 @@ def profile_mux(
             recording=recording,
             watch=watch,
             trial_only=trial_only,
+            retry_failed=retry_failed,
             **(members.pressing | pressing),
         )
 
@@ -116,6 +124,7 @@ async def aprofile_mux(
     samples: int | dict[str, int] | None,
     progress: bool | Watch,
     trial_only: bool,
+    retry_failed: bool,
     options: Mapping[str, Any],
 ) -> Recording:
     """Sample every member of a mux of a class on every question, from an event loop."""
@@ -128,5 +137,6 @@ async def aprofile_mux(
             recording=recording,
             watch=watch,
             trial_only=trial_only,
+            retry_failed=retry_failed,
             **(members.pressing | pressing),
         )

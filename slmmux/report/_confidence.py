@@ -107,11 +107,12 @@ def _contest(subset: Subset, contest: Mapping[str, HeldOut]) -> list[Html]:
     ]
 
 
-def gain_of(estimate: HeldOut) -> str:
+def gain_of(estimate: HeldOut) -> Html:
     """Return a gain in points, with its interval if there is one."""
+    gain = points(estimate.gain)
     if (interval := estimate.interval) is None:
-        return points(estimate.gain)
-    return f"{points(estimate.gain)} ({points(interval[0])} to {points(interval[1])})"
+        return Html(gain)
+    return Html(f'{gain} <span class="interval">({points(interval[0])} to {points(interval[1])})</span>')
 
 
 def _in_words(result: HeldOut) -> str:

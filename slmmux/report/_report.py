@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from os import PathLike
-from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
 from slmmux._decision.types import Decision, Vote
+from slmmux._files.write import write_whole
 from slmmux.baselines import baselines
 from slmmux.plots import complement_of, draw_complement, need_matplotlib, plot_attribution, plot_objective, plot_scaling
 from slmmux.recording import Arrays, Recording, Row, arrays_of
@@ -101,7 +101,7 @@ def report(
     arrays = arrays_of(recording, models, samples, same=same, missing=missing)
     text = str(_Report(recording, selection, arrays, same).page())
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8", newline="\n")
+        write_whole(path, text.encode())
     return text
 
 

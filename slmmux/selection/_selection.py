@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from slmmux._errors import ArgumentError
+from slmmux._files.write import write_whole
 from slmmux.selection._contest import Fitted, Foretold, Rule
 from slmmux.selection._held_out import SELF_CONSISTENCY, HeldOut
 from slmmux.selection._threshold import Threshold, threshold
@@ -195,11 +196,11 @@ class Selection:
         """Write it as JSON, over a file that is there.
 
         Raises:
-            OSError: If the file cannot be written.
+            OSError: If the file cannot be written; an existing file stays as it was.
         """
         # Rules and their probabilities are large: each is written once, with the best subset of its size.
         bare = replace(self, best=_bare(self.best), ranking=tuple(map(_bare, self.ranking)))
-        Path(path).write_bytes(_FILE.dump_json(_File(1, bare), indent=1) + b"\n")
+        write_whole(path, _FILE.dump_json(_File(1, bare), indent=1) + b"\n")
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Selection":

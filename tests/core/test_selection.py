@@ -14,6 +14,8 @@ from slmmux import ArgumentError, Recording, RecordingError, Row, Selection, rep
 from slmmux.recording._arrays import arrays_of
 from slmmux.selection._held_out import held_out, in_rank_order
 from slmmux.selection._verdict import _more_questions
+from tests.lengths import examples
+from tests.pydantic_words import worded
 
 
 def recorded(said, golds=None, **settings):
@@ -73,7 +75,7 @@ def recount(recording, members, correct, penalty):
     return union - Fraction(str(penalty)) * contradiction, union, contradiction, sure - disputed, ceiling
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     pools(),
     st.sampled_from(["unanimous", "plurality", "at_least:1", "at_least:2"]),
@@ -98,7 +100,7 @@ def test_every_subset_is_counted_and_ordered_as_defined(recording, correct, pena
     assert all(selection.proved.values())
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(pools())
 def test_algorithm_1_lies_between_floor_and_ceiling(recording):
     """The replayed accuracy of every subset is Algorithm 1's, at least its floor and at most its ceiling."""
@@ -332,13 +334,13 @@ def test_saved_and_loaded_it_is_the_same(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "what"), [("{}", "slmmux_selection: Field required"), ("[", "the file: Invalid JSON")]
+    ("text", "what"), [("{}", "slmmux_selection: <missing>"), ("[", "the file: <json_invalid error=>")]
 )
 def test_a_file_that_is_no_selection_is_said_to_be_none(tmp_path, text, what):
     """Whatever else a file holds, the error names it and says what makes one."""
     file = tmp_path / "other.json"
     file.write_text(text)
-    with pytest.raises(ArgumentError, match=f"is no selection: {what}.*slmmux select"):
+    with pytest.raises(ArgumentError, match=f"is no selection: {worded(what)}.*slmmux select"):
         Selection.load(file)
 
 

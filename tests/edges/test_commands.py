@@ -112,9 +112,12 @@ def test_convert_reads_the_logs_of_other_tools(tmp_path):
     result = run(app, ["convert", str(FOREIGN / "lm_eval"), "--from", "lm-eval", "--out", str(out)])
     assert result.exit_code == 0, result.output
     assert Recording.load(out).rows
-    failure = run(app, ["convert", str(FOREIGN), "--from", "helm", "--out", str(out)])
+    failure = run(app, ["convert", str(FOREIGN), "--from", "evals", "--out", str(out)])
     assert failure.exit_code == 2
-    assert "--from 'helm' does not exist; choose one of 'lm-eval', 'inspect'" in failure.stderr
+    assert (
+        "--from 'evals' does not exist; did you mean 'lm-eval'? The choices are 'lm-eval', 'inspect', 'batch',"
+        in failure.stderr
+    )
 
 
 def test_incomplete_questions_are_named_or_dropped(samples):
