@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from slmmux._decision.rules import text_of
 from slmmux._decision.types import Answer
 from slmmux._errors import RecordingError
 from slmmux.answers import Score, ScoreName, right
@@ -86,6 +87,7 @@ class Arrays:
         tokens: [m, q] input and output tokens of all k samples; `None` if any member has no token counts recorded.
         tokens_alone: [m, q] tokens that the first sample would take alone. If one request brought all k samples, these
             are its input tokens and one k-th of its output tokens.
+        answers: [q] by code, the text of each answer (`text_of`); empty if the texts are unknown.
         score: The form of scoring.
     """
 
@@ -97,6 +99,7 @@ class Arrays:
     votes: Votes
     tokens: Ints | None
     tokens_alone: Floats | None
+    answers: tuple[tuple[str, ...], ...] = ()
     score: str = "exact"
 
 
@@ -149,6 +152,7 @@ def arrays_of(
     tokens_alone = np.zeros(shape[:2])
     has_tokens = np.zeros(len(planned), dtype=np.bool_)
     forms: set[str] = set()
+    texts: list[tuple[str, ...]] = []
     for q, question in enumerate(questions):
         by_model = recording.by_question[question]
         gold = None if score == "recorded" else _gold(question, by_model)
@@ -169,20 +173,24 @@ def arrays_of(
                     is_right[m, q, i] = _scored(row, answer, gold, form, says)
                     continue
                 if answer not in rights:
-                    by_key = same is None or score is not None
-                    rights[answer] = right(answer, gold, question=says) if by_key else same(answer.value, gold)
+                    rights[answer] = (
+                        right(answer, gold, question=says)
+                        if same is None or score is not None
+                        else same(answer.value, gold)
+                    )
                 is_right[m, q, i] = rights[answer]
             if any(row.input_tokens is not None or row.output_tokens is not None for row in rows):
                 has_tokens[m] = True
                 tokens[m, q], tokens_alone[m, q] = _tokens(rows)
+        texts.append(tuple(coding.texts))
     of = np.array(list(planned.values()), dtype=np.int64)
     compared_in_pairs = same is None and group_of(recording) is not None
     votes = (
         _votes_by_replay(recording, planned, questions, of, score) if compared_in_pairs else _votes(codes, is_right, of)
     )
-    all_tokens, each_alone = (tokens, tokens_alone) if has_tokens.all() else (None, None)
+    sums, firsts = (tokens, tokens_alone) if has_tokens.all() else (None, None)
     used = "includes" if "includes" in forms else "exact" if score is None else score_name(score)
-    return Arrays(tuple(planned), questions, codes, is_right, of, votes, all_tokens, each_alone, used)
+    return Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, tuple(texts), used)
 
 
 def _is_exact(score: Score) -> bool:
@@ -262,6 +270,7 @@ class _Coding:
         self._same = same
         self._codes: dict[Answer, int] = {}
         self._firsts: list[Any] = []
+        self.texts: list[str] = []  # of the first answer under each number
 
     def of(self, rows: Sequence[Row]) -> Iterable[tuple[Row, int, Answer]]:
         """Yield each row of a member that has an answer, with the answer's number and the answer as it was recorded."""
@@ -275,11 +284,15 @@ class _Coding:
 
     def _code(self, answer: Answer, reserved: Iterable[int]) -> int:
         if self._same is None:
-            return self._codes.setdefault(answer, len(self._codes))
+            code = self._codes.setdefault(answer, len(self._codes))
+            if code == len(self.texts):
+                self.texts.append(text_of(answer))
+            return code
         free = set(range(len(self._firsts))) - set(reserved)
         code = next((c for c in sorted(free) if self._same(self._firsts[c], answer.value)), len(self._firsts))
         if code == len(self._firsts):
             self._firsts.append(answer.value)
+            self.texts.append(text_of(answer))
         return code
 
 
