@@ -516,7 +516,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     ) -> Question:
         self._warn_of_equal_samples(kwargs)
         members, structured = self._callable_members, self._structured
-        request = Request.build(members, kwargs, self.extract, structured, self.vote_on, messages)
+        request = Request.build(members, kwargs, self.extract, structured, vote_on=self.vote_on, messages=messages)
         if self.system_prompt and not any(isinstance(m, SystemMessage) for m in messages):
             messages = [SystemMessage(self.system_prompt), *messages]
         parent = run_manager if self.trace_samples else None
