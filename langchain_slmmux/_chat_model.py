@@ -515,7 +515,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         kwargs: dict[str, Any],
     ) -> Question:
         self._warn_of_equal_samples(kwargs)
-        request = Request.build(self._callable_members, kwargs, self.extract, self._structured, self.vote_on)
+        members, structured = self._callable_members, self._structured
+        request = Request.build(members, kwargs, self.extract, structured, self.vote_on, messages)
         if self.system_prompt and not any(isinstance(m, SystemMessage) for m in messages):
             messages = [SystemMessage(self.system_prompt), *messages]
         parent = run_manager if self.trace_samples else None
@@ -553,6 +554,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             message_id=f"lc_run--{run_manager.run_id}-0" if run_manager else None,
             additional={} if alone else kept(winner),
             alone=alone,
+            written=[] if alone or not answered.reply else question.calls_in(answered.reply),
         )
         # Traced samples carry their own usage: on the mux's run as well it would be counted twice.
         return message if self.trace_samples and run_manager else with_usage(message)

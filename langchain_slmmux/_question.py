@@ -79,6 +79,10 @@ class Question:
         """Return the answer of a reply."""
         return self._request.read(reply)
 
+    def calls_in(self, reply: Reply) -> list[dict[str, Any]]:
+        """Return the calls that a model wrote into its text."""
+        return self._request.calls_in(reply)
+
     def has_content(self, reply: Reply) -> bool:
         """Return whether a reply says anything: a text or another block, tool calls, or a refusal."""
         return has_content(reply.message)

@@ -405,6 +405,8 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     def _response(self, answered: Answered[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
         reply = answered.reply
         response, calls = (reply.response, reply.calls) if reply else (self._abstention(), ())
+        if reply and not calls and (len(answered.decision.samples) > 1 or answered.bigger):
+            calls = question.calls_in(reply)
         speaker = ESCALATION if answered.bigger else reply.model if reply else ""
         several = len(self._callable_members) > 1
         total = len(answered.decision.samples) > 1 or answered.bigger is not None

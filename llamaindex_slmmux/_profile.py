@@ -19,6 +19,7 @@ def profile(
     samples: int | dict[str, int] | None = None,
     progress: bool | Watch = True,
     trial_only: bool = False,
+    retry_failed: bool = False,
     **options: Any,
 ) -> Recording:
     """Sample every member k times on every question, and keep every sample in a file.
@@ -33,6 +34,7 @@ def profile(
         samples: k, or k by label; without it a mux's own, else 5.
         progress: Whether to show what will be done, then bars; or who looks on instead.
         trial_only: Make the first few requests of each member and stop, with an estimate of the rest.
+        retry_failed: Request the failed samples of the file again. Their rows stay in it, as the recording's history.
         options: concurrency, requests_per_minute, max_concurrency, retries, timeout: how hard members are pressed (see
             `slmmux.profiling.Pressing`). Others are arguments of the mux that asks: temperature, system_prompt, ...
 
@@ -61,6 +63,7 @@ def profile(
         samples=samples,
         progress=progress,
         trial_only=trial_only,
+        retry_failed=retry_failed,
         options=options,
     )
 
@@ -73,6 +76,7 @@ async def aprofile(
     samples: int | dict[str, int] | None = None,
     progress: bool | Watch = True,
     trial_only: bool = False,
+    retry_failed: bool = False,
     **options: Any,
 ) -> Recording:
     """Sample every member on every question from an event loop; arguments, result and errors are those of `profile`."""
@@ -84,5 +88,6 @@ async def aprofile(
         samples=samples,
         progress=progress,
         trial_only=trial_only,
+        retry_failed=retry_failed,
         options=options,
     )

@@ -1,14 +1,15 @@
 """One question as LlamaIndex puts it: its request, and the samplings it takes, counted together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import MessageRole
 from llama_index.core.callbacks import CallbackManager
+from llama_index.core.llms.llm import ToolSelection
 
 from llamaindex_slmmux._members import Member
 from llamaindex_slmmux._messages import has_content
-from llamaindex_slmmux._request import Reply, Request
+from llamaindex_slmmux._request import Chat, Reply, Request
 from llamaindex_slmmux._sampling import Sampling
 from slmmux import Answer, Pool, Race
 from slmmux._mux.generation import longest_reply
@@ -65,6 +66,10 @@ class Question:
     def read(self, reply: Reply) -> Answer | None:
         """Return the answer of a reply."""
         return self._request.read(reply)
+
+    def calls_in(self, reply: Reply) -> Sequence[ToolSelection]:
+        """Return the calls that a model wrote into its text."""
+        return self._request.calls_in(reply) if isinstance(self._request, Chat) else ()
 
     def has_content(self, reply: Reply) -> bool:
         """Return whether a reply says anything: a text or another block, tool calls, or a value."""

@@ -7,6 +7,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from uuid import uuid4
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -28,7 +29,9 @@ from llamaindex_slmmux._several import split
 from llamaindex_slmmux._tools import Tools, calls_of
 from llamaindex_slmmux._usage import usage_of
 from slmmux import Answer
+from slmmux._mux.cut_off import is_cut_off
 from slmmux._mux.reading import Read, reading
+from slmmux._mux.tools import Tools as ToolSchemas
 
 __all__ = ["Call", "Chat", "Completion", "Reply", "Request"]
 
@@ -134,13 +137,37 @@ class Chat:
 
     def __post_init__(self) -> None:
         formatted = self.kwargs.get("response_format") is not None
-        reader = reading(self.extract, tools=bool(self.kwargs.get("tools")), formatted=formatted, vote_on=self.vote_on)
+        asked = [m for m in self.messages if m.role in (MessageRole.USER, MessageRole.SYSTEM)]
+        of_users = [m for m in asked if m.role is MessageRole.USER]
+        reader = reading(
+            self.extract,
+            tools=self._tools(),
+            formatted=formatted,
+            vote_on=self.vote_on,
+            question=(of_users[-1].content or "") if of_users else "",
+            prompt="\n".join(m.content or "" for m in asked),
+        )
         object.__setattr__(self, "_reading", reader)
+
+    def _tools(self) -> list[Any]:
+        """Return the tools' schemas: of those that a program passes live, and of those in OpenAI's form."""
+        tools = self.kwargs.get("tools") or ()
+        return [t.metadata.to_openai_tool(skip_length_check=True) if isinstance(t, BaseTool) else t for t in tools]
 
     @property
     def extractor(self) -> str:
         """The reading's name in the record."""
         return self._reading[1]
+
+    def calls_in(self, reply: Reply) -> list[ToolSelection]:
+        """Return the calls that a model wrote into its text, where it made none in its protocol's own way."""
+        if reply.calls:
+            return []
+        calls = ToolSchemas(self._tools()).written(reply.response.message.content or "")
+        return [
+            ToolSelection(tool_id=f"call_{uuid4().hex}", tool_name=call["name"], tool_kwargs=call["args"])
+            for call in calls
+        ]
 
     def takes_several(self, member: Member) -> bool:
         """Return whether one call of a member can bring several samples."""
@@ -176,9 +203,10 @@ class Chat:
         if not calls:
             step, acts = react_step(text)
             if acts:  # an agent's turn is what the agent will do, whatever the extractor
-                return reading("auto", tools=True, formatted=False)[0](step, acts)
-            text = step if self.extract == "auto" else text
-        return self._reading[0](text, calls)
+                return reading("auto", tools=self._tools(), formatted=False)[0](step, acts)
+            text = step
+        cut_off = is_cut_off(reply.response.raw) or is_cut_off(reply.response.additional_kwargs)
+        return self._reading[0](text, calls, cut_off=cut_off)
 
     def _parsed(self, member: Member, response: ChatResponse) -> ChatResponse:
         """Return a response as `predict` of the member alone would give it, through the member's own parser."""

@@ -139,7 +139,7 @@ class Mux(BaseModel):
 
     budget: dict[str, int] | None = None
     """What one answer may cost: {"calls": 10}, never exceeded, or {"tokens": 2000}. Each call in flight has its
-    max_tokens set aside from the tokens, so only its prompt can overrun them."""
+    prompt and its max_tokens set aside from the tokens; the first call goes alone and tells the prompt's size."""
 
     trace_samples: bool = True
     """Whether each sample is a traced run of its own below the mux's run."""
@@ -427,7 +427,10 @@ class Mux(BaseModel):
         if self.budget is not None:
             longest = question.longest
             budget = Budget(
-                self.budget, lambda draw: longest[draw.model], lambda reply: question.usage_of(reply)["total_tokens"]
+                self.budget,
+                lambda draw: longest[draw.model],
+                lambda reply: question.usage_of(reply)["total_tokens"],
+                lambda reply: question.usage_of(reply)["input_tokens"],
             )
         return Limits(self._agreement.compare, self.timeout, self.deadline, budget)
 

@@ -97,6 +97,7 @@ def profile_mux(
     samples: int | dict[str, int] | None,
     progress: bool | Watch,
     trial_only: bool,
+    retry_failed: bool,
     options: Mapping[str, Any],
 ) -> Recording:
     """Sample every member of a mux of a class on every question; an adapter's `profile` documents the arguments."""
@@ -109,6 +110,7 @@ def profile_mux(
             recording=recording,
             watch=watch,
             trial_only=trial_only,
+            retry_failed=retry_failed,
             **(members.pressing | pressing),
         )
 
@@ -122,6 +124,7 @@ async def aprofile_mux(
     samples: int | dict[str, int] | None,
     progress: bool | Watch,
     trial_only: bool,
+    retry_failed: bool,
     options: Mapping[str, Any],
 ) -> Recording:
     """Sample every member of a mux of a class on every question, from an event loop."""
@@ -134,5 +137,6 @@ async def aprofile_mux(
             recording=recording,
             watch=watch,
             trial_only=trial_only,
+            retry_failed=retry_failed,
             **(members.pressing | pressing),
         )

@@ -10,7 +10,7 @@ import typer
 from slmmux.cli._ask import ask
 from slmmux.cli._console import STATUS, Command, Group, refusing
 from slmmux.cli._models import models_app
-from slmmux.cli._offline import convert, report, reread, scale, select
+from slmmux.cli._offline import convert, repair, report, reread, scale, select
 from slmmux.cli._profile import profile
 
 __all__ = ["app"]
@@ -47,5 +47,6 @@ for _command, _panel in (
     (report, "Choose your models"),
     (reread, "Recordings"),
     (convert, "Recordings"),
+    (repair, "Recordings"),
 ):
     app.command(cls=Command, rich_help_panel=_panel)(refusing(_command))

@@ -6,7 +6,9 @@ Nothing here knows a single command.
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
@@ -16,7 +18,18 @@ from typer.core import TyperCommand, TyperGroup
 from slmmux._display.terminal import shown
 from slmmux._errors import ArgumentError, SLMMuxError, did_you_mean
 
-__all__ = ["STATUS", "Command", "Group", "OptionError", "completing", "one_of", "print_json", "refuse", "refusing"]
+__all__ = [
+    "STATUS",
+    "Command",
+    "Group",
+    "OptionError",
+    "completing",
+    "notices",
+    "one_of",
+    "print_json",
+    "refuse",
+    "refusing",
+]
 
 STATUS = (
     "Exit codes: 0 success; 1 failure, for example because no model replied; 2 the command line is wrong; "
@@ -134,6 +147,17 @@ def completing(choices: Callable[[], Iterable[str]]) -> Callable[[str], list[str
         return [value for value in choices() if value.startswith(incomplete)]
 
     return complete
+
+
+@contextmanager
+def notices() -> Iterator[None]:
+    """Print the warnings of a block as sentences on standard error, without the place in this program's code."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    console = Console(stderr=True)
+    for warning in caught:
+        console.print(shown(str(warning.message), "dim"), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from slmmux._errors import ArgumentError
-from slmmux.cli._console import print_json
+from slmmux.cli._console import OptionError, completing, notices, one_of, print_json
 from slmmux.cli._offline import Json
 
 if TYPE_CHECKING:
@@ -21,17 +21,36 @@ from slmmux.cli._settings import settings_of
 
 __all__ = ["profile"]
 
+PRESETS = ("math500", "gpqa", "gsm8k")  # as in slmmux.profiling, which is not imported for the help alone
+
 _stderr = Console(stderr=True)
 
 
 def profile(
     questions: Annotated[
-        Path, typer.Argument(help='A .jsonl file, with {"question_id", "question", "gold"} on each line.')
-    ],
+        str | None,
+        typer.Argument(help="A .jsonl, .json, .csv or .parquet file, or a data set: hf:OWNER/NAME[:CONFIG[:SPLIT]]."),
+    ] = None,
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="The recording, a .jsonl file; samples in it are not requested again.")
-    ],
+    ] = ...,  # type: ignore[assignment]  # typer's sign for a required option after an optional argument
     config: ConfigFile = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"A benchmark's data set, prompt and extractor: {', '.join(PRESETS)}.",
+            autocompletion=completing(lambda: PRESETS),
+        ),
+    ] = None,
+    fields: Annotated[
+        str | None,
+        typer.Option("--map", metavar="MAP", help="The fields of a table, such as question=prompt,gold=target."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Use N questions; by default all.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Random seed for --limit; by default the first questions.")
+    ] = None,
     samples: Samples = None,
     system: System = None,
     framework: Framework = "langchain",
@@ -42,6 +61,9 @@ def profile(
     trial: Annotated[
         bool, typer.Option("--trial", help="Make only the first few requests, and estimate the rest.")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Request the failed samples of the recording again.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Sample every member on questions, and record each sample.
@@ -49,17 +71,41 @@ def profile(
     After an interruption, run the same command again; it continues with the missing samples.
 
     Example: slmmux profile questions.jsonl --config mux.toml --out samples.jsonl
+
+    Example: slmmux profile questions.jsonl --limit 2 --seed 1 --out samples.jsonl
     """
+    from slmmux._files.fields import map_of  # noqa: PLC0415
+    from slmmux.profiling import preset_of, read_questions  # noqa: PLC0415
+
+    if questions is None and preset is None:
+        raise OptionError("there are no questions; name a file, a data set or a --preset")
+    if preset is not None:
+        one_of("--preset", preset, PRESETS)
+    benchmark = None if preset is None else preset_of(preset)
     try:
-        settings = settings_of(config, samples=samples, system=system)
+        settings = settings_of(
+            config,
+            samples=samples,
+            system=system if system is not None or benchmark is None else benchmark.system_prompt,
+            extract=None if benchmark is None else benchmark.extract,
+        )
+        with notices():
+            items = read_questions(
+                questions,
+                fields=None if fields is None else {name: names[0] for name, names in map_of(fields).items()},
+                limit=limit,
+                seed=seed,
+                preset=preset,
+            )
         mux, profile_mux = make_with(PROFILERS, framework, settings)
         recording = profile_mux(
             mux,
-            questions,
+            items,
             recording=out,
             concurrency=concurrency or {label: settings.concurrency_of(label) for label in settings.models},
             retries=retries,
             trial_only=trial,
+            retry_failed=retry_failed,
         )
     except KeyboardInterrupt:
         _stderr.print(
@@ -68,6 +114,12 @@ def profile(
         raise typer.Exit(130) from None
     except OSError as error:
         raise ArgumentError(str(error)) from error
+    if failed := sum(row.error is not None for row in recording.rows):
+        _stderr.print(
+            f"{failed:,} of {len(recording.rows):,} samples failed ({failed / len(recording.rows):.1%}); "
+            "run the same command with --retry-failed to request them again",
+            style="yellow",
+        )
     if as_json:
         print_json({"recording": str(out), "models": _counts(recording, list(settings.models))})
 

@@ -16,22 +16,26 @@ from slmmux._decision.pool import Pool
 from slmmux._errors import ArgumentError
 from slmmux.profiling._asker import Completion, Functions, MemberPool
 from slmmux.profiling._campaign import PlannedRequest
+from slmmux.profiling._presets import PRESETS, Preset, preset_of
 from slmmux.profiling._pressing import Pressing
 from slmmux.profiling._questions import Question, Questions, read_questions
 from slmmux.profiling._run import Effort, Run, Watch
 from slmmux.recording import Recording
 
 __all__ = [
+    "PRESETS",
     "Asker",
     "Came",
     "Completion",
     "Effort",
     "MemberPool",
+    "Preset",
     "Pressing",
     "Question",
     "Questions",
     "Watch",
     "aprofile",
+    "preset_of",
     "profile",
     "read_questions",
 ]
@@ -52,6 +56,7 @@ def profile(
     extract: str | Callable[[str], Any] = "auto",
     watch: Watch | None = None,
     trial_only: bool = False,
+    retry_failed: bool = False,
     **pressing: Unpack[Pressing],
 ) -> Recording:
     """Sample every member k times on every question, and write every sample to a file.
@@ -69,6 +74,7 @@ def profile(
         extract: The extractor that reads the answers; only for functions.
         watch: An observer of the progress.
         trial_only: Make only the first few requests; their samples are recorded, and `watch` receives the estimate.
+        retry_failed: Request the failed samples of the file again. Their rows stay in it, as the recording's history.
         pressing: Limits on the rate and number of requests; see `Pressing`.
 
     Returns:
@@ -87,7 +93,9 @@ def profile(
         '4'
     """
     pool = _member_pool(models, samples, extract)
-    with Run(pool, questions, Path(recording), watch, pressing, trial_only=trial_only) as run:
+    with Run(
+        pool, questions, Path(recording), watch, pressing, trial_only=trial_only, retry_failed=retry_failed
+    ) as run:
         threads = Pool(run.most)
         arrivals: SimpleQueue[PlannedRequest] = SimpleQueue()
         running: dict[PlannedRequest, Future[Sequence[Completion]]] = {}
@@ -111,7 +119,7 @@ def profile(
                     threads.abandon(running.pop(late))
         finally:
             threads.abandon(*running.values())
-    return Recording.load(recording)
+    return run.recording
 
 
 async def aprofile(
@@ -123,11 +131,14 @@ async def aprofile(
     extract: str | Callable[[str], Any] = "auto",
     watch: Watch | None = None,
     trial_only: bool = False,
+    retry_failed: bool = False,
     **pressing: Unpack[Pressing],
 ) -> Recording:
     """Sample every member on every question from an event loop, with the arguments and errors of `profile`."""
     pool = _member_pool(models, samples, extract)
-    with Run(pool, questions, Path(recording), watch, pressing, trial_only=trial_only) as run:
+    with Run(
+        pool, questions, Path(recording), watch, pressing, trial_only=trial_only, retry_failed=retry_failed
+    ) as run:
         running: dict[PlannedRequest, asyncio.Task[Sequence[Completion]]] = {}
         abandoned: list[asyncio.Task[Sequence[Completion]]] = []
         try:
@@ -150,7 +161,7 @@ async def aprofile(
                     abandoned[-1].cancel()
         finally:
             await _cancel([*abandoned, *running.values()])
-    return Recording.load(recording)
+    return run.recording
 
 
 def _member_pool(

@@ -14,10 +14,11 @@ from pydantic_core import from_json
 
 from slmmux._errors import RecordingError
 from slmmux.recording import Recording
-from slmmux.recording._row import Row, head_line, is_packed, row_line
+from slmmux.recording._row import Row, head_line, is_packed, row_line, row_of
 
 __all__ = ["Journal"]
 
+_TAIL_BYTES = 2**16
 _MOST_NAMED = 5  # An error names this many changed settings; the rest are only counted.
 
 
@@ -30,6 +31,7 @@ class Journal:
 
     Attributes:
         recording: The samples that the file held when it was opened.
+        rows: The samples written since, as they are read back from the file.
 
     Raises:
         RecordingError: The file has other settings or none, another process is writing it, or it cannot be read.
@@ -40,6 +42,7 @@ class Journal:
         if is_packed(path):
             raise RecordingError(f"{path}: a .gz file cannot be continued; write a .jsonl file and pack it afterwards")
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.rows: list[Row] = []
         settings = from_json(head_line(settings))["settings"]  # as read back from the file: tuples become lists
         self._file: BinaryIO = path.open("ab")
         try:
@@ -58,7 +61,9 @@ class Journal:
 
     def write(self, rows: Iterable[Row]) -> None:
         """Append samples. When this returns the operating system has them, so they survive a kill of this process."""
-        self._append(b"".join(map(row_line, rows)))
+        lines = list(map(row_line, rows))
+        self._append(b"".join(lines))
+        self.rows += [row_of(line, "a new row") for line in lines]
 
     def _append(self, data: bytes) -> None:
         self._file.write(data)
@@ -89,14 +94,25 @@ def _lock(file: BinaryIO, path: Path) -> None:
 
 
 def _last_line(path: Path) -> tuple[int, bool]:
-    """Return the offset of a file's last line, if it lacks its line feed, and whether it is complete JSON."""
-    data = path.read_bytes()
-    end = data.rfind(b"\n") + 1
+    """Return the offset of a file's last line, if it lacks its line feed, and whether it is complete JSON.
+
+    Only the end of the file is read: the rows were read once already, and may be millions.
+    """
+    with path.open("rb") as file:
+        size = end = file.seek(0, os.SEEK_END)
+        tail = b""
+        while end and b"\n" not in tail:
+            start = max(0, end - _TAIL_BYTES)
+            file.seek(start)
+            tail, end = file.read(end - start), start
+        line_start = end + tail.rfind(b"\n") + 1
+        file.seek(line_start)
+        last = file.read(size - line_start)
     try:
-        from_json(data[end:])
+        from_json(last)
     except ValueError:
-        return end, False
-    return end, True
+        return line_start, False
+    return line_start, True
 
 
 def _finish_last_line(path: Path, end: int, *, complete: bool) -> None:

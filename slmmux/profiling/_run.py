@@ -82,6 +82,7 @@ class Run:
         pressing: Pressing,
         *,
         trial_only: bool,
+        retry_failed: bool = False,
     ) -> None:
         check_samples(pool.samples)
         self.most = pressing.get("max_concurrency", 64)
@@ -89,6 +90,7 @@ class Run:
         self._questions = questions_of(questions)
         self._watch = watch or _NoWatch()
         self._trial_only = trial_only
+        self._retry_failed = retry_failed
         self._bounds = bounds_of(pool.samples, pressing)
         self._journal = Journal(path, pool.settings)
         try:
@@ -104,10 +106,18 @@ class Run:
         _check_questions(path, recording, self._questions)
         pool = self._pool
         place_of = {question.question_id: i for i, question in enumerate(self._questions)}
+        # A failed sample that is requested again is recorded again, as a later attempt; its earlier row stays.
+        retried = [row for row in recording.rows if self._retry_failed and row.error is not None]
+        self._attempts = {
+            (row.question_id, Draw(row.model, row.sample_index)): (row.attempt or 1) + 1
+            for row in retried
+            if row.question_id in place_of and row.sample_index < pool.samples.get(row.model, 0)
+        }
         done = {
-            (place_of[row.question_id], Draw(row.model, row.sample_index))
+            (place_of[row.question_id], draw)
             for row in recording.rows
             if row.question_id in place_of
+            and (row.question_id, draw := Draw(row.model, row.sample_index)) not in self._attempts
         }
         self._campaign = Campaign(
             pool.samples, len(self._questions), done, pool.group, self._bounds, most=self.most, trial=_TRIAL
@@ -130,6 +140,11 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._journal.__exit__(kind, error, trace)
+
+    @property
+    def recording(self) -> Recording:
+        """All samples of the file; those written are not read a second time."""
+        return self._journal.recording.continued(self._journal.rows)
 
     def text(self, request: PlannedRequest) -> str:
         """Return the question's text for a request."""
@@ -219,6 +234,7 @@ class Run:
             output_tokens=completion.output_tokens if completion else None,
             latency_s=latency,
             error=None if error is None else quote(error),
+            attempt=self._attempts.get((question.question_id, draw)),
         )
 
     def _remember_answer(self, row: Row) -> None:

@@ -1,23 +1,105 @@
-"""Logs of other evaluation tools, read as a recording; answers are read in the texts by this package's extractors."""
+"""Files of other tools, read as a recording; answers are read in the texts by this package's extractors."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
 
-from slmmux import answers
-from slmmux._decision.types import Answer
-from slmmux._errors import ArgumentError, RecordingError
-from slmmux.answers._reader import extractor_name
-from slmmux.readers import _inspect_ai, _lm_eval
-from slmmux.readers._foreign import Foreign
+from slmmux._errors import ArgumentError
+from slmmux._files.fields import checked_map
+from slmmux.readers import _batch, _collect, _helm, _inspect_ai, _lighteval, _lm_eval, _promptfoo, _table
+from slmmux.readers._foreign import Foreign, Request
+from slmmux.readers._forms import FORMS, files_of
+from slmmux.readers._gather import Extract, gathered
 from slmmux.recording import Recording
-from slmmux.recording._row import Row
 
-__all__ = ["read_inspect", "read_lm_eval"]
+__all__ = ["FORMS", "read", "read_inspect", "read_lm_eval"]
 
-Extract: TypeAlias = str | Callable[[str], Any] | None
+_SAMPLES: Mapping[str, Callable[[Sequence[Path], Request], Iterator[Foreign]]] = {
+    "lm-eval": _lm_eval.samples,
+    "inspect": _inspect_ai.samples,
+    "batch": _batch.samples,
+    "helm": _helm.samples,
+    "promptfoo": _promptfoo.samples,
+    "lighteval": _lighteval.samples,
+    "slm-mux": _collect.samples,
+    "table": _table.samples,
+}
+_SOURCES = {"lm-eval": "lm-evaluation-harness", "inspect": "inspect_ai"}  # names in recordings, older than the forms'
+_OWN_ANSWERS = ("lm-eval", "inspect", "slm-mux", "table")  # forms that hold the tool's own reading of a reply
+
+
+def read(
+    *paths: str | PathLike[str],
+    source: str | None = None,
+    model: str | None = None,
+    map: Mapping[str, str | Sequence[str]] | None = None,  # noqa: A002 - the option's name
+    filter: str | None = None,  # noqa: A002 - the harness's own word
+    extract: Extract = "auto",
+) -> Recording:
+    r"""Read samples that another tool wrote, in any of the forms below.
+
+    | source | files |
+    |---|---|
+    | `lm-eval` | lm-evaluation-harness, of every version |
+    | `inspect` | logs of Inspect, `.eval` or `.json` |
+    | `batch` | results of OpenAI's batches and of vLLM's `run_batch`; with the requests, the questions |
+    | `helm` | HELM's `scenario_state.json` |
+    | `promptfoo` | promptfoo's output, JSON or JSON Lines |
+    | `lighteval` | lighteval's details, Parquet |
+    | `slm-mux` | what the paper's `slm-mux collect` wrote |
+    | `table` | any JSON Lines, CSV or Parquet file with a question and a reply in each row |
+
+    A gold answer that is a list holds accepted answers. A number where the question shows options is an option's place,
+    and becomes its letter. The other tool's verdict on a sample is its `score`.
+
+    Args:
+        paths: Files, or folders, which are searched with their subfolders.
+        source: The form of the files; `None` finds it out.
+        model: The member's label. Without it, what the file says, else the name of its folder or of the file.
+        map: For a table, the field of each part: `{"question": "prompt", "answer": "output", "gold": "target"}`. Dots
+            lead into objects and lists. The reply may have several fields, one a sample. Fields not named are found by
+            their usual names.
+        filter: For lm-eval, the filter whose verdicts count and, with `extract=None`, whose answers.
+        extract: The extractor that reads the answers in the texts, as for the mux; `None` keeps the tool's own answers.
+
+    Returns:
+        One recording of all files.
+
+    Raises:
+        RecordingError: A file has another form, or no texts or samples; or two files hold the same samples.
+        ExtractorError: The extractor does not exist.
+        ArgumentError: There are no paths, an option does not fit the form, or a package is not installed.
+        OSError: A file cannot be opened.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp(), "qwen.csv")
+        >>> _ = file.write_text("prompt,output,target\n2 + 2?,The answer is 4.,4\n2 + 2?,5,4\n")
+        >>> recording = read(file, map={"question": "prompt", "answer": "output", "gold": "target"})
+        >>> [(row.model, row.sample_index, row.answer, row.gold) for row in recording.rows]
+        [('qwen', 0, '4', '4'), ('qwen', 1, '5', '4')]
+    """
+    if extract is not None:
+        from slmmux.answers import reader  # noqa: PLC0415 - a name that does not exist is reported before any file
+
+        reader(extract)
+    found = files_of(paths, "table" if map is not None and source is None else source)
+    if map is not None and found.form != "table":
+        raise ArgumentError(f"map names the fields of a table, and these files are {found.form}; leave it out")
+    if filter is not None and found.form != "lm-eval":
+        raise ArgumentError(f"filter names a filter of lm-eval, and these files are {found.form}; leave it out")
+    if extract is None and found.form not in _OWN_ANSWERS:
+        raise ArgumentError(f"{found.form} files have no answers but the texts; write an extractor's name as extract")
+    request = Request(
+        model=model,
+        with_answers=extract is None,
+        filter=filter,
+        fields=None if map is None else checked_map(map),
+        folder=found.folder,
+    )
+    settings = {} if filter is None else {"filter": filter}
+    source = _SOURCES.get(found.form, found.form)
+    return gathered(_SAMPLES[found.form](found.files, request), source, extract, settings)
 
 
 def read_lm_eval(
@@ -60,14 +142,7 @@ def read_lm_eval(
         >>> [(row.model, row.question_id, row.sample_index, row.answer) for row in recording.rows]
         [('qwen', 'sums/0', 0, '4'), ('qwen', 'sums/0', 1, '5')]
     """
-    if filter is not None and extract is not None:
-        raise ArgumentError(f"filter={filter!r} chooses among the harness's own answers; write extract=None with it")
-    foreign = (
-        sample
-        for file in _files(paths, _lm_eval.files, "samples_*.jsonl files")
-        for sample in _lm_eval.samples(file, model, with_answers=extract is None, filter_name=filter)
-    )
-    return _recording(foreign, "lm-evaluation-harness", extract, {} if filter is None else {"filter": filter})
+    return read(*paths, source="lm-eval", model=model, filter=filter, extract=extract)
 
 
 def read_inspect(*paths: str | PathLike[str], extract: Extract = "auto") -> Recording:
@@ -106,49 +181,4 @@ def read_inspect(*paths: str | PathLike[str], extract: Extract = "auto") -> Reco
         >>> [(row.model, row.question_id, row.sample_index, row.answer) for row in recording.rows]
         [('qwen', 'sums/1', 0, '4')]
     """
-    foreign = (
-        sample
-        for file in _files(paths, _inspect_ai.files, ".eval or dated .json files")
-        for sample in _inspect_ai.samples(file, with_answers=extract is None)
-    )
-    return _recording(foreign, "inspect_ai", extract, {})
-
-
-def _files(paths: Sequence[str | PathLike[str]], files: Callable[[Path], Iterable[Path]], kind: str) -> Iterator[Path]:
-    if not paths:
-        raise ArgumentError("paths is empty; name at least one file or folder")
-    for path in map(Path, paths):
-        logs = list(files(path))
-        if not logs:
-            raise RecordingError(f"{path}: the folder has no {kind}; name the folder that has them, or the files")
-        yield from logs
-
-
-def _recording(samples: Iterable[Foreign], source: str, extract: Extract, settings: Mapping[str, Any]) -> Recording:
-    reader = None if extract is None else answers.reader(extract)
-    rows: list[Row] = []
-    places: dict[tuple[str, str, int], str] = {}
-    models: dict[str, dict[str | None, Any]] = {}
-    for sample in samples:
-        row = sample.row
-        key = row.question_id, row.model, row.sample_index
-        if key in places:
-            raise RecordingError(
-                f"{sample.place}: sample {row.sample_index} of {row.model!r} for question {row.question_id!r} is "
-                f"already in {places[key]}; give one of the two files"
-            )
-        places[key] = sample.place
-        row = replace(row, temperature=_number(sample.settings.get("temperature")))
-        rows.append(row if reader is None else _with_answer(row, reader))
-        models.setdefault(row.model, {}).setdefault(row.dataset, dict(sample.settings))
-    name = None if extract is None else extractor_name(extract)
-    return Recording.of(rows, {"source": source, "extract": name, **settings, "models": models})
-
-
-def _with_answer(row: Row, reader: Callable[[str], Answer | None]) -> Row:
-    answer = None if row.error is not None or row.text is None else reader(row.text)
-    return row if answer is None else replace(row, answer=answer.value, kind=answer.kind, key=answer.key)
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    return read(*paths, source="inspect", extract=extract)

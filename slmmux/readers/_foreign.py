@@ -1,8 +1,9 @@
-"""A sample from another tool's log, checked, with its place in the file; nothing here reads an answer."""
+"""A sample from another tool's file, checked, with its place in the file; nothing here reads an answer."""
 
 import reprlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -10,24 +11,48 @@ from pydantic import TypeAdapter, ValidationError
 from slmmux._errors import RecordingError, first_fault
 from slmmux.recording._row import Row
 
-__all__ = ["Foreign", "checked"]
+__all__ = ["Foreign", "Request", "checked", "share"]
 
 F = TypeVar("F")
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """One sample from another tool's log.
+    """One sample from another tool's file.
 
     Attributes:
-        place: The file and the place in it, for error sentences.
-        row: The sample; its answer is the other tool's, if that is requested, else `None`.
+        file: The file.
+        place: The place in the file, for error sentences.
+        row: The sample. Its index only orders the samples of a question in this file; its answer is the other tool's,
+            if that is requested, else `None`.
         settings: The generation settings of the sample: temperature and the like.
+        note: A sentence about something that was left out.
     """
 
+    file: Path
     place: str
     row: Row
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for beside the files.
+
+    Attributes:
+        model: The label of the samples whose file names no model, or of all.
+        with_answers: Whether to copy the other tool's answers.
+        filter: The harness's filter whose answers and verdicts count.
+        fields: The fields of a table that the user named.
+        folder: Whether the files were found in a folder, so that one without texts is left out and not refused.
+    """
+
+    model: str | None = None
+    with_answers: bool = False
+    filter: str | None = None
+    fields: Mapping[str, Sequence[str]] | None = None
+    folder: bool = False
 
 
 def checked(form: TypeAdapter[F], data: bytes, place: str, instead: str) -> F:
@@ -50,3 +75,26 @@ def checked(form: TypeAdapter[F], data: bytes, place: str, instead: str) -> F:
         # pydantic counts lines within this one piece of JSON; `place` has the line of the file.
         fault = first_fault(error, "the JSON").replace("at line 1 column", "at column")
         raise RecordingError(f"{place}: {fault}, received {reprlib.repr(received)}; {instead}") from None
+
+
+def share(value: Any) -> float | None:
+    """Return another tool's verdict as a number from 0 to 1; `None` if it is none.
+
+    Example:
+        >>> share(True), share("C"), share(0.5), share("1.0"), share(7), share(None)
+        (1.0, 1.0, 0.5, 1.0, None, None)
+    """
+    if isinstance(value, str):
+        value = _VERDICTS.get(value.strip().lower(), value)
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool | int | float) and 0 <= value <= 1:
+        return float(value)
+    return None  # NaN too: Inspect's sign for a sample that was not scored
+
+
+# Inspect's letters, and the words that tables use.
+_VERDICTS = {"c": 1.0, "i": 0.0, "p": 0.5, "n": 0.0, "true": 1.0, "false": 0.0, "correct": 1.0, "incorrect": 0.0,
+             "pass": 1.0, "fail": 0.0, "yes": 1.0, "no": 0.0}  # fmt: skip

@@ -5,7 +5,7 @@ The log format is version 2. Inspect itself is never imported.
 
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,10 +14,13 @@ from zipfile import BadZipFile, ZipFile
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from slmmux._errors import RecordingError
-from slmmux.readers._foreign import Foreign, checked
+from slmmux._files.read import DOCUMENT_BYTES, document, too_long
+from slmmux._files.table import kind_of
+from slmmux.readers._foreign import Foreign, Request, checked, share
+from slmmux.recording._gold import TESTS, are_tests, gold_of, with_options
 from slmmux.recording._row import Row
 
-__all__ = ["files", "samples"]
+__all__ = ["samples"]
 
 _INSTEAD = "give a log as Inspect writes it, .eval or .json"
 _STRICT = ConfigDict(strict=True)
@@ -102,6 +105,7 @@ class _Error:
 class _Score:
     __pydantic_config__ = _STRICT
 
+    value: Any = None
     answer: Any = None
 
 
@@ -113,11 +117,18 @@ class _Sample:
     epoch: Annotated[int, Field(ge=1)]
     input: str | list[_Message]
     target: str | list[str]
+    choices: list[str] | None = None
     output: _Output = field(default_factory=_Output)
     scores: dict[str, _Score] | None = None
+    score: _Score | None = None  # in logs of before May 2024
     error: _Error | None = None
     model_usage: dict[str, _Usage] = field(default_factory=dict)
     total_time: float | None = None
+
+    @property
+    def verdict(self) -> _Score | None:
+        """What the first scorer made of the sample."""
+        return next(iter(self.scores.values())) if self.scores else self.score
 
     @property
     def failure(self) -> str | None:
@@ -163,69 +174,59 @@ _LOG = TypeAdapter(_Log)
 _SAMPLE = TypeAdapter(_Sample)
 
 
-def files(path: Path) -> Iterator[Path]:
-    """Yield the logs in a folder and its subfolders, or the file itself."""
-    if path.is_dir():
-        # Inspect also writes .json lists of its logs into the folder; only a log's name begins with a date.
-        logs = (*path.rglob("*.eval"), *path.rglob("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T*.json"))
-        yield from sorted(logs)
-    else:
-        yield path
-
-
-def samples(path: Path, *, with_answers: bool) -> Iterator[Foreign]:
-    """Yield the samples of a log.
-
-    Args:
-        path: The file.
-        with_answers: Whether to copy the scorer's answers.
+def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
+    """Yield the samples of logs, log by log.
 
     Raises:
-        RecordingError: The file has another format, or no samples.
+        RecordingError: A file has another format, or no samples.
     """
-    empty = True
-    for place, log, sample in _read(path):
-        empty = False
-        yield Foreign(
-            place, _row(log, sample, _answer(sample, place) if with_answers else None), log.generation_settings
-        )
-    if empty:
-        raise RecordingError(f"{path}: the log has no samples; {_INSTEAD}, with its samples")
+    for path in files:
+        empty = True
+        for place, log, sample in _read(path):
+            empty = False
+            answer = _answer(sample, place) if request.with_answers else None
+            row = _row(log, sample, answer, request.model, place)
+            yield Foreign(path, place, row, log.generation_settings, TESTS if are_tests(sample.target) else None)
+        if empty:
+            raise RecordingError(f"{path}: the log has no samples; {_INSTEAD}, with its samples")
 
 
-def _row(log: _Log, sample: _Sample, answer: Any) -> Row:
+def _row(log: _Log, sample: _Sample, answer: Any, model: str | None, place: str) -> Row:
     usage = sample.output.usage or sample.model_usage.get(log.eval.model)
-    question = sample.input if isinstance(sample.input, str) else "\n\n".join(message.text for message in sample.input)
+    text = sample.input if isinstance(sample.input, str) else "\n\n".join(message.text for message in sample.input)
+    question = with_options(text, sample.choices)  # The solver shows the options, which the input does not hold.
+    failure = sample.failure
     return Row(
         question_id=f"{log.eval.task}/{sample.id}",
-        model=log.eval.model,
+        model=model or log.eval.model,
         sample_index=sample.epoch - 1,
         answer=answer,
         dataset=log.eval.task,
         question=question,
-        gold=sample.target[0] if isinstance(sample.target, list) and len(sample.target) == 1 else sample.target,
+        gold=gold_of(sample.target, question, place),
         text=sample.output.text,
         input_tokens=usage.request_tokens if usage else None,
         output_tokens=usage.output_tokens if usage else None,
         latency_s=sample.output.time if sample.output.time is not None else sample.total_time,
-        error=sample.failure,
+        error=failure,
+        score=share(sample.verdict.value) if sample.verdict is not None and failure is None else None,
     )
 
 
 def _answer(sample: _Sample, place: str) -> Any:
     if sample.failure is not None:
         return None
-    if not sample.scores:
+    if sample.verdict is None:
         raise RecordingError(f"{place}: the sample was not scored, so it has no answer; write extract='auto'")
-    answer = next(iter(sample.scores.values())).answer
+    answer = sample.verdict.answer
     return None if answer == "" else answer
 
 
 def _read(path: Path) -> Iterator[tuple[str, _Log, _Sample]]:
     if path.suffix == ".eval":
         yield from _zipped(path)
-    elif path.suffix == ".json":
-        log = checked(_LOG, path.read_bytes(), str(path), _INSTEAD)
+    elif kind_of(path) == "json":
+        log = checked(_LOG, document(path), str(path), _INSTEAD)
         for i, sample in enumerate(log.samples or ()):
             yield f"{path} samples.{i}", log, sample
     else:
@@ -252,6 +253,9 @@ def _zipped(path: Path) -> Iterator[tuple[str, _Log, _Sample]]:
 
 
 def _member(packed: ZipFile, name: str, path: Path) -> bytes:
+    # The size that the zip states bounds what is unpacked: zipfile reads no more, and refuses what has another size.
+    if packed.getinfo(name).file_size > DOCUMENT_BYTES:
+        raise too_long(f"{path} {name}", DOCUMENT_BYTES, "document")
     try:
         return packed.read(name)
     except RuntimeError as error:

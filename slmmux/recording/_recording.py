@@ -6,12 +6,13 @@ Nothing here calls a model, decides, or reads `gold`.
 import gzip
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from slmmux._errors import RecordingError
+from slmmux._files.write import write_whole
 from slmmux.recording._row import Row, head_line, is_packed, lines, row_line
 
 __all__ = ["Recording", "Row"]
@@ -26,6 +27,7 @@ class Recording:
         by_question: The samples by question and model, in the order of `sample_index`.
         models: The labels, in order of first appearance.
         settings: The settings that the samples were made with, as far as the file states them.
+        history: The failed samples that were requested again; they are in the file too, and count nowhere.
 
     Example:
         >>> recording = Recording.of(
@@ -41,6 +43,7 @@ class Recording:
     by_question: Mapping[str, Mapping[str, Sequence[Row]]]
     models: tuple[str, ...]
     settings: Mapping[str, Any]
+    history: tuple[Row, ...] = ()
 
     @classmethod
     def load(cls, path: str | PathLike[str], *more: str | PathLike[str]) -> "Recording":
@@ -72,24 +75,38 @@ class Recording:
 
     @classmethod
     def _build(cls, placed_rows: Iterable[tuple[str, Row]], settings: Mapping[str, Any]) -> "Recording":
-        rows: list[Row] = []
-        models: dict[str, None] = {}
-        index: dict[str, dict[str, dict[int, tuple[str, Row]]]] = {}
+        latest: dict[tuple[str, str, int], tuple[str, Row]] = {}
+        history: list[Row] = []
         for place, row in placed_rows:
-            samples = index.setdefault(row.question_id, {}).setdefault(row.model, {})
-            first_place, _ = samples.setdefault(row.sample_index, (place, row))
+            sample = row.question_id, row.model, row.sample_index
+            first_place, earlier = latest.get(sample, (place, row))
             if first_place != place:
-                raise RecordingError(
-                    f"{place}: sample {row.sample_index} of {row.model!r} for question {row.question_id!r} "
-                    f"is already in {first_place}; give each sample of a model its own sample_index"
-                )
-            rows.append(row)
-            models[row.model] = None
+                if earlier.error is None or (row.attempt or 1) <= (earlier.attempt or 1):
+                    raise RecordingError(
+                        f"{place}: sample {row.sample_index} of {row.model!r} for question {row.question_id!r} "
+                        f"is already in {first_place}; give each sample of a model its own sample_index"
+                    )
+                history.append(earlier)
+                del latest[sample]  # so that the later attempt stands where it was recorded
+            latest[sample] = place, row
+        rows = tuple(row for _, row in latest.values())
+        index: dict[str, dict[str, dict[int, Row]]] = {}
+        for row in rows:
+            index.setdefault(row.question_id, {}).setdefault(row.model, {})[row.sample_index] = row
         ordered = {
-            question: {model: tuple(samples[i][1] for i in sorted(samples)) for model, samples in by_model.items()}
+            question: {model: tuple(samples[i] for i in sorted(samples)) for model, samples in by_model.items()}
             for question, by_model in index.items()
         }
-        return cls(tuple(rows), ordered, tuple(models), settings)
+        return cls(rows, ordered, tuple(dict.fromkeys(row.model for row in rows)), settings, tuple(history))
+
+    def continued(self, rows: Iterable[Row]) -> "Recording":
+        """Return the recording with further rows, as if they had been appended to its file.
+
+        Raises:
+            RecordingError: A sample occurs twice.
+        """
+        whole = self.of((*self.rows, *rows), self.settings)
+        return replace(whole, history=(*self.history, *whole.history))
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -114,12 +131,9 @@ class Recording:
         """
         path = Path(path)
         is_gzip = is_packed(path)
-        content = b"".join([head_line(self.settings), *map(row_line, self.rows)])
-        # Written beside the target and then renamed, so that a full disk or a kill leaves the old file whole.
-        part = path.with_name(f".{path.name}.part")
+        content = b"".join([head_line(self.settings), *map(row_line, (*self.history, *self.rows))])
         # Without mtime=0 the gzip header holds the time, and saving one recording twice gives two different files.
-        part.write_bytes(gzip.compress(content, mtime=0) if is_gzip else content)
-        part.replace(path)
+        write_whole(path, gzip.compress(content, mtime=0) if is_gzip else content)
 
 
 def _join(settings: dict[str, Any], more: Mapping[str, Any], file: Path) -> None:

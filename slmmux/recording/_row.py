@@ -3,24 +3,37 @@
 Our own fields are checked strictly; fields that others added are ignored.
 """
 
-import gzip
 import json
 import reprlib
 import warnings
-import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, ClassVar, Literal, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from slmmux._decision.types import Answer
 from slmmux._errors import RecordingError, first_fault
+from slmmux._files import read
 
-__all__ = ["RECORDED", "Row", "answer_of", "as_recorded", "head_line", "is_packed", "lines", "row_line"]
+__all__ = [
+    "RECORDED",
+    "Row",
+    "answer_of",
+    "as_recorded",
+    "fault_of",
+    "head_line",
+    "holds_nan",
+    "is_first_line",
+    "is_packed",
+    "lines",
+    "row_line",
+    "row_of",
+    "scored_right",
+]
 
 F = TypeVar("F")
 
@@ -36,6 +49,21 @@ def _no_nan(answer: Any) -> Any:
     return answer
 
 
+def _no_nan_as_gold(gold: Any) -> Any:
+    if holds_nan(gold):
+        raise ValueError("NaN equals no answer, write null if there is no gold answer")
+    return gold
+
+
+def holds_nan(value: Any) -> bool:
+    """Return whether a JSON value is NaN, or has it in a list or an object."""
+    if isinstance(value, list):
+        return any(map(holds_nan, value))
+    if isinstance(value, dict):
+        return any(map(holds_nan, value.values()))
+    return bool(value != value)  # noqa: PLR0124 - only NaN differs from itself
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One recorded sample.
@@ -47,7 +75,7 @@ class Row:
         answer: The answer that was read in the reply, text or any JSON value; `None` if there is none.
         dataset: The dataset that the question comes from.
         question: The text of the question.
-        gold: The right answer. Only scoring reads it, never the decision.
+        gold: The right answer, or a list of answers that are all accepted. Only scoring reads it, never the decision.
         text: The whole reply.
         temperature: The sampling temperature.
         input_tokens: Tokens of the request.
@@ -58,6 +86,9 @@ class Row:
         key: The canonical form that answers are compared by; without it they are compared as written.
         alike: Only if answers were compared in pairs (mathematics, embeddings): the indices of the member's other
             samples for the question that agree with this one, and how closely (0 to 1).
+        score: The verdict of another program's grader, if the sample comes from its files: 0 is wrong and 1 right.
+        attempt: The number of the attempt, if a failed sample was requested again: 2, 3 and so on. The rows of earlier
+            attempts stay in the file, and only the last one is a sample.
 
     Example:
         >>> Row(question_id="q1", model="qwen", sample_index=0, answer="4").answer
@@ -73,7 +104,7 @@ class Row:
     answer: Annotated[Any, AfterValidator(_no_nan)]
     dataset: str | None = None
     question: str | None = None
-    gold: Any = None
+    gold: Annotated[Any, AfterValidator(_no_nan_as_gold)] = None
     text: str | None = None
     temperature: float | None = None
     input_tokens: int | None = None
@@ -83,6 +114,8 @@ class Row:
     kind: str | None = None
     key: str | None = None
     alike: dict[int, float] | None = None
+    score: Annotated[float, Field(ge=0, le=1)] | None = None
+    attempt: Annotated[int, Field(ge=2)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,29 +151,57 @@ def as_recorded(answer: Any) -> str:
     return json.dumps(answer, sort_keys=True)  # JSON keeps the text "4" and the number 4 apart, as the file does
 
 
+def scored_right(row: Row) -> bool | None:
+    """Return whether another program's grader counted a sample as right; `None` if the row has no such verdict.
+
+    Graders that give more than right and wrong (half a point, a mean of several judges) count from over a half.
+
+    Example:
+        >>> scored_right(Row(question_id="q1", model="qwen", sample_index=0, answer="4", score=1.0))
+        True
+    """
+    return None if row.score is None else row.score > 0.5  # noqa: PLR2004 - half of right
+
+
 def lines(path: Path, settings: dict[str, Any]) -> Iterator[tuple[int, Row]]:
     """Yield each row with its line number, and put the settings of the first line into `settings`."""
-    number = 0
-    with _open(path) as lines:
-        try:
-            for number, raw in enumerate(lines, 1):
-                line = raw.removeprefix(BOM_UTF8)
-                if number == 1 and _is_json(line, key="slmmux_recording"):
-                    settings.update(_validated(_HEAD, line, f"{path} line 1", _HEAD_FORM).settings)
-                elif line.isspace():
-                    continue
-                elif line.endswith(b"\n") or _is_json(line):
-                    yield number, _validated(_ROW, line, f"{path} line {number}", _FORM)
-                else:  # Only the last line can lack its line feed, so the program that wrote it was cut off.
-                    warnings.warn(f"{path} line {number}: cut off while it was written, dropped", stacklevel=4)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise RecordingError(
-                f"{path} after line {number}: not a gzip file, or an incomplete one ({error}); copy the file again"
-            ) from error
+    is_packed(path)
+    for number, raw in read.lines(path):
+        line = raw.removeprefix(BOM_UTF8)
+        if number == 1 and _is_json(line, key="slmmux_recording"):
+            settings.update(_validated(_HEAD, line, f"{path} line 1", _HEAD_FORM).settings)
+        elif line.isspace():
+            continue
+        elif line.endswith(b"\n") or _is_json(line):
+            yield number, row_of(line, f"{path} line {number}")
+        else:  # Only the last line can lack its line feed, so the program that wrote it was cut off.
+            warnings.warn(f"{path} line {number}: cut off while it was written, dropped", stacklevel=4)
 
 
-def _open(path: Path) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path)) if is_packed(path) else path.open("rb")
+def row_of(line: bytes, place: str) -> Row:
+    """Return the sample that a line holds.
+
+    Raises:
+        RecordingError: The line holds no sample; the sentence begins with `place`.
+    """
+    return _validated(_ROW, line, place, _FORM)
+
+
+def fault_of(line: bytes) -> str | None:
+    """Return what is wrong with a line that should be a sample or a first line; `None` if it is one."""
+    try:
+        if is_first_line(line):
+            _HEAD.validate_json(line)
+        else:
+            _ROW.validate_json(line)
+    except ValidationError as error:
+        return first_fault(error, "the line").replace("at line 1 column", "at column")
+    return None
+
+
+def is_first_line(line: bytes) -> bool:
+    """Return whether a line states the format's version, as the first line of a recording may."""
+    return _is_json(line, key="slmmux_recording")
 
 
 def is_packed(path: Path) -> bool:

@@ -9,23 +9,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from os import PathLike
-from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
 from slmmux._decision.types import Decision, Vote
+from slmmux._files.write import write_whole
 from slmmux.baselines import baselines
 from slmmux.plots import complement_of, draw_complement, need_matplotlib, plot_attribution, plot_objective, plot_scaling
 from slmmux.recording import Arrays, Recording, Row, arrays_of
 from slmmux.recording._arrays import Missing, Same
 from slmmux.recording._replay import group_of, replay
-from slmmux.report._confidence import confidence
+from slmmux.report._confidence import confidence, gain_of
 from slmmux.report._counts import by_dataset, changed, dataset_of, recorded
-from slmmux.report._page import Html, bare, captioned, each, element, heads, number, page, points, table, times
+from slmmux.report._page import Html, bare, captioned, each, element, heads, number, page, table, times
 from slmmux.scaling import scaling
 from slmmux.selection import HeldOut, Selection, Subset, select_complementary
 from slmmux.selection._contest import Rule
+from slmmux.selection._held_out import Progress
 
 __all__ = ["Choosing", "report"]
 
@@ -44,6 +45,9 @@ class Choosing(TypedDict, total=False):
     time_limit: float
     rule: Rule
     embedding: Any
+    n_resamples: int
+    worth: float
+    progress: Progress | None
 
 
 def report(
@@ -97,7 +101,7 @@ def report(
     arrays = arrays_of(recording, models, samples, same=same, missing=missing)
     text = str(_Report(recording, selection, arrays, same).page())
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8", newline="\n")
+        write_whole(path, text.encode())
     return text
 
 
@@ -445,14 +449,13 @@ def _only(recording: Recording, arrays: Arrays, questions: Sequence[str]) -> Rec
 def _size_row(name: str, subset: Subset) -> Html:
     shares = (subset.objective, subset.union, subset.contradiction, subset.floor, subset.ceiling, subset.accuracy)
     held_out = subset.held_out
-    interval = "" if held_out is None else f"({points(held_out.low)} to {points(held_out.high)})"
     held_out_cells = (
         ("-", "-", "-")
         if held_out is None
         else (
             bare(held_out.accuracy),
             bare(held_out.single),
-            Html(f'{points(held_out.gain)} <span class="interval">{interval}</span>'),
+            gain_of(held_out),
         )
     )
     return element(

@@ -245,7 +245,7 @@ def test_what_is_no_number_equals_nothing(written, shape):
         assert answers.json(reply) is None
     assert answers.number(reply) is None
     answer = answers.reader("auto")(reply)
-    assert answer.kind == "text" or written == "9" * 400
+    assert answer.kind in {"math", "text"} or written == "9" * 400
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

@@ -804,7 +804,7 @@ def test_questions_pass_through_json(path):
     [
         ('{"question_id": "q"}', 'line 1: question: <missing>; write {"question_id": "q1", "question": "2 + 2?"'),
         ('\n{"question_id": "q", "question": "?"}\nhello', "line 3: the line: <json_invalid error=>"),
-        ("[1]", "line 1: the line: <object>"),
+        ("[1]", "item 0: the line: <object>"),
         ('{"question_id": "q", "question": "?"}\n' * 2, "line 2: the question_id 'q' occurs twice; give each"),
         ("\n", "has no questions; write at least one"),
     ],

@@ -237,11 +237,11 @@ def test_an_unknown_filter_is_refused():
     assert error_of(read_lm_eval, SMALL, extract=None, filter="lax") == sentence
 
 
-def test_a_filter_needs_the_harnesss_answers():
-    """A filter together with an extractor is an error, not ignored."""
-    with pytest.raises(ArgumentError) as raised:
-        read_lm_eval(TINY, filter="strict")
-    assert str(raised.value) == "filter='strict' chooses among the harness's own answers; write extract=None with it"
+def test_a_filter_chooses_the_verdicts(tmp_path):
+    """Two filters may judge one reply differently; the verdict is that of the filter named, else there is none."""
+    path = lines(tmp_path, {"filter": "strict", "exact_match": 0.0}, {"filter": "lax", "exact_match": 1.0})
+    for name, score in (("strict", 0.0), ("lax", 1.0), (None, None)):
+        assert [row.score for row in read_lm_eval(path, filter=name).rows] == [score]
 
 
 @pytest.mark.parametrize(
@@ -311,27 +311,39 @@ def test_a_document_has_one_request(tmp_path, change, what):
     )
 
 
-def test_a_sample_in_two_files_names_both(tmp_path):
-    """Two runs of one task and model give each sample twice; the error names both files."""
-    first = lines(tmp_path, {})
-    second = lines(tmp_path, {"doc_id": 3}, {}, name="samples_sums_2026-02-01T00-00-00.jsonl")
-    sentence = (
-        f"{second} line 2: sample 0 of 'tiny' for question 'sums/0' is already in {first} line 1; "
+def test_a_second_run_adds_samples(tmp_path):
+    """The replies of a later file of one task and model are further samples of the same questions."""
+    lines(tmp_path, {})
+    lines(tmp_path, {"doc_id": 3}, {"resps": [["5"]]}, name="samples_sums_2026-02-01T00-00-00.jsonl")
+    recording = read_lm_eval(tmp_path)
+    assert [(row.question_id, row.sample_index, row.answer) for row in recording.rows] == [
+        ("sums/0", 0, "4"), ("sums/3", 0, "4"), ("sums/0", 1, "5"),
+    ]  # fmt: skip
+
+
+def test_a_copy_of_a_file_is_refused(tmp_path):
+    """A file with the samples of another would look like steady agreement; the error names both."""
+    first, second = lines(tmp_path, {}), lines(tmp_path, {}, name="samples_sums_2026-02-01T00-00-00.jsonl")
+    assert error_of(read_lm_eval, tmp_path) == (
+        f"{second}: the samples of 'tiny' are those of {first} again, so it is a copy or a run without sampling; "
         "give one of the two files"
     )
-    assert error_of(read_lm_eval, tmp_path) == sentence
-    assert error_of(read_lm_eval, first, first).startswith(f"{first} line 1: sample 0 of 'tiny'")
+    assert error_of(read_lm_eval, first, first) == f"{first}: the file is given twice; give it once"
 
 
-@pytest.mark.parametrize(
-    "change", [{}, {"filter": "other", "resps": [["otherwise"]]}], ids=["same-filter", "other-replies"]
-)
-def test_a_document_twice_in_a_file_is_refused(tmp_path, change):
-    """Only another filter of the same replies may repeat a document."""
-    path = lines(tmp_path, {}, change)
+def test_a_second_run_in_a_file_adds_samples(tmp_path):
+    """A document that a file has again with the same filter is a later run, which by chance may agree in parts."""
+    path = lines(tmp_path, {}, {"doc_id": 1}, {"resps": [["5"]]}, {"doc_id": 1})
+    by_question = read_lm_eval(path).by_question
+    assert [[row.answer for row in by_question[f"sums/{n}"]["tiny"]] for n in (0, 1)] == [["4", "5"], ["4", "4"]]
+
+
+def test_one_run_twice_in_a_file_is_refused(tmp_path):
+    """A run that a file has twice is a mistake of copying."""
+    path = lines(tmp_path, {}, {})
     assert error_of(read_lm_eval, path) == (
-        f"{path} line 2: document 0 with filter {change.get('filter', 'none')!r} is already in {path} line 1, and only "
-        "another filter of the same replies may follow; keep one of the runs"
+        f"{path} line 2: document 0 with filter 'none' is already in {path} line 1, with the same replies as every "
+        "other, so the file holds one run twice; keep one of the two"
     )
 
 
@@ -340,7 +352,7 @@ def test_a_document_twice_in_a_file_is_refused(tmp_path, change):
     [
         ("hello", f"the JSON: {json_fault('hello')}, received 'hello'"),
         ("[1]", "the JSON: <object>, received [1]"),
-        (json.dumps({**LINE, "doc_id": "0"}), "doc_id: <int_type>, received '0'"),
+        (json.dumps({**LINE, "doc_id": None}), "doc_id.int: <int_type>, received None"),
         (json.dumps({**LINE, "resps": ["a"]}), "resps.0: <array>, received 'a'"),
         (json.dumps({**LINE, "filter": None}), "filter: <string_type>, received None"),
     ],
@@ -359,10 +371,23 @@ def test_marks_blank_lines_and_line_ends_are_ignored(tmp_path):
     assert len(read_lm_eval(path).rows) == 2
 
 
-@pytest.mark.parametrize("name", ["sums.jsonl", "samples_sums.jsonl", "samples__x.jsonl", "samples_a_b.json"])
-def test_a_file_name_without_a_task_is_refused(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("sums.jsonl", "sums"),
+        ("samples_sums.jsonl", "sums"),
+        ("samples_sums_of_two.json", "sums_of_two"),
+        ("samples_sums_2026-01-05T10-00-00.123456.json", "sums"),
+    ],
+)
+def test_the_task_is_in_the_name(tmp_path, name, task):
+    """What a file's name holds besides the date is the task, also where it was renamed."""
+    assert read_lm_eval(lines(tmp_path, {}, name=name)).rows[0].dataset == task
+
+
+def test_a_file_name_without_a_task_is_refused(tmp_path):
     """The task is only in the file's name, so a name without it is refused."""
-    path = lines(tmp_path, {}, name=name)
+    path = lines(tmp_path, {}, name="samples_.jsonl")
     assert error_of(read_lm_eval, path) == f"{path}: the file name has no task; {LM_EVAL_FORM}"
 
 
@@ -409,9 +434,9 @@ def test_a_conversation_is_the_question():
 
 
 def test_a_single_target_is_unpacked():
-    """A list with one target becomes that target; several stay a list."""
+    """A list with one target becomes that target, several stay a list of accepted ones, and an empty one is none."""
     recording = read_inspect(LOG)
-    assert [row.gold for row in recording.rows] == ["4", "4", ["7", "seven"], ["7", "seven"], [], []]
+    assert [row.gold for row in recording.rows] == ["4", "4", ["7", "seven"], ["7", "seven"], None, None]
 
 
 def test_an_error_or_a_refusal_fails_the_sample():
@@ -495,8 +520,8 @@ def test_a_sample_in_two_logs_names_both(tmp_path):
     """A log and its conversion hold the same samples; the error names both."""
     packed = zipped(tmp_path / "log.eval")
     assert error_of(read_inspect, LOG, packed) == (
-        f"{packed} samples/1_epoch_1.json: sample 0 of 'acme/tiny-1b' for question 'sums/1' is already in "
-        f"{LOG} samples.0; give one of the two files"
+        f"{packed}: the samples of 'acme/tiny-1b' are those of {LOG} again, so it is a copy or a run without sampling; "
+        "give one of the two files"
     )
 
 
@@ -658,7 +683,7 @@ def test_no_paths_are_refused(read_logs):
 
 
 @pytest.mark.parametrize(
-    ("read_logs", "kind"), [(read_lm_eval, "samples_*.jsonl files"), (read_inspect, ".eval or dated .json files")]
+    ("read_logs", "kind"), [(read_lm_eval, "files of lm-eval"), (read_inspect, "files of inspect")]
 )
 def test_a_folder_without_files_is_refused(tmp_path, read_logs, kind):
     """A folder without logs is probably the wrong folder, so it is an error."""

@@ -24,7 +24,7 @@ from ..langchain.openai_server import serving
 from .test_commands import FOREIGN
 
 run = CliRunner().invoke
-COMMANDS = ["ask", "models", "models pull", "profile", "select", "scale", "report", "reread", "convert"]
+COMMANDS = ["ask", "models", "models pull", "profile", "select", "scale", "report", "reread", "convert", "repair"]
 SLMMUX = Path(sys.executable).with_name("slmmux")
 
 
@@ -76,6 +76,7 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / "mux.toml").write_text(text)
         (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, questions)))
         (tmp_path / "results").mkdir()
+        (tmp_path / "qwen.csv").write_text("prompt,output,target\n2 + 2?,4,4\n")
         (tmp_path / "results" / "my-model").symlink_to(FOREIGN / "lm_eval")
         settings = {"extract": "text", "models": {m: {} for m in ("qwen", "phi", "gemma")}}
         Recording.of(rows, settings).save(tmp_path / "samples.jsonl")
@@ -189,8 +190,8 @@ def test_the_shell_completes_values():
     assert completed("slmmux reread --extract ") == list(_EXTRACTORS)
     assert completed("slmmux ask --framework ll") == ["llamaindex"]
     assert completed("slmmux select --correct p") == ["plurality"]
-    assert completed("slmmux convert --from l") == ["lm-eval"]
-    assert completed("slmmux re") == ["report", "reread"]
+    assert completed("slmmux convert --from l") == ["lm-eval", "lighteval"]
+    assert completed("slmmux re") == ["report", "reread", "repair"]
 
 
 def test_every_extractor_is_offered():

@@ -1,0 +1,188 @@
+"""Rows of a table in a JSON Lines, JSON, CSV or Parquet file, each as a dict with its place in the file.
+
+Nothing here knows what the fields mean.
+"""
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic_core import from_json, to_json
+
+from slmmux._errors import ArgumentError, RecordingError
+from slmmux._files.read import DOCUMENT_BYTES, LINE_BYTES, lines, too_long
+
+__all__ = ["ENDINGS", "json_items", "kind_of", "rows_of", "stem"]
+
+# What a file's name may end with, and how the file is read; ".gz" may follow, except after ".parquet".
+ENDINGS = {
+    ".jsonl": "json", ".ndjson": "json", ".json": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet",
+}  # fmt: skip
+
+
+def kind_of(path: Path) -> str | None:
+    """Return how a file is read, by its name's ending: json, csv or parquet."""
+    return ENDINGS.get(Path(_unpacked(path)).suffix.lower())
+
+
+def stem(path: Path) -> str:
+    """Return a file's name without its endings.
+
+    Example:
+        >>> stem(Path("runs/qwen2.5-3b.jsonl.gz"))
+        'qwen2.5-3b'
+    """
+    name = _unpacked(path)
+    return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in ENDINGS else name
+
+
+def _unpacked(path: Path) -> str:
+    return path.name[:-3] if path.name.lower().endswith(".gz") else path.name
+
+
+def rows_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a table, each with its place.
+
+    A JSON file holds one object a line, a list of objects, or an object with a single list of objects in it.
+
+    Raises:
+        RecordingError: The file is no table, or a part of it is too long.
+        ArgumentError: The file is Parquet, and pyarrow is not installed.
+        OSError: The file cannot be opened.
+    """
+    match kind_of(path):
+        case "csv":
+            yield from _csv_rows(path)
+        case "parquet":
+            yield from _parquet_rows(path)
+        case _:
+            for place, item in json_items(path):
+                row = _json(item, place)
+                if not isinstance(row, dict):
+                    raise RecordingError(f"{place}: a row of a table is a JSON object, received {type(row).__name__}")
+                yield place, row
+
+
+def json_items(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the values of a file of JSON lines, or the items of the list that a JSON file holds, each as JSON.
+
+    Raises:
+        RecordingError: The file is neither, or a part of it is too long.
+        OSError: The file cannot be opened.
+    """
+    numbered = lines(path)
+    for number, line in numbered:
+        if line.isspace():
+            continue
+        start = line.lstrip()
+        # A list, or an object over several lines, is one document; a broken first line of JSON lines is an error.
+        if start[:1] == b"[" or (start[:1] == b"{" and line.rstrip()[-1:] in b"{[,:" and not _is_json(line)):
+            yield from _document_items(path, line, numbered)
+            return
+        yield f"{path} line {number}", line
+        break
+    for number, line in numbered:
+        if not line.isspace():
+            yield f"{path} line {number}", line
+
+
+def _document_items(path: Path, first: bytes, rest: Iterable[tuple[int, bytes]]) -> Iterator[tuple[str, bytes]]:
+    pieces, size = [first], len(first)
+    for _, line in rest:
+        size += len(line)
+        if size > DOCUMENT_BYTES:
+            raise too_long(str(path), DOCUMENT_BYTES, "document")
+        pieces.append(line)
+    value = _json(b"".join(pieces), str(path))
+    if isinstance(value, dict):  # such as {"data": [{...}, ...]}
+        lists = [v for v in value.values() if isinstance(v, list) and v and all(isinstance(item, dict) for item in v)]
+        value = lists[0] if len(lists) == 1 else [value]
+    for number, item in enumerate(value if isinstance(value, list) else [value]):
+        yield f"{path} item {number}", to_json(item, inf_nan_mode="constants")
+
+
+def _json(data: bytes, place: str) -> Any:
+    try:
+        return from_json(data)
+    except ValueError as error:
+        raise RecordingError(f"{place}: not JSON ({error}); write one JSON object a line") from None
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        from_json(data)
+    except ValueError:
+        return False
+    return True
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    def decoded() -> Iterator[str]:
+        for number, line in lines(path):
+            try:
+                yield line.decode()
+            except UnicodeDecodeError as error:
+                raise RecordingError(f"{path} line {number}: not UTF-8 ({error}); save the file as UTF-8") from None
+
+    texts = decoded()
+    header = next(texts, "")
+    separator = "\t" if ".tsv" in path.name.lower() else max(",;\t", key=header.count)
+
+    def with_header() -> Iterator[str]:
+        yield header
+        yield from texts
+
+    earlier = csv.field_size_limit(LINE_BYTES)  # A reply is often longer than csv's own limit of 131,072.
+    try:
+        reader = csv.DictReader(with_header(), delimiter=separator, strict=True)
+        for row in reader:
+            place = f"{path} line {reader.line_num}"
+            if None in row:
+                raise RecordingError(
+                    f"{place}: {len(cast('list[str]', row[None]))} more cells than the header has; "
+                    f"quote a cell that holds {separator!r}"
+                )
+            yield place, cast("dict[str, Any]", row)
+    except csv.Error as error:
+        raise RecordingError(f"{path}: not CSV ({error}); write it with csv or pandas") from None
+    finally:
+        csv.field_size_limit(earlier)
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        from pyarrow import ArrowException  # noqa: PLC0415 - an extra, and slow to import
+        from pyarrow.parquet import ParquetFile  # noqa: PLC0415
+    except ImportError:
+        raise ArgumentError(f'{path}: Parquet needs pyarrow: pip install "slmmux[parquet]"') from None
+    try:
+        number = 0
+        with ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=256):
+                for row in batch.to_pylist():
+                    yield f"{path} row {number}", {name: _plain(value) for name, value in row.items()}
+                    number += 1
+    except ArrowException as error:
+        raise RecordingError(
+            f"{path}: not a Parquet file, or an incomplete one ({error}); copy the file again"
+        ) from None
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it. In a column of numbers a missing one is NaN, as pandas writes it."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return None if math.isnan(value) else value
+        case dict():
+            return {str(name): _plain(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case bytes():
+            return value.decode(errors="replace")
+        case _:
+            return json.loads(json.dumps(value, default=str))

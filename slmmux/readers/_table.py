@@ -1,0 +1,171 @@
+"""Samples in any table: JSON Lines, CSV or Parquet, whose fields are named by a map or found by their usual names.
+
+The samples of a question are a list in one row, several rows, or several fields of a row.
+"""
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from slmmux._errors import RecordingError
+from slmmux._files.fields import Fields, field_value, fields_of, json_list, message_text
+from slmmux._files.table import kind_of, rows_of, stem
+from slmmux.readers._foreign import Foreign, Request, share
+from slmmux.recording._gold import TESTS
+from slmmux.recording._questions import question_row, question_text
+from slmmux.recording._row import Row
+
+__all__ = ["samples", "unclear"]
+
+
+def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
+    """Yield the samples of files, file by file.
+
+    Raises:
+        RecordingError: A file is no table, or its fields are not clear.
+    """
+    tables = [(path, *_table(path, request)) for path in files]
+    # "id" may number the questions or only the rows: it is a question's id if it goes with the texts one to one.
+    ids = _ids_by_text(tables)
+    for path, fields, rows in tables:
+        by_id = fields if ids else replace(fields, guessed_id=None)
+        for number, (place, row) in enumerate(rows):
+            yield from _of_row(path, place, number, row, by_id, request)
+
+
+_Table = tuple[Path, Fields, list[tuple[str, dict[str, Any]]]]
+
+
+def _table(path: Path, request: Request) -> tuple[Fields, list[tuple[str, dict[str, Any]]]]:
+    rows = list(rows_of(path))
+    if not rows:
+        raise RecordingError(f"{path}: the file has no rows; give one with a sample in each")
+    first: dict[str, Any] = {}
+    for _, row in rows[:100]:  # a row may leave out a field without a value
+        first |= {name: value for name, value in row.items() if first.get(name) is None}
+    fields = fields_of(first, request.fields, replies=True)
+    for name, named in (request.fields or {}).items():
+        for field in named:
+            if all(field_value(row, field) is None for _, row in rows):
+                raise RecordingError(
+                    f"{path}: no row has a field {field!r} for {name}; the fields are {', '.join(map(str, first))}"
+                )
+    if "answer" not in fields.names or not ({"question", "question_id"} & fields.names.keys() or fields.guessed_id):
+        raise unclear(path, first)
+    if request.fields is None or fields.names.keys() - request.fields.keys():
+        warnings.warn(f"{path}: read as {fields}; name other fields with --map", stacklevel=6)
+    return fields, rows
+
+
+def unclear(path: Path, names: Mapping[str, Any]) -> RecordingError:
+    """Return the error for a table without a clear question and reply, which may be no table of samples at all."""
+    shown = ", ".join(map(str, list(names)[:12])) + (" and more" if len(names) > 12 else "")  # noqa: PLR2004
+    return RecordingError(
+        f"{path}: in none of the forms that are read (lm-eval, inspect, batch, helm, promptfoo, lighteval, slm-mux, or "
+        "a table as JSONL, CSV or Parquet), unless it is a table of samples: then name its fields with "
+        f"--map question=FIELD,answer=FIELD,gold=FIELD; it has {shown or 'no fields'}"
+    )
+
+
+def _ids_by_text(tables: Sequence[_Table]) -> bool:
+    """Return whether the guessed ids tell the questions apart, over all files, as their texts do."""
+    texts: dict[str, str] = {}
+    ids: dict[str, str] = {}
+    for _, fields, rows in tables:
+        if fields.guessed_id is None:
+            continue
+        for _, row in rows:
+            number, text = str(row.get(fields.guessed_id)), question_text(row, fields)
+            if text is None:
+                continue
+            if texts.setdefault(number, text) != text or ids.setdefault(text, number) != number:
+                return False
+    return True
+
+
+def _of_row(  # noqa: PLR0917 - a row, where it is, and how it is read
+    path: Path, place: str, number: int, row: Mapping[str, Any], fields: Fields, request: Request
+) -> Iterator[Foreign]:
+    lists_as_texts = kind_of(path) == "csv"  # A cell holds only a text, so a list in it is JSON.
+    question = question_row(row, fields, place, lists_as_texts=lists_as_texts)
+    if question.question_id is None:
+        raise RecordingError(f"{place}: the row has no question and no question_id; give each row one of the two")
+    replies = _replies(row, fields, lists_as_texts=lists_as_texts)
+    scores = _scores(fields.value(row, "score"), len(replies))
+    error = fields.value(row, "error")
+    model = request.model or fields.value(row, "model") or stem(path)
+    temperature = fields.value(row, "temperature")
+    for index, (text, score) in enumerate(zip(replies, scores, strict=True)):
+        one = len(replies) == 1
+        yield Foreign(
+            path,
+            place,
+            Row(
+                question_id=question.question_id,
+                model=str(model),
+                sample_index=number * 10**4 + index,
+                answer=(text or None) if request.with_answers else None,
+                dataset=question.dataset,
+                question=question.question,
+                gold=question.gold,
+                text=text,
+                input_tokens=_whole(fields.value(row, "input_tokens")) if one else None,
+                output_tokens=_whole(fields.value(row, "output_tokens")) if one else None,
+                latency_s=_float(fields.value(row, "latency_s")) if one else None,
+                error=None if error in (None, "", False) else str(error),
+                score=score,
+            ),
+            {} if _float(temperature) is None else {"temperature": _float(temperature)},
+            TESTS if question.tests else None,
+        )
+
+
+def _replies(row: Mapping[str, Any], fields: Fields, *, lists_as_texts: bool) -> list[str | None]:
+    """Return the texts of a row's samples; an empty or missing one is a sample without an answer."""
+    names = fields.names["answer"]
+    if len(names) > 1:
+        return [_reply(field_value(row, name)) for name in names]
+    value = field_value(row, names[0])
+    if lists_as_texts and names[0].lower().rstrip("0123456789_").endswith("s"):
+        value = json_list(value)
+    # A list of messages or parts is one reply; a list of texts, or of objects that each hold one, is several samples.
+    is_one = (
+        isinstance(value, list) and value and all(isinstance(v, dict) and {"type", "role"} & v.keys() for v in value)
+    )
+    if isinstance(value, list) and not is_one:
+        return [_reply(item) for item in value] or [None]
+    return [_reply(value)]
+
+
+def _reply(value: Any) -> str | None:
+    match value:
+        case None | str():
+            return value
+        case bool() | int() | float():
+            return json.dumps(value)
+        case [*_] if any(isinstance(item, dict) and item.get("role") == "assistant" for item in value):
+            return message_text([item for item in value if item.get("role") == "assistant"][-1])
+        case _:
+            text = message_text(value)
+            return json.dumps(value, ensure_ascii=False) if text is None and value else text
+
+
+def _scores(value: Any, count: int) -> list[float | None]:
+    if isinstance(value, list):
+        return [share(item) for item in value] if len(value) == count else [None] * count
+    return [share(value)] if count == 1 else [None] * count
+
+
+def _whole(value: Any) -> int | None:
+    number = _float(value)
+    return int(number) if number is not None and number.is_integer() and number >= 0 else None
+
+
+def _float(value: Any) -> float | None:
+    try:
+        return None if value is None or isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
