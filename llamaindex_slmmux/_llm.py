@@ -315,6 +315,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             self.extract,
             self.system_prompt,
             formatted=formatted,
+            through=self._is_one,
             vote_on=self.vote_on,
         )
 
@@ -339,9 +340,12 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     def _streams_through(self) -> bool:
         """Whether there is nothing to decide: one member, one sample, and no limit that would have to cut a stream."""
         limits = (self.timeout, self.deadline, self.budget)
-        if self._bigger or self._policy.has_threshold or any(each is not None for each in limits):
-            return False
-        return list(self.k.values()) == [1]
+        return self._is_one and not self._policy.has_threshold and all(each is None for each in limits)
+
+    @property
+    def _is_one(self) -> bool:
+        """Whether the mux has one member and draws one sample of it."""
+        return not self._bigger and list(self.k.values()) == [1]
 
     def _streamed(self, request: Request) -> Generator[Response]:
         if not self._streams_through:
@@ -454,7 +458,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         Raises:
             ValueError: There are none, unless `error_on_no_tool_call` is false.
         """
-        if len(self._members) == 1 and not self._bigger:
+        if self._is_one:
             (member,) = self._members.values()
             if isinstance(member.llm, FunctionCallingLLM):
                 return member.llm.get_tool_calls_from_response(
