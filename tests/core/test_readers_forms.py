@@ -151,6 +151,29 @@ def test_dots_lead_into_objects_and_lists(tmp_path):
     assert [row.answer for row in one.rows] == ["3"]
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+def test_documents_around_a_table(tmp_path, indent):
+    """The one list of objects in a JSON document is the table, and an object of objects has the ids as its names."""
+    row = {"question": "1 + 1?", "output": "2", "gold": "2"}
+    wrapped = document(tmp_path / "a.json", {"version": 1, "data": [row, row]}, indent=indent)
+    assert [row.sample_index for row in read(wrapped).rows] == [0, 1]
+    by_id = document(tmp_path / "b.json", {"x": row, "y": {**row, "question": "2 + 0?"}}, indent=indent)
+    assert read(by_id).questions == ("x", "y")
+
+
+def test_chats_with_their_replies(tmp_path):
+    """The last message of a chat is the reply if there is no other; a list of replies as messages is samples."""
+    chat = [
+        {"role": "user", "content": "1 + 1?"},
+        {"role": "assistant", "content": [{"type": "text", "text": "It is \\boxed{2}."}]},
+    ]
+    path = lines(tmp_path / "a.jsonl", {"messages": chat, "gold": "2"})
+    assert short(read(path)) == [("a", "1 + 1?", 0, "2", "2")]
+    replies = [{"role": "assistant", "content": text} for text in "23"]
+    path = lines(tmp_path / "a.jsonl", {"messages": chat[:1], "responses": replies, "gold": "2"})
+    assert [row.answer for row in read(path).rows] == ["2", "3"]
+
+
 def test_the_model_is_the_rows_the_files_or_the_one_named(tmp_path):
     """A row's model, else the file's name; `model` replaces both."""
     path = lines(
@@ -266,12 +289,15 @@ def test_a_missing_number_in_parquet_is_no_gold(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("hello\n", "line 1: not JSON"),
+        (
+            "hello\n",
+            "line 1: not JSON (expected value at line 1 column 1); write one JSON object a line; the forms that are read are lm-eval, inspect, batch,",
+        ),
         ("", "the file has no rows"),
         ("[1]", "item 0: a row of a table is a JSON object, received int"),
         (
             '{"a": 1}\n',
-            "in none of the forms that are read (lm-eval, inspect, batch, helm, promptfoo, lighteval, slm-mux, or",
+            "in none of the forms that are read (lm-eval, inspect, batch, helm, promptfoo, lighteval, slm-mux, and",
         ),
         ('{"question": "q", "output": "a"}\n{"question": ', "line 2: not JSON"),
         ('[{"question": "q"', ": not JSON"),
@@ -407,6 +433,17 @@ def test_requests_name_question_temperature_and_model(tmp_path):
     lines(tmp_path / "results.jsonl", result("a", response=None, error={"message": "gone"}))
     assert short(read(tmp_path), "model", "question", "temperature", "error") == [("phi", "1 + 1?", 0.7, "gone")]
     assert "requests without results" in error_of(tmp_path / "requests.jsonl")
+
+
+def test_a_file_of_errors_beside_the_results(tmp_path):
+    """OpenAI writes refused requests into a file of their own, which names no model: it is that of the results."""
+    lines(tmp_path / "output.jsonl", result("a", "2"))
+    lines(tmp_path / "errors.jsonl", result("b", response={"status_code": 429, "body": {"error": {"message": "slow"}}}))
+    recording = read(tmp_path)
+    assert sorted(short(recording, "model", "question_id", "error")) == [
+        ("qwen", "a", None),
+        ("qwen", "b", "HTTP 429: slow"),
+    ]
 
 
 def test_other_endpoints_of_a_batch(tmp_path):
