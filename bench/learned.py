@@ -114,7 +114,7 @@ def outcome(
     arrays: Arrays,
     validation: NDArray[np.int64],
     test: NDArray[np.int64],
-    ridge: float = 2.0,
+    ridge: float | None = None,
     vectors: Vectors | None = None,
 ) -> Outcome:
     """Return the accuracy and calibration of each way to answer on the test questions."""
@@ -180,22 +180,25 @@ def table(size: int, outcomes_by_pool: Sequence[Sequence[Outcome]]) -> Table:
     ]
     output = Table(
         title=f"{size} models; pools: {len(outcomes_by_pool)}, splits of each: {len(outcomes_by_pool[0])}",
-        caption="below: pools more than half a point below the best single model. ECE: expected calibration error. "
+        caption="below: pools more than half a point below the best single model. gap: the way from Algorithm 1 to "
+        "the oracle. ECE: expected calibration error. "
         f"A rule was learned {sum(o.seconds is not None for o in every)} of {len(every)} times"
         f"{': ' if durations else ''}{', '.join(durations)}{' (median)' if durations else ''}.",
     )
-    for column in ("", "right, %", "below, %", "ECE", "Brier score"):
+    mux, oracle = (fmean(getattr(o, name) for o in every) for name in ("mux", "oracle"))
+    for column in ("", "right, %", "below, %", "gap, %", "ECE", "Brier score"):
         output.add_column(column, justify="right" if column else "left")
     for way, name in WAYS.items():
         if getattr(every[0], name) is None:
             continue
-        right = f"{100 * fmean(getattr(o, name) for o in every):.1f}"
+        right = fmean(getattr(o, name) for o in every)
         field = {"mux": "raw", "learned": "said", "by_question": "said_by_question"}.get(name)
         errors = [f"{fmean(getattr(o, field)[i] for o in every):.3f}" for i in (0, 1)] if field else ["", ""]
         output.add_row(
             way,
-            right,
+            f"{100 * right:.1f}",
             "" if name in {"single", "oracle"} else f"{100 * share_below_single(outcomes_by_pool, name):.0f}",
+            f"{100 * (right - mux) / (oracle - mux):.0f}" if oracle > mux else "",
             *errors,
         )
     return output

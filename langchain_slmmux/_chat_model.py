@@ -18,16 +18,17 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from typing_extensions import override
 
 from langchain_slmmux._handover import Handover
 from langchain_slmmux._members import Member, MemberCall, code_identity, make_members, own_name, unwrap
 from langchain_slmmux._messages import as_chunk, final_message, with_usage
+from langchain_slmmux._private import events_of
 from langchain_slmmux._question import Question
 from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools, tool_form
 from langchain_slmmux._sampling import Reply
-from langchain_slmmux._structured import Structured, kept
+from langchain_slmmux._structured import Structured, ask_through, kept
 from langchain_slmmux._through import athrough, can_stream, through
 from slmmux._mux.base import Mux
 from slmmux._mux.engine import Answered
@@ -87,6 +88,23 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     _example: ClassVar[str] = "ChatOpenAI(...)"
 
     _structured: Structured | None = PrivateAttr(default=None)
+
+    @override
+    def model_post_init(self, context: Any, /) -> None:
+        super().model_post_init(context)
+        BaseChatModel.model_post_init(self, context)  # pydantic calls the first base's alone; it notes the versions
+
+    @model_validator(mode="after")
+    def _set_slmmux_versions(self) -> Self:
+        """Note the versions of the members' packages, as LangChain does for the package of a model's own class."""
+        own = [unwrap(label, model)[0].metadata or {} for label, model in self._labelled.items()]
+        versions = [each["lc_versions"] for each in (*own, self.metadata or {}) if each.get("lc_versions")]
+        if versions:
+            self.metadata = {
+                **(self.metadata or {}),
+                "lc_versions": {k: v for each in versions for k, v in each.items()},
+            }
+        return self
 
     # --- what the mux has to know of a chat model -----------------------------------------------------------------
 
@@ -165,6 +183,10 @@ class SLMMuxChatModel(Mux, BaseChatModel):
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        if self._streams_through:  # its one run may be a stream, which is the member's: prices go by these
+            member = next(iter(self._members.values()))
+            own: LangSmithParams = member.own._get_ls_params(stop=stop, **{**member.kwargs, **kwargs})
+            return own
         name = kwargs.get("model") or "+".join(self._labelled)  # a call that names a model is refused under that name
         params = LangSmithParams(ls_provider="slmmux", ls_model_type="chat", ls_model_name=name)
         if stop:
@@ -210,6 +232,13 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             lambda model: model.get_num_tokens_from_messages(messages, tools),
             lambda: count_tokens_approximately(messages),
         )
+
+    @override
+    def get_token_ids(self, text: str) -> list[int]:
+        """Return the tokens of a text in the words of the member that makes the most of it."""
+        if self.custom_get_token_ids is not None:
+            return super().get_token_ids(text)
+        return max((member.own.get_token_ids(text) for member in self._members.values()), key=len)
 
     def _most(self, count: Callable[[BaseChatModel], int], estimate: Callable[[], int]) -> int:
         counts: list[int] = []
@@ -311,7 +340,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         mux = self
         if limit < self.max_concurrency:
             mux = self.model_copy()
-            mux._pool, mux._slots = self._labelled.window(limit)
+            mux._pool = self._labelled.window(limit)
         return mux, [{**own, "max_concurrency": min(limit, len(inputs))} for own in configs]
 
     @override
@@ -370,7 +399,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         question = self._question(messages, stop, run_manager, kwargs)
         answered = self._answer(question)
         message = self._message(answered, question, run_manager)
-        if run_manager is not None and _wants_tokens(run_manager):
+        if run_manager is not None and self._wants_tokens(run_manager):
             run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
         return self._result(message, answered)
 
@@ -390,7 +419,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
                 await run_manager.on_llm_error(error)  # agenerate() leaves a cancelled run open
             raise
         message = self._message(answered, question, run_manager)
-        if run_manager is not None and _wants_tokens(run_manager):
+        if run_manager is not None and self._wants_tokens(run_manager):
             await run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
         if (handover := _handover.get()) is not None:
             await handover.give(message)
@@ -400,7 +429,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     def _streams_through(self) -> bool:
         """Whether there is nothing to decide: one member, one sample, and no limit that would have to cut a stream."""
         limits = (self.timeout, self.deadline, self.budget)
-        if self._bigger or self._structured or self._policy.has_threshold or any(each is not None for each in limits):
+        if self._bigger or self._policy.has_threshold or any(each is not None for each in limits):
             return False
         return list(self.k.values()) == [1] and all(can_stream(m.model) for m in self._members.values())
 
@@ -408,7 +437,21 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     def _should_stream(self, *, async_api: bool, run_manager: Any = None, **kwargs: Any) -> bool:
         if not self._streams_through:
             return False
-        return super()._should_stream(async_api=async_api, run_manager=run_manager, **kwargs)
+        own = next(iter(self._members.values())).own
+        models = (super()._should_stream, own._should_stream)
+        # Either may ask for a stream, as its own setting; and either may refuse one.
+        if not any(should(async_api=async_api, run_manager=run_manager, **kwargs) for should in models):
+            return False
+        return all(
+            should(async_api=async_api, run_manager=run_manager, **{"stream": True, **kwargs}) for should in models
+        )
+
+    def _wants_tokens(self, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun) -> bool:
+        """Return whether handlers are owed the answer as a token: those of a mux of one hear its member's own."""
+        if self._streams_through:
+            return False
+        # LangChain's own mark of a streaming handler is a private protocol with this method.
+        return _streamed.get() or any(hasattr(h, "tap_output_iter") for h in run_manager.handlers)
 
     @override
     def _stream(
@@ -418,10 +461,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        for chunk in through(self._question(messages, stop, None, kwargs), self._record):
-            if run_manager is not None:
-                run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
-            yield chunk
+        yield from through(self._question(messages, stop, None, kwargs), self._record, run_manager)
 
     @override
     async def _astream(
@@ -431,12 +471,21 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async for chunk in athrough(self._question(messages, stop, None, kwargs), self._record):
-            if run_manager is not None:
-                await run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
+        async for chunk in athrough(self._question(messages, stop, None, kwargs), self._record, run_manager):
             yield chunk
 
-    def _stream_chat_model_events(
+    # LangChain asks for these two by name. Without them it makes events of the chunks of `_stream`, which is what a
+    # mux of one wants: they are its member's.
+
+    @property
+    def _stream_chat_model_events(self) -> Callable[..., Iterator[Any]] | None:
+        return None if self._streams_through else self._decided_events
+
+    @property
+    def _astream_chat_model_events(self) -> Callable[..., AsyncIterator[Any]] | None:
+        return None if self._streams_through else self._adecided_events
+
+    def _decided_events(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
@@ -445,9 +494,9 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     ) -> Iterator[Any]:
         """Give the v3 event stream its source: the decided message as one lifecycle."""
         message = self._generate(messages, stop, run_manager, **kwargs).generations[0].message
-        yield from _to_events(message)
+        yield from events_of(message)
 
-    async def _astream_chat_model_events(
+    async def _adecided_events(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
@@ -455,7 +504,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[Any]:
         result = await self._agenerate(messages, stop, run_manager, **kwargs)
-        for event in _to_events(result.generations[0].message):
+        for event in events_of(result.generations[0].message):
             yield event
 
     def _question(
@@ -466,11 +515,21 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         kwargs: dict[str, Any],
     ) -> Question:
         self._warn_of_equal_samples(kwargs)
-        request = Request.build(self._callable_members, kwargs, self.extract, self._structured, self.vote_on)
+        members, structured = self._callable_members, self._structured
+        request = Request.build(members, kwargs, self.extract, structured, self.vote_on, messages)
         if self.system_prompt and not any(isinstance(m, SystemMessage) for m in messages):
             messages = [SystemMessage(self.system_prompt), *messages]
         parent = run_manager if self.trace_samples else None
-        return Question(request, messages, stop or self.stop, parent, self._pool)
+        listener = run_manager if self._streams_through else None
+        return Question(
+            request,
+            messages,
+            stop or self.stop,
+            parent,
+            self._pool,
+            on_abandoned=self.on_abandoned,
+            listener=listener,
+        )
 
     def _result(self, message: AIMessage, answered: Answered[Reply]) -> ChatResult:
         info = answered.reply.generation_info if answered.reply else None
@@ -487,13 +546,15 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         speaker = self._bigger_name if answered.bigger else answered.decision.winner.model
         if not self.trace_samples and len({s.draw.model for s in answered.decision.samples}) > 1:
             name = "+".join(self._members)  # the usage is that of several models, and booked under none of theirs
+        alone = len(answered.decision.samples) == 1 and not answered.bigger
         message = final_message(
             winner,
             self._record(answered, question),
             model_name=name if isinstance(name, str) and name else str(speaker),
             message_id=f"lc_run--{run_manager.run_id}-0" if run_manager else None,
-            additional=kept(winner),
-            alone=len(answered.decision.samples) == 1 and not answered.bigger,
+            additional={} if alone else kept(winner),
+            alone=alone,
+            written=[] if alone or not answered.reply else question.calls_in(answered.reply),
         )
         # Traced samples carry their own usage: on the mux's run as well it would be counted twice.
         return message if self.trace_samples and run_manager else with_usage(message)
@@ -542,6 +603,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         options = {**{k: v for k, v in given.items() if v is not None}, **kwargs}
         derived = self.model_copy()
         derived._structured = structured = Structured.bind(self._callable_members, schema, options)
+        if self._streams_through:
+            return ask_through(derived, structured, next(iter(self._members.values())), include_raw=include_raw)
         shown = {"kwargs": {"method": method or "function_calling", "strict": strict}, "schema": schema}
 
         def parse(message: AIMessage) -> Any:
@@ -571,15 +634,3 @@ def _streaming() -> Iterator[None]:
         yield
     finally:
         _streamed.reset(token)
-
-
-def _wants_tokens(run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun) -> bool:
-    # LangChain's own mark of a streaming handler is a private protocol with this method.
-    return _streamed.get() or any(hasattr(h, "tap_output_iter") for h in run_manager.handlers)
-
-
-def _to_events(message: BaseMessage) -> Iterator[Any]:
-    # Private in langchain-core, and the only way to give the v3 protocol a message that was never streamed.
-    from langchain_core.language_models._compat_bridge import message_to_events  # noqa: PLC0415
-
-    yield from message_to_events(message, message_id=message.id)

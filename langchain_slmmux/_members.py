@@ -9,16 +9,19 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import CodeType
 from typing import Any, TypeAlias, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import SimpleChatModel
+from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from pydantic import SecretBytes, SecretStr
 
 from slmmux import MemberError
 from slmmux._mux import members
+from slmmux._mux.limiter import POLL_S, no_limit
 from slmmux._mux.options import no_temperature
 from slmmux._mux.secrets import clean_error, secrets_of, strike
 from slmmux._mux.settings import field_for, no_member_takes
@@ -30,6 +33,7 @@ __all__ = [
     "Member",
     "MemberCall",
     "Unwrapped",
+    "as_owned",
     "ask_member",
     "code_identity",
     "make_members",
@@ -51,11 +55,13 @@ class Member(members.Member):
     Attributes:
         model: Our copy of the user's model: uncached (k samples must be k draws, not one cached reply), streaming off,
             settings applied.
+        own: The user's model with the same settings, as traces describe it and as it would stream by itself.
         config: Tags, metadata and callbacks of that binding.
         identity: The settings that affect generation, as JSON without secrets: the member's part of the cache key.
     """
 
     model: BaseChatModel
+    own: BaseChatModel
     config: RunnableConfig
     identity: Json = field(repr=False)
 
@@ -183,7 +189,10 @@ def make_members(
 def _member(label: str, model_or_binding: Any, temperature: float | None, settings: Mapping[str, Any]) -> Member:
     model, kwargs, config = unwrap(label, model_or_binding)
     fields = type(model).model_fields
-    update: dict[str, Any] = {"cache": False, "disable_streaming": True}
+    chosen: dict[str, Any] = {}
+    # The limiter is asked before the call begins: who waits in the copy could not be withdrawn, and the wait would be
+    # time of the call.
+    update: dict[str, Any] = {"cache": False, "disable_streaming": True, "rate_limiter": None}
     streams = getattr(model, "streaming", None) is True or kwargs.pop("stream", None) is True
     if streams:  # as its user said: its server may answer no other way; the chunks are joined to one message
         update["disable_streaming"] = False
@@ -196,11 +205,11 @@ def _member(label: str, model_or_binding: Any, temperature: float | None, settin
     if temperature is not None:
         if "temperature" not in fields or (model.profile or {}).get("temperature") is False:
             raise no_temperature(label, model, temperature)
-        update["temperature"] = temperature
+        chosen["temperature"] = temperature
         kwargs = {k: v for k, v in kwargs.items() if k != "temperature"}
-    update |= {field: value for name, value in settings.items() if (field := field_for(name, fields) or name) in fields}
-    copy = model.model_copy(update=update)
-    vars(copy).pop("_serialized", None)  # a cached property, stale in a copy with other settings
+    chosen |= {field: value for name, value in settings.items() if (field := field_for(name, fields) or name) in fields}
+    own = _copy(model, chosen) if chosen else model
+    copy = _copy(own, update)
     if "streaming" in update:
         copy.model_fields_set.add("streaming")  # LangChain looks at it only if it was set
     if "max_retries" in settings:
@@ -209,12 +218,24 @@ def _member(label: str, model_or_binding: Any, temperature: float | None, settin
     return Member(
         label=label,
         model=copy,
+        own=own,
         kwargs=kwargs,
         config=config,
         secrets=secrets,
         can_several=_takes_several(copy, kwargs),
+        pace=no_limit if model.rate_limiter is None else partial(_ask_limiter, model.rate_limiter),
         identity=strike(_identity(copy, kwargs), secrets),
     )
+
+
+def _copy(model: BaseChatModel, update: Mapping[str, Any]) -> BaseChatModel:
+    copy = model.model_copy(update=update)
+    vars(copy).pop("_serialized", None)  # a cached property, stale in a copy with other settings
+    return copy
+
+
+def _ask_limiter(limiter: BaseRateLimiter) -> float:
+    return 0.0 if limiter.acquire(blocking=False) else POLL_S
 
 
 _MOST_VARIANTS = 32
@@ -253,6 +274,15 @@ def with_settings(member_calls: Mapping[str, MemberCall], settings: Mapping[str,
     return adjusted
 
 
+def as_owned(call: MemberCall) -> BaseChatModel:
+    """Return the model of a call as traces describe it: without what our copy alone has."""
+    own = call.member.own
+    if call.model is call.member.model:
+        return own
+    fields = ("cache", "disable_streaming", "rate_limiter", "streaming")
+    return _copy(call.model, {name: getattr(own, name) for name in fields if hasattr(own, name)})
+
+
 def _variant(call: MemberCall, update: Mapping[str, Any]) -> BaseChatModel:
     """Return a copy of the model with some fields changed: the same one each time, since a model may keep state."""
     variants = call.member.memory.variants
@@ -260,9 +290,7 @@ def _variant(call: MemberCall, update: Mapping[str, Any]) -> BaseChatModel:
     if key not in variants:
         if len(variants) >= _MOST_VARIANTS:
             variants.clear()
-        copy = call.model.model_copy(update=update)
-        vars(copy).pop("_serialized", None)
-        variants[key] = copy
+        variants[key] = _copy(call.model, update)
     return cast("BaseChatModel", variants[key])
 
 

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
+from uuid import uuid4
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.messages.tool import tool_call, tool_call_chunk
 
 from slmmux._mux.rule import ESCALATION
 
@@ -24,19 +25,22 @@ def final_message(
     message_id: str | None,
     additional: Mapping[str, Any],
     alone: bool = False,
+    written: Sequence[Mapping[str, Any]] = (),
 ) -> AIMessage:
     """Return the winner's message as a fresh one, with the record beside it.
 
     Its content blocks, reasoning, refusal, calls and provider fields stay: the member needs them back on the next turn.
     The winner's own id would make LangGraph drop the message as already streamed. `alone` says that no other sample was
-    drawn, so that the usage of its request is the usage of the question.
+    drawn, so that the usage of its request is the usage of the question. `written` are calls that the model wrote into
+    its text: they were voted on as calls, and are made as such.
     """
     left_out = {"slmmux"} if alone else {"slmmux", *_USAGE_OF_ONE}
     metadata = {k: v for k, v in winner.response_metadata.items() if k not in left_out}
     return AIMessage(
         content=winner.content,
         additional_kwargs={**winner.additional_kwargs, **additional},
-        tool_calls=winner.tool_calls,
+        tool_calls=winner.tool_calls
+        or [tool_call(name=call["name"], args=call["args"], id=f"call_{uuid4().hex}") for call in written],
         invalid_tool_calls=winner.invalid_tool_calls,
         response_metadata={**metadata, "model_name": model_name, "slmmux": dict(record)},
         name=winner.name,

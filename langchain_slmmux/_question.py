@@ -1,6 +1,6 @@
 """One question as LangChain puts it: its request, its messages, and the samplings it takes, counted together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from langchain_core.callbacks.manager import BaseRunManager
@@ -13,7 +13,7 @@ from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
 from slmmux import Answer, Pool, Race
 from slmmux._mux.generation import longest_reply
-from slmmux._mux.usage import add_usage, no_usage, total
+from slmmux._mux.usage import Account
 
 __all__ = ["Question"]
 
@@ -27,10 +27,13 @@ class Question:
         stop: Stop sequences.
         parent: The run below which samples are traced; `None` leaves them untraced.
         pool: Threads for members that only have a sync call.
+        on_abandoned: Called with the tokens of replies that arrive after the record was written.
+        listener: The run that hears the tokens a member reports of itself; `None` if nobody may.
 
     Attributes:
         messages: The question.
         stop: Stop sequences.
+        account: Where the tokens of its replies are counted.
     """
 
     def __init__(
@@ -40,24 +43,23 @@ class Question:
         stop: list[str] | None,
         parent: BaseRunManager | None,
         pool: Pool,
+        *,
+        on_abandoned: Callable[[str, dict[str, Any]], object] | None = None,
+        listener: BaseRunManager | None = None,
     ) -> None:
         self._request = request
         self.messages = messages
         self.stop = stop
         self._parent = parent
         self._pool = pool
-        self._traces: list[Traces] = []
-        self._streamed = no_usage()
+        self._listener = listener
+        self.account = Account(on_abandoned)
 
     @property
     def only_call(self) -> MemberCall:
         """What the only member is asked."""
         (call,) = self._request.member_calls.values()
         return call
-
-    def count(self, usage: Mapping[str, Any]) -> None:
-        """Count the tokens of a reply that was streamed through."""
-        add_usage(self._streamed, usage)
 
     @property
     def extractor(self) -> str:
@@ -69,11 +71,6 @@ class Question:
         """The most tokens a reply of each model can have, by label; 0 if nobody knows."""
         return {label: longest_reply(a.model, a.kwargs) or 0 for label, a in self._request.member_calls.items()}
 
-    @property
-    def usage(self) -> dict[str, int]:
-        """The tokens of every reply that arrived in time, needed for the decision or not."""
-        return total([self._streamed, *(traces.usage for traces in self._traces)])
-
     def text(self) -> str:
         """Return the question's text, for a rule by question."""
         return question_of(self.messages)
@@ -81,6 +78,10 @@ class Question:
     def read(self, reply: Reply) -> Answer | None:
         """Return the answer of a reply."""
         return self._request.read(reply)
+
+    def calls_in(self, reply: Reply) -> list[dict[str, Any]]:
+        """Return the calls that a model wrote into its text."""
+        return self._request.calls_in(reply)
 
     def has_content(self, reply: Reply) -> bool:
         """Return whether a reply says anything: a text or another block, tool calls, or a refusal."""
@@ -96,5 +97,5 @@ class Question:
 
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:
         """Return the calls of a race, or of a profile, which has none."""
-        self._traces.append(Traces(self._parent))
-        return Sampling(self._request.member_calls, self.messages, self.stop, self._traces[-1], self._pool, race=race)
+        traces = Traces(self._parent, self.account, self._listener)
+        return Sampling(self._request.member_calls, self.messages, self.stop, traces, self._pool, race=race)

@@ -4,20 +4,23 @@ The reading is fixed by the request where it can be: tools bound, a schema, a re
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from langchain_slmmux._members import Member, MemberCall, ask_member, unwrap, with_settings
+from langchain_slmmux._messages import question_of
 from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured
 from slmmux import Answer
+from slmmux._mux.cut_off import is_cut_off
 from slmmux._mux.reading import reading
 from slmmux._mux.settings import is_standard, refuse_at_call_time
+from slmmux._mux.tools import Tools
 
 __all__ = ["TOOL_OPTIONS", "Request", "bind_tools", "tool_form"]
 
@@ -31,6 +34,7 @@ class Request:
     member_calls: Mapping[str, MemberCall]
     read: Callable[[Reply], Answer | None]
     extractor: str
+    tools: Tools = field(default_factory=lambda: Tools(()))
 
     @classmethod
     def build(
@@ -40,6 +44,7 @@ class Request:
         extract: str | Callable[[str], Any],
         structured: Structured | None,
         vote_on: Collection[str] | None = None,
+        messages: Sequence[BaseMessage] = (),
     ) -> "Request":
         """Build the request of one call.
 
@@ -49,6 +54,7 @@ class Request:
             extract: The extractor the mux was given.
             structured: The schema bound to this mux, if any.
             vote_on: The fields of an object that are voted on.
+            messages: The question: a reply is read as an answer to it.
 
         Raises:
             ArgumentError: `model=` or `n=` at call time.
@@ -74,8 +80,27 @@ class Request:
         if structured is not None:
             return cls(member_calls, lambda r: structured.read(r.model, r.message, extract, vote_on), "structured")
         formatted = passed.get("response_format") is not None
-        read, name = reading(extract, tools=bool(tools), formatted=formatted, vote_on=vote_on)
-        return cls(member_calls, lambda reply: read(str(reply.message.text), calls_of(reply.message)), name)
+        schemas = [_schema(tool) for tool in tools or ()]
+        read, name = reading(
+            extract,
+            tools=schemas,
+            formatted=formatted,
+            vote_on=vote_on,
+            question=question_of(messages),
+            prompt="\n".join(str(m.text) for m in messages if isinstance(m, HumanMessage | SystemMessage)),
+        )
+
+        def answer(reply: Reply) -> Answer | None:
+            message = reply.message
+            cut_off = is_cut_off(message.response_metadata) or is_cut_off(reply.generation_info)
+            return read(str(message.text), calls_of(message), cut_off=cut_off)
+
+        return cls(member_calls, answer, name, Tools(schemas))
+
+    def calls_in(self, reply: Reply) -> list[dict[str, Any]]:
+        """Return the calls that a model wrote into its text, where it made none in its protocol's own way."""
+        made = calls_of(reply.message) or reply.message.invalid_tool_calls
+        return [] if made else self.tools.written(str(reply.message.text))
 
 
 def bind_tools(
@@ -111,6 +136,14 @@ def calls_of(message: AIMessage) -> list[dict[str, Any]]:
             arguments = older.get("arguments")
         calls.append({"name": older.get("name"), "args": arguments})
     return calls
+
+
+def _schema(tool: Any) -> Any:
+    """Return a tool in OpenAI's form; as it is if it is a provider's own, or unlike any."""
+    try:
+        return convert_to_openai_tool(tool)
+    except Exception:  # noqa: BLE001 - the member binds it; here its schema is only looked at
+        return tool
 
 
 def tool_form(tool: Any) -> Any:

@@ -16,6 +16,7 @@ from langchain_slmmux._members import MemberCall
 from langchain_slmmux._messages import history_of
 from langchain_slmmux._tracing import Traces, inner_config
 from slmmux import Draw, Pool, Race
+from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.sampling import group_draws, remedy_for, remember_single
 from slmmux._mux.secrets import clean_error
 from slmmux._mux.usage import total
@@ -75,6 +76,10 @@ class Sampling:
         """Put the draws of a member that takes `n` in one request; all others are requests of their own."""
         return group_draws(draws, lambda label: self._member_calls[label].member.takes_several)
 
+    def pace(self, draws: tuple[Draw, ...]) -> float:
+        """Ask the member's rate limiter: return 0, or the seconds after which to ask again."""
+        return self._member_calls[draws[0].model].member.pace()
+
     def call(self, draws: tuple[Draw, ...]) -> list[Reply]:
         """Make one request in this thread."""
         member_call = self._member_calls[draws[0].model]
@@ -99,6 +104,7 @@ class Sampling:
             return replies
         if remedy == "probe":
             try:
+                wait_for(member_call.member.pace)
                 replies = self.call(draws[:1])
             except BaseException as refusal:
                 for draw in draws[1:]:
@@ -118,7 +124,10 @@ class Sampling:
             kwargs = self._kwargs(draws)
             if member_call.member.sync_only:
                 run = runs[0].get_sync() if runs[0] else None
-                result = await self._pool.run(lambda: _generate(member_call, list(messages), run, kwargs))
+                result = await self._pool.run(
+                    lambda: _generate(member_call, list(messages), run, kwargs),
+                    late=lambda result: self.traces.abandon(draws[0], _usage_of_result(result)),
+                )
             else:
                 result = await _agenerate(member_call, list(messages), runs[0], kwargs)
             replies, results = _replies_of(member_call, draws, result)
@@ -137,6 +146,7 @@ class Sampling:
             return replies
         if remedy == "probe":
             try:
+                await await_for(member_call.member.pace)
                 replies = await self.acall(draws[:1])
             except BaseException as refusal:
                 for draw in draws[1:]:
@@ -236,6 +246,11 @@ def _replies_of(member_call: MemberCall, draws: tuple[Draw, ...], result: Any) -
         replies.append(Reply(member_call.member.label, message, usage_of(message), generation.generation_info))
         results.append(LLMResult(generations=[[generation]], llm_output=None if i else result.llm_output))
     return replies, results
+
+
+def _usage_of_result(result: ChatResult) -> dict[str, Any]:
+    messages = (generation.message for generation in result.generations)
+    return total(usage_of(message) for message in messages if isinstance(message, AIMessage))
 
 
 def usage_of(message: AIMessage) -> dict[str, Any]:

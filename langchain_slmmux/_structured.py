@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableLambda, RunnableParallel, RunnableSequence
 from langchain_core.utils.function_calling import convert_to_json_schema
@@ -22,7 +23,7 @@ from langchain_slmmux._members import Member, MemberCall, ask_member, unwrap
 from slmmux import Answer, MemberError
 from slmmux._mux.reading import structured_answer
 
-__all__ = ["Structured"]
+__all__ = ["Structured", "ask_through", "kept"]
 
 _FOR_TRACES = ("ls_structured_output_format", "structured_output_format")  # generate() strips them; servers refuse them
 
@@ -92,6 +93,24 @@ class Structured:
             return None
         value = parsed if isinstance(parsed, BaseModel) else _plain(parsed)
         return structured_answer(value, _text_of(message), extract=extract, vote_on=vote_on)
+
+
+def ask_through(mux: BaseChatModel, structured: Structured, member: Member, *, include_raw: bool) -> Runnable[Any, Any]:
+    """Return the chain that the only member of a mux of one makes of a schema, with the mux in the member's place."""
+    chain = member.model.with_structured_output(structured.schema, include_raw=include_raw, **structured.options)
+    return _replaced(chain, member.label, mux)
+
+
+def _replaced(chain: Any, label: str, mux: BaseChatModel) -> Runnable[Any, Any]:
+    """Return a runnable in which a mux stands where the first step asked a model."""
+    if isinstance(chain, RunnableSequence):
+        return RunnableSequence(_replaced(chain.first, label, mux), *chain.middle, chain.last, name=chain.name)
+    if isinstance(chain, RunnableParallel):
+        return RunnableParallel({name: _replaced(step, label, mux) for name, step in chain.steps__.items()})
+    if isinstance(chain, RunnableBinding) and isinstance(chain.bound, RunnableSequence):
+        return chain.model_copy(update={"bound": _replaced(chain.bound, label, mux)})
+    _, kwargs, config = unwrap(label, chain)
+    return RunnableBinding(bound=mux, kwargs=kwargs, config=config)
 
 
 def _text_of(message: AIMessage) -> str:

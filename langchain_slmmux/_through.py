@@ -6,8 +6,9 @@ The record needs the whole reply, so it travels with the last chunk; for that ea
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, cast
 
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.utils import message_chunk_to_message
 from langchain_core.outputs import ChatGenerationChunk
 
@@ -17,6 +18,7 @@ from langchain_slmmux._question import Question
 from langchain_slmmux._sampling import Reply, usage_of
 from slmmux import Draw, Race
 from slmmux._mux.engine import Answered
+from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.secrets import clean_error
 
 __all__ = ["athrough", "can_stream", "through"]
@@ -31,14 +33,15 @@ def can_stream(model: BaseChatModel) -> bool:
     return cls._stream is not BaseChatModel._stream or cls._astream is not BaseChatModel._astream  # noqa: SLF001
 
 
-def through(question: Question, record: Record) -> Iterator[ChatGenerationChunk]:
-    """Yield the chunks of the only member, the record on the last one."""
+def through(question: Question, record: Record, run: CallbackManagerForLLMRun | None) -> Iterator[ChatGenerationChunk]:
+    """Yield the chunks of the only member, the record on the last one; it tells a run of them itself."""
     call = question.only_call
     fault: BaseException | None = None
     held: ChatGenerationChunk | None = None
     whole: AIMessageChunk | None = None
     try:
-        stream = call.model._stream(history_of(question.messages, call.member.label), **_arguments(question, call))  # noqa: SLF001
+        wait_for(call.member.pace)
+        stream = call.model._stream(_history(question, call), run_manager=run, **_arguments(question, call))  # noqa: SLF001
         for chunk in stream:
             if held is not None:
                 yield held
@@ -51,14 +54,17 @@ def through(question: Question, record: Record) -> Iterator[ChatGenerationChunk]
         yield _last(held, record(_answered(question, call, whole), question))
 
 
-async def athrough(question: Question, record: Record) -> AsyncIterator[ChatGenerationChunk]:
+async def athrough(
+    question: Question, record: Record, run: AsyncCallbackManagerForLLMRun | None
+) -> AsyncIterator[ChatGenerationChunk]:
     """Yield the chunks of the only member on the event loop."""
     call = question.only_call
     fault: BaseException | None = None
     held: ChatGenerationChunk | None = None
     whole: AIMessageChunk | None = None
     try:
-        stream = call.model._astream(history_of(question.messages, call.member.label), **_arguments(question, call))  # noqa: SLF001
+        await await_for(call.member.pace)
+        stream = call.model._astream(_history(question, call), run_manager=run, **_arguments(question, call))  # noqa: SLF001
         async for chunk in stream:
             if held is not None:
                 yield held
@@ -69,6 +75,10 @@ async def athrough(question: Question, record: Record) -> AsyncIterator[ChatGene
         raise fault
     if held is not None and whole is not None:
         yield _last(held, record(_answered(question, call, whole), question))
+
+
+def _history(question: Question, call: MemberCall) -> list[BaseMessage]:
+    return history_of(question.messages, call.member.label)
 
 
 def _arguments(question: Question, call: MemberCall) -> dict[str, Any]:
@@ -88,7 +98,7 @@ def _answered(question: Question, call: MemberCall, whole: AIMessageChunk) -> An
     label = call.member.label
     message = cast("AIMessage", message_chunk_to_message(whole))
     usage = usage_of(message)
-    question.count(usage)
+    question.account.add(usage)
     race = Race({label: 1}, question.read)
     (draw,) = race.ask()
     race.tell(Draw(draw.model, draw.index), Reply(label, message, usage))

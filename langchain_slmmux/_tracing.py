@@ -24,11 +24,12 @@ from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
-from langchain_slmmux._members import MemberCall
+from langchain_slmmux._members import MemberCall, as_owned
+from langchain_slmmux._private import traced_form
 from langchain_slmmux._silent import silent
 from slmmux import Draw
 from slmmux._mux.secrets import strike
-from slmmux._mux.usage import add_usage, no_usage
+from slmmux._mux.usage import Account
 
 __all__ = ["NOSTREAM", "SAMPLE_TAG", "Run", "Traces", "inner_config"]
 
@@ -46,22 +47,23 @@ M = TypeVar("M", CallbackManager, AsyncCallbackManager)
 class Traces:
     """One child run a sample, below the mux's own run, and the tokens they cost.
 
-    A sample counts, in a handler and in `usage` alike, when its reply came before `close`.
+    A reply that arrives before `close` ends its run and counts as used; a later one counts as abandoned.
 
     Args:
         parent: The mux's run; `None` leaves the samples untraced.
-
-    Attributes:
-        usage: Tokens of every reply that came in time, needed for the decision or not.
+        account: Where the tokens are counted.
+        listener: The run that hears the tokens of the samples, as those of the only member of a mux of one are the
+            answer's; `None` if nobody may hear them.
     """
 
-    def __init__(self, parent: BaseRunManager | None) -> None:
+    def __init__(self, parent: BaseRunManager | None, account: Account, listener: BaseRunManager | None = None) -> None:
         self._parent = parent
+        self._listener = listener
         self._state = threading.Condition()
         self._open: dict[Draw, Run | None] = {}
         self._busy = 0  # handlers at work; close() waits for them, so that no run ends after the mux's own
         self._closed = False
-        self.usage: dict[str, Any] = no_usage()
+        self._account = account
 
     def open(self, draw: Draw, member_call: MemberCall, messages: list[BaseMessage]) -> CallbackManagerForLLMRun | None:
         """Open a sample's run, or return the one that is open: a draw can be asked again one by one.
@@ -77,7 +79,10 @@ class Traces:
             self._busy += 1
         with self._at_work():
             manager = self._manager(CallbackManager, draw, member_call)
-            (run,) = manager.on_chat_model_start(_serialized(member_call), [messages], **_start(draw, member_call))
+            (run,) = manager.on_chat_model_start(
+                _serialized(member_call), [traced_form(messages)], **_start(draw, member_call)
+            )
+            self._relay_tokens(run)
             self._open[draw] = run
             return run
 
@@ -91,8 +96,9 @@ class Traces:
 
         async def begin() -> AsyncCallbackManagerForLLMRun:
             (run,) = await manager.on_chat_model_start(
-                _serialized(member_call), [messages], **_start(draw, member_call)
+                _serialized(member_call), [traced_form(messages)], **_start(draw, member_call)
             )
+            self._relay_tokens(run)
             self._open[draw] = run
             return run
 
@@ -122,6 +128,10 @@ class Traces:
             if run is not None:
                 await cast("AsyncCallbackManagerForLLMRun", run).on_llm_error(error, response=_NOTHING)
 
+    def abandon(self, draw: Draw, usage: Mapping[str, int]) -> None:
+        """Count the reply of a call on a thread whose task was cancelled before."""
+        self._account.add_abandoned(draw.model, usage)
+
     def close(self) -> list[Draw]:
         """Open and count nothing more; return the draws whose runs are still open."""
         with self._state:
@@ -136,9 +146,11 @@ class Traces:
             mine = draw in self._open
             run = self._open.pop(draw, None)
             if mine and usage is not None:
-                add_usage(self.usage, usage)
+                self._account.add(usage)
             self._busy += 1
         with self._at_work():
+            if usage is not None and not mine:
+                self._account.add_abandoned(draw.model, usage)
             yield run
 
     @contextmanager
@@ -149,6 +161,13 @@ class Traces:
             with self._state:
                 self._busy -= 1
                 self._state.notify_all()
+
+    def _relay_tokens(self, run: Run) -> None:
+        """Let the listener hear the tokens that a member reports from inside a call, as its own."""
+        if self._listener is not None:
+            for name in ("on_llm_new_token", "on_stream_event"):
+                if (report := getattr(self._listener, name, None)) is not None:
+                    setattr(run, name, report)
 
     def _manager(self, cls: type[M], draw: Draw, member_call: MemberCall) -> M:
         # An LLM run's manager has no get_child(): a child is made of what it would inherit. The outer ls_* metadata
@@ -213,7 +232,7 @@ def inner_config(run: Run | None) -> None:
 
 
 def _serialized(member_call: MemberCall) -> dict[str, Any]:
-    return cast("dict[str, Any]", strike(member_call.model._serialized, member_call.member.secrets))  # noqa: SLF001
+    return cast("dict[str, Any]", strike(as_owned(member_call)._serialized, member_call.member.secrets))  # noqa: SLF001
 
 
 def _start(draw: Draw, member_call: MemberCall) -> dict[str, Any]:

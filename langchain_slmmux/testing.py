@@ -4,7 +4,6 @@ It is a real chat model: it takes tools, schemas, a temperature, a `n`-less requ
 and knows neither network nor chance.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,25 +15,11 @@ from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field, PrivateAttr
 
+from slmmux.testing import Turns
+
 __all__ = ["ScriptedChatModel"]
 
 Script = Callable[[list[BaseMessage], int, dict[str, Any]], "AIMessage | str"]
-
-
-class _Turns:
-    """How often a script was asked, and with what."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.calls: list[list[BaseMessage]] = []
-
-    def __deepcopy__(self, memo: object) -> "_Turns":
-        return self
-
-    def take(self, messages: list[BaseMessage]) -> int:
-        with self._lock:
-            self.calls.append(list(messages))
-            return len(self.calls) - 1
 
 
 class ScriptedChatModel(BaseChatModel):
@@ -60,7 +45,7 @@ class ScriptedChatModel(BaseChatModel):
     stop: list[str] | None = None
 
     # Shared by all copies, so that the calls of a wrapped copy are counted where the test can see them.
-    _turns: _Turns = PrivateAttr(default_factory=_Turns)
+    _turns: Turns[BaseMessage] = PrivateAttr(default_factory=Turns)
 
     @property
     def _llm_type(self) -> str:
@@ -72,13 +57,7 @@ class ScriptedChatModel(BaseChatModel):
         return self._turns.calls
 
     def _reply(self, messages: list[BaseMessage], kwargs: dict[str, Any]) -> ChatResult:
-        turn = self._turns.take(messages)
-        if callable(self.script):
-            reply = self.script(messages, turn, kwargs)
-        else:
-            reply = self.script[min(turn, len(self.script) - 1)]
-        if isinstance(reply, BaseException):
-            raise reply
+        reply = self._turns.reply(self.script, messages, kwargs)
         message = reply.model_copy() if isinstance(reply, AIMessage) else AIMessage(str(reply))
         if self.tokens is not None and message.usage_metadata is None:
             sent, received = self.tokens

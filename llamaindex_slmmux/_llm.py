@@ -1,5 +1,7 @@
 """SLMMuxLLM: a LlamaIndex LLM whose members are LLMs."""
 
+import logging
+import pickle
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from typing import Any, ClassVar, Self, TypeVar, cast
 
@@ -36,23 +38,31 @@ from pydantic import (
 )
 from typing_extensions import override
 
-from llamaindex_slmmux._members import Member, check_llm, identity_of, make_members, own_name
-from llamaindex_slmmux._messages import as_chunk, as_completion, chat_response
+from llamaindex_slmmux._members import Member, check_llm, check_settings, identity_of, make_members, own_name
+from llamaindex_slmmux._messages import as_chat, as_chunk, as_completion, chat_response
 from llamaindex_slmmux._metadata import metadata_of, refuse_tools
 from llamaindex_slmmux._predicted import predicted, predicting
 from llamaindex_slmmux._question import Question
 from llamaindex_slmmux._request import Chat, Completion, Reply, Request
+from llamaindex_slmmux._sampling import new_to_handlers
 from llamaindex_slmmux._structured import Structured
-from llamaindex_slmmux._through import athrough, through
+from llamaindex_slmmux._through import (
+    Response,
+    aconverted,
+    athrough,
+    avalues_through,
+    converted,
+    through,
+    values_through,
+)
 from llamaindex_slmmux._tools import Tools, selections
-from slmmux import AbstainedError, ArgumentError
+from slmmux import AbstainedError, ArgumentError, NoAnswerError
 from slmmux._mux.base import Mux
 from slmmux._mux.engine import Answered
 from slmmux._mux.from_config import Endpoint
 from slmmux._mux.options import label_models
 from slmmux._mux.rule import ESCALATION, plain_rule, rule_of_plain
 from slmmux._mux.settings import refuse_at_call_time
-from slmmux._mux.usage import add_usage
 
 __all__ = ["SLMMuxLLM"]
 
@@ -60,6 +70,7 @@ S = TypeVar("S", bound=BaseModel)
 T = TypeVar("T")
 
 dispatcher = get_dispatcher(__name__)
+_log = logging.getLogger("slmmux")
 
 
 class SLMMuxLLM(Mux, FunctionCallingLLM):
@@ -118,7 +129,10 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         temperature: Mapping[str, float],
         settings: Mapping[str, Any],
     ) -> dict[str, Member]:
-        return make_members(models, samples=samples, temperature=temperature, settings=settings)
+        members = make_members(models, samples=samples, temperature=temperature, settings=settings)
+        for member in members.values():
+            member.alone = len(members) == 1
+        return members
 
     @classmethod
     @override
@@ -131,7 +145,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     @override
     def _plain_question(self, text: str) -> Question:
         request = self._completion(text, formatted=False, kwargs={})
-        return Question(request, self._members, CallbackManager([]), self._pool)
+        return Question(request, self._members, CallbackManager([]), self._pool, on_abandoned=self.on_abandoned)
 
     # --- construction ---------------------------------------------------------------------------------------------
 
@@ -194,6 +208,18 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             raise ArgumentError("the dump is of a mux with a callable extractor, which it cannot hold; pass extract=")
         return cls(**{**options, "models": {label: models[label] for label in labels}})
 
+    @override
+    def _pickles(self, name: str) -> bool:
+        """Leave out handlers that do not pickle, as LlamaIndex's own components do."""
+        if name != "callback_manager":
+            return True
+        try:
+            pickle.dumps(self.callback_manager)
+        except Exception:  # noqa: BLE001 - whatever a handler of the user's raises
+            _log.warning("the pickle of this mux leaves out its callback_manager, which cannot be pickled")
+            return False
+        return True
+
     # --- what LlamaIndex asks an LLM about itself -----------------------------------------------------------------
 
     @classmethod
@@ -246,33 +272,34 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     @llm_chat_callback()
     @override
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        return self._streamed(self._chat(messages, kwargs))
+        return converted(self._streamed(self._chat(messages, kwargs)), as_chat)
 
     @llm_chat_callback()
     @override
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
-        return await self._astreamed(self._chat(messages, kwargs))
+        return aconverted(await self._astreamed(self._chat(messages, kwargs)), as_chat)
 
     @llm_completion_callback()
     @override
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        return as_completion(self._responded(self._completion(prompt, formatted, kwargs)))
+        response, reply = self._decide(self._completion(prompt, formatted, kwargs))
+        return as_completion(response, reply.completion if reply else None)
 
     @llm_completion_callback()
     @override
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        return as_completion(await self._aresponded(self._completion(prompt, formatted, kwargs)))
+        response, reply = await self._adecide(self._completion(prompt, formatted, kwargs))
+        return as_completion(response, reply.completion if reply else None)
 
     @llm_completion_callback()
     @override
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        return (as_completion(each) for each in self._streamed(self._completion(prompt, formatted, kwargs)))
+        return converted(self._streamed(self._completion(prompt, formatted, kwargs)), as_completion)
 
     @llm_completion_callback()
     @override
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
-        stream = await self._astreamed(self._completion(prompt, formatted, kwargs))
-        return (as_completion(each) async for each in stream)
+        return aconverted(await self._astreamed(self._completion(prompt, formatted, kwargs)), as_completion)
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> Chat:
         arguments = self._call_arguments(kwargs)
@@ -298,6 +325,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
     def _call_arguments(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         refuse_at_call_time(kwargs)
+        check_settings(self._callable_members.values(), kwargs)
         self._warn_of_equal_samples(kwargs)
         return {"stop": self.stop, **kwargs} if self.stop else kwargs
 
@@ -315,7 +343,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             return False
         return list(self.k.values()) == [1]
 
-    def _streamed(self, request: Request) -> ChatResponseGen:
+    def _streamed(self, request: Request) -> Generator[Response]:
         if not self._streams_through:
             return _one(as_chunk(self._responded(request)))
         (member,) = self._members.values()
@@ -325,7 +353,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
         return through(request, member, self._own_callbacks, self._respond_to(request), whole)
 
-    async def _astreamed(self, request: Request) -> ChatResponseAsyncGen:
+    async def _astreamed(self, request: Request) -> AsyncGenerator[Response]:
         if not self._streams_through:
             return _aone(as_chunk(await self._aresponded(request)))
         (member,) = self._members.values()
@@ -333,7 +361,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         async def whole() -> ChatResponse:
             return as_chunk(await self._aresponded(request))
 
-        return athrough(request, member, self._own_callbacks, self._respond_to(request), whole)
+        return await athrough(request, member, self._own_callbacks, self._respond_to(request), whole)
 
     def _respond_to(self, request: Request) -> Callable[[Answered[Reply]], ChatResponse]:
         """Return what makes the response of a reply that was streamed through."""
@@ -341,7 +369,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
         def respond(answered: Answered[Reply]) -> ChatResponse:
             if answered.reply is not None:
-                add_usage(question.usage, answered.reply.usage)
+                question.account.add(answered.reply.usage)
             return self._response(answered, question)[0]
 
         return respond
@@ -353,21 +381,33 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     def _decide(self, request: Request) -> tuple[ChatResponse, Reply | None]:
         """Return the response, and the reply it is made of; none where the mux abstains."""
         question = self._question(request)
-        return self._response(self._answer(question), question)
+        try:
+            return self._response(self._answer(question), question)
+        except NoAnswerError as error:
+            raise new_to_handlers(error)  # noqa: B904 - the same error
 
     async def _adecide(self, request: Request) -> tuple[ChatResponse, Reply | None]:
         question = self._question(request)
-        return self._response(await self._aanswer(question), question)
+        try:
+            return self._response(await self._aanswer(question), question)
+        except NoAnswerError as error:
+            raise new_to_handlers(error)  # noqa: B904 - the same error
 
     def _question(self, request: Request) -> Question:
-        return Question(request, self._callable_members, self._own_callbacks, self._pool)
+        return Question(
+            request, self._callable_members, self._own_callbacks, self._pool, on_abandoned=self.on_abandoned
+        )
 
     def _response(self, answered: Answered[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
         reply = answered.reply
         response, calls = (reply.response, reply.calls) if reply else (self._abstention(), ())
+        if reply and not calls and (len(answered.decision.samples) > 1 or answered.bigger):
+            calls = question.calls_in(reply)
         speaker = ESCALATION if answered.bigger else reply.model if reply else ""
+        several = len(self._callable_members) > 1
+        total = len(answered.decision.samples) > 1 or answered.bigger is not None
         record = self._record(answered, question)
-        return chat_response(response, calls, record, speaker), reply
+        return chat_response(response, calls, record, speaker if several else None, total=total), reply
 
     def _abstention(self) -> ChatResponse:
         return ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=self.abstain_with))
@@ -414,6 +454,12 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         Raises:
             ValueError: There are none, unless `error_on_no_tool_call` is false.
         """
+        if len(self._members) == 1 and not self._bigger:
+            (member,) = self._members.values()
+            if isinstance(member.llm, FunctionCallingLLM):
+                return member.llm.get_tool_calls_from_response(
+                    response, error_on_no_tool_call=error_on_no_tool_call, **kwargs
+                )
         calls = selections(response)
         if not calls and error_on_no_tool_call:
             raise ValueError("expected at least one tool call, but the winner made none")
@@ -477,6 +523,10 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         **prompt_args: Any,
     ) -> Any:
         """Stream the schema's value: whole, since it is known only when it is decided."""
+        if self._streams_through:
+            (member,) = self._members.values()
+            request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
+            return _reported(values_through(request, member, self._own_callbacks))
         value = self.structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         dispatcher.event(LLMStructuredPredictInProgressEvent(output=value))
         return _one(value)
@@ -489,6 +539,10 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Any:
+        if self._streams_through:
+            (member,) = self._members.values()
+            request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
+            return _areported(await avalues_through(request, member, self._own_callbacks))
         value = await self.astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         dispatcher.event(LLMStructuredPredictInProgressEvent(output=value))
         return _aone(value)
@@ -516,6 +570,23 @@ def _value(response: ChatResponse, reply: Reply | None, output_cls: type[S]) -> 
         raise reply.fault or ValueError(f"no reply could be read as a {output_cls.__name__}")
     dispatcher.event(LLMStructuredPredictEndEvent(output=reply.value))
     return cast("S", reply.value)
+
+
+def _reported(values: Generator[Any]) -> Generator[Any]:
+    """Yield values of a schema and report each, as LlamaIndex's own programs do."""
+    value = None
+    for value in values:
+        dispatcher.event(LLMStructuredPredictInProgressEvent(output=value))
+        yield value
+    dispatcher.event(LLMStructuredPredictEndEvent(output=value))
+
+
+async def _areported(values: AsyncGenerator[Any]) -> AsyncGenerator[Any]:
+    value = None
+    async for value in values:
+        dispatcher.event(LLMStructuredPredictInProgressEvent(output=value))
+        yield value
+    dispatcher.event(LLMStructuredPredictEndEvent(output=value))
 
 
 def _one(item: T) -> Generator[T, None, None]:

@@ -5,7 +5,8 @@ Knows nothing of races or messages.
 
 import copy
 import inspect
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -20,13 +21,16 @@ from llamaindex_slmmux._several import takes_several
 from slmmux import MemberError
 from slmmux._mux import members
 from slmmux._mux.generation import generation_settings
+from slmmux._mux.limiter import BlockingLimiter, no_limit
 from slmmux._mux.options import no_temperature
 from slmmux._mux.secrets import secrets_of, strike
-from slmmux._mux.settings import field_for, is_standard
+from slmmux._mux.settings import field_for, is_standard, no_member_takes
+from slmmux._mux.warn import warn
 
 __all__ = [
     "Member",
     "check_llm",
+    "check_settings",
     "count_once",
     "identity_of",
     "make_members",
@@ -40,9 +44,14 @@ _counting: ContextVar[frozenset[BaseCallbackHandler]] = ContextVar("slmmux_count
 
 @dataclass(eq=False, kw_only=True)
 class Member(members.Member):
-    """One wrapped LLM, ready to be sampled."""
+    """One wrapped LLM, ready to be sampled.
+
+    Attributes:
+        alone: Whether the mux has no other member, so that what it says and hears is the member's own.
+    """
 
     model: LLM
+    alone: bool = False
 
     @property
     def llm(self) -> LLM:
@@ -139,29 +148,41 @@ def _member(label: str, given: LLM, temperature: float | None, settings: Mapping
         more = update.get("additional_kwargs", _more_arguments(given))
         if "temperature" in more:  # it would come before the field
             update["additional_kwargs"] = {k: v for k, v in more.items() if k != "temperature"}
+    # The limiter is asked before the call begins: who waits in the copy could not be withdrawn, and the wait would be
+    # time of the call.
+    limiter = getattr(given, "rate_limiter", None)  # not in every release
+    if limiter is not None:
+        update["rate_limiter"] = None
     # Only where there is something to set: a copy of a model that keeps state of its own would keep it apart.
-    _build_clients(given)
-    llm = given.model_copy(update=update) if update else given
+    llm = _copy(given, update) if update else given
     if "max_retries" in update:
         _retry(llm, update["max_retries"])
     secrets = (*secrets_of(given), *_keys(given))
-    return Member(label=label, model=llm, secrets=secrets, can_several=takes_several(llm))
+    pace = no_limit if limiter is None else BlockingLimiter(limiter.acquire)
+    return Member(label=label, model=llm, secrets=secrets, can_several=takes_several(llm), pace=pace)
 
 
-def _own_settings(llm: LLM, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields in which an LLM keeps standard settings; Ollama's stand among its additional arguments."""
-    update: dict[str, Any] = {}
+def _own_settings(llm: LLM, settings: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the fields in which an LLM keeps standard settings; Ollama's stand among its additional arguments.
+
+    Args:
+        llm: The LLM.
+        settings: The settings.
+        before: Fields that change beside them.
+    """
+    update: dict[str, Any] = dict(before or {})
     fields = type(llm).model_fields
     for name, value in settings.items():
         if (field := field_for(name, fields) or name) in fields:
             update[field] = value
-        elif (option := field_for(name, _OLLAMA)) is not None and _is_ollama(llm):
+        elif (option := field_for(name, _OLLAMA) or (name if name in _OLLAMA else None)) and _is_ollama(llm):
             update["additional_kwargs"] = {**update.get("additional_kwargs", _more_arguments(llm)), option: value}
     return update
 
 
 # The options of Ollama's protocol that its class has no field for.
-_OLLAMA = {"frequency_penalty", "num_predict", "presence_penalty", "repeat_penalty", "seed", "top_k", "top_p"}
+_OLLAMA = {"frequency_penalty", "num_predict", "presence_penalty", "repeat_penalty", "seed", "stop", "top_k", "top_p"}
+_OF_ANTHROPIC = {"max_tokens", "temperature", "top_k", "top_p"}  # what its client takes with a call
 _CLOSED = ("llama_index.llms.anthropic", "llama_index.llms.google_genai", "llama_index.llms.ollama")
 
 
@@ -172,19 +193,69 @@ def _is_ollama(llm: LLM) -> bool:
 def with_settings(llm: LLM, kwargs: Mapping[str, Any]) -> tuple[LLM, dict[str, Any]]:
     """Return an LLM and call arguments such that standard settings among these mean the same for every class.
 
-    A client that knows its arguments is asked through a copy of its class that has the setting, or does without;
-    OpenAI's and any other class take them as arguments.
+    A client that knows its arguments gets those it knows under its own names, is asked through a copy of its class that
+    has the setting, or does without; OpenAI's and any other class take them as arguments.
     """
-    settings = {name: value for name, value in kwargs.items() if is_standard(name) and value is not None}
-    if not settings or not any(c.__module__.startswith(_CLOSED) for c in type(llm).__mro__):
+    settings = _settings(kwargs)
+    if not settings or not _is_closed(llm):
         return llm, dict(kwargs)
-    others = {name: value for name, value in kwargs.items() if name not in settings}
-    update = _own_settings(llm, settings)
-    return (llm.model_copy(update=update) if update else llm), others
+    arguments = {name: value for name, value in kwargs.items() if name not in settings}
+    update: dict[str, Any] = {}
+    for name, value in settings.items():
+        if (argument := _argument_for(llm, name)) is not None:
+            arguments[argument] = value
+        else:
+            update |= _own_settings(llm, {name: value}, update)
+    return (_copy(llm, update) if update else llm), arguments
+
+
+def check_settings(members: Iterable[Member], kwargs: Mapping[str, Any]) -> None:
+    """Say which members cannot be given a setting of a call.
+
+    Raises:
+        ArgumentError: A setting that no member takes.
+    """
+    callable_members = list(members)
+    for name, value in _settings(kwargs).items():
+        without = [m for m in callable_members if not _takes(m.llm, name, value)]
+        if without and len(without) == len(callable_members):
+            raise no_member_takes(name, value, [type(m.llm).__name__ for m in callable_members])
+        if without:
+            labels = ", ".join(m.label for m in without)
+            warn(f"{name}={value!r} goes to the members that take it; {labels} does without")
+
+
+def _settings(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of generation among call arguments, stop sequences included."""
+    return {n: v for n, v in kwargs.items() if (is_standard(n) or n == "stop") and v is not None}
+
+
+def _takes(llm: LLM, name: str, value: Any) -> bool:
+    return not _is_closed(llm) or _argument_for(llm, name) is not None or bool(_own_settings(llm, {name: value}))
+
+
+def _is_closed(llm: LLM) -> bool:
+    return any(c.__module__.startswith(_CLOSED) for c in type(llm).__mro__)
+
+
+def _argument_for(llm: LLM, setting: str) -> str | None:
+    """Return the call argument by which a closed client takes a setting, if it does."""
+    if any(c.__module__.startswith("llama_index.llms.anthropic") for c in type(llm).__mro__):
+        return "stop_sequences" if setting == "stop" else field_for(setting, _OF_ANTHROPIC)
+    return None
+
+
+def _copy(llm: LLM, update: Mapping[str, Any]) -> LLM:
+    """Return a copy that shares its original's clients: it builds them at the first call, and each copy its own."""
+    with _building:  # samples are copied side by side, and each would build
+        _build_clients(llm)
+    return llm.model_copy(update=dict(update))
+
+
+_building = threading.Lock()
 
 
 def _build_clients(llm: LLM) -> None:
-    """Let an LLM build its clients before it is copied: it builds them at the first call, and each copy its own."""
     if getattr(llm, "reuse_client", True):
         for name in ("_get_client", "_get_aclient"):
             if callable(build := getattr(llm, name, None)):
@@ -230,4 +301,4 @@ def reporting_to(llm: LLM, *more: BaseCallbackHandler) -> LLM:
         return llm
     quieter = copy.copy(manager) if isinstance(manager, CallbackManager) else CallbackManager([])
     quieter.handlers = [*handlers, *more]
-    return llm.model_copy(update={"callback_manager": quieter})
+    return _copy(llm, {"callback_manager": quieter})

@@ -1,6 +1,7 @@
 """Messages: the winner's response as it leaves the mux, whole, and a history as each member gets it back."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from llama_index.core.base.llms.types import (
@@ -13,42 +14,54 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 from llama_index.core.llms.llm import ToolSelection
-from pydantic import PrivateAttr
 
 from llamaindex_slmmux._tools import in_openai_form, selections, with_calls
 
-__all__ = ["MuxMessage", "as_chunk", "as_completion", "chat_response", "has_content", "history_of", "under_instruction"]
+__all__ = [
+    "SPEAKER",
+    "as_chat",
+    "as_chunk",
+    "as_completion",
+    "chat_response",
+    "has_content",
+    "history_of",
+    "under_instruction",
+]
 
 
-class MuxMessage(ChatMessage):
-    """A message that a mux returned: it remembers which member spoke, so that this one gets it back whole."""
-
-    _speaker: str = PrivateAttr(default="")
-
-    @property
-    def speaker(self) -> str:
-        """The label of the member whose message it is; empty if a copy has lost it."""
-        return self._speaker
+# Under which of a message's `additional_kwargs` a mux of several says who spoke: they survive a dump to JSON.
+SPEAKER = "slmmux_speaker"
 
 
-def history_of(messages: Sequence[ChatMessage], label: str) -> list[ChatMessage]:
+def history_of(messages: Sequence[ChatMessage], label: str, *, alone: bool = False) -> list[ChatMessage]:
     """Return a member's own copy of a history: its earlier messages whole, others' as text and tool calls.
 
     Some members append to the list they are given, or rewrite what is in it. The copies are shallow: what users put
     into blocks and arguments is used, never copied.
+
+    Args:
+        messages: The history.
+        label: The member's label.
+        alone: Whether the mux has no other member, so that all of the history is its own.
     """
-    return [_for_member(message, label) for message in messages]
+    return [_for_member(message, label, alone=alone) for message in messages]
 
 
-def _for_member(message: ChatMessage, label: str) -> ChatMessage:
+def _for_member(message: ChatMessage, label: str, *, alone: bool) -> ChatMessage:
     blocks = [block.model_copy() for block in message.blocks]
     kwargs = dict(message.additional_kwargs)
-    if isinstance(message, MuxMessage) and message.speaker and message.speaker != label:
-        blocks = [block for block in blocks if isinstance(block, TextBlock | ToolCallBlock)]
+    speaker = kwargs.pop(SPEAKER, None)
+    if alone:
+        return message.model_copy(update={"blocks": blocks, "additional_kwargs": kwargs})
+    if speaker is not None and speaker != label:
+        blocks = [block for block in blocks if isinstance(block, _PORTABLE)]
         kwargs = {}
     if any(isinstance(block, ToolCallBlock) for block in blocks):
         kwargs.pop("tool_calls", None)  # each call once
     return ChatMessage(role=message.role, blocks=blocks, additional_kwargs=kwargs)
+
+
+_PORTABLE = (TextBlock, ToolCallBlock)  # what every maker's model can be told of another's turn
 
 
 def under_instruction(messages: Sequence[ChatMessage], instruction: str | None) -> list[ChatMessage]:
@@ -63,7 +76,9 @@ def chat_response(
     winner: ChatResponse,
     calls: Sequence[ToolSelection],
     record: Mapping[str, Any],
-    speaker: str,
+    speaker: str | None,
+    *,
+    total: bool = True,
 ) -> ChatResponse:
     """Return the winner's response as a fresh one, with the record and the whole cost.
 
@@ -71,29 +86,36 @@ def chat_response(
         winner: The winner's own response.
         calls: Its tool calls, read its own way.
         record: The record.
-        speaker: The label of the member that speaks.
+        speaker: The label of the member that speaks; `None` if the mux has no other, and the message stays its own.
+        total: Whether the cost is more than that of the winner's own request.
     """
     usage = dict(record["usage"])
-    blocks = [block.model_copy() for block in winner.message.blocks]
-    kwargs = dict(winner.message.additional_kwargs)
-    if calls:
-        if not any(isinstance(block, ToolCallBlock) for block in blocks):
-            blocks += with_calls(calls)
-        kwargs.pop("tool_calls", None)  # a second copy of a call would be a second call
-    message = MuxMessage(role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=kwargs)
-    message._speaker = speaker  # noqa: SLF001 - a field would be sent to providers
-    return ChatResponse(
-        message=message,
-        delta=winner.delta,
-        raw=raw_with(winner.raw, {"usage": usage, "slmmux": dict(record)}),
-        logprobs=winner.logprobs,
-        additional_kwargs={
-            **winner.additional_kwargs,
-            "prompt_tokens": usage["input_tokens"],
-            "completion_tokens": usage["output_tokens"],
-            "total_tokens": usage["total_tokens"],
-        },
+    message = winner.message.model_copy(
+        update={
+            "blocks": [block.model_copy() for block in winner.message.blocks],
+            "additional_kwargs": dict(winner.message.additional_kwargs),
+        }
     )
+    if speaker is not None:
+        _mark(message, calls, speaker)
+    spent = {
+        "prompt_tokens": usage["input_tokens"],
+        "completion_tokens": usage["output_tokens"],
+        "total_tokens": usage["total_tokens"],
+    }
+    more = dict(winner.additional_kwargs) | (spent if total else {})
+    raw = raw_with(winner.raw, {"usage": usage, "slmmux": dict(record)}, total=total)
+    return winner.model_copy(update={"message": message, "raw": raw, "additional_kwargs": more})
+
+
+def _mark(message: ChatMessage, calls: Sequence[ToolSelection], speaker: str) -> None:
+    """Bring the message of one of several members into the form that the others can be told of, and say who spoke."""
+    if calls:
+        if not any(isinstance(block, ToolCallBlock) for block in message.blocks):
+            message.blocks += with_calls(calls)
+        message.additional_kwargs.pop("tool_calls", None)  # a second copy of a call would be a second call
+    if message.additional_kwargs or not all(isinstance(block, _PORTABLE) for block in message.blocks):
+        message.additional_kwargs[SPEAKER] = speaker
 
 
 class Raw(dict[str, Any]):
@@ -114,14 +136,26 @@ class Raw(dict[str, Any]):
                 return self[name]
         raise AttributeError(name)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Raw":
+        return Raw(deepcopy(dict(self), memo), deepcopy(self._own, memo))
+
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)  # the member's own object may not pickle
 
 
-def raw_with(own: Any, values: Mapping[str, Any]) -> Raw:
-    """Return a member's raw reply with more keys; a mapping's own keys stay."""
-    mine = {k: v for k, v in own.items() if k not in {"usage", "slmmux"}} if isinstance(own, Mapping) else {}
-    return Raw({**mine, **values}, None if isinstance(own, Mapping) else own)
+def raw_with(own: Any, values: Mapping[str, Any], *, total: bool = True) -> Raw:
+    """Return a member's raw reply with more keys; a mapping's own keys stay.
+
+    The usage of one request would be counted beside the total of several; if there is but one, its own stays readable.
+    """
+    if not isinstance(own, Mapping):
+        return Raw(values, own)
+    usage = own.get("usage")
+    if not total and isinstance(usage, Mapping):
+        values = {**values, "usage": {**usage, **values["usage"]}}
+    elif not total and usage is not None:
+        values = {**values, "usage": Raw(values["usage"], usage)}
+    return Raw({**own, **values}, None)
 
 
 def has_content(message: ChatMessage) -> bool:
@@ -146,12 +180,30 @@ def as_chunk(response: ChatResponse) -> ChatResponse:
     return chunk
 
 
-def as_completion(response: ChatResponse) -> CompletionResponse:
-    """Return a chat response as a completion."""
-    return CompletionResponse(
-        text=response.message.content or "",
+def as_chat(response: ChatResponse | CompletionResponse) -> ChatResponse:
+    """Return what a member replied as a chat response."""
+    if isinstance(response, ChatResponse):
+        return response
+    return ChatResponse(
+        message=ChatMessage(role=MessageRole.ASSISTANT, content=response.text),
         delta=response.delta,
         raw=response.raw,
         logprobs=response.logprobs,
-        additional_kwargs=dict(response.additional_kwargs),
+        additional_kwargs=response.additional_kwargs,
     )
+
+
+def as_completion(
+    response: ChatResponse | CompletionResponse, own: CompletionResponse | None = None
+) -> CompletionResponse:
+    """Return a response as a completion: what its member completed, if it did, with what the mux put beside it."""
+    if isinstance(response, CompletionResponse):
+        return response
+    values: dict[str, Any] = {
+        "text": response.message.content or "",
+        "delta": response.delta,
+        "raw": response.raw,
+        "logprobs": response.logprobs,
+        "additional_kwargs": dict(response.additional_kwargs),
+    }
+    return CompletionResponse(**values) if own is None else own.model_copy(update=values)

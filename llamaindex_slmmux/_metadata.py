@@ -28,7 +28,8 @@ def metadata_of(members: Mapping[str, Member]) -> LLMMetadata:
         num_output=min(outputs, default=-1),
         is_chat_model=True,
         is_function_calling_model=calls_functions,
-        model_name="+".join(members),
+        # A mux of one goes by its member's name, which prices and tokenizers are looked up under.
+        model_name=known[0].model_name if len(known) == 1 else "+".join(members),
         system_role=roles.pop() if len(roles) == 1 else MessageRole.SYSTEM,
     )
 

@@ -4,8 +4,11 @@ The public context manager would have to be left in the context it was entered i
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-__all__ = ["trace_once"]
+__all__ = ["trace_once", "traced_once"]
 
 
 def trace_once() -> None:
@@ -14,7 +17,24 @@ def trace_once() -> None:
     The mux's span has the whole cost, and a dashboard that adds up all LLM spans would count each sample's part again.
     LlamaIndex's own events and callbacks still tell of every sample.
     """
-    context = sys.modules.get("opentelemetry.context")
+    _attach()
+
+
+@contextmanager
+def traced_once() -> Iterator[None]:
+    """Let such tracers hear of the mux alone while a step of a stream is made, which ends where it began."""
+    attached = _attach()
+    try:
+        yield
+    finally:
+        if attached is not None:
+            context, token = attached
+            context.detach(token)
+
+
+def _attach() -> tuple[Any, Any] | None:
+    context: Any = sys.modules.get("opentelemetry.context")
     key = getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", None)
-    if context is not None and key is not None:
-        context.attach(context.set_value(key, True))  # noqa: FBT003 - its signature
+    if context is None or key is None:
+        return None
+    return context, context.attach(context.set_value(key, True))  # noqa: FBT003 - its signature

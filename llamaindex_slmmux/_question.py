@@ -1,17 +1,19 @@
 """One question as LlamaIndex puts it: its request, and the samplings it takes, counted together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from llama_index.core.base.llms.types import MessageRole
 from llama_index.core.callbacks import CallbackManager
+from llama_index.core.llms.llm import ToolSelection
 
 from llamaindex_slmmux._members import Member
 from llamaindex_slmmux._messages import has_content
-from llamaindex_slmmux._request import Reply, Request
+from llamaindex_slmmux._request import Chat, Reply, Request
 from llamaindex_slmmux._sampling import Sampling
 from slmmux import Answer, Pool, Race
 from slmmux._mux.generation import longest_reply
-from slmmux._mux.usage import no_usage
+from slmmux._mux.usage import Account
 
 __all__ = ["Question"]
 
@@ -24,17 +26,26 @@ class Question:
         members: Every member that may be called, by label.
         wrapper: The mux's own callbacks.
         pool: Threads for members that only have a sync call.
+        on_abandoned: Called with the tokens of replies that arrive after the record was written.
 
     Attributes:
-        usage: The tokens of every reply that arrived in time, needed for the decision or not.
+        account: Where the tokens of its replies are counted.
     """
 
-    def __init__(self, request: Request, members: Mapping[str, Member], wrapper: CallbackManager, pool: Pool) -> None:
+    def __init__(
+        self,
+        request: Request,
+        members: Mapping[str, Member],
+        wrapper: CallbackManager,
+        pool: Pool,
+        *,
+        on_abandoned: Callable[[str, dict[str, Any]], object] | None = None,
+    ) -> None:
         self._request = request
         self._members = members
         self._wrapper = wrapper
         self._pool = pool
-        self.usage = no_usage()
+        self.account = Account(on_abandoned)
 
     @property
     def extractor(self) -> str:
@@ -56,11 +67,13 @@ class Question:
         """Return the answer of a reply."""
         return self._request.read(reply)
 
+    def calls_in(self, reply: Reply) -> Sequence[ToolSelection]:
+        """Return the calls that a model wrote into its text."""
+        return self._request.calls_in(reply) if isinstance(self._request, Chat) else ()
+
     def has_content(self, reply: Reply) -> bool:
         """Return whether a reply says anything: a text or another block, tool calls, or a value."""
-        if reply.value is not None or reply.fault is not None or reply.calls:  # unparsed is not empty
-            return True
-        return has_content(reply.response.message)
+        return reply.value is not None or bool(reply.calls) or has_content(reply.response.message)
 
     def usage_of(self, reply: Reply) -> Mapping[str, int]:
         """Return the tokens of one reply."""
@@ -72,4 +85,4 @@ class Question:
 
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:  # noqa: ARG002 - LlamaIndex's samples need none
         """Return the calls of a race, or of a profile, which has none."""
-        return Sampling(self._members, self._request, self._wrapper, self._pool, self.usage)
+        return Sampling(self._members, self._request, self._wrapper, self._pool, self.account)

@@ -7,6 +7,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from uuid import uuid4
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -21,14 +22,16 @@ from llama_index.core.tools.types import BaseTool
 from pydantic import BaseModel
 
 from llamaindex_slmmux._members import Member, reporting_to, with_settings
-from llamaindex_slmmux._messages import history_of, under_instruction
+from llamaindex_slmmux._messages import as_chat, history_of, under_instruction
 from llamaindex_slmmux._predicted import Predicted
 from llamaindex_slmmux._react import react_step
 from llamaindex_slmmux._several import split
 from llamaindex_slmmux._tools import Tools, calls_of
 from llamaindex_slmmux._usage import usage_of
 from slmmux import Answer
+from slmmux._mux.cut_off import is_cut_off
 from slmmux._mux.reading import Read, reading
+from slmmux._mux.tools import Tools as ToolSchemas
 
 __all__ = ["Call", "Chat", "Completion", "Reply", "Request"]
 
@@ -46,6 +49,7 @@ class Reply:
         calls: Its tool calls.
         value: The parsed value, where a schema was asked for.
         fault: Why there is no value.
+        completion: What it completed, if a text was asked to be completed.
     """
 
     model: str
@@ -54,6 +58,7 @@ class Reply:
     calls: Sequence[ToolSelection] = ()
     value: BaseModel | None = None
     fault: Exception | None = None
+    completion: CompletionResponse | None = None
 
 
 @dataclass(frozen=True)
@@ -132,13 +137,37 @@ class Chat:
 
     def __post_init__(self) -> None:
         formatted = self.kwargs.get("response_format") is not None
-        reader = reading(self.extract, tools=bool(self.kwargs.get("tools")), formatted=formatted, vote_on=self.vote_on)
+        asked = [m for m in self.messages if m.role in (MessageRole.USER, MessageRole.SYSTEM)]
+        of_users = [m for m in asked if m.role is MessageRole.USER]
+        reader = reading(
+            self.extract,
+            tools=self._tools(),
+            formatted=formatted,
+            vote_on=self.vote_on,
+            question=(of_users[-1].content or "") if of_users else "",
+            prompt="\n".join(m.content or "" for m in asked),
+        )
         object.__setattr__(self, "_reading", reader)
+
+    def _tools(self) -> list[Any]:
+        """Return the tools' schemas: of those that a program passes live, and of those in OpenAI's form."""
+        tools = self.kwargs.get("tools") or ()
+        return [t.metadata.to_openai_tool(skip_length_check=True) if isinstance(t, BaseTool) else t for t in tools]
 
     @property
     def extractor(self) -> str:
         """The reading's name in the record."""
         return self._reading[1]
+
+    def calls_in(self, reply: Reply) -> list[ToolSelection]:
+        """Return the calls that a model wrote into its text, where it made none in its protocol's own way."""
+        if reply.calls:
+            return []
+        calls = ToolSchemas(self._tools()).written(reply.response.message.content or "")
+        return [
+            ToolSelection(tool_id=f"call_{uuid4().hex}", tool_name=call["name"], tool_kwargs=call["args"])
+            for call in calls
+        ]
 
     def takes_several(self, member: Member) -> bool:
         """Return whether one call of a member can bring several samples."""
@@ -149,7 +178,7 @@ class Chat:
         if self.prompt_of is not None and not member.llm.metadata.is_chat_model:
             return self._completion(member, self.prompt_of.completion_prompt(member.llm), formatted=True)
         own = self.messages if self.prompt_of is None else self.prompt_of.messages(member.llm)
-        messages = under_instruction(history_of(own, member.label), self.instruction)
+        messages = under_instruction(history_of(own, member.label, alone=member.alone), self.instruction)
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
         kwargs = {name: copy.copy(v) if isinstance(v, list | dict) else v for name, v in kwargs.items()}
         if n > 1:
@@ -174,9 +203,10 @@ class Chat:
         if not calls:
             step, acts = react_step(text)
             if acts:  # an agent's turn is what the agent will do, whatever the extractor
-                return reading("auto", tools=True, formatted=False)[0](step, acts)
-            text = step if self.extract == "auto" else text
-        return self._reading[0](text, calls)
+                return reading("auto", tools=self._tools(), formatted=False)[0](step, acts)
+            text = step
+        cut_off = is_cut_off(reply.response.raw) or is_cut_off(reply.response.additional_kwargs)
+        return self._reading[0](text, calls, cut_off=cut_off)
 
     def _parsed(self, member: Member, response: ChatResponse) -> ChatResponse:
         """Return a response as `predict` of the member alone would give it, through the member's own parser."""
@@ -186,29 +216,28 @@ class Chat:
         message = response.message.model_copy(update={"blocks": [TextBlock(text=text)]})
         return response.model_copy(update={"message": message})
 
-    def _completion(self, member: Member, prompt: str, *, formatted: bool) -> Call:
-        """Return the call of a member that completes texts."""
+    def _completion(self, member: Member, prompt: str, *, formatted: bool, n: int = 1) -> Call:
+        """Return the call of a member that completes texts, for n samples."""
 
         def replied(result: Any) -> list[Reply]:
             completion = _checked(result, CompletionResponse)
-            response = ChatResponse(
-                message=ChatMessage(role=MessageRole.ASSISTANT, content=completion.text),
-                raw=completion.raw,
-                logprobs=completion.logprobs,
-                additional_kwargs=completion.additional_kwargs,
-            )
-            response = self._parsed(member, response)
-            return [Reply(member.label, response, usage_of(response))]
+            responses = [self._parsed(member, r) for r in split(llm, as_chat(completion))]
+            own = completion if len(responses) == 1 else None
+            return [Reply(member.label, r, usage_of(r), completion=own) for r in responses]
 
         if self.instruction:
             prompt = f"{self.instruction}\n\n{prompt}"
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
-        return Call(llm, "complete", (prompt,), {"formatted": formatted, **kwargs}, replied)
+        if n > 1:
+            kwargs["n"] = n
+        if formatted:
+            kwargs["formatted"] = True
+        return Call(llm, "complete", (prompt,), kwargs, replied)
 
 
 @dataclass(frozen=True)
 class Completion(Chat):
-    """A text to complete: to members that chat it is the user's message.
+    """A text to complete, by each member's own `complete`: those that chat make a message of it, in their own form.
 
     Args:
         prompt: The text.
@@ -235,9 +264,9 @@ class Completion(Chat):
 
     def call(self, member: Member, n: int) -> Call:
         """Return a member's call for n samples."""
-        if member.llm.metadata.is_chat_model:
+        if self.instruction and member.llm.metadata.is_chat_model:
             return super().call(member, n)
-        return self._completion(member, self.prompt, formatted=self.formatted)
+        return self._completion(member, self.prompt, formatted=self.formatted, n=n)
 
 
 def _live(tools: Any) -> list[BaseTool] | None:

@@ -16,11 +16,12 @@ from llamaindex_slmmux._opentelemetry import trace_once
 from llamaindex_slmmux._request import Call, Reply, Request
 from llamaindex_slmmux._several import report
 from slmmux import Draw, Pool
+from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.sampling import Remedy, group_draws, remedy_for, remember_single
 from slmmux._mux.secrets import clean_error
-from slmmux._mux.usage import add_usage
+from slmmux._mux.usage import Account, total
 
-__all__ = ["MEMBER_TAG", "SAMPLE_TAG", "Sampling"]
+__all__ = ["MEMBER_TAG", "SAMPLE_TAG", "Sampling", "new_to_handlers", "tags_of"]
 
 # What every event and span below a sample carries, so that a tracer can tell whose it is.
 MEMBER_TAG = "slmmux_member"
@@ -35,7 +36,7 @@ class Sampling:
         request: What each is asked.
         wrapper: The mux's own callbacks.
         pool: Threads for members that only have a sync call.
-        usage: Where the tokens of every reply that comes before `close` are added, needed for the decision or not.
+        account: Where the tokens are counted: of replies before `close` as used, of later ones as abandoned.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Sampling:
         request: Request,
         wrapper: CallbackManager,
         pool: Pool,
-        usage: dict[str, int],
+        account: Account,
     ) -> None:
         self._members = members
         self._request = request
@@ -52,11 +53,15 @@ class Sampling:
         self._pool = pool
         self._lock = threading.Lock()
         self._closed = False
-        self._usage = usage
+        self._account = account
 
     def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
         """Put the draws of a member in one call where it takes several; all others are calls of their own."""
         return group_draws(draws, lambda label: self._request.takes_several(self._members[label]))
+
+    def pace(self, draws: tuple[Draw, ...]) -> float:
+        """Ask the member's rate limiter: return 0, or the seconds after which to ask again."""
+        return self._members[draws[0].model].pace()
 
     def call(self, draws: tuple[Draw, ...]) -> Sequence[Reply]:
         """Make one call in this thread."""
@@ -68,6 +73,7 @@ class Sampling:
         if (remedy := _remedy(member, outcome, draws)) == "singly":
             return []
         if remedy == "probe":
+            wait_for(member.pace)
             replies = self.call(draws[:1])
             remember_single(member, "refuses n")
             return replies
@@ -78,13 +84,21 @@ class Sampling:
         member, call = self._begin(draws)
         try:
             outcome: list[Reply] | BaseException = (
-                await self._pool.run(lambda: _ask(call)) if member.sync_only(call.method) else await _aask(call)
+                await self._pool.run(
+                    lambda: _ask(call),
+                    late=lambda replies: self._account.add_abandoned(
+                        member.label, total(reply.usage for reply in replies)
+                    ),
+                )
+                if member.sync_only(call.method)
+                else await _aask(call)
             )
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             outcome = _reply_or_error(member, call, error)
         if (remedy := _remedy(member, outcome, draws)) == "singly":
             return []
         if remedy == "probe":
+            await await_for(member.pace)
             replies = await self.acall(draws[:1])
             remember_single(member, "refuses n")
             return replies
@@ -103,7 +117,7 @@ class Sampling:
         if self._closed:
             raise asyncio.CancelledError("decided before this call began")
         # Each call runs in a context of its own, so that nobody has to set this back.
-        active_instrument_tags.set(_tags(draws[0]))
+        active_instrument_tags.set(tags_of(draws[0]))
         count_once(self._wrapper)
         trace_once()
         member = self._members[draws[0].model]
@@ -117,16 +131,19 @@ class Sampling:
                 remember_single(member, f"brought {len(outcome)} of {len(draws)} completions")
             for i, draw in enumerate(draws[1:], 1):
                 if isinstance(outcome, BaseException):
-                    report(call.llm, call.messages, _tags(draw), outcome)
+                    report(call.llm, call.messages, tags_of(draw), outcome)
                 elif i < len(outcome):
-                    report(call.llm, call.messages, _tags(draw), outcome[i].response)
+                    report(call.llm, call.messages, tags_of(draw), outcome[i].response)
         if isinstance(outcome, BaseException):
             raise outcome  # here, or a cleaned one would carry the error that quotes the secret
         replies = outcome[: len(draws)]
+        usage = total(reply.usage for reply in replies)
         with self._lock:
-            if not self._closed:
-                for reply in replies:
-                    add_usage(self._usage, reply.usage)
+            is_late = self._closed
+            if not is_late:
+                self._account.add(usage)
+        if is_late:
+            self._account.add_abandoned(member.label, usage)
         return replies
 
 
@@ -140,7 +157,8 @@ def _remedy(member: Member, outcome: list[Reply] | BaseException, draws: tuple[D
     return remedy
 
 
-def _tags(draw: Draw) -> dict[str, Any]:
+def tags_of(draw: Draw) -> dict[str, Any]:
+    """Return what every event and span below a sample carries."""
     return {**active_instrument_tags.get(), MEMBER_TAG: draw.model, SAMPLE_TAG: draw.index}
 
 
@@ -157,3 +175,12 @@ def _reply_or_error(member: Member, call: Call, error: BaseException) -> list[Re
     clean = clean_error(error, member.secrets)
     reply = call.failed(clean) if isinstance(clean, Exception) else None
     return clean if reply is None else [reply]
+
+
+def new_to_handlers(error: BaseException) -> BaseException:
+    """Return an error that the mux's own handlers are told of, although the member's were.
+
+    LlamaIndex marks an error that its older callbacks have heard of, and tells no other manager of it.
+    """
+    vars(error).pop("event_added", None)
+    return error

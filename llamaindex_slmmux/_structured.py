@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
+from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
 from pydantic import BaseModel
 
 from llamaindex_slmmux._members import Member, reporting_to
-from llamaindex_slmmux._messages import under_instruction
+from llamaindex_slmmux._messages import as_chat, under_instruction
 from llamaindex_slmmux._request import Call, Reply
 from llamaindex_slmmux._usage import Recorder, usage_of
 from slmmux import Answer
@@ -58,10 +59,14 @@ class Structured:
 
     def call(self, member: Member, n: int) -> Call:  # noqa: ARG002
         """Return a member's call."""
+        return self.reporting(member)
+
+    def reporting(self, member: Member, *handlers: BaseCallbackHandler) -> Call:
+        """Return a member's call that also reports to some handlers."""
         recorder = Recorder()
         prompt, arguments = self._prompt()
         return Call(
-            reporting_to(member.llm, recorder),
+            reporting_to(member.llm, recorder, *handlers),
             "structured_predict",
             (self.output_cls, prompt),
             {"llm_kwargs": dict(self.llm_kwargs), **arguments},
@@ -73,7 +78,7 @@ class Structured:
         """Return a reply's value as an answer."""
         if reply.value is None:
             return None
-        text = reply.response.message.content or ""
+        text = reply.response.message.content or reply.value.model_dump_json()
         return structured_answer(reply.value, text, extract=self.extract, vote_on=self.vote_on)
 
     def _prompt(self) -> tuple[BasePromptTemplate, Mapping[str, Any]]:
@@ -87,15 +92,18 @@ class Structured:
 def _reply(label: str, value: Any, recorder: Recorder) -> Reply:
     if not isinstance(value, BaseModel):
         return _unread(label, TypeError(f"the member returned {type(value).__name__}, not the schema"), recorder)
-    message = ChatMessage(role=MessageRole.ASSISTANT, content=value.model_dump_json())
-    return Reply(label, ChatResponse(message=message), _cost(recorder), value=value)
+    return Reply(label, _response(recorder, value.model_dump_json()), _cost(recorder), value=value)
 
 
 def _unread(label: str, error: Exception, recorder: Recorder) -> Reply:
-    last = recorder.responses[-1] if recorder.responses else None
-    text = last.message.content if isinstance(last, ChatResponse) else last.text if last else ""
-    message = ChatMessage(role=MessageRole.ASSISTANT, content=text or "")
-    return Reply(label, ChatResponse(message=message), _cost(recorder), fault=error)
+    return Reply(label, _response(recorder, ""), _cost(recorder), fault=error)
+
+
+def _response(recorder: Recorder, otherwise: str) -> ChatResponse:
+    """Return the member's last response: whole, as its calls tell a reply that did not parse from an empty one."""
+    if recorder.responses:
+        return as_chat(recorder.responses[-1])
+    return ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=otherwise))
 
 
 def _cost(recorder: Recorder) -> dict[str, int]:

@@ -1,25 +1,51 @@
 """A mux of one member and one sample streams its member through: its tokens are the answer, as they come.
 
-The record needs the whole reply, so it travels with the last response; for that each response waits for the next.
+Each response leaves at once. The record needs the whole reply, so the last one gets it when the stream has ended: it is
+there for whoever keeps the response, as LlamaIndex's own events do.
+A stream of the member begins before ours is returned, so that its span stands within ours.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import aclosing, closing, contextmanager
 from contextvars import copy_context
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, MessageRole
+from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 from llama_index.core.callbacks import CallbackManager
+from llama_index_instrumentation.dispatcher import instrument_tags
 
 from llamaindex_slmmux._members import Member, count_once
+from llamaindex_slmmux._messages import as_chat
+from llamaindex_slmmux._opentelemetry import traced_once
 from llamaindex_slmmux._request import Call, Reply, Request
-from slmmux import Race
+from llamaindex_slmmux._sampling import new_to_handlers, tags_of
+from llamaindex_slmmux._structured import Structured
+from llamaindex_slmmux._tools import calls_of
+from llamaindex_slmmux._usage import usage_of
+from slmmux import Draw, Race
 from slmmux._mux.engine import Answered
+from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.secrets import clean_error
 
-__all__ = ["athrough", "through"]
+__all__ = ["Response", "aconverted", "athrough", "avalues_through", "converted", "through", "values_through"]
+
+Response: TypeAlias = ChatResponse | CompletionResponse
+R = TypeVar("R", ChatResponse, CompletionResponse)
 
 # Makes the response that leaves the mux of the reply that was streamed.
 Respond = Callable[[Answered[Reply]], ChatResponse]
+
+_END: Any = object()
+
+
+def _no_responses() -> Generator[Any]:
+    yield from ()
+
+
+async def _ano_responses() -> AsyncGenerator[Any]:
+    nothing: tuple[Any, ...] = ()
+    for response in nothing:
+        yield response
 
 
 def through(
@@ -28,23 +54,27 @@ def through(
     wrapper: CallbackManager,
     respond: Respond,
     whole: Callable[[], ChatResponse],
-) -> Generator[ChatResponse]:
-    """Yield the responses of the only member, the record on the last one; the whole answer if it cannot stream."""
-    call, fault, held = _call(request, member, wrapper), None, None
-    try:
-        for response in getattr(call.llm, f"stream_{call.method}")(*call.args, **call.kwargs):
-            if held is not None:
-                yield _as_chat(held)
-            held = response
-    except Exception as error:  # noqa: BLE001 - raised again, cleaned
-        fault = clean_error(error, member.secrets)
-    if isinstance(fault, NotImplementedError) and held is None:
-        yield whole()
-        return
-    if fault is not None:
-        raise fault  # out here, or a cleaned one would carry the error that quotes the secret
-    if held is not None:
-        yield _last(request, member, call, held, respond)
+) -> Generator[Response]:
+    """Return the responses of the only member, the record on the last one; the whole answer if it cannot stream."""
+    step = _Step(member)
+    call = step.made(lambda: _call(request, member, wrapper))
+    stream = step.made(lambda: _stream(member, call), otherwise=_no_responses())
+
+    def responses() -> Generator[Response]:
+        last = None
+        with closing(stream):
+            while True:
+                response = step.made(lambda: next(stream, _END), otherwise=_END if last is None else None)
+                if response is _END:
+                    break
+                last = response.model_copy()
+                yield last
+        if last is None:
+            yield whole()
+        else:
+            last.raw = _raw(request, member, call, response=last, respond=respond)
+
+    return responses()
 
 
 async def athrough(
@@ -53,23 +83,124 @@ async def athrough(
     wrapper: CallbackManager,
     respond: Respond,
     whole: Callable[[], Awaitable[ChatResponse]],
-) -> AsyncGenerator[ChatResponse]:
-    """Yield the responses of the only member on the event loop."""
-    call, fault, held = _call(request, member, wrapper), None, None
-    try:
-        async for response in await getattr(call.llm, f"astream_{call.method}")(*call.args, **call.kwargs):
-            if held is not None:
-                yield _as_chat(held)
-            held = response
-    except Exception as error:  # noqa: BLE001 - raised again, cleaned
-        fault = clean_error(error, member.secrets)
-    if isinstance(fault, NotImplementedError) and held is None:
-        yield await whole()
-        return
-    if fault is not None:
+) -> AsyncGenerator[Response]:
+    """Return the responses of the only member on the event loop."""
+    step = _Step(member)
+    call = step.made(lambda: _call(request, member, wrapper))
+    stream = await step.amade(lambda: _astream(member, call), otherwise=_ano_responses())
+
+    async def responses() -> AsyncGenerator[Response]:
+        last = None
+        async with aclosing(stream):
+            while True:
+                response = await step.amade(lambda: anext(stream, _END), otherwise=_END if last is None else None)
+                if response is _END:
+                    break
+                last = response.model_copy()
+                yield last
+        if last is None:
+            yield await whole()
+        else:
+            last.raw = _raw(request, member, call, response=last, respond=respond)
+
+    return responses()
+
+
+def values_through(request: Structured, member: Member, wrapper: CallbackManager) -> Generator[Any]:
+    """Return the values that the only member streams of a schema, whole or in part, as they come."""
+    step, call = _Step(member), _reporting_call(request, member, wrapper)
+    stream = step.made(lambda: _stream(member, call))
+
+    def values() -> Generator[Any]:
+        with closing(stream):
+            while (value := step.made(lambda: next(stream, _END))) is not _END:
+                yield value
+
+    return values()
+
+
+async def avalues_through(request: Structured, member: Member, wrapper: CallbackManager) -> AsyncGenerator[Any]:
+    """Return the values that the only member streams of a schema on the event loop."""
+    step, call = _Step(member), _reporting_call(request, member, wrapper)
+    stream = await step.amade(lambda: _astream(member, call))
+
+    async def values() -> AsyncGenerator[Any]:
+        async with aclosing(stream):
+            while (value := await step.amade(lambda: anext(stream, _END))) is not _END:
+                yield value
+
+    return values()
+
+
+def converted(stream: Iterator[Response], form: Callable[[Response], R]) -> Generator[R]:
+    """Yield responses in another form; the last one gets its record when the stream has ended, as they do."""
+    response = result = None
+    for response in stream:
+        result = form(response)
+        yield result
+    if response is not None and result is not None:
+        result.raw = response.raw
+
+
+async def aconverted(stream: AsyncIterator[Response], form: Callable[[Response], R]) -> AsyncGenerator[R]:
+    """Yield responses in another form on the event loop."""
+    response = result = None
+    async for response in stream:
+        result = form(response)
+        yield result
+    if response is not None and result is not None:
+        result.raw = response.raw
+
+
+class _Step:
+    """What the member does between two responses of ours: tagged as its own, its errors cleaned of secrets.
+
+    Tags are set for each step alone, as between two of them the caller's own events are heard.
+    """
+
+    def __init__(self, member: Member) -> None:
+        self._secrets = member.secrets
+        self._tags = tags_of(Draw(member.label, 0))
+
+    def made(self, act: Callable[[], Any], *, otherwise: Any = None) -> Any:
+        """Return what a step returns; `otherwise`, if there is one, where the class has no such method."""
+        try:
+            with self._as_member():
+                return act()
+        except Exception as error:  # noqa: BLE001 - raised again, cleaned
+            fault = self._cleaned(error)
+        if isinstance(fault, NotImplementedError) and otherwise is not None:
+            return otherwise
+        raise fault  # out here, or a cleaned one would carry the error that quotes the secret
+
+    async def amade(self, act: Callable[[], Awaitable[Any]], *, otherwise: Any = None) -> Any:
+        """Return what a step on the event loop returns."""
+        try:
+            with self._as_member():
+                return await act()
+        except Exception as error:  # noqa: BLE001 - raised again, cleaned
+            fault = self._cleaned(error)
+        if isinstance(fault, NotImplementedError) and otherwise is not None:
+            return otherwise
         raise fault
-    if held is not None:
-        yield _last(request, member, call, held, respond)
+
+    @contextmanager
+    def _as_member(self) -> Iterator[None]:
+        with instrument_tags(self._tags), traced_once():
+            yield
+
+    def _cleaned(self, error: Exception) -> BaseException:
+        return new_to_handlers(clean_error(error, self._secrets))
+
+
+def _stream(member: Member, call: Call) -> Any:
+    wait_for(member.pace)
+    return getattr(call.llm, f"stream_{call.method}")(*call.args, **call.kwargs)
+
+
+async def _astream(member: Member, call: Call) -> Any:
+    await await_for(member.pace)
+    return await getattr(call.llm, f"astream_{call.method}")(*call.args, **call.kwargs)
 
 
 def _call(request: Request, member: Member, wrapper: CallbackManager) -> Call:
@@ -82,24 +213,20 @@ def _call(request: Request, member: Member, wrapper: CallbackManager) -> Call:
     return copy_context().run(make)
 
 
-def _as_chat(response: ChatResponse | CompletionResponse) -> ChatResponse:
-    if isinstance(response, ChatResponse):
-        return response
-    return ChatResponse(
-        message=ChatMessage(role=MessageRole.ASSISTANT, content=response.text),
-        delta=response.delta,
-        raw=response.raw,
-        logprobs=response.logprobs,
-        additional_kwargs=response.additional_kwargs,
-    )
+def _reporting_call(request: Structured, member: Member, wrapper: CallbackManager) -> Call:
+    """Return the member's call of a schema, which reports to the mux's handlers: no chat of the mux does."""
+    own = member.llm.callback_manager
+    known = own.handlers if isinstance(own, CallbackManager) else []
+    return request.reporting(member, *(handler for handler in wrapper.handlers if handler not in known))
 
 
-def _last(request: Request, member: Member, call: Call, response: Any, respond: Respond) -> ChatResponse:
-    (reply, *_) = call.replied(response)
+def _raw(request: Request, member: Member, call: Call, *, response: Response, respond: Respond) -> Any:
+    """Return the raw reply of the last response with the record beside it."""
+    response = as_chat(response)
+    reply = Reply(member.label, response, usage_of(response), calls_of(call.llm, response))
     race: Race[Reply] = Race({member.label: 1}, request.read)
     (draw,) = race.ask()
     race.tell(draw, reply)
     decision = race.decision
     assert decision is not None  # noqa: S101 - its only sample is in
-    whole = respond(Answered(decision, "answered", decision.reply))  # type: ignore[arg-type]
-    return whole.model_copy(update={"delta": response.delta})
+    return respond(Answered(decision, "answered", decision.reply)).raw  # type: ignore[arg-type]

@@ -32,7 +32,10 @@ class Tools(list[dict[str, Any]]):
 def calls_of(llm: LLM, response: ChatResponse) -> list[ToolSelection]:
     """Return a member's tool calls, read the member's own way."""
     if isinstance(llm, FunctionCallingLLM) and _has_calls(response):
-        return list(llm.get_tool_calls_from_response(response, error_on_no_tool_call=False))
+        try:
+            return list(llm.get_tool_calls_from_response(response, error_on_no_tool_call=False))
+        except ValueError:  # a call that was cut off: whoever asks for the calls is told, the reply itself stands
+            return selections(response)
     return []
 
 

@@ -5,7 +5,6 @@ others do, and knows neither network nor chance.
 """
 
 import json
-import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import Any
 
@@ -28,25 +27,11 @@ from llama_index.core.tools.types import BaseTool
 from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
+from slmmux.testing import Turns
+
 __all__ = ["ScriptedLLM"]
 
 Script = Callable[[list[ChatMessage], int, dict[str, Any]], "ChatMessage | str"]
-
-
-class _Turns:
-    """How often a script was asked, and with what."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.calls: list[list[ChatMessage]] = []
-
-    def __deepcopy__(self, memo: object) -> "_Turns":
-        return self
-
-    def take(self, messages: Sequence[ChatMessage]) -> int:
-        with self._lock:
-            self.calls.append(list(messages))
-            return len(self.calls) - 1
 
 
 class ScriptedLLM(FunctionCallingLLM):
@@ -75,7 +60,7 @@ class ScriptedLLM(FunctionCallingLLM):
     calls_functions: bool = True
 
     # Shared by all copies, so that the calls of a wrapped copy are counted where the test can see them.
-    _turns: _Turns = PrivateAttr(default_factory=_Turns)
+    _turns: Turns[ChatMessage] = PrivateAttr(default_factory=Turns)
 
     @classmethod
     @override
@@ -99,13 +84,7 @@ class ScriptedLLM(FunctionCallingLLM):
         return self._turns.calls
 
     def _reply(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
-        turn = self._turns.take(messages)
-        if callable(self.script):
-            reply = self.script(list(messages), turn, kwargs)
-        else:
-            reply = self.script[min(turn, len(self.script) - 1)]
-        if isinstance(reply, BaseException):
-            raise reply
+        reply = self._turns.reply(self.script, messages, kwargs)
         message = reply if isinstance(reply, ChatMessage) else ChatMessage(role="assistant", content=str(reply))
         raw: dict[str, Any] = {"model": self.model}
         if self.tokens is not None:

@@ -16,7 +16,7 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -111,7 +111,7 @@ class NoAnswerError(SLMMuxError):
         errors = tuple(errors)
         causes = [error.cause for error in errors]
         combined = _combined(cls, _shared_class(causes))
-        error = combined(errors, why)
+        error = combined(errors, why) if combined is cls else _built(combined, causes[0], errors, why)
         if combined is not cls:
             own = {"errors", "why"}
             vars(error).update({name: value for name, value in vars(causes[0]).items() if name not in own})
@@ -188,6 +188,21 @@ def _combined(cls: type[NoAnswerError], shared: type[BaseException] | None) -> t
         except TypeError:  # two layouts that cannot be one
             _COMBINED[cls, shared] = cls
     return _COMBINED[cls, shared]
+
+
+def _built(
+    combined: type[NoAnswerError], cause: BaseException, errors: tuple[SampleError, ...], why: str
+) -> NoAnswerError:
+    """Return an error of a combined class, whose other half may have a way of its own to be built."""
+    try:
+        return combined(errors, why)
+    except TypeError:  # pydantic's errors and groups are made of more than a text
+        names = {"__module__": combined.__module__, "__qualname__": combined.__qualname__}
+        bare = type(combined.__name__, (combined,), {**names, "__init__": lambda *_: None})
+        make, arguments = cast("Any", cause.__reduce__())[:2]  # as a pickle of the cause would be read
+        error: NoAnswerError = getattr(bare, make.__name__, bare)(*arguments)
+        NoAnswerError.__init__(error, errors, why)
+        return error
 
 
 def _causes(errors: Iterable[SampleError]) -> str:

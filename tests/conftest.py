@@ -4,8 +4,13 @@ import ipaddress
 import os
 import signal
 import socket
+import sys
 
 import pytest
+
+# Tests start hundreds of processes. Where compiled modules may not be kept, each of them compiles its frameworks anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 _skipped: list[str] = []
 _connect = socket.socket.connect

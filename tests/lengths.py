@@ -1,11 +1,22 @@
-"""The short form of a long table of cases: a few run each time, all of them in .ci/full."""
+"""The short form of what is proved at length in .ci/full: a few cases of a long table, a quarter of a property's examples.
 
+In the short form the examples of a property are the same in every run, so that a landing fails for what it changes.
+"""
+
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
-__all__ = ["short_form"]
+__all__ = ["AT_LENGTH", "examples", "short_form"]
+
+AT_LENGTH = os.environ.get("SLMMUX_TEST_AT_LENGTH") == "1"
+
+
+def examples(number: int) -> int:
+    """Return how many examples a property is tried with, of the `number` that .ci/full tries."""
+    return number if AT_LENGTH else number // 4
 
 
 def short_form(cases: Iterable[Any], keeps: Callable[[Any], bool]) -> list[Any]:

@@ -40,13 +40,12 @@ from slmmux._decision.types import Answer, Decision, Draw, Draws, Sample
 from slmmux._decision.window import Place, Window
 from slmmux._errors import SampleTimeoutError
 
-__all__ = ["Compare", "Draws", "Group", "GroupDraws", "adrive", "drive", "one_by_one"]
+__all__ = ["Compare", "Draws", "GroupDraws", "adrive", "drive", "one_by_one"]
 
 R = TypeVar("R")
 
 # Puts draws into requests.
 GroupDraws: TypeAlias = Callable[[Sequence[Draw]], list[Draws]]
-Group: TypeAlias = GroupDraws
 # For an equality that is not a key. It receives an answer and others of its member, by index, and returns the
 # similarity of each of these that agrees with it.
 Compare: TypeAlias = Callable[[Answer, Mapping[int, Answer]], Mapping[int, float]]

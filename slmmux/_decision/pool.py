@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from slmmux._decision.window import Place, Window
 
-__all__ = ["Pool", "Slots"]
+__all__ = ["Pool", "report_late"]
 
 T = TypeVar("T")
 
@@ -172,23 +172,6 @@ class Pool:
             place = next((each for each in granted if each.job is not None), None)
             self.window.wake_all([each for each in granted if each is not place])
             del future, call, result, error  # an idle thread must not keep a reply alive
-
-
-class Slots:
-    """A pool under its former name for event loops: `adrive(..., slots=pool)` takes the pool itself."""
-
-    def __init__(self, limit: int) -> None:
-        self._pool = Pool(limit)
-
-    def __deepcopy__(self, memo: object) -> "Slots":
-        return Slots(self._pool.window.limit)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Slots, (self._pool.window.limit,)
-
-    def here(self) -> Any:
-        """Return the pool, which all event loops share."""
-        return self._pool
 
 
 def report_late(ended: "Future[T] | asyncio.Future[T]", late: Callable[[T], None]) -> None:

@@ -4,11 +4,13 @@ Pure counting in whole numbers. `settled` decides whether outstanding samples co
 the weights, and `vote` has Algorithm 1, the rule that compares members instead.
 """
 
+import json
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import exp, fsum, lcm, log, tanh
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, get_args, runtime_checkable
 
+from slmmux._decision.types import Answer
 from slmmux._errors import ArgumentError
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "pooled",
     "probability_of",
     "rule_at",
+    "text_of",
 ]
 
 A = TypeVar("A", bound=Hashable)
@@ -58,7 +61,7 @@ class WeightedRule:
 
     With f_i(y) the share of member i's k_i samples that gave answer y, an answer scores
 
-        S(y) = sum_i w_i f_i(y) + u_i [f_i(y) = 1]
+        S(y) = sum_i w_i f_i(y) + u_i [f_i(y) = 1] + b(y)
 
     and the highest score wins. Equal scores fall to the answer of the better-ranked member, then to its lower index.
     The member that speaks has the largest w_i f_i(y) of those that gave y; equal ones fall to the rank. With a
@@ -74,6 +77,7 @@ class WeightedRule:
         weights: w of each member, in millionths.
         bonuses: u of each member, in millionths.
         calibration: a and b; `None` if the rule was not calibrated.
+        answers: b of each answer that has one, by its text (`text_of`), in millionths; every other answer has 0.
 
     Example:
         >>> rule = WeightedRule(("qwen", "phi"), (2_000_000, 1_500_000), (0, 800_000), (-1.0, 1.0))
@@ -86,6 +90,8 @@ class WeightedRule:
     weights: tuple[int, ...]
     bonuses: tuple[int, ...]
     calibration: tuple[float, float] | None = None
+    # Keyword only, so that `LearnedRule` keeps its own field as the fifth by position.
+    answers: tuple[tuple[str, int], ...] = field(default=(), kw_only=True)
 
     def decide(self, shares: Mapping[str, Mapping[A, tuple[int, int]]], k: int | Mapping[str, int]) -> Ruling[A] | None:
         """Return the answer that wins; `None` if no member gave one.
@@ -112,6 +118,10 @@ class WeightedRule:
                 scores[answer] = scores.get(answer, 0) + worth
         if not scores:
             return None
+        if self.answers:
+            worths = dict(self.answers)
+            for answer in scores:
+                scores[answer] += worths.get(text_of(answer), 0) * unit
         winner = max(scores, key=lambda answer: scores[answer])
         contributions = {
             label: weight * shares[label][winner][0] * (unit // of[label])
@@ -218,6 +228,21 @@ def pooled(samples: Mapping[str, int]) -> WeightedRule:
         ('5', 'phi')
     """
     return WeightedRule(tuple(samples), tuple(k * UNIT for k in samples.values()), (0,) * len(samples))
+
+
+def text_of(answer: object) -> str:
+    """Return the text by which a rule knows an answer: the same for a recorded answer and for one that is read live.
+
+    Example:
+        >>> text_of(Answer("Unknown", "recorded", '"Unknown"')), text_of(Answer("unknown.", "text", "unknown"))
+        ('unknown', 'unknown')
+    """
+    text = str(answer)
+    if isinstance(answer, Answer):
+        # An answer recorded without a key stands as JSON there, in quotes; a live one is read without them.
+        is_plain = isinstance(answer.value, str) and answer.key == json.dumps(answer.value)
+        text = answer.value if is_plain else answer.key
+    return text.strip().casefold()
 
 
 def log_odds(best: int, rivals: Sequence[int], denominator: int) -> float:

@@ -7,7 +7,7 @@ reads the members' tallies in rank order and knows neither plans nor calls.
 from collections.abc import Iterator, Mapping, Sequence
 from math import lcm
 
-from slmmux._decision.rules import WeightedRule
+from slmmux._decision.rules import WeightedRule, text_of
 from slmmux._decision.types import Answer
 from slmmux._decision.vote import Tally, leader
 
@@ -82,9 +82,9 @@ def is_settled_by(rule: WeightedRule, tallies: Sequence[Tally]) -> bool:
     With y the answer of the highest score so far, both conditions must hold:
 
     (a) no other answer z, observed or not, can pass y. Each member splits its outstanding samples between y, z and
-        neither; the sum over the members of the split best for z must leave S(z) - S(y) below 0. At exactly 0 z draws
-        level, which is enough for y only if y was first given by a better-ranked member, or at a lower index, than z
-        was or still can be;
+        neither; the sum over the members of the split best for z, with the bonuses of the two answers themselves, must
+        leave S(z) - S(y) below 0. At exactly 0 z draws level, which is enough for y only if y was first given by a
+        better-ranked member, or at a lower index, than z was or still can be;
     (b) no other member can come to speak for y: its largest possible w f(y) is below the speaker's least, or equal to
         it and the member ranks behind.
 
@@ -98,7 +98,10 @@ def is_settled_by(rule: WeightedRule, tallies: Sequence[Tally]) -> bool:
     if ruling is None:
         return False
     members = list(_contributions(rule, {tally.model: tally for tally in tallies}, counts))
-    return _keeps_highest_score(members, ruling.answer) and _keeps_speaker(members, ruling.answer, ruling.model)
+    unit = lcm(*(tally.of for tally in tallies))
+    worths = {text: worth * unit for text, worth in rule.answers}
+    answer = ruling.answer
+    return _keeps_highest_score(members, answer, worths) and _keeps_speaker(members, answer, ruling.model)
 
 
 class _Contribution:
@@ -144,12 +147,16 @@ def _contributions(
         yield _Contribution(tally, counts[label], weight * (unit // tally.of), bonus * unit)
 
 
-def _keeps_highest_score(members: Sequence[_Contribution], y: Answer) -> bool:
+def _keeps_highest_score(members: Sequence[_Contribution], y: Answer, worths: Mapping[str, int]) -> bool:
     """Return whether condition (a) holds under a rule."""
     rivals = {answer for member in members for answer in member.counts if answer != y}
+    own = worths.get(text_of(y), 0) if worths else 0
+    # An answer that nobody gave so far could be any of those that the rule gives a worth of their own.
+    unseen = max(0, *worths.values()) if worths else 0
     position = next((rank, m.firsts[y]) for rank, m in enumerate(members) if y in m.firsts)
-    for z in (None, *rivals):  # one answer not yet observed stands for all of them: each starts from 0
-        lead = sum(member.swing(y, z) for member in members)
+    for z in (None, *rivals):  # one answer not yet observed stands for all of them
+        worth = unseen if z is None else worths.get(text_of(z), 0) if worths else 0
+        lead = sum(member.swing(y, z) for member in members) + worth - own
         if lead > 0:
             return False
         if lead == 0:

@@ -6,7 +6,8 @@ cannot be stopped, and the server behind it feels an abandoned request as much a
 Abandoned calls that hang would soon hold every place. So the window is shared out: with m members present, each has a
 share of max(1, limit // m) places. The rules, for a free place:
 
-    1. a call of a member below its share begins, the longest waiting first;
+    1. a call of a member below its share begins, the longest waiting first. Places that the division leaves over are
+       added to the shares of those that come first;
     2. if no such call waits, a member may borrow a place beyond its share, on three conditions. Its last call returned
        in time (a member that never replied may hang), none of its calls is overdue, and one place stays free for each
        member that holds none, so that none of them can be shut out;
@@ -204,7 +205,10 @@ class Window:
         """Return the queued call that begins next, if one may."""
         share = self._share()
         first = {label: next(iter(places)) for label, places in self._queued.items()}
-        by_right = [place for label, place in first.items() if len(self._held.get(label, ())) < share]
+        # What the division leaves over goes to whoever comes first: it is nobody's share, so nobody is kept from one.
+        rest = self._limit - share * max(1, len(self._present))
+        is_left = sum(max(0, len(held) - share) for held in self._held.values()) < rest
+        by_right = [place for label, place in first.items() if len(self._held.get(label, ())) < share + is_left]
         if by_right:
             return min(by_right, key=lambda place: place.serial)
         by_loan = [place for label, place in first.items() if self._may_borrow(label)]
@@ -254,5 +258,5 @@ def _after_fork() -> None:
         window._reset()  # noqa: SLF001 - the same module
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
+if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
     os.register_at_fork(after_in_child=_after_fork)

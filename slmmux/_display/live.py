@@ -28,22 +28,15 @@ class Board:
         self._record: Mapping[str, Any] | None = None
         self._start = time.monotonic()
 
-    def add_answer(self, label: str, index: int, answer: Any) -> None:
-        """Display a sample's answer; `None` for a reply without one."""
-        chip = status_chip("no answer") if answer is None else answer_chip(answer, (block(answer), 1))
-        self._chips[label][index] = chip
-
-    def add_failure(self, label: str, index: int, *, is_unneeded: bool) -> None:
-        """Display that a sample's call failed, or was no longer needed."""
-        self._chips[label][index] = status_chip("not needed" if is_unneeded else "failed")
-
     def add_sample(self, sample: Any) -> None:
-        """Display a `slmmux.Sample`, for `drive(..., observe=)`."""
-        if sample.error is None:
-            value = None if sample.answer is None else sample.answer.value
-            self.add_answer(sample.draw.model, sample.draw.index, value)
+        """Display a `slmmux.Sample` as it is counted; a call that is abandoned never becomes one."""
+        if sample.error is not None:
+            chip = status_chip("failed")
+        elif sample.answer is None:
+            chip = status_chip("no answer")
         else:
-            self.add_failure(sample.draw.model, sample.draw.index, is_unneeded=False)
+            chip = answer_chip(sample.answer.value, (block(sample.answer.value), 1))
+        self._chips[sample.draw.model][sample.draw.index] = chip
 
     def finish(self, record: Mapping[str, Any]) -> None:
         """Display the decision's record."""

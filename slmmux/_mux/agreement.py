@@ -22,7 +22,8 @@ __all__ = ["Agreement", "AgreementName", "agreement_of"]
 
 AgreementName = Literal["canonical", "math", "embedding"]
 
-_EXACT = {"choice", "json", "number", "structured", "tool_calls"}  # their keys say all there is to say
+_EXACT = {"choice", "json", "structured", "tool_calls"}  # their keys say all there is to say
+_MATHEMATICAL = {"boxed", "math", "number"}  # x = 5 and 5 are one answer
 _PROSE = {"code", "text"}
 _MOST_KEPT = 10_000  # vectors
 
@@ -80,9 +81,12 @@ def _mathematics(answer: Answer, others: Mapping[int, Answer]) -> dict[int, floa
     """Agree where the answers are the same by `answers.same`, canonical form or mathematics."""
 
     def agrees(other: Answer) -> bool:
-        if answer == other or answer.kind != other.kind or answer.kind in _EXACT:
+        if answer == other or answer.kind in _EXACT or {answer.kind, other.kind} == {"number"}:
             return answer == other
-        return isinstance(answer.value, str) and isinstance(other.value, str) and same(answer.value, other.value)
+        if answer.kind != other.kind and not {answer.kind, other.kind} <= _MATHEMATICAL:
+            return False
+        one, two = (a.key if a.kind == "number" else a.value for a in (answer, other))  # shown without its unit
+        return isinstance(one, str) and isinstance(two, str) and same(one, two)
 
     return {index: 1.0 for index, other in others.items() if agrees(other)}
 

@@ -8,6 +8,7 @@ wraps every implementation of an abstract method in a span of its own.
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast
@@ -25,7 +26,7 @@ from pydantic import (
 
 from slmmux._decision.budget import Budget
 from slmmux._decision.labels import by_label
-from slmmux._decision.pool import Pool, Slots
+from slmmux._decision.pool import Pool
 from slmmux._decision.race import Plan, Race, Wait
 from slmmux._decision.record import Escalation, compact, record
 from slmmux._decision.rules import RuleLike, WeightedRule
@@ -36,6 +37,7 @@ from slmmux._mux.engine import Answered, Flow, Limits, Question, answer_flow, ar
 from slmmux._mux.generation import longest_reply
 from slmmux._mux.labelled import Labelled
 from slmmux._mux.members import Member
+from slmmux._mux.observe import taken_observer
 from slmmux._mux.options import (
     argument_error,
     label_models,
@@ -137,7 +139,7 @@ class Mux(BaseModel):
 
     budget: dict[str, int] | None = None
     """What one answer may cost: {"calls": 10}, never exceeded, or {"tokens": 2000}. Each call in flight has its
-    max_tokens set aside from the tokens, so only its prompt can overrun them."""
+    prompt and its max_tokens set aside from the tokens; the first call goes alone and tells the prompt's size."""
 
     trace_samples: bool = True
     """Whether each sample is a traced run of its own below the mux's run."""
@@ -162,6 +164,10 @@ class Mux(BaseModel):
     """"compact" shortens long answers in the record and marks them, so that it stays below 2 kB for three members of
     five samples; "full" keeps them whole."""
 
+    on_abandoned: Callable[[str, dict[str, Any]], Any] | None = Field(default=None, exclude=True, repr=False)
+    """Called with the label of a member and the tokens of its reply, if the reply arrives after the record was written.
+    A call on a thread cannot be stopped, so it may still cost something when its question is decided."""
+
     # What the sentences of the checks call a member, and an example of one.
     _kind: ClassVar[str] = "model"
     _example: ClassVar[str] = "..."
@@ -171,7 +177,6 @@ class Mux(BaseModel):
     _agreement: Agreement = PrivateAttr()
     _policy: Policy = PrivateAttr()
     _pool: Pool = PrivateAttr()
-    _slots: Slots = PrivateAttr()
 
     # --- hooks: what a framework alone knows ----------------------------------------------------------------------
 
@@ -266,7 +271,7 @@ class Mux(BaseModel):
         self._bigger = dict(self._new_members(bigger, samples={ESCALATION: 1}, temperature={}, settings={}))
         self._agreement = agreement_of(self.agreement, own_embedding(self), self.tau)
         self._policy = policy_of(self, options.rank, explicit=self._is_set("wait"))
-        self._pool, self._slots = self._labelled.window(self.max_concurrency)
+        self._pool = self._labelled.window(self.max_concurrency)
 
     def _is_set(self, name: str) -> bool:
         """Return whether an option was chosen; a mux that was configured from another has all of them as fields."""
@@ -315,13 +320,26 @@ class Mux(BaseModel):
         self._members, self._bigger = twin._members, twin._bigger
         self._agreement, self._policy = twin._agreement, twin._policy
         if "max_concurrency" in options:  # calls under way hold places, which other options leave as they are
-            self._pool, self._slots = twin._pool, twin._slots
+            self._pool = twin._pool
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the options, members included: a pickle holds what the members' own pickles hold, keys too."""
+        options = {name: getattr(self, name) for name in self.model_fields_set if self._pickles(name)}
+        return _unpickled, (type(self), options, self._own_state)
+
+    def _pickles(self, name: str) -> bool:  # noqa: ARG002 - of the framework's own options, some may not
+        """Return whether an option goes into a pickle."""
+        return True
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Return a mux of deep copies of the options, with places for calls of its own, since locks are not copied."""
         options = {name: getattr(self, name) for name in self.model_fields_set}
-        own = {name: value for name, value in (self.__pydantic_private__ or {}).items() if name not in _DERIVED}
-        return _unpickled, (type(self), options, own)
+        return _unpickled(type(self), deepcopy(options, memo), deepcopy(self._own_state, memo))
+
+    @property
+    def _own_state(self) -> dict[str, Any]:
+        """What an instance holds beside its options and what follows from them."""
+        return {name: value for name, value in (self.__pydantic_private__ or {}).items() if name not in _DERIVED}
 
     def __repr__(self) -> str:
         k = self.k
@@ -377,13 +395,15 @@ class Mux(BaseModel):
     def _answer(self, question: Question[R]) -> Answered[R]:
         """Ask one question on threads."""
         rule = self._policy.at(self.k, question.text)
-        return run(self._flow(question, rule), question.sampling, self._limits(question), self._pool)
+        with taken_observer() as observe:
+            return run(self._flow(question, rule), question.sampling, self._limits(question), self._pool, observe)
 
     async def _aanswer(self, question: Question[R]) -> Answered[R]:
         """Ask one question on the event loop."""
         rule = await self._policy.aat(self.k, question.text)
         flow = self._flow(question, rule)
-        return await arun(flow, question.sampling, self._limits(question), self._slots.here())
+        with taken_observer() as observe:
+            return await arun(flow, question.sampling, self._limits(question), self._pool, observe)
 
     def _warn_of_equal_samples(self, kwargs: Mapping[str, Any]) -> None:
         """Warn of call arguments that make a member's samples equal, as is done for its own settings."""
@@ -407,23 +427,28 @@ class Mux(BaseModel):
         if self.budget is not None:
             longest = question.longest
             budget = Budget(
-                self.budget, lambda draw: longest[draw.model], lambda reply: question.usage_of(reply)["total_tokens"]
+                self.budget,
+                lambda draw: longest[draw.model],
+                lambda reply: question.usage_of(reply)["total_tokens"],
+                lambda reply: question.usage_of(reply)["input_tokens"],
             )
         return Limits(self._agreement.compare, self.timeout, self.deadline, budget)
 
     def _record(self, answered: Answered[R], question: Question[R]) -> dict[str, Any]:
         """Return the record of an answered question."""
+        usage = question.account.usage
         full = record(
             answered.decision,
             plan=self.plan,
             extractor=question.extractor,
-            usage=question.usage,
+            usage=usage,
             equality=self._agreement.name,
             rule=self._policy.name,
             outcome=answered.outcome,
             escalation=self._escalation(answered, question),
+            abandoned_usage=question.account.close(),
         )
-        full["usage"] |= {name: question.usage[name] for name in DETAILS if name in question.usage}
+        full["usage"] |= {name: usage[name] for name in DETAILS if name in usage}
         self._warn_of_lost(answered.decision, full["lost"])
         return compact(full) if self.record == "compact" else full
 
@@ -450,7 +475,7 @@ class Mux(BaseModel):
 
 M = TypeVar("M", bound=Mux)
 
-_DERIVED = {"_members", "_bigger", "_agreement", "_policy", "_pool", "_slots"}  # what follows from the options
+_DERIVED = {"_members", "_bigger", "_agreement", "_policy", "_pool"}  # what follows from the options
 
 
 def _validated(cls: type[M], options: Mapping[str, Any]) -> M:

@@ -3,7 +3,6 @@
 `answer_flow` yields the race to drive next and is sent its decision, so threads (`run`) and tasks (`arun`) share it.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,9 @@ from slmmux._decision.race import Race
 from slmmux._decision.record import Outcome
 from slmmux._decision.types import Answer, Decision, Draw
 from slmmux._errors import NoAnswerError
+from slmmux._mux.observe import Observe
 from slmmux._mux.rule import Policy
+from slmmux._mux.usage import Account
 
 __all__ = ["Answered", "Flow", "Limits", "Question", "Sampling", "answer_flow", "arun", "run"]
 
@@ -83,6 +84,7 @@ class Sampling(Protocol[R_co]):
     """The calls of one race: each made once, counted, and closed when the race is over."""
 
     def group(self, draws: Sequence[Draw]) -> list[Draws]: ...
+    def pace(self, draws: Draws) -> float: ...
     def call(self, draws: Draws) -> Sequence[R_co]: ...
     async def acall(self, draws: Draws) -> Sequence[R_co]: ...
     def close(self) -> None: ...
@@ -103,8 +105,8 @@ class Question(Protocol[R]):
         ...
 
     @property
-    def usage(self) -> Mapping[str, int]:
-        """The tokens of every reply that arrived in time, needed for the decision or not."""
+    def account(self) -> Account:
+        """Where the tokens of its replies are counted."""
         ...
 
     def text(self) -> str:
@@ -149,14 +151,21 @@ class Limits:
     budget: Budget | None
 
 
-def run(flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limits, pool: Pool) -> Answered[R]:
+def run(
+    flow: Flow[R],
+    sampling: Callable[[Race[R]], Sampling[R]],
+    limits: Limits,
+    pool: Pool,
+    observe: Observe | None = None,
+) -> Answered[R]:
     """Run a flow on threads.
 
     Args:
         flow: What `answer_flow` returned.
         sampling: Makes the calls of a race.
         limits: What holds for the question.
-        pool: The threads.
+        pool: The threads, or the places for calls on an event loop.
+        observe: Called with each sample of the members as it is counted.
     """
     seconds_left = _clock(limits.deadline)
     race = next(flow)
@@ -173,6 +182,8 @@ def run(flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limit
                     timeout=limits.timeout,
                     deadline=seconds_left(),
                     budget=limits.budget,
+                    pace=calls.pace,
+                    observe=observe,
                 )
             except NoAnswerError as failure:
                 result = failure
@@ -185,9 +196,13 @@ def run(flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limit
 
 
 async def arun(
-    flow: Flow[R], sampling: Callable[[Race[R]], Sampling[R]], limits: Limits, slots: asyncio.Semaphore
+    flow: Flow[R],
+    sampling: Callable[[Race[R]], Sampling[R]],
+    limits: Limits,
+    pool: Pool,
+    observe: Observe | None = None,
 ) -> Answered[R]:
-    """Run a flow on tasks; the arguments are those of `run`, with places for calls instead of threads."""
+    """Run a flow on tasks; the arguments are the same as for `run`."""
     seconds_left = _clock(limits.deadline)
     race = next(flow)
     try:
@@ -197,12 +212,14 @@ async def arun(
                 result: Decision[R] | NoAnswerError = await adrive(
                     race,
                     calls.acall,
-                    slots=slots,
+                    slots=pool,
                     group=calls.group,
                     compare=limits.compare,
                     timeout=limits.timeout,
                     deadline=seconds_left(),
                     budget=limits.budget,
+                    pace=calls.pace,
+                    observe=observe,
                 )
             except NoAnswerError as failure:
                 result = failure

@@ -8,7 +8,7 @@ learned of each server, and which options nobody set.
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from slmmux._decision.pool import Pool, Slots
+from slmmux._decision.pool import Pool
 from slmmux._mux.members import Memory
 
 __all__ = ["Labelled"]
@@ -26,16 +26,16 @@ class Labelled(dict[str, Any]):
         super().__init__(models)
         self.unset = frozenset(unset)
         self._memories: dict[str, Memory] = {}
-        self._windows: dict[int, tuple[Pool, Slots]] = {}
+        self._windows: dict[int, Pool] = {}
 
     def memory(self, label: str) -> Memory:
         """Return what was learned of a model."""
         return self._memories.setdefault(label, Memory())
 
-    def window(self, calls: int) -> tuple[Pool, Slots]:
-        """Return the places for so many calls at once, of threads and of each event loop."""
+    def window(self, calls: int) -> Pool:
+        """Return the places for so many calls at once, which threads and event loops share."""
         if calls not in self._windows:
-            self._windows[calls] = Pool(calls), Slots(calls)
+            self._windows[calls] = Pool(calls)
         return self._windows[calls]
 
     def __deepcopy__(self, memo: Any) -> "Labelled":

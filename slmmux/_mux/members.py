@@ -1,9 +1,10 @@
 """What the members of every framework share: a label, secrets, and whether one request can bring several samples."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from slmmux._mux.limiter import no_limit
 from slmmux._mux.options import warn_if_equal, warn_if_unused
 
 __all__ = ["Member", "Memory", "name_of_model", "retry_with", "warn_of_settings"]
@@ -41,6 +42,7 @@ class Member:
         kwargs: Call arguments that come with each of its requests.
         secrets: Texts to strike out of errors and traces.
         can_several: Whether its class can bring several samples with one request.
+        pace: Asks its rate limiter: returns 0 if a request may begin now, or the seconds after which to ask again.
         memory: What was learned of it while it was asked.
     """
 
@@ -49,6 +51,7 @@ class Member:
     kwargs: dict[str, Any] = field(default_factory=dict)
     secrets: tuple[str, ...] = field(repr=False)
     can_several: bool
+    pace: Callable[[], float] = field(default=no_limit, repr=False)
     memory: Memory = field(default_factory=Memory, repr=False)
 
     @property

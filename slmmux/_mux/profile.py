@@ -1,6 +1,7 @@
 """A mux's members put to many questions: what the `profile` functions of both adapters share."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -10,6 +11,7 @@ from slmmux._errors import ArgumentError
 from slmmux._mux.base import Mux
 from slmmux._mux.engine import Question
 from slmmux._mux.generation import generation_settings
+from slmmux._mux.limiter import await_for, wait_for
 from slmmux.answers._reader import extractor_name
 from slmmux.profiling import Came, Questions, Watch
 from slmmux.profiling import aprofile as aprofile_members
@@ -53,11 +55,15 @@ class _Members:
 
     def call(self, question: str, draws: Draws) -> list[Came]:
         asking = self._mux._plain_question(question)
-        return [_completion(asking, reply) for reply in asking.sampling().call(draws)]
+        calls = asking.sampling()
+        wait_for(partial(calls.pace, draws))
+        return [_completion(asking, reply) for reply in calls.call(draws)]
 
     async def acall(self, question: str, draws: Draws) -> list[Came]:
         asking = self._mux._plain_question(question)
-        return [_completion(asking, reply) for reply in await asking.sampling().acall(draws)]
+        calls = asking.sampling()
+        await await_for(partial(calls.pace, draws))
+        return [_completion(asking, reply) for reply in await calls.acall(draws)]
 
 
 def _completion(question: Question[Any], reply: Any) -> Came:

@@ -2,33 +2,48 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from slmmux import answers
 from slmmux._decision.types import Answer
 from slmmux._mux.decisive import decisive, plain_value, without_filled
+from slmmux._mux.forms import form_of
+from slmmux._mux.tools import Tools
 from slmmux.answers._extractor import Extractor
+from slmmux.answers._reader import Reader
 
 __all__ = ["Calls", "Read", "reading", "structured_answer"]
 
 Calls: TypeAlias = Iterable[Mapping[str, Any]]
-Read: TypeAlias = Callable[[str, Calls], Answer | None]
+
+
+class Read(Protocol):
+    """Return the answer of a reply's text and its tool calls."""
+
+    def __call__(self, text: str, calls: Calls, /, *, cut_off: bool = False) -> Answer | None:
+        """Return the answer; of a reply that was cut off at its limit, only what was complete before."""
+        ...
 
 
 def reading(
     extract: str | Callable[[str], Any],
     *,
-    tools: bool,
+    tools: Iterable[Any] | None,
     formatted: bool,
     vote_on: Collection[str] | None = None,
+    question: str = "",
+    prompt: str = "",
 ) -> tuple[Read, str]:
     """Return how replies are read, and the name of that reading.
 
     Args:
         extract: The extractor the mux was given.
         vote_on: The fields of an object that are voted on; `None`: all but free-text explanations.
-        tools: Whether tools are bound: then the calls are the answer, and a reply without any is its text.
+        tools: The schemas of the tools that are bound: then the calls are the answer, also those that a model wrote
+            into its text, and a reply without any is its text. `None` or empty: no tools are bound.
         formatted: Whether a response format is asked for: then the answer is JSON.
+        question: What was asked; see `slmmux.answers.reader`.
+        prompt: All that was asked, the system prompt included: a form that it sets goes before the extractor.
 
     Returns:
         A function of a reply's text and its tool calls ({"name", "args"} each): the answer, or None; and the name
@@ -38,17 +53,26 @@ def reading(
         ExtractorError: No extractor has this name.
 
     Example:
-        >>> read, name = reading("auto", tools=True, formatted=False)
+        >>> read, name = reading("auto", tools=[{"name": "add", "parameters": {}}], formatted=False)
         >>> read("", [{"name": "add", "args": {"a": 1}}]).kind, name
         ('tool_calls', 'tool_calls')
+        >>> read('<tool_call>{"name": "add", "arguments": {"a": 1}}</tool_call>', []).kind
+        'tool_calls'
     """
+
+    def reader_of(spec: str | Callable[[str], Any]) -> Reader:
+        return _on_decisive(answers.reader(spec, question=question), vote_on)
+
+    bound = Tools(tools or ())
     if tools:
-        return _calls_or(_on_decisive(answers.reader("json" if formatted else "text"), vote_on)), "tool_calls"
+        return _calls_or(reader_of("json" if formatted else "text"), bound), "tool_calls"
     if formatted:
-        return _text(_on_decisive(answers.reader("json"), vote_on)), "json"
-    reader = _on_decisive(answers.reader(extract), vote_on)
+        return _text(reader_of("json")), "json"
+    form = form_of(prompt)
+    if form is not None:
+        return _in_form(form, reader_of(extract), bound), "form"
     name = extract if isinstance(extract, str) else extract.name if isinstance(extract, Extractor) else "callable"
-    return (_calls_or(reader) if extract == "auto" else _text(reader)), name
+    return (_calls_or(reader_of(extract), bound) if extract == "auto" else _text(reader_of(extract))), name
 
 
 def structured_answer(
@@ -77,13 +101,11 @@ def structured_answer(
     return Answer(plain, "structured", answers.canonical(decisive(plain, vote_on)))
 
 
-def _on_decisive(
-    reader: Callable[[str], Answer | None], vote_on: Collection[str] | None
-) -> Callable[[str], Answer | None]:
+def _on_decisive(reader: Reader, vote_on: Collection[str] | None) -> Reader:
     """Compare the JSON that a reader finds by its decisive fields; it is shown as it was read."""
 
-    def read(text: str) -> Answer | None:
-        answer = reader(text)
+    def read(text: str, *, cut_off: bool = False) -> Answer | None:
+        answer = reader(text, cut_off=cut_off)
         if answer is None or answer.kind != "json" or not isinstance(answer.value, str):
             return answer
         return Answer(answer.value, answer.kind, answers.canonical(decisive(json.loads(answer.value), vote_on)))
@@ -91,13 +113,26 @@ def _on_decisive(
     return read
 
 
-def _text(reader: Callable[[str], Answer | None]) -> Read:
-    return lambda text, _: reader(text)
+def _text(reader: Reader) -> Read:
+    def read(text: str, calls: Calls, *, cut_off: bool = False) -> Answer | None:  # noqa: ARG001
+        return reader(text, cut_off=cut_off)
+
+    return read
 
 
-def _calls_or(reader: Callable[[str], Answer | None]) -> Read:
-    def read(text: str, calls: Calls) -> Answer | None:
-        key = answers.tool_calls(calls)
-        return reader(text) if key is None else Answer(key, "tool_calls", key)
+def _in_form(form: Callable[[str], Answer | None], reader: Reader, tools: Tools) -> Read:
+    otherwise = _calls_or(reader, tools)
+
+    def read(text: str, calls: Calls, *, cut_off: bool = False) -> Answer | None:
+        return form(text) or otherwise(text, calls, cut_off=cut_off)
+
+    return read
+
+
+def _calls_or(reader: Reader, tools: Tools) -> Read:
+    def read(text: str, calls: Calls, *, cut_off: bool = False) -> Answer | None:
+        # A call is complete before the cut, or it would not have parsed.
+        calls = list(calls) or tools.written(text)
+        return tools.answer(calls) if calls else reader(text, cut_off=cut_off)
 
     return read

@@ -1,11 +1,12 @@
 """Tokens, as the record counts them: totals, and the details (cache, reasoning) that a provider gives beside them."""
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from slmmux._decision.record import USAGE
 
-__all__ = ["DETAILS", "USAGE", "add_usage", "no_usage", "total"]
+__all__ = ["DETAILS", "USAGE", "Account", "add_usage", "no_usage", "total"]
 
 DETAILS = ("input_token_details", "output_token_details")
 
@@ -45,3 +46,43 @@ def total(usages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for usage in usages:
         add_usage(counts, usage)
     return counts
+
+
+class Account:
+    """The tokens of one question, by the time at which they arrive: with the decision, after it, or after the record.
+
+    Args:
+        on_abandoned: Called with (label, usage) of a reply that arrives after the record was written.
+
+    Attributes:
+        usage: The tokens of every reply that arrived in time, needed for the decision or not.
+    """
+
+    def __init__(self, on_abandoned: Callable[[str, dict[str, Any]], object] | None = None) -> None:
+        self._lock = threading.Lock()
+        self._on_abandoned = on_abandoned
+        self._abandoned: dict[str, Any] | None = None
+        self._is_closed = False
+        self.usage = no_usage()
+
+    def add(self, usage: Mapping[str, Any]) -> None:
+        """Add the tokens of a reply that arrived in time."""
+        with self._lock:
+            add_usage(self.usage, usage)
+
+    def add_abandoned(self, label: str, usage: Mapping[str, Any]) -> None:
+        """Add the tokens of a reply that arrived after the decision."""
+        with self._lock:
+            if not self._is_closed:
+                if self._abandoned is None:
+                    self._abandoned = no_usage()
+                add_usage(self._abandoned, usage)
+                return
+        if self._on_abandoned is not None:
+            self._on_abandoned(label, total([usage]))
+
+    def close(self) -> dict[str, Any] | None:
+        """Return the tokens of abandoned calls that have ended, `None` if none has; later ones go to the callback."""
+        with self._lock:
+            self._is_closed = True
+            return self._abandoned

@@ -7,7 +7,7 @@ from slmmux.answers._boxes import boxes
 from slmmux.answers._languages import ANNOUNCEMENT
 from slmmux.answers._pattern import pattern
 
-__all__ = ["announced"]
+__all__ = ["announced", "announcements"]
 
 _MARK = pattern(
     r"""
@@ -34,13 +34,21 @@ def announced(text: str) -> Iterator[str]:
     r"""Yield what stands after each announcement, the last first.
 
     Announcements are `####`, "answer is", "Answer:" and their kin in ten languages, a heading "Answer", and boxes. What
-    stands there is the first line that is not blank of what is in the box, or else of what follows up to the next
+    stands there is what is in the box, or else the first line that is not blank of what follows up to the next
     announcement; no two share a character, so reading them all takes linear time. A form that the reply only quotes
     announces nothing.
 
     Example:
         >>> list(announced("The answer is 4. Wait.\n**Answer:** \\boxed{5} apples"))
         ['5', '4. Wait.']
+    """
+    return (stretch for stretch, _ in announcements(text))
+
+
+def announcements(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield (what stands there, whether in a box) of each announcement, the last first; see `announced`.
+
+    What a box holds is all of it, in however many lines.
     """
     quoted = [span.span() for span in _QUOTED.finditer(text)]
     found = [(mark.start(), mark.end(), "") for mark in _MARK.finditer(text)]
@@ -50,7 +58,7 @@ def announced(text: str) -> Iterator[str]:
         while quoted and quoted[-1][0] > start:
             quoted.pop()
         within = bool(quoted) and not content and start < quoted[-1][1]
-        stretch = _ENDS.split((content or text[end:following]).lstrip(_DECORATION), maxsplit=1)[0]
+        stretch = content or _ENDS.split(text[end:following].lstrip(_DECORATION), maxsplit=1)[0]
         if stretch and not within:
-            yield stretch
+            yield stretch, bool(content)
         following = start

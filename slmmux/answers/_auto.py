@@ -1,31 +1,69 @@
 r"""The reading of a reply that nobody said how to read: one fixed order, the same for every reply."""
 
-from slmmux._decision.types import Answer
-from slmmux.answers._announced import announced
-from slmmux.answers._boxed import boxed, boxed_key
-from slmmux.answers._choice import announced_letter, plain_letter
-from slmmux.answers._json import plain_json
-from slmmux.answers._number import announced_number, plain_number
-from slmmux.answers._numeral import Numeral, decimal
-from slmmux.answers._reply import reply_of
-from slmmux.answers._text import text_key
+import re
+from collections.abc import Iterator
 
-__all__ = ["auto", "read_auto"]
+from slmmux._decision.types import Answer
+from slmmux.answers._announced import announcements
+from slmmux.answers._content import content_of
+from slmmux.answers._frames import asks_how_many, framed
+from slmmux.answers._json import plain_json
+from slmmux.answers._languages import COPULA, decimal_comma
+from slmmux.answers._letter import announced_letter, plain_letter, says_several
+from slmmux.answers._number import announced_number, balanced, plain_number
+from slmmux.answers._number_words import words_at
+from slmmux.answers._numeral import Numeral, decimal, shown
+from slmmux.answers._options import Options
+from slmmux.answers._pattern import pattern
+from slmmux.answers._reply import reply_of
+from slmmux.answers._scripts import plain
+from slmmux.answers._text import text_key
+from slmmux.answers._units import units_asked
+
+__all__ = ["auto", "auto_in"]
+
+# Where what was announced ends and is explained: Lima. It ..., Lima, because ..., Lima (in Peru).
+_EXPLAINED = pattern(
+    r"(?<=[^\W_]{3})[.;!?](?=\s+[\"'(\[*_]*[A-Z])|(?<=[0-9)%°$}])[.;!?](?=\s+[A-Z])|,?\s(?:because|since|as|which|where|so)\b"
+    r"|\s\((?=[a-z])|[。！？；]"  # noqa: RUF001
+)
+_LEAD = pattern(
+    r"(?:(?:that|indeed|therefore|thus|simply|clearly|most likely|probably|actually|definitely|either)\b[\s,:]*)*+",
+    re.IGNORECASE,
+)
+# An announcement of what comes later, or of nothing: the answer is as follows, the answer is not 4, answer: first we add.
+_SAYS_NOTHING = pattern(
+    r"(?:not|first|let|we|i|you|to|see|here|as|if|when|because|since|this|there|below|above|follows?|given|found|based"
+    r"|obtained|calculated|depend\w*|in the (?:following|form)|step|using|by|it)\b(?!['’]?\s*$)|n['’]t\b|\.{3}|…",  # noqa: RUF001
+    re.IGNORECASE,
+)
+_MOST_WORDS = 12  # of a text that is announced: a longer one works something out
+_UNFINISHED = pattern(r"(?:[-+*/×÷^=(\[{,](?<!\+\+)|\\[a-z]*)\s*\Z")  # noqa: RUF001
+_COPULA = pattern(rf"\s*+{COPULA}[\s。.!]*+\Z")
+_AROUND = " \t\r\n*_`\"'“”.,;:!。、"
+# What has nothing but mathematics in it: signs of it, and no words.
+_FORMULA = pattern(r"[\\^_=+*/<>|√π∞≤≥²³⁰¹⁴-⁹-]|\A\s*\$.*\$\s*\Z|\A[^\W\d_]\Z|[0-9],")
+_WORDS = pattern(r"(?<!\\)(?<![A-Za-z])[^\W\d_]{3,}|==|\n|```|[A-Za-z](?:\+\+|#)")
+_LONGEST_FORMULA = 200
 
 
 def auto(text: str) -> str | None:
-    r"""Return what a reply says, read in a fixed order: a box, a marked number or choice, JSON, the whole text.
+    r"""Return what a reply says, read in a fixed order: the last announcement or box, the whole reply, JSON, the text.
 
     | reply | read as | answer |
     |---|---|---|
-    | `... so \boxed{\frac{1}{2}}` | boxed | `\frac{1}{2}` |
-    | `Answer: 42 apples`, `#### 42`, `42`, `**$42.**`, `6 * 7 = 42` | number | `42` |
-    | `Answer: B. Paris`, `The answer is (b)`, `B`, `(B)`, `B) Paris` | choice | `B` |
+    | `... so \boxed{\frac{1}{2}}` | number | `\frac{1}{2}`, equal to 0.5 |
+    | `Answer: 42 apples`, `#### 42`, `42`, `**$42.**`, `6 * 7 = 42`, `\boxed{42}` | number | `42` |
+    | `Answer: B. Paris`, `The answer is (b)`, `B`, `(B)`, `B) Paris`, `\boxed{\text{(B)}}` | choice | `B` |
+    | `The answer is x+1.`, `\boxed{x+1}`, `$x + 1$` | math | as written |
     | `{"city": "Canberra"}`, alone, fenced, or an object at the end | json | `{"city":"Canberra"}` |
+    | `The answer is Canberra.`, `\boxed{\text{Canberra}}` | text | `Canberra` |
     | anything else: `Canberra`, `There are 7 days.`, `I think C` | text | the whole reply |
 
-    A number or a letter counts only where it is announced, or is the whole reply: prose is full of both. Stricter
-    than `number` and `choice`, which know what they look for.
+    The same content is one answer however it is dressed, and the kind is that of the content. A number or a letter
+    counts only where it is announced, or is the whole reply: prose is full of both. Stricter than `number` and
+    `choice`, which know what they look for. Where the question is known (see `reader`), a sentence that repeats it
+    says only what it adds.
 
     Returns:
         None when nothing is left without the reasoning.
@@ -34,41 +72,111 @@ def auto(text: str) -> str | None:
         >>> auto("Let me add.\nThe answer is **42** apples."), auto("Canberra.")
         ('42', 'Canberra.')
     """
-    answer = read_auto(text)
+    answer = auto_in(reply_of(text))
     return None if answer is None else str(answer.value)
 
 
-def read_auto(text: str) -> Answer | None:
-    """Return what a reply says, with the reading that it came from."""
-    text = reply_of(text)
-    box = boxed(text)
-    if box:
-        return Answer(box, "boxed", boxed_key(box))
-    found = plain_json(text)
-    whole = found is not None and text[0] in "[{`"  # what a string inside JSON says is not announced
-    marked = None if whole else _marked(text)
-    if marked:
-        return marked
-    if found:
-        return Answer(found, "json", found)
-    return Answer(text, "text", text_key(text)) if text else None
-
-
-def _marked(text: str) -> Answer | None:
-    """Return the last announced number or letter, else the one that is the whole reply."""
-    for stretch in announced(text):
-        answer = _number(announced_number(stretch)) or _letter(announced_letter(stretch, sure=True))
-        if answer:
-            return answer
-    return _number(plain_number(text)) or _letter(plain_letter(text))
-
-
-def _number(found: Numeral | None) -> Answer | None:
-    if found is None or found.value is None or found.doubtful:
+def auto_in(reply: str, question: str = "") -> Answer | None:
+    """Return the answer of a reply that is already one turn without reasoning; see `auto`."""
+    if not reply:
         return None
-    shown = decimal(found.value)
-    return Answer(shown, "number", shown)
+    found = plain_json(reply)
+    if found and reply[0] in "[{`":  # what a string inside JSON says is not announced
+        return Answer(found, "json", found)
+    asked = _Asked(question)
+    return (
+        next(_announced(reply, asked), None)
+        or _plain(reply, asked)
+        or (Answer(found, "json", found) if found else None)
+        or _sentence(reply, asked)
+        or Answer(reply, "text", text_key(reply))
+    )
 
 
-def _letter(letter: str | None) -> Answer | None:
-    return Answer(letter, "choice", letter) if letter else None
+class _Asked:
+    """What of a question tells how a reply to it is read."""
+
+    def __init__(self, question: str) -> None:
+        self.question = question
+        self.options = Options(plain(question))
+        self.units = units_asked(question) if question else set()
+        self.how_many = bool(question) and asks_how_many(question)
+
+
+def _announced(reply: str, asked: _Asked) -> Iterator[Answer]:
+    comma = decimal_comma(reply)
+    for stretch, boxed in announcements(plain(reply)):
+        letter = announced_letter(stretch, sure=True)
+        if letter and (not asked.options.letters or letter in asked.options.letters):
+            yield Answer(letter, "choice", letter)
+        elif boxed:
+            yield _content(stretch, asked, boxed=True)
+        elif said := _said(stretch):
+            sized = _content(said, asked, boxed=False)
+            number = (
+                None if sized.kind == "number" and " " in sized.key else _number(announced_number(stretch), comma=comma)
+            )
+            if number or sized.kind == "number":
+                yield number or sized
+            elif not _SAYS_NOTHING.match(said) and len(said.split()) <= _MOST_WORDS and not says_several(stretch):
+                yield _sentence(said, asked) or sized
+
+
+def _said(stretch: str) -> str:
+    """Return what of an announced line is the answer."""
+    lead = _LEAD.match(stretch)
+    said = _EXPLAINED.split(stretch[lead.end() if lead else 0 :], maxsplit=1)[0]
+    said = _COPULA.sub("", said).strip(_AROUND)
+    return "" if _UNFINISHED.search(said) or not balanced(said) else said
+
+
+def _plain(reply: str, asked: _Asked) -> Answer | None:
+    """Return the answer that a reply is, where it is nothing else: a number, a letter, a formula, an option's text."""
+    number = _number(plain_number(reply), comma=False)
+    if number:
+        return number
+    letter = plain_letter(reply)
+    if letter and (not asked.options.letters or letter in asked.options.letters):
+        return Answer(letter, "choice", letter)
+    if len(reply) > _LONGEST_FORMULA:
+        return None
+    named = asked.options.named(plain(reply)) if asked.options.letters and "\n" not in reply else None
+    if named:
+        return Answer(named, "choice", named)
+    content = content_of(reply)
+    if content.quantity and content.quantity.unit:
+        return _content(reply, asked, boxed=False)
+    if content.kind == "math" and balanced(reply) and _FORMULA.search(reply) and not _WORDS.search(reply):
+        return Answer(reply, "math", content.key)
+    return None
+
+
+def _sentence(text: str, asked: _Asked) -> Answer | None:
+    """Return what a text says beyond the question that it repeats."""
+    if asked.how_many:
+        words = words_at(text, 0)
+        if words and not text[words[1] :].strip(_AROUND):
+            number = decimal(words[0])
+            return Answer(number, "number", number)
+    said = framed(text, asked.question) if asked.question else None
+    return _sentence(said, asked) or _content(said, asked, boxed=False) if said and said != text else None
+
+
+def _content(written: str, asked: _Asked, *, boxed: bool) -> Answer:
+    """Return the answer that a writing is, compared by what it says; what was in a box is shown as written."""
+    named = asked.options.named(written) if asked.options.letters else None
+    if named:
+        return Answer(named, "choice", named)
+    content = content_of(written)
+    if content.kind == "number" and content.quantity:
+        sized = content.quantity
+        key = decimal(sized.value) if (sized.unit, sized.size) in asked.units else content.key
+        return Answer(written if boxed else decimal(sized.value), "number", key)
+    return Answer(written, "math" if content.kind == "math" else "text", content.key)
+
+
+def _number(found: Numeral | None, *, comma: bool) -> Answer | None:
+    if found is None or found.value is None or (found.doubtful and not comma):
+        return None
+    number = shown(found)
+    return Answer(number, "number", str(number))

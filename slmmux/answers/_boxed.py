@@ -1,10 +1,10 @@
 r"""The answer in a LaTeX box, as written."""
 
 from slmmux.answers._boxes import boxes
-from slmmux.answers._latex import math_key
+from slmmux.answers._content import content_of
 from slmmux.answers._reply import reply_of
 
-__all__ = ["boxed", "boxed_key"]
+__all__ = ["boxed", "boxed_in", "boxed_key"]
 
 
 def boxed(text: str) -> str | None:
@@ -25,15 +25,20 @@ def boxed(text: str) -> str | None:
         >>> boxed(r"So $x = \boxed{ \frac{1}{2} }$.")
         '\\frac{1}{2}'
     """
-    contents = [content for _, content in boxes(reply_of(text))]
+    return boxed_in(reply_of(text))
+
+
+def boxed_in(reply: str) -> str | None:
+    """Return what the last box holds in a reply that is already one turn without reasoning; see `boxed`."""
+    contents = [content for _, content in boxes(reply)]
     return contents[-1] if contents else None
 
 
 def boxed_key(content: str) -> str:
-    r"""Return what a box's content is compared by: its number where it is one, else its tidied LaTeX.
+    r"""Return what a box's content is compared by: its number where it is one, else its words or its LaTeX.
 
     Example:
         >>> boxed_key("0.50") == boxed_key(r"\frac{1}{2}") == boxed_key(r"50\%")
         True
     """
-    return math_key(content)
+    return content_of(content).key

@@ -1,65 +1,70 @@
 r"""The letter a reply chooses."""
 
 import re
-from itertools import product
+from collections.abc import Iterator
 
 from slmmux.answers._announced import announced
-from slmmux.answers._latex import undress, untext
+from slmmux.answers._frames import framed
+from slmmux.answers._letter import announced_letter, rejects, says_several
+from slmmux.answers._options import Options
 from slmmux.answers._pattern import pattern
 from slmmux.answers._reply import reply_of
-from slmmux.answers._text import text_key
+from slmmux.answers._scripts import plain
 
-__all__ = ["announced_letter", "choice", "plain_letter"]
+__all__ = ["choice", "choice_in"]
 
-_LETTER = pattern(
-    r"""
-    [\s*_`"'“‘$:>✅✔\ufe0f-]*+ (?: (?i: that|therefore|probably|most|likely|clearly|definitely|the|correct|option
-        |choice|letter|answer|is )\b [\s*_`:]*+ )*+
-    (?: [(\[{<] [\s*_]*+ (?P<bracketed> [A-Za-z] ) [\s*_]*+ [)\]}>]
-      | (?P<bare> [A-Za-z] ) (?! [A-Za-z0-9_] | ['’][A-Za-z] ) )
-    """,
-    re.VERBOSE,
-)
-_NOTHING = pattern(r"""(?: [\s*_`"'”’$.)\]}>,:;。] | \#\#++ | </[a-z]{1,9}> )*+ $""", re.VERBOSE)
-_SEVERAL = pattern(r"[\s*_)\]]*+(?:,|/|&|\band\b|\bor\b)[\s*_(\[]*+[A-Z]\b(?!['’])")
-_INITIALS = pattern(r"\.\s?[A-Z]\.")
-# B. Paris, B) Paris, **B**: Paris, B - Paris, B, as ...; not B.C., B-12, B+
-_OPTION = pattern(r"[*_`]*+(?:[.):,;](?![\w.])|\s[-–—]\s|\s*+(?:because|since|as|due|is(?!\snot|\s\w*wrong))\b)[*_`]*+")
 _VERDICT = pattern(
     r"""
     (?<![\w'’]) [(\[*_]{0,4}+ (?P<subject> [A-Z] ) [)\]*_]{0,4}+ \ (?i: (?:is|seems|must\ be|would\ be)
         (?:\ (?:the|most|clearly|therefore|thus|indeed|likely|only|also|option|our|my)){0,4}+
-        \ (?:correct|right|best|true|answer|choice)\b )
-  | \b(?i: choose|chose|pick|select|say|go\ with|going\ with|opt\ for ) (?:\ (?i:the|option|choice|answer|letter)){0,3}+
+        \ (?:correct|right|best|answer|choice)\b )
+  | (?: (?<![\w'’]) (?i: option | choice | statement | answer | only | so | hence | thus | therefore ),? \  | [,;] \  | ^ [ \t*_]{0,4} )
+        [(\[*_]{0,4}+ (?P<true> [A-Z] ) [)\]*_]{0,4}+ \ is \ (?:clearly\ |therefore\ |the\ only\ (?:one\ )?)?true\b
+  | \b(?i: choose|chose|pick|select|say|go\ with|going\ with|opt\ for | conclusion:? | leaves | leaving | left\ with
+        | (?:that|remaining)\ (?:one\ )?is )
+        (?:\ (?i:us|me|with|only|the|option|choice|answer|letter)){0,4}+
         \ [(\[*_"]*+ (?P<object> [A-Z] ) \b (?! ['’]\w | (?<=[AI])\ [a-z] )
+  | (?<![A-Za-z0-9_'’]) [(\[*_]{0,4}+ (?P<foreign> [A-Z] ) [)\]*_]{0,4}+ (?:
+        \ (?i: ist|est|es|é|è|это|[-–—] ) \ (?i: (?:die|das|la|le|el|a|o|il) \ )?+ (?: l['’] )?+ (?i: alternativa\ | opción\ | opção\ | option\ | opzione\ )?+
+            (?i: richtig|korrekt|bonne|juste|correcte?\b|correct[ao]|réponse|respuesta|corret[ao]|resposta|cert[ao]|corrett[ao]|giust[ao]|risposta|правил )
+      | \ (?i: верен | верна | верно | правил\w{0,6} ) \b
+      | \ ?(?: [がは] \ ?(?: 正解 | 正しい | 答え ) | [은는이가] \ ?(?: 정답 | 맞 | 옳 ) | (?: 是|为 )? \ ?(?: 正确 | 正確 | 对的 ) ) )
   | \b(?: (?i: is|be|it's|es|est|ist|option|choice|letter|hence|thus|therefore|so),?\  | [:：]\ ? )
         (?P<last> [A-HJ-Z] ) [.!*_`]*+ \Z
-    """,
-    re.VERBOSE,
-)
-_MARKED = pattern(r"""(?<![\w)\]])[(\[][*_]*+([A-Z])[*_]*+[)\]](?!\w)|\*\*\(?([A-Z])[.)]?\*\*|\"([A-Z])\"""")
-_DISCUSSED = pattern(r"\W*+[A-Z][^\w\s]*+\s(?:is|was|are|has|does|would|can|cannot|could|seems|looks)\b")
-_LISTED = pattern(r"^[ \t*_>-]{0,8}[(\[]?([A-Za-z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
-# An option that the reply lists, wherever in a line: (A) Paris, B) Rome, C: Oslo; "D. Bern" only at the start of one.
-_LABEL = pattern(
-    r"""
-    (?: (?<! [\w()\[\].'’] ) (?:
-            [(\[] [*_]{0,3} (?P<bracketed> [A-Za-z] ) [*_]{0,3} [)\]] [:.]?
-          | (?P<closed> [A-Za-z] ) [*_]{0,3} \)
-          | (?P<colon> [A-Z] ) [*_]{0,3} :
-        )
-      | ^ [ \t*_>-]{0,8} (?P<dotted> [A-Za-z] ) [*_]{0,3} \.
-    ) [*_]{0,3} [ \t]++ (?=\S)
-    """,
+    """,  # noqa: RUF001
     re.VERBOSE | re.MULTILINE,
 )
-# Where an option's text may end before its line does: Rome. It ..., Rome: it ..., Rome, because ...
-_GOES_ON = pattern(r"[.:;](?=\s)|\s(?:\.\.|…)|</|\s[-–—]\s(?=[A-Za-z])|,?\s(?:because|since|as|which)\b")
-_MOST_CHARACTERS = 200  # of an option's text that are compared
-_MOST_OPTIONS = 100  # the last ones: all letters, each listed several times
-_AROUND = " \t*_#$\"'“”’,;/|})]"
-
-_Letters = dict[str, set[str]]
+_MARKED = pattern(
+    r"[(\[][*_]*+(?P<bracketed>[A-Z])[*_]*+[)\]](?![\w(\[^])|\*\*\(?(?P<bold>[A-Z])[.)]?\*\*|\"(?P<quoted>[A-Z])\""
+)
+# What a bracket with a choice stands after. After a noun it holds its symbol, the radius (R), or the label of a part.
+_LEADS = pattern(
+    r"(?:^|[.,:;!?*_\"'>→=–—-]|\b(?:is|are|was|be|so|or|to|but|only|with|than|thus|hence|therefore|option|choice|answer"
+    r"|letter|pick|choose|chose|select|say|guess|fits?|leaves?|namely|really|best|likely|probably|for))[\s*_]*+\Z",
+    re.IGNORECASE | re.MULTILINE,
+)
+# After a letter that is weighed and not chosen: (A) is too small.
+_WEIGHED = pattern(
+    r"[\W_]{0,4}\s(?:is|was|are|has|have|does|do|would|can|cannot|could|seems|looks|says|states|gives)\b"
+)
+_DISCUSSED = pattern(r"\W*+[A-Z][^\w\s]*+\s(?:is|was|are|has|does|would|can|cannot|could|seems|looks)\b")
+_NEGATION = pattern(
+    r"\b(?:not|cannot|never|neither|nor|eliminat\w*|reject\w*|rul(?:e|es|ed|ing)\ out|exclud\w*|discard\w*|dismiss\w*"
+    r"|wrong|incorrect|false|except|unlike|distractors?|invalid|nicht|keine?|falsch|pas|fausse?|não|incorret[ao]|incorrect[ao]|неверн\w*)\b(?!\s+(?:statement|option|answer|choice|one|pair|claim)\b)|n['’]t\b|\bno\s(?:es|son|puede)\b|\bnon\s[èp]|\bне\b|不是|不对|錯|错",  # noqa: RUF001
+    re.IGNORECASE,
+)
+_CLAUSE = pattern(
+    r"[.;!?\n](?=\s|$)|\b(?:so|but|hence|thus|therefore|leaving|leaves|making|instead|rather|then|because|since)\b|,\s+(?=[A-Z]\b|we\b|which\b|it\b|this\b)",
+    re.IGNORECASE,
+)
+_MOST_BEFORE = 20  # characters that are looked at for what a bracket stands after
+_CLAUSE_CHARACTERS = 120  # before a letter, in which it can be rejected
+_NAMED_BEFORE = pattern(r"[\s*_]*+(?:(?!is\b|are\b)[^\s(]{1,30} ){1,4}+[*_]*+\((?P<letter>[A-Z])\)[\s*_.]*+")
+_QUOTED = pattern(r"""(?<=[^\s:])[ ]++(?:"[^"\n]*?\s[^"\n]*+"|“[^“”\n]*?\s[^“”\n]*+”|`[^`\n]*?\s[^`\n]*+`)""")
+_LISTED = pattern(r"^[ \t*_>-]{0,8}[(\[]?([A-Za-z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
+_NEXT_LABEL = pattern(r"\n[ \t*_>-]{0,8}[(\[]?(?P<letter>[A-Z])[)\].:]\s*\Z")
+_LABELLED = pattern(r"[(\[](?P<letter>[A-Z])[)\]] (?=[^\W_])(?!(?:is|was|are|because|since|as)\b)")
+_MOST_MARKED = 50  # letters, the last ones, of which each is looked at with its clause
 
 
 def choice(text: str) -> str | None:
@@ -68,126 +73,145 @@ def choice(text: str) -> str | None:
     The last announced one ("Answer: B", "the answer is (c)", `##Answer: B##`, a box); else the last verdict ("B is
     correct", "I choose B", a final "so it must be B."); else the letter that the reply or its last line starts with
     ("B. Paris"); else the last in brackets or bold. Options listed again are no choice, but where they are, an
-    announced option's own text is its letter.
+    announced option's own text is its letter. A letter that is rejected, weighed, quoted, the symbol of a quantity or
+    the label of a part is none. Where the question shows its options, no other letter is a choice (see `reader`).
 
     | reply | read | because |
     |---|---|---|
     | `B`, `b`, `(B)`, `**B**`, `B.`, `B) Paris`, `(B) Paris` | B | the whole reply |
     | `Answer: B`, `**Answer:** (B)`, `##Answer: B##`, `\boxed{\text{B}}` | B | announced |
     | `(A) is too small, so (B).` | B | the last in brackets |
+    | `The answer is not B but C.` | C | rejected, chosen |
     | `The answer depends ...` | None | no letter stands alone |
     | `A good question`, `I think so` | None | words, not letters |
+    | `The radius (R) is 3 cm.`, `Part (A): ...` | None | a symbol, a label |
     | `A) Oslo B) Rome. Answer: Rome` | B | the text of one option listed, compared as by `text` |
     | `Answer: Rome` | None | no list to look it up in |
-    | `Answer: A or B`, `Answer: J. R. R. Tolkien`, `Answer: C++` | None | not one letter |
+    | `Answer: A or B`, `(A, C)`, `Answer: J. R. R. Tolkien`, `Answer: C++` | None | not one letter |
 
     Example:
         >>> choice("The answer is (c)."), choice("The answer depends on B.")
         ('C', None)
     """
-    text = reply_of(text)
-    listed: tuple[_Letters, _Letters] | None = None
+    return choice_in(reply_of(text))
+
+
+def choice_in(reply: str, question: str = "") -> str | None:
+    """Return the letter of a reply that is already one turn without reasoning; see `choice`."""
+    asked = Options(plain(question))
+    letter = _chosen(plain(reply), asked, question)
+    return None if asked.letters and letter not in asked.letters else letter
+
+
+def _named_in_a_sentence(text: str, asked: Options, question: str) -> str | None:
+    """Return the letter of the option that a sentence names which repeats the question: The lightest is helium."""
+    said = framed(text, question) if asked.letters and not _NEGATION.search(text) else None
+    return asked.named(said) if said else None
+
+
+def _chosen(text: str, asked: Options, question: str) -> str | None:
+    listed: Options | None = None
     for stretch in announced(text):
-        letter = announced_letter(stretch, sure=False)
-        if letter or _says_several(stretch):
+        rejected, instead = rejects(stretch)
+        if rejected and not instead:
+            continue
+        letter = announced_letter(instead or stretch, sure=False) or _named_before(stretch)
+        if letter and asked.letters and letter not in asked.letters:
+            continue
+        if letter or says_several(stretch):
             return letter
-        listed = _options(text) if listed is None else listed
-        letter = _named(stretch, listed)
+        listed = Options(text) if listed is None else listed
+        letter = listed.named(stretch) or asked.named(stretch)
         if letter:
             return letter
-    verdicts = [verdict[verdict.lastgroup or 0] for verdict in _VERDICT.finditer(text)]
-    if verdicts:
-        return verdicts[-1]
-    if len(set(_LISTED.findall(text))) > 1:
-        text = _LISTED.sub("", text)
-    lines = text.strip().split("\n")
-    for start in (text, lines[0], lines[-1]):
-        letter = None if _DISCUSSED.match(start) else announced_letter(start, sure=len(start.split()) > 1)
-        if letter:
+    bare = _QUOTED.sub(" ", text)
+    letter = _last(bare, _VERDICT, asked.letters)
+    if letter:
+        return letter
+    if says_several(bare.strip().rsplit("\n", 1)[-1]):
+        return None
+    listed = _LISTED.findall(bare)
+    if len(set(listed)) > 1:
+        bare = _LISTED.sub("", bare)
+        last = _NEXT_LABEL.search(bare)
+        if last and ord(last["letter"]) == ord(listed[-1]) + 1:  # of a list that was cut off
+            bare = bare[: last.start()]
+    return (
+        _at_the_start(bare, asked)
+        or _last(_unlisted(bare), _MARKED, asked.letters)
+        or _with_its_text(bare, asked)
+        or _named_before(bare)
+        or ("\n" not in text and (asked.named(text) or _named_in_a_sentence(text, asked, question)))
+        or None
+    )
+
+
+def _with_its_text(text: str, asked: Options) -> str | None:
+    """Return the last letter in brackets that stands beside the text of its own option in the question."""
+    for marked in reversed(list(_MARKED.finditer(text))[-_MOST_MARKED:] if asked.letters else []):
+        letter = marked["bracketed"]
+        if (
+            letter
+            and letter == asked.named(text[marked.end() :].split("\n", 1)[0])
+            and not _rejected(text, marked.start())
+        ):
             return letter
-    marked = [mark[mark.lastindex or 0] for mark in _MARKED.finditer(text)]
-    return marked[-1] if marked else None
-
-
-def _says_several(stretch: str) -> bool:
-    """Return whether an announcement is followed by two letters: nothing else in the reply undoes that."""
-    text = untext(undress(stretch))
-    found = _LETTER.match(text)
-    return bool(found and _SEVERAL.match(text, found.end()))
-
-
-def _options(text: str) -> tuple[_Letters, _Letters]:
-    """Return the letters of the options that a reply lists, by their text, and by its beginning.
-
-    A letter counts where its neighbour in the alphabet is listed too: of `Q:` and `A:`, and of `J. Doe`, none does.
-    """
-    labels = list(_LABEL.finditer(text))[-_MOST_OPTIONS:]
-    letters = {label[label.lastgroup or 0].upper() for label in labels}
-    whole: _Letters = {}
-    begun: _Letters = {}
-    ends = [label.start() for label in labels[1:]] + [len(text)]
-    for label, following in zip(labels, ends, strict=False):
-        letter = label[label.lastgroup or 0].upper()
-        if chr(ord(letter) - 1) in letters or chr(ord(letter) + 1) in letters:
-            end = min(following, label.end() + _MOST_CHARACTERS)
-            for by_text, key in zip((whole, begun), _keys(text[label.end() : end].split("\n", 1)[0]), strict=True):
-                by_text.setdefault(key, set()).add(letter)
-    return whole, begun
-
-
-def _named(stretch: str, options: tuple[_Letters, _Letters]) -> str | None:
-    """Return the letter of the one option whose text an announcement is followed by."""
-    if any(options):
-        for key, letters in product(filter(None, _keys(stretch[:_MOST_CHARACTERS])), options):
-            if key in letters:
-                return min(letters[key]) if len(letters[key]) == 1 else None
     return None
 
 
-def _keys(written: str) -> tuple[str, str]:
-    """Return what an option's text is compared by: all of it, and what stands before it is explained."""
-    parts = written, _GOES_ON.split(written, maxsplit=1)[0]
-    whole, begun = (text_key(untext(undress(part)).strip(_AROUND).rstrip(_AROUND + ".!")) for part in parts)
-    return whole, begun
+def _unlisted(text: str) -> str:
+    """Return a text without the labels of options that it lists in a line: the options are (A) red, (B) blue."""
+    letters = {label["letter"] for label in _LABELLED.finditer(text)}
+    listed = {letter for letter in letters if {chr(ord(letter) - 1), chr(ord(letter) + 1)} & letters}
+    return _LABELLED.sub(lambda label: " " if label["letter"] in listed else label[0], text)
 
 
-def announced_letter(stretch: str, *, sure: bool) -> str | None:
-    """Return the one letter that an announcement is followed by.
-
-    Args:
-        stretch: What follows the announcement.
-        sure: Nobody said that it is a letter: "B Paris" and a bare "b" do not count.
-
-    Example:
-        >>> announced_letter("B. Paris", sure=True), announced_letter("A dog", sure=False)
-        ('B', None)
-    """
-    text = untext(undress(stretch))
-    found = _LETTER.match(text)
-    if found is None or _SEVERAL.match(text, found.end()) or _INITIALS.match(text, found.end()):
-        return None
-    letter, end = found["bracketed"] or found["bare"], found.end()
-    if found["bare"]:
-        alone = _NOTHING.match(text, end)
-        option = _OPTION.match(text, end)
-        word = not sure and letter not in "AI" and text[end : end + 1].isspace()
-        closed = text.startswith(")", end)
-        if not (alone or option or word) or (letter.islower() and not (closed or (alone and not sure))):
-            return None
-    return letter.upper()
+def _named_before(text: str) -> str | None:
+    """Return the letter in brackets that a short text ends in: Lisbon (C)."""
+    named = _NAMED_BEFORE.fullmatch(text.rstrip())
+    return named["letter"] if named and not _rejected(text, named.start("letter")) else None
 
 
-def plain_letter(text: str) -> str | None:
-    """Return the letter that a reply is: bare and upper-case, or closed by a bracket with or without its option.
+def _last(text: str, which: "re.Pattern[str]", allowed: set[str]) -> str | None:
+    """Return the last letter found that is neither rejected nor, where it is only marked, weighed."""
+    candidates = list(which.finditer(text))[-_MOST_MARKED:]
+    for found in reversed(candidates):
+        letter = found[found.lastgroup or 0]
+        if which is _MARKED and (_WEIGHED.match(text, found.end()) or _labels(text, found)):
+            continue
+        if not _rejected(text, found.start(found.lastgroup or 0)) and (not allowed or letter in allowed):
+            return letter
+    return None
 
-    Example:
-        >>> plain_letter("**B.**"), plain_letter("B) Paris"), plain_letter("B. Traven")
-        ('B', 'B', None)
-    """
-    bare = untext(undress(text))
-    found = _LETTER.match(bare)
-    letter = announced_letter(text, sure=True)
-    if found is None or "\n" in bare.strip():
-        return None
-    closed = found["bracketed"] or bare.startswith(")", found.end())
-    return letter if closed or _NOTHING.match(bare, found.end()) else None
+
+def _labels(text: str, marked: re.Match[str]) -> bool:
+    """Return whether a letter in brackets belongs to the noun before it: the radius (R), figure (C)."""
+    begin = max(marked.start() - _MOST_BEFORE, 0)
+    return bool(marked["bracketed"]) and begin < marked.start() and not _LEADS.search(text, begin, marked.start())
+
+
+def _rejected(text: str, start: int) -> bool:
+    """Return whether the clause before a letter rejects it: it cannot be (B); eliminated: (A), (C)."""
+    begin = max(start - _CLAUSE_CHARACTERS, 0)
+    for end in _CLAUSE.finditer(text, begin, start + 1):  # the letter itself can tell that one begins
+        begin = end.end()
+    return _NEGATION.search(text, begin, start) is not None
+
+
+def _at_the_start(text: str, asked: Options) -> str | None:
+    for start in _starts(text):
+        letter = (
+            None
+            if _DISCUSSED.match(start) or rejects(start)[0]
+            else announced_letter(start, sure=len(start.split()) > 1)
+        )
+        if letter and (not asked.letters or letter in asked.letters):
+            return letter
+    return None
+
+
+def _starts(text: str) -> Iterator[str]:
+    lines = text.strip().split("\n")
+    yield text
+    yield lines[0]
+    yield lines[-1]

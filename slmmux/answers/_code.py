@@ -1,93 +1,64 @@
-r"""The program a reply ends in, compared by what it says and not by how it is set."""
+r"""The program of a reply, compared by what it says and not by how it is set."""
 
-import ast
 import re
 from textwrap import dedent
 
 from slmmux._decision.types import Answer
-from slmmux.answers._fences import fenced
-from slmmux.answers._pattern import pattern
+from slmmux.answers._program import PYTHON, program_in
 from slmmux.answers._reply import reply_of
+from slmmux.answers._syntax import tree_of
 
-__all__ = ["code", "program_keys", "read_code"]
-
-_PYTHON = {"", "py", "python", "python3", "py3", "ipython", "pycon"}
-_MOST_CHARACTERS = 50_000  # beyond it programs are compared as text: a tree costs a hundred times its source
-_MOST_LEVELS = 100  # of a tree: far below Python's stack, so that the outcome never depends on who calls
-_MOST_DIGITS = 1000  # of a literal: Python refuses to print an int of 4,300
-_MOST_BRACKETS = 50  # open at once: the parser goes into each by recursion, and tries some of them twice
-_LONG = pattern(rf"[0-9a-fA-F_]{{{_MOST_DIGITS}}}")
-_OPENS, _CLOSES = "([{", ")]}"
-_END = ")"  # of a node, where a tree is written
-# A backslash and what it escapes; `\d` in a plain string is two characters, and a warning each time it is parsed.
-_ESCAPE = pattern(r"\\(?:[\\'\"\nabfnrtvxNuU]|[0-3]?[0-7]{1,2}(?![0-7])|(?P<unknown>.)|\Z)", re.DOTALL)
-# A comment, or a string with its prefix; one that is not closed ends with its line, or with the source.
-_STRING = pattern(
-    r"""\#[^\n]*+ | (?P<prefix> (?<!\w)[A-Za-z]{1,2} )?+ (?:
-        (?P<quote> \"{3} | '{3} ) (?: \\(?:.|\Z) | (?!(?P=quote)). )*+ (?: (?P=quote) | \Z )
-      | (?P<sign> ["'] ) (?: \\(?:.|\Z) | (?!(?P=sign))[^\\\n] )*+ (?: (?P=sign) | (?=\n) | \Z ) )""",
-    re.VERBOSE | re.DOTALL,
-)
-# 1if x: Python warns of it each time it parses it.
-_JOINED = pattern(r"(?<![\w.])\.*+[0-9][\w.]*?(?:and|else|for|if|in|is|not|or)\b")
+__all__ = ["code", "code_in", "program_keys"]
 
 
 def code(text: str) -> str | None:
-    r"""Return the last closed fenced block of a reply, as written but for its common indentation.
+    r"""Return the last fenced block of a reply that is a program, as written but for its common indentation.
 
     | reply | answer |
     |---|---|
     | a fenced `x=1 # one` | `x=1 # one`, equal to a fenced `x = 1` |
-    | two fenced blocks | the second |
-    | a fence that is never closed (cut off) | the one before it, else None |
+    | two programs | the second |
+    | a program, then how it is run, used or tested, or what it prints | the program |
+    | nothing but a shell command, or an output | that |
+    | a fence that is never closed | the program if it is whole, else the one before it |
     | a program without a fence | None |
 
     Returns:
-        The block's text; None without one, or where it is blank. Python is compared by its syntax tree (layout,
-        comments and quotes do not count), other languages as text without blank lines and trailing blanks.
+        The block's text; None without one, or if it is blank. Python is compared by its syntax tree (layout, comments
+        and quotes do not count), other languages as text without blank lines and trailing blanks.
 
     Example:
         >>> code("Try this:\n```python\nprint( 'hi' )  # a greeting\n```\n")
         "print( 'hi' )  # a greeting"
     """
-    answer = read_code(text)
+    answer = code_in(reply_of(text))
     return None if answer is None else str(answer.value)
 
 
-def read_code(text: str) -> Answer | None:
-    r"""Return the program a reply ends in, with what it is compared by.
+def code_in(reply: str) -> Answer | None:
+    r"""Return the program of a reply that is already one turn without reasoning, with what it is compared by.
 
     Example:
-        >>> read_code("```python\nprint( 'hi' ) # one\n```") == read_code('```\nprint("hi")\n```')
+        >>> code_in("```python\nprint( 'hi' ) # one\n```") == code_in('```\nprint("hi")\n```')
         True
     """
-    found = _last(text)
-    if found is None:
+    program = program_in(reply)
+    if program is None:
         return None
-    language, source = found
-    tree = _tree(source) if language in _PYTHON else None
-    return Answer(source, "code", _as_text(source) if tree is None else f"python:{tree}")
+    tree = tree_of(program.source) if program.language in PYTHON else None
+    return Answer(program.source, "code", _as_text(program.source) if tree is None else f"python:{tree}")
 
 
 def program_keys(program: str) -> set[str]:
     r"""Return what a program without a fence could be compared by, as nobody said its language.
 
     Example:
-        >>> read_code("```\nx = 1\n```").key in program_keys("x=1  # one")
+        >>> code_in("```\nx = 1\n```").key in program_keys("x=1  # one")
         True
     """
     source = _set(program)
-    tree = _tree(source)
+    tree = tree_of(source)
     return {_as_text(source)} | ({f"python:{tree}"} if tree else set())
-
-
-def _last(text: str) -> tuple[str, str] | None:
-    blocks = [block for block in fenced(reply_of(text)) if block[1].strip()]
-    if not blocks:
-        return None
-    info, content = blocks[-1]
-    language = (info.split() or [""])[0].strip("{.}").lower()
-    return language, _set(content)
 
 
 def _set(source: str) -> str:
@@ -96,73 +67,3 @@ def _set(source: str) -> str:
 
 def _as_text(source: str) -> str:
     return "text:" + "\n".join(line.rstrip() for line in re.split(r"\r\n?|\n", source) if line.strip())
-
-
-def _tree(source: str) -> str | None:
-    """Return a program's syntax tree as text; None where it is no Python, or more than can be told apart safely."""
-    if (
-        len(source) > _MOST_CHARACTERS
-        or _deepest(source) > _MOST_BRACKETS
-        or _LONG.search(source)
-        or _JOINED.search(source)
-    ):
-        return None
-    try:
-        tree = ast.parse(_STRING.sub(_tamed, source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    return _written(tree)
-
-
-def _tamed(string: re.Match[str]) -> str:
-    r"""Double the backslashes of escapes that are none: `\d` in a plain string is two characters, and a warning."""
-    prefix = (string["prefix"] or "").lower()
-    if "r" in prefix or not (string["quote"] or string["sign"]):
-        return string[0]
-    only_in_text = {r"\N", r"\u", r"\U"} if "b" in prefix else set()
-    return _ESCAPE.sub(lambda e: "\\" + e[0] if e["unknown"] or e[0] in only_in_text else e[0], string[0])
-
-
-def _deepest(source: str) -> int:
-    """Return how many brackets are open at once, at most; those in a string by themselves, in a comment none."""
-    deepest = depth = end = 0
-    for string in _STRING.finditer(source):
-        depth, peak = _opened(source[end : string.start()], depth)
-        deepest = max(deepest, peak)
-        if string["quote"] or string["sign"]:  # an f-string is parsed as well
-            deepest = max(deepest, depth + _opened(string[0], 0)[1])
-        end = string.end()
-    return max(deepest, _opened(source[end:], depth)[1])
-
-
-def _opened(source: str, depth: int) -> tuple[int, int]:
-    """Return how many brackets are open after a stretch, and at most in it; one that closes nothing hides none."""
-    peak = depth
-    for sign in source:
-        if sign in _OPENS:
-            depth += 1
-            peak = max(peak, depth)
-        elif sign in _CLOSES:
-            depth = max(depth - 1, 0)
-    return depth, peak
-
-
-def _written(tree: ast.AST) -> str | None:
-    """Write a tree without recursion: `ast.dump` goes as deep as the tree."""
-    parts: list[str] = []
-    todo: list[tuple[object, int]] = [(tree, 0)]
-    while todo:
-        item, level = todo.pop()
-        if level > _MOST_LEVELS:
-            return None
-        if isinstance(item, ast.AST):
-            parts.append(f"{type(item).__name__}(")
-            todo.append((_END, level))
-            fields = [(name, getattr(item, name, None)) for name in item._fields if name != "kind"]  # u"a" is "a"
-            todo.extend((value, level + 1) for _, value in reversed(fields))
-        elif isinstance(item, list):
-            parts.append(f"[{len(item)}:")
-            todo.extend((value, level) for value in reversed(item))
-        else:
-            parts.append(item if item is _END else f"{item!r},")
-    return "".join(parts)

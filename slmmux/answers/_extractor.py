@@ -22,8 +22,8 @@ class Extractor(ABC):
         ...
 
     @abstractmethod
-    def read(self, text: str) -> Answer | None:
-        """Return a reply's answer with its kind."""
+    def read(self, text: str, question: str = "") -> Answer | None:
+        """Return a reply's answer with its kind; the question may tell how it is read."""
         ...
 
     @abstractmethod

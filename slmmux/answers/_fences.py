@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from slmmux.answers._pattern import pattern
 
-__all__ = ["Block", "fenced", "has_fence", "left_open"]
+__all__ = ["Block", "blocks", "fenced", "has_fence", "left_open"]
 
 _LINE = pattern(r"^[ \t]*+(?P<fence>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)$", re.MULTILINE)
 
@@ -21,12 +21,22 @@ def fenced(text: str) -> Iterator[Block]:
         >>> list(fenced("So:\n```python\nx = 1\n```\nand\n~~~\ny"))
         [('python', 'x = 1\n')]
     """
+    return ((info, content) for _, info, content in blocks(text))
+
+
+def blocks(text: str) -> Iterator[tuple[int, str, str]]:
+    r"""Yield (start, info string, content) of every closed fenced block, in order; see `fenced`.
+
+    Example:
+        >>> list(blocks("So:\n```\nx\n```"))
+        [(4, '', 'x\n')]
+    """
     opener: re.Match[str] | None = None
     for line in _LINE.finditer(text):
         if opener is None:
             opener = line
         elif line["fence"].startswith(opener["fence"]) and not line["info"].strip():
-            yield opener["info"].strip(), text[opener.end() + 1 : line.start()]
+            yield opener.start(), opener["info"].strip(), text[opener.end() + 1 : line.start()]
             opener = None
 
 

@@ -35,12 +35,12 @@ class FirstOf(Extractor):
         answer = self.read(text)
         return None if answer is None else answer.value
 
-    def read(self, text: str) -> Answer | None:
+    def read(self, text: str, question: str = "") -> Answer | None:
         """Return the answer of the first that finds one, with its kind."""
         seen: Counter[str] = Counter()
         for extractor in self.extractors:
             made = "regex" if isinstance(extractor, Regex) else "callable"
-            answer = reader(extractor)(text)
+            answer = reader(extractor, question=question)(text)
             if answer is not None:
                 # The second of two patterns, or of two callables, is another reading than the first.
                 several = answer.kind == made and seen[made]

@@ -2,6 +2,7 @@ r"""Whether an answer is the gold one: gold is read as the answer was."""
 
 import json
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from slmmux._decision.types import Answer
@@ -9,33 +10,49 @@ from slmmux._errors import ArgumentError
 from slmmux.answers._boxed import boxed_key
 from slmmux.answers._canonical import canonical
 from slmmux.answers._code import program_keys
+from slmmux.answers._content import content_of
+from slmmux.answers._numeral import Percentage, decimal
+from slmmux.answers._options import Options
+from slmmux.answers._pattern import pattern
 from slmmux.answers._reader import reader
+from slmmux.answers._scripts import plain
 from slmmux.answers._tool_calls import tool_calls, written
 
 __all__ = ["right"]
 
+_PERCENT = pattern(r"[%％٪]|\bper ?cent|\bProzent|\bpour ?cent|\bpor ?cien", 2)
+_MOST_OPTIONS = 26
 
-def right(answer: Answer, gold: Any) -> bool:
+
+def right(answer: Answer, gold: Any, *, question: str = "") -> bool:
     r"""Return whether an answer is the gold one.
 
-    Gold is turned into the key that an answer of the same kind would have, and the keys are compared: no more is equal
-    here than is when samples vote. For equality as mathematics use `same`.
+    Gold is turned into the key that an answer of the same kind would have, and the keys are compared. Little more is
+    equal here than is when samples vote: a unit or a percent sign that gold leaves out. For equality as mathematics
+    use `same`.
 
     | kind of the answer | gold that is right for it |
     |---|---|
     | number 1234 | `"1,234"`, `1234.0`, `"... so 1,234 in all.\n#### 1234"` |
+    | number 0.2, written `20%` | `"20%"`, `0.2`, `20` |
+    | number with a unit, `3 cm` | `"3 cm"`, `"0.03 m"`, `3` |
     | boxed `\frac{1}{2}` | `"1/2"`, `0.5`, `r"\dfrac12"`, `r"We get $\boxed{0.5}$."` |
-    | choice B | `"B"`, `"b"`, `"(B)"`, `"B) Rome"` |
+    | math `x+1` | `"x + 1"`, `"$x+1$"` |
+    | choice B | `"B"`, `"b"`, `"(B)"`, `"B) Rome"`, the index 1 |
     | text `Canberra.` | `"canberra"` |
+    | text `Yes` | `"yes"`, `True` |
     | json, structured | the value, or its JSON text |
     | tool_calls | a list of {"name", "args"}, ids aside, or its JSON text |
     | code | the program, fenced or not |
     | regex, callable | the text as it is, trimmed; a value as a value |
     | recorded | the same JSON value, text apart from number |
+    | any but json, structured, tool_calls and lists | a list: any of its accepted answers |
 
     Args:
         answer: What a reader returned, or a recorded row holds.
-        gold: The gold answer: a text, or any JSON value.
+        gold: The gold answer: a text, any JSON value, or a list of accepted answers.
+        question: What was asked, if that is known: a whole number is the index of an option, from 0, only if the
+            question shows options, and the text of an option is its letter.
 
     Returns:
         False also where gold cannot be read as this kind: "Rome" is no number.
@@ -50,6 +67,8 @@ def right(answer: Answer, gold: Any) -> bool:
         >>> read = reader("number")
         >>> right(read("She pays $1,234.00."), "1234"), right(read("About 1,234."), "#### 1,235")
         (True, False)
+        >>> right(read("It is 12."), ["11", "12"])
+        True
     """
     if gold is None:
         raise ArgumentError(
@@ -57,17 +76,74 @@ def right(answer: Answer, gold: Any) -> bool:
             "question out"
         )
     kind = answer.kind.partition(" ")[0]  # "regex 2" is the second pattern of a first_of
-    return answer.key in _KEYS.get(kind, _as_it_is)(gold)
+    if isinstance(gold, list) and kind not in _WHOLE and not isinstance(answer.value, (list, dict)):
+        return any(right(answer, accepted, question=question) for accepted in gold if accepted is not None)
+    if kind == "choice" and isinstance(gold, int) and not isinstance(gold, bool):
+        return answer.key == _letter(gold, question)
+    if kind == "choice" and question:
+        chosen = reader("choice", question=question)(_text(gold))
+        return chosen is not None and chosen.key == answer.key
+    keys = _KEYS.get(kind, _as_it_is)(gold)
+    return answer.key in keys or (kind in {"number", "boxed"} and _loosely(answer, gold, keys))
+
+
+def _letter(index: int, question: str) -> str | None:
+    """Return the letter of an option by its index from 0; None where the question shows no options."""
+    letters = sorted(Options(plain(question)).letters) if question else [chr(65 + i) for i in range(_MOST_OPTIONS)]
+    return letters[index] if 0 <= index < len(letters) else None
+
+
+def _loosely(answer: Answer, gold: Any, keys: set[str]) -> bool:
+    """Return whether an answer is gold but for the percent sign or the unit that gold leaves out."""
+    written_as = str(answer.value)
+    if (isinstance(answer.value, Percentage) or _PERCENT.search(written_as)) and not _PERCENT.search(_text(gold)):
+        try:
+            return decimal(Fraction(answer.key) * 100) in keys
+        except ValueError:
+            return False
+    one, other = content_of(written_as).quantity, content_of(_text(gold)).quantity
+    both = " " in answer.key and bool(other and other.unit)  # a number is shown without its unit
+    return bool(one and other and one.value == other.value and not both)
 
 
 def _read(kind: str) -> Callable[[Any], set[str]]:
     read = reader(kind)
 
     def keys(gold: Any) -> set[str]:
-        found = None if isinstance(gold, (dict, list)) else read(_text(gold))
-        return set() if found is None else {found.key}
+        answer = None if isinstance(gold, (dict, list)) else read(_text(gold))
+        return set() if answer is None else {answer.key}
 
     return keys
+
+
+_automatic = reader("auto")
+
+
+def _content(kind: str) -> Callable[[Any], set[str]]:
+    """Return the keys that `auto` would compare a gold answer of this kind by."""
+
+    def keys(gold: Any) -> set[str]:
+        if isinstance(gold, (dict, list)):
+            return set()
+        text = _text(gold).strip()
+        said, content = _automatic(text), content_of(text)
+        return ({said.key} if said and said.kind == kind else set()) | (
+            {content.key} if content.kind == kind else set()
+        )
+
+    return keys
+
+
+def _number(gold: Any) -> set[str]:
+    sized = _content("number")(gold)
+    # 3 m are not 3: gold's unit counts if it has one, and is left out only where the answer has none.
+    return sized | _read("number")(gold)
+
+
+def _words(gold: Any) -> set[str]:
+    if isinstance(gold, bool):
+        return {"true", "yes"} if gold else {"false", "no"}
+    return _read("text")(gold) | _content("text")(gold)
 
 
 def _boxed(gold: Any) -> set[str]:
@@ -110,11 +186,16 @@ def _text(gold: Any) -> str:
     return gold if isinstance(gold, str) else canonical(gold)
 
 
-_KEYS = {kind: _read(kind) for kind in ("choice", "number", "text")} | {
+_WHOLE = {"json", "structured", "tool_calls"}  # a list is their own value
+_KEYS = {
     "boxed": _boxed,
+    "choice": _read("choice"),
     "code": _code,
     "json": _json,
+    "math": _content("math"),
+    "number": _number,
     "recorded": _recorded,
     "structured": _value,
+    "text": _words,
     "tool_calls": _calls,
 }

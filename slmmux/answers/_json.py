@@ -10,7 +10,7 @@ from slmmux.answers._fences import fenced, has_fence
 from slmmux.answers._json_extent import extents
 from slmmux.answers._reply import reply_of
 
-__all__ = ["json", "plain_json"]
+__all__ = ["json", "json_in", "plain_json"]
 
 _MOST_DIGITS = 1000
 
@@ -38,8 +38,12 @@ def json(text: str) -> str | None:
         >>> json('Here it is:\n```json\n{"n": 2.0}\n```\nI hope it helps [1].')
         '{"n":2}'
     """
-    text = reply_of(text)
-    return _fenced(text) or _last(text[start:end] for start, end in reversed(list(extents(text))))
+    return json_in(reply_of(text))
+
+
+def json_in(reply: str) -> str | None:
+    """Return the JSON of a reply that is already one turn without reasoning; see `json`."""
+    return _fenced(reply) or _last(reply[start:end] for start, end in reversed(list(extents(reply))))
 
 
 def plain_json(text: str) -> str | None:
@@ -51,7 +55,6 @@ def plain_json(text: str) -> str | None:
         >>> plain_json("Canberra [1]"), plain_json('Sure: {"city": "Canberra"}')
         (None, '{"city":"Canberra"}')
     """
-    text = reply_of(text)
     if has_fence(text):
         return _fenced(text)
     for start, end in list(extents(text))[-1:]:

@@ -12,24 +12,26 @@ __all__ = ["ANNOUNCEMENT", "COPULA", "decimal_comma"]
 _WORDS = (
     r"(?:(?:richtige|bonne|meilleure)\ option|opci[óo]n\ correcta|(?:opção|alternativa)\ correta|opzione\ corretta"
     r"|antwort|(?:end)?ergebnis|lösung|r[ée]ponse|r[ée]sultat|respuesta|resultado|soluci[óo]n|resposta|solução"
-    r"|risposta|risultato|soluzione|ответ|результат)"
+    r"|risposta|risultato|soluzione|ответ(?:ом)?|результат(?:ом)?)"
 )
 _ADJECTIVES = (
     r"(?:\ (?:finale?s?|corr[eé]c?t[aeo]?|correctas?|corretta|giusta|exacta|exata|definitiva|d[ée]finitive)){0,2}"
 )
 _IS = (
-    r"(?:lautet|ist|w[aä]re?|est|serait|es|son|ser[áàa]|sería|seria|é|è|são|sono|sarebbe|это|равен|равна|равно|будет"
+    r"(?:lautet|beträgt|ergibt|ist|w[aä]re?|est|serait|es|son|ser[áàa]|sería|seria|é|è|são|sono|sarebbe|это|равен|равна|равно|будет"
     r"|является)"
 )
 # An article or the like counts as one where something follows it: "a resposta é a B", but "a resposta é A".
 _ARTICLE = (
-    r"(?:\ (?:also|daher|somit|donc|entonces|portanto|quindi|dunque|die|der|das|den|la|le|les|el|los|lo|il|a|o"
+    r"(?:\ (?:also|daher|somit|donc|entonces|portanto|quindi|dunque|die|der|das|den|la|le|les|el|los|lo|il|(?-i:[ao])"
     r"|option|opci[óo]n|opção|opzione|alternativa|letra|lettre|lettera|buchstabe|variante|вариант|буква)"
     r"(?=\ [^\W_]|\ [(\[*\\$])|\ l['’](?:option\ )?){0,3}"
 )
 ANNOUNCEMENT = rf"""
     (?<!\w) {_WORDS} {_ADJECTIVES} (?: \ ?\([^()\n]{{0,40}}\) )? [*_`)\ \u00a0]{{0,6}}
         (?: [:=：] | \b{_IS}\b [:]? {_ARTICLE} | [-–—]\ )
+  | \b (?: ist | lautet | w[aä]re? | est | es | é | è ) \ (?: die | das | la | le | el | a | il | o ) \ (?: [^\W\d_]{{4,12}}\ )?
+        {_WORDS} {_ADJECTIVES} [*_`\ ]{{1,6}} (?= [(\[*$"]{{0,4}} (?: [A-Z] \b | [0-9\\] ) )
   | (?: 答案 | 答え | 正解 | 回答 | 解答 | 答 (?=[:：]) | 正确选项 | 正確選項 | 结果 | 結果 | 選択肢 (?=は) )
         (?: 应该?|應該?|就 )?+ [*_]{{0,3}} \ ?
         (?: [:：]\ ? | [是为為はが] [:：]?+ | (?=[A-Z0-9$\\(（【]) ) (?: \ ?(?:选项?|選項?|选择) )?+

@@ -8,12 +8,12 @@ from slmmux.answers._courtesy import without_closing
 from slmmux.answers._languages import COPULA
 from slmmux.answers._latex import undress, untext
 from slmmux.answers._number_words import words_at
-from slmmux.answers._numeral import Numeral, decimal, last_numeral, numeral_at, numerals
+from slmmux.answers._numeral import Numeral, decimal, last_numeral, numeral_at, numerals, shown
 from slmmux.answers._pattern import pattern
 from slmmux.answers._reply import reply_of
 from slmmux.answers._scripts import plain
 
-__all__ = ["announced_number", "number", "number_in", "plain_number"]
+__all__ = ["announced_number", "balanced", "number", "number_in", "plain_number"]
 
 # What may stand between an announcement and its number; after anything else ("Answer: first we ...") it is not read.
 _LEAD = pattern(
@@ -34,7 +34,7 @@ _GOES_ON = pattern(
     r"|[A-Za-zπ](?![A-Za-z])|\"\s*+[,}\]]"
 )
 _ASIDE = pattern(
-    r"\b(?:in|at|on|from|after|over|during|within|or (?:about|approximately|roughly|around))\b|≈|\\approx(?![A-Za-z])"
+    r"\b(?:out of|in|at|on|from|after|over|during|within|or (?:about|approximately|roughly|around))\b|≈|\\approx(?![A-Za-z])"
 )
 # Two numbers with what makes a range or a ratio of them: between 10 and 12, $20 - $30, 1 : 2, 3 to 5.
 _RANGE = pattern(
@@ -44,7 +44,8 @@ _RANGE = pattern(
         (?: between | from | zwischen | von | entre | de | от | tra | fra ) \ [$€£]?[0-9][^\s]{0,20}
             (?: \ [A-Za-z%°]{1,12} )? \ (?: and | to | und | bis | et | à | y | a | e | до ) \ [$€£]?[0-9]
       | [$€£]?[0-9][0-9.,]{0,20}+ (?: \ ?% | \ (?!to\b|bis\b)[A-Za-z]{1,12} )?+
-            (?: \ ?[-–—]\ ?[$€£] | \ ?[~～]\ ? | \ (?: to | bis ) \ [$€£]?+ ) [0-9]
+            (?: \ ?[-–—]\ ?[$€£] | \ ?[~～]\ ? | \ (?: to | or | bis | oder | ou | o | или ) \ [$€£]?+ ) [0-9]
+      | [0-9][0-9.,]{0,20}+ \ ?% \ ?[-–—]\ ? [0-9][0-9.,]{0,20}+ \ ?%
       | [$€£]?[0-9][0-9.,]{0,20}+ (?: [-–—] | \ ?:\ ? ) [$€£]?[0-9][0-9.,]*+ (?! \ ?[-+*/×÷^=] )
     )
     """,
@@ -69,7 +70,6 @@ _EXPLAINS = pattern(
 )
 _BEFORE = " \t\r\n*_`\"'“($"  # not [42], which is JSON, and not .5
 _AFTER = " \t\r\n*_`\"'”)°$.!。"
-_OPENS, _CLOSES = "([{", ")]}"
 
 
 def number(text: str) -> str | None:
@@ -120,9 +120,12 @@ def number_in(reply: str) -> str | None:
             return None
         found = announced_number(stretch)
         if found:
-            return _shown(found)
+            return shown(found)
     if any(True for _ in boxes(reply)):  # what stands in the box is the answer, and it is no number: 9\pi, 7, -7
         return None
+    whole, _ = _whole(reply)
+    if whole:
+        return shown(whole)
     body = untext(undress(reply))
     words = words_at(body, 0)
     if words and _UNIT_OF_WORDS.match(body, words[1]):
@@ -133,8 +136,17 @@ def number_in(reply: str) -> str | None:
 
 
 def _last(body: str) -> str | None:
+    if _cut_off(body):
+        return None
     found = last_numeral(body)
-    return None if found and _RANGE_ENDS.search(body, max(found.start - 40, 0), found.start) else _shown(found)
+    return None if found and _RANGE_ENDS.search(body, max(found.start - 40, 0), found.start) else shown(found)
+
+
+def _cut_off(body: str) -> bool:
+    """Return whether a text ends in the midst of working something out: Total = (3 + 4, or 3 + 4 =."""
+    line = body.rstrip().rsplit("\n", 1)[-1]
+    equals = line.rfind("=")
+    return equals >= 0 and (not line[equals + 1 :].strip(" $*_`") or not balanced(line[equals + 1 :]))
 
 
 def announced_number(stretch: str) -> Numeral | None:
@@ -155,6 +167,10 @@ def announced_number(stretch: str) -> Numeral | None:
         return None
     start = _skip_lead(clause, max(start, clause.rfind("=") + 1))
     found = numeral_at(clause, start)
+    if (found is None or _GOES_ON.match(clause, found.end)) and "=" in clause:
+        first = numeral_at(clause, _skip_lead(clause, 0))  # 5 = 2 + 3
+        if first and clause[first.end :].lstrip().startswith("="):
+            return first
     if found is None:
         words = words_at(clause, start)
         return (
@@ -174,12 +190,9 @@ def plain_number(text: str) -> Numeral | None:
         >>> plain_number("**$42.**").value, plain_number("17 + 25 = 42 apples.").value, plain_number("42 apples")
         (Fraction(42, 1), Fraction(42, 1), None)
     """
-    bare = untext(undress(plain(text))).lstrip(_BEFORE).rstrip(_AFTER)
-    found = numeral_at(bare, 0)
-    if found and found.end == len(bare):
+    found, bare = _whole(text)
+    if found or "```" in text:  # x = 5 in a program is not what the program says
         return found
-    if "```" in text:  # x = 5 in a program is not what the program says
-        return None
     line = bare.rsplit("\n", 1)[-1]
     equals = None
     for equals in _EQUALS.finditer(line):  # noqa: B007  # the last one
@@ -188,17 +201,30 @@ def plain_number(text: str) -> Numeral | None:
         return None
     if line.count("=") == 1 and _UNKNOWN.search(line, 0, equals.start()):
         return None
-    rest = line[equals.end() :]
-    if any(rest.count(opener) > rest.count(closer) for opener, closer in zip(_OPENS, _CLOSES, strict=True)):
+    if not balanced(line[equals.end() :]):
         return None  # cut off before anything was worked out
     found = numeral_at(line, _skip_lead(line, equals.end()))
     return found if found and _UNIT.fullmatch(line, found.end) else None
 
 
+def balanced(text: str) -> bool:
+    """Return whether a text closes as many brackets as it opens, or more.
+
+    Example:
+        >>> balanced("3 * (4 + 5)"), balanced("3 * (4")
+        (True, False)
+    """
+    round_and_square = sum(map(text.count, "([")) <= sum(map(text.count, ")]"))  # [0, 1) is an interval
+    return round_and_square and text.count("{") <= text.count("}")
+
+
+def _whole(text: str) -> tuple[Numeral | None, str]:
+    """Return the number that a text is, if it is one, and the text without what stands around one."""
+    bare = untext(undress(plain(text))).lstrip(_BEFORE).rstrip(_AFTER)
+    found = numeral_at(bare, 0)
+    return (found if found and found.end == len(bare) else None), bare
+
+
 def _skip_lead(text: str, start: int) -> int:
     lead = _LEAD.match(text, start)
     return lead.end() if lead else start
-
-
-def _shown(found: Numeral | None) -> str | None:
-    return decimal(found.value) if found and found.value is not None else None

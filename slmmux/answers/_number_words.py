@@ -24,6 +24,7 @@ _SMALL = {
         "diciassette diciotto diciannove",
         "ноль один два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать тринадцать четырнадцать "
         "пятнадцать шестнадцать семнадцать восемнадцать девятнадцать",
+        "영 하나 둘 셋 넷 다섯 여섯 일곱 여덟 아홉 열",
     )
     for number, word in enumerate(language.split())
     if word != "-"
@@ -46,13 +47,17 @@ _DIGITS = {sign: number for number, sign in enumerate("零一二三四五六七�
 _UNITS = {"十": 10, "百": 100, "千": 1000}
 _WORD = "|".join(sorted([*_SMALL, *_TENS, *_SCALES], key=len, reverse=True))
 _WORDS = pattern(
-    rf"(?P<sign>(?:minus|negative)\ )?+(?P<words>(?:a\ )?(?:{_WORD})(?:(?:\ and\ |-|\ |\ e\ |\ y\ |\ )(?:{_WORD}))*+)(?!\w|-\w)"
-    r"|(?P<part>(?:one|a)[ -]half|half|(?:a|one)[ -](?:quarter|third)|three[ -]quarters|two[ -]thirds)\b"
+    rf"(?P<sign>(?:minus|negative)\ )?+(?P<words>(?:a\ )?(?:{_WORD})(?:(?:\ and\ |-|\ |\ e\ |\ y\ |\ )(?:{_WORD}))*+)"
+    r"(?:(?P<over>[ -](?:hal(?:f|ves)|(?:third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth)s?)\b)"
+    r"|(?P<plus>\ and\ (?:a|one|three)[ -](?:half|quarters?|third)\b)|(?P<dozens>\ dozen\b))?+"
+    r"(?!(?!입니다|이에요|예요|개|명)\w|-\w)"
+    r"|(?P<part>a[ -](?:half|quarter|third)|half(?:\ an?)?)\b|(?P<dozen>a\ dozen)\b"
     r"|(?P<signs>[零一二三四五六七八九〇两兩十百千]{1,15}(?:[万萬][零一二三四五六七八九〇两兩十百千]{0,15})?)",
     re.IGNORECASE,
 )
-_PARTS = {"half": Fraction(1, 2), "quarter": Fraction(1, 4), "third": Fraction(1, 3), "quarters": Fraction(3, 4),
-    "thirds": Fraction(2, 3)}  # fmt: skip
+_PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
+    "ninth": 9, "tenth": 10}  # fmt: skip
+_DOZEN = 12
 _MOST = 10**15
 
 
@@ -66,25 +71,44 @@ def words_at(text: str, start: int) -> tuple[Fraction, int] | None:
     found = _WORDS.match(text, start)
     if found is None:
         return None
-    if found["part"]:
-        return _PARTS[re.split("[ -]", found["part"].lower())[-1]], found.end()
+    if found["part"] or found["dozen"]:
+        return (_part(found["part"]) if found["part"] else Fraction(_DOZEN)), found.end()
     value = _of_signs(found["signs"]) if found["signs"] else _of_words(found["words"].lower())
     if value is None or value > _MOST:
         return None
-    return Fraction(-value if found["sign"] else value), found.end()
+    exact = Fraction(value)
+    if found["over"]:
+        if (value == 1) == found["over"].endswith("s"):  # twenty fifth is a place, two fifths are a part
+            return None
+        exact *= _part(found["over"])
+    elif found["plus"]:
+        exact += _part(found["plus"])
+    elif found["dozens"]:
+        exact *= _DOZEN
+    return (-exact if found["sign"] else exact), found.end()
+
+
+def _part(written: str) -> Fraction:
+    """Return what a half, three quarters or a third is."""
+    words = re.findall("[a-z]+", written.lower().removesuffix(" a").removesuffix(" an"))
+    name = words[-1] if words[-1] in _PARTS else words[-1].removesuffix("s")
+    return Fraction(3 if "three" in words else 1, _PARTS[name])
 
 
 def _of_words(written: str) -> int | None:
     """Return what words add up to; None where they are several numbers: two three."""
     total = group = 0
+    largest = _MOST  # the last scale: they only get smaller
     last = 10**16  # what the word before said: after twenty comes at most nine, after two comes no three
     for word in re.findall(_WORD, written):
         if word in _SCALES:
             scale = _SCALES[word]
             if scale == 100:  # noqa: PLR2004
                 group = (group or 1) * 100
+            elif scale >= largest:
+                return None
             else:
-                total, group = total + (group or 1) * scale, 0
+                total, group, largest = total + (group or 1) * scale, 0, scale
             last = scale
             continue
         value = _TENS.get(word) or _SMALL.get(word, 0)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from slmmux.answers._pattern import pattern
 
-__all__ = ["Numeral", "decimal", "last_numeral", "numeral_at", "numerals"]
+__all__ = ["Numeral", "Percentage", "decimal", "last_numeral", "numeral_at", "numerals", "shown"]
 
 _MOST_DIGITS = 300
 _MOST_BITS = 1024  # of a power
@@ -74,12 +74,20 @@ class Numeral(NamedTuple):
         end: Where it ends, percent sign and scale included.
         value: Its exact value; None where that takes too many digits to be an answer.
         doubtful: It is read with a decimal comma (12,5), but could be a list.
+        percent: It is written with a percent sign.
     """
 
     start: int
     end: int
     value: Fraction | None
     doubtful: bool
+    percent: bool = False
+
+
+class Percentage(str):
+    """A number's canonical text that knows of the percent sign it was written with: a gold answer may leave it out."""
+
+    __slots__ = ()
 
 
 def numerals(text: str, start: int = 0) -> Iterator[Numeral]:
@@ -130,6 +138,18 @@ def decimal(value: Fraction) -> str:
     return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
 
 
+def shown(number: Numeral | None) -> str | None:
+    """Return the canonical text of a number; None where there is none, or one of too many digits.
+
+    Example:
+        >>> shown(numeral_at("20%", 0)), type(shown(numeral_at("20%", 0))).__name__
+        ('0.2', 'Percentage')
+    """
+    if number is None or number.value is None:
+        return None
+    return Percentage(decimal(number.value)) if number.percent else decimal(number.value)
+
+
 def _read(match: re.Match[str], *, announced: bool = True) -> Numeral | None:
     """Judge what was matched: a number, or something that only has digits."""
     if match["name"] or match["joined"] or match["more"] is not None or (match["sign"] or "+")[0] in "±\\":
@@ -142,7 +162,7 @@ def _read(match: re.Match[str], *, announced: bool = True) -> Numeral | None:
         return None
     chain = match["chain"] or ""
     doubtful = _COMMA.fullmatch(chain) and not _GROUPED.fullmatch(chain) and not match["percent"]
-    return Numeral(match.start(), match.end(), value, bool(doubtful))
+    return Numeral(match.start(), match.end(), value, bool(doubtful), bool(match["percent"]))
 
 
 def _value(match: re.Match[str], *, announced: bool) -> Fraction:

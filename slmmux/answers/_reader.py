@@ -1,39 +1,58 @@
 """A reader: what a member's reply text says, as an `Answer` that can be counted."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Protocol
 
 from slmmux._decision.types import Answer
 from slmmux._errors import ExtractorError
-from slmmux.answers._auto import auto, read_auto
-from slmmux.answers._boxed import boxed, boxed_key
+from slmmux.answers._auto import auto, auto_in
+from slmmux.answers._boxed import boxed, boxed_in, boxed_key
 from slmmux.answers._canonical import canonical
-from slmmux.answers._choice import choice
-from slmmux.answers._code import code, read_code
+from slmmux.answers._choice import choice, choice_in
+from slmmux.answers._code import code, code_in
+from slmmux.answers._cut_off import complete
 from slmmux.answers._extractor import Extractor
-from slmmux.answers._json import json
-from slmmux.answers._number import number
+from slmmux.answers._frames import framed
+from slmmux.answers._json import json, json_in
+from slmmux.answers._number import number, number_in
 from slmmux.answers._reply import reply_of
 from slmmux.answers._text import text, text_key
 
-__all__ = ["extractor_name", "reader"]
+__all__ = ["Reader", "extractor_name", "reader"]
 
-Reader = Callable[[str], Answer | None]
+Reading = Callable[[str, str], Answer | None]
 
 
-def reader(spec: str | Callable[[str], Any]) -> Reader:
+class Reader(Protocol):
+    """What reads a reply: text -> answer, or None."""
+
+    def __call__(self, text: str, /, *, cut_off: bool = False) -> Answer | None:
+        """Return a reply's answer.
+
+        Args:
+            text: The reply.
+            cut_off: Whether it was cut off at its limit: then it has an answer only where that was complete before.
+        """
+        ...
+
+
+def reader(spec: str | Callable[[str], Any], *, question: str = "") -> Reader:
     """Return the reader that an extractor's name or a callable stands for.
 
     Args:
         spec: "auto", "boxed", "choice", "code", "json", "number" or "text"; `regex(...)` or `first_of(...)`; or a
             callable that takes a reply's text, without reasoning and trimmed, and returns an answer (str, int, float,
             bool, list or dict) or None. An extractor of this package passed as a function is the same as its name.
+        question: What was asked, where that is known: its options bound a choice, a sentence that repeats it says only
+            what it adds, and a unit that it names says nothing more.
 
     Returns:
-        A function of a reply's text: the answer with its kind (the extractor's name, for "auto" the one whose reading
-        it was, "callable" for a callable), or None. A callable's answers are compared as JSON values, texts as they
-        are; where it returns something else its reader raises TypeError, or ExtractorError (see `canonical`).
+        A function of a reply's text: the answer with its kind (the extractor's name, for "auto" what it says: a
+        number, a choice, math, json or text; "callable" for a callable), or None. A callable's answers are compared as
+        JSON values, texts as they are; where it returns something else its reader raises TypeError, or ExtractorError
+        (see `canonical`). It takes `cut_off=True` for a reply that was cut off at its limit.
 
     Raises:
         ExtractorError: No extractor has this name.
@@ -44,40 +63,71 @@ def reader(spec: str | Callable[[str], Any]) -> Reader:
         Answer(value='1234', kind='number', key='1234')
         >>> reader(str.split)("to be").value
         ['to', 'be']
+        >>> reader("auto", question="What is the capital of Ghana?")("The capital of Ghana is Accra.").value
+        'Accra'
+        >>> reader("auto")("The answer is 12", cut_off=True)
     """
     if isinstance(spec, Extractor):
-        return spec.read
+        return _Reader(spec.read, question)
     if callable(spec):
         # answers.boxed itself is the extractor "boxed", compared by its key, and not just any function
         own = next((name for name, extract in _EXTRACTORS.items() if extract is spec), None)
-        return _READERS[own] if own else _callable(spec)
+        return _named(own, question) if own else _Reader(_callable(spec), question)
     if not isinstance(spec, str):
         raise TypeError(
             f"extract is a {type(spec).__name__}; it takes an extractor's name or a callable: text -> answer"
         )
-    if spec not in _READERS:
-        near = get_close_matches(spec.lower(), _READERS, 1)
+    if spec not in _READINGS:
+        near = get_close_matches(spec.lower(), _READINGS, 1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
-        raise ExtractorError(f"there is no extractor {spec!r}{hint} There are {', '.join(_READERS)}, or any callable.")
-    return _READERS[spec]
+        raise ExtractorError(f"there is no extractor {spec!r}{hint} There are {', '.join(_READINGS)}, or any callable.")
+    return _named(spec, question)
 
 
-def _keyed(kind: str, extract: Callable[[str], str | None], key: Callable[[str], str]) -> Reader:
-    def read(text: str) -> Answer | None:
-        found = extract(text)
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    reading: Reading
+    question: str
+    announced: bool = False  # whether only what is announced was complete before a cut
+
+    def __call__(self, text: str, /, *, cut_off: bool = False) -> Answer | None:
+        reply = reply_of(text, self.question)
+        answer = self.reading(reply, self.question)
+        if answer is None or not cut_off:
+            return answer
+        before = complete(reply, announced=self.announced)
+        return answer if before and self.reading(before, self.question) == answer else None
+
+
+def _named(name: str, question: str) -> Reader:
+    return _Reader(_READINGS[name], question, name in _ANNOUNCED) if question else _READERS[name]
+
+
+def _keyed(kind: str, extract: Callable[[str], str | None], key: Callable[[str], str]) -> Reading:
+    def read(reply: str, _question: str) -> Answer | None:
+        found = extract(reply)
         return None if found is None else Answer(found, kind, key(found))
 
     return read
 
 
-def _callable(extract: Callable[[str], Any]) -> Reader:
-    def read(text: str) -> Answer | None:
-        found = extract(reply_of(text))
+def _callable(extract: Callable[[str], Any]) -> Reading:
+    def read(reply: str, _question: str) -> Answer | None:
+        found = extract(reply)
         if found is None:
             return None
         return Answer(found, "callable", found if isinstance(found, str) else canonical(found))
 
     return read
+
+
+def _choice(reply: str, question: str) -> Answer | None:
+    found = choice_in(reply, question)
+    return None if found is None else Answer(found, "choice", found)
+
+
+def _text(reply: str, question: str) -> Answer | None:
+    return Answer(reply, "text", text_key(framed(reply, question) or reply)) if reply else None
 
 
 _EXTRACTORS: dict[str, Callable[[str], str | None]] = {
@@ -89,9 +139,17 @@ _EXTRACTORS: dict[str, Callable[[str], str | None]] = {
     "number": number,
     "text": text,
 }
-_KEYS = {"boxed": boxed_key, "text": text_key}  # the others are read in canonical form
-_READERS = {name: _keyed(name, extract, _KEYS.get(name, str)) for name, extract in _EXTRACTORS.items()}
-_READERS |= {"auto": read_auto, "code": read_code}
+_READINGS: dict[str, Reading] = {
+    "auto": auto_in,
+    "boxed": _keyed("boxed", boxed_in, boxed_key),
+    "choice": _choice,
+    "code": lambda reply, _: code_in(reply),
+    "json": _keyed("json", json_in, str),
+    "number": _keyed("number", number_in, str),
+    "text": _text,
+}
+_ANNOUNCED = {"choice", "number"}
+_READERS: dict[str, Reader] = {name: _Reader(read, "", name in _ANNOUNCED) for name, read in _READINGS.items()}
 
 
 def extractor_name(extract: str | Callable[[str], Any]) -> str:

@@ -30,15 +30,18 @@ class Regex(Extractor):
 
     def __call__(self, text: str) -> str | None:
         """Return what the last match holds, trimmed; None where that is nothing."""
+        return self._last(reply_of(text))
+
+    def _last(self, reply: str) -> str | None:
         found: str | None = None
-        for match in re.finditer(self.pattern, reply_of(text), self.flags):
+        for match in re.finditer(self.pattern, reply, self.flags):
             held = next((group for group in match.groups() if group is not None), None) if match.re.groups else match[0]
             found = (held or "").strip() or found
         return found
 
-    def read(self, text: str) -> Answer | None:
+    def read(self, text: str, question: str = "") -> Answer | None:
         """Return a reply's answer."""
-        found = self(text)
+        found = self._last(reply_of(text, question))
         return None if found is None else Answer(found, "regex", found)
 
 

@@ -1,25 +1,27 @@
 """Whether two answers, given as texts, are one answer."""
 
-from slmmux.answers._latex import math_key
+from slmmux.answers._content import Content, content_of
+from slmmux.answers._exact import exact_value
 from slmmux.answers._mathematics import available, mathematically_equal
 from slmmux.answers._pattern import pattern
-from slmmux.answers._text import text_key
+from slmmux.answers._units import agree
 
 __all__ = ["same"]
 
 _MATHEMATICS = pattern(r"[\\^_={}]")
-_NUMBER = pattern(r"-?[0-9]+(?:\.[0-9]+|/[0-9]+)?")
 # What may be mathematics that has no canonical form here: signs or digits, and no word that is not LaTeX's own.
 _SIGNS = pattern(r"[0-9\\^_=+*/()\[\]{}<>|-]")
 _WORD = pattern(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
+_VARIABLE = pattern(r"[$\s]*([A-Za-z](?:_\{?[0-9A-Za-z]\}?)?)\s*=[^=]*\Z")
 _WORDS_OF_TEX = pattern(r"\\(?:begin|end|text|mathrm|operatorname)\{[^{}]*+\}")
 
 
 def same(a: str, b: str) -> bool:
     r"""Return whether two answers are one: by their canonical form, else as mathematics.
 
-    Numbers by their exact value, with or without `$`, unit in `\text{}`, or separators; mathematics by its tidied
-    LaTeX, in which R and r differ; anything else without case, blanks, emphasis and final punctuation. Where the extra
+    Numbers by their exact value, with or without `$`, separators, or a unit, but 3 m is not 3 cm and $5 is not €5;
+    mathematics by its tidied LaTeX or Unicode, in which R and r differ; dates and times as such; anything else without
+    case, accents, articles, blanks, emphasis and final punctuation. Where the extra
     `math` is installed, mathematics that differs in form is compared by math-verify in a process of its own, for at
     most five seconds: sets, intervals, matrices, expressions, `x=5` and `5`.
 
@@ -28,33 +30,46 @@ def same(a: str, b: str) -> bool:
         b: The other one, or the gold answer.
 
     Returns:
-        Reflexive and symmetric; without the extra transitive as well.
+        Reflexive and symmetric. Not transitive: 3 m and 3 cm both are 3.
 
     Example:
         >>> same("1/2", "0.5"), same("50%", r"$\frac{1}{2}$"), same("50%", "50"), same("**Canberra.**", "canberra")
         (True, True, False, True)
     """
-    one, other = _form(a), _form(b)
-    if one == other:
+    one, other = content_of(_bare(a)), content_of(_bare(b))
+    if _of_others(a, b):
+        return False
+    if one.key == other.key:
         return True
-    if one.lower() == other.lower():
-        return False  # x^R and x^r; math-verify reads all letters as small ones
-    return _is_mathematics(one) and _is_mathematics(other) and _differ_in_form(one, other) and _equal(a, b)
+    if one.key.lower() == other.key.lower():
+        return not _MATHEMATICS.search(one.key)  # x^R is not x^r; math-verify reads all letters as small ones
+    if one.quantity and other.quantity:
+        return agree(one.quantity, other.quantity)
+    if any(content.kind in {"moment", "text"} or _sized(content) for content in (one, other)):
+        return False
+    values = exact_value(one.key), exact_value(other.key)
+    if None not in values:
+        return values[0] == values[1]
+    return _is_mathematics(one.key) and _is_mathematics(other.key) and _equal(a, b)
 
 
-def _form(answer: str) -> str:
-    key = math_key(answer.strip().strip("*`"))
-    return key if _MATHEMATICS.search(key) else text_key(key)
+def _of_others(a: str, b: str) -> bool:
+    """Return whether both give a variable its value, and not the same one: x = 5, y = 5."""
+    one, other = _VARIABLE.match(_bare(a)), _VARIABLE.match(_bare(b))
+    return bool(one and other and one[1] != other[1])
+
+
+def _bare(answer: str) -> str:
+    return answer.strip().strip("*`").strip()
+
+
+def _sized(content: Content) -> bool:
+    return bool(content.quantity and content.quantity.unit)
 
 
 def _is_mathematics(form: str) -> bool:
     return bool(_SIGNS.search(form)) and not _WORD.search(_WORDS_OF_TEX.sub("", form))
 
 
-def _differ_in_form(one: str, other: str) -> bool:
-    """Two canonical numbers that differ are two numbers: 0.3333333 is not 1/3."""
-    return not (_NUMBER.fullmatch(one) and _NUMBER.fullmatch(other))
-
-
 def _equal(a: str, b: str) -> bool:
-    return available() and mathematically_equal(a.strip().strip("*`"), b.strip().strip("*`"))
+    return available() and mathematically_equal(_bare(a), _bare(b))

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from slmmux.answers._courtesy import without_closing, without_opening
+from slmmux.answers._moments import moment_key
 from slmmux.answers._pattern import pattern
 from slmmux.answers._reply import reply_of
 
@@ -12,7 +14,12 @@ _EMPHASIS = pattern(r"[*_`]++|~~")
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}  # no single quotes: 5' is five feet
 # Normalization sorts combining marks in a time quadratic in their number, so no more than these go in at once.
 _PIECE = pattern(r"\s++|\S{1,200}")
-_FINAL = ".!?,;:…。！？ "  # Chinese and Japanese replies end so
+_FINAL = ".!?,;:…。！？ "  # noqa: RUF001  # Chinese and Japanese replies end so
+_ARTICLE = pattern(r"(?:the|an?) (?=\S)")
+_ABBREVIATION = pattern(r"(?<!\w)(?:[^\W\d_]\.){2,}+(?:[^\W\d_](?!\w))?+")
+_AND = pattern(r",? (?:and|&) |, ?(?=[^\W\d])")
+_SAID_SO = {"dne": "does not exist", "no solutions": "no solution", "there is no solution": "no solution",
+    "there are no solutions": "no solution", "no real solutions": "no real solution"}  # fmt: skip
 
 
 def text(text: str) -> str | None:
@@ -29,24 +36,46 @@ def text_key(text: str) -> str:
     """Return what a text is compared by.
 
     Unicode NFKC, case-folded, white space collapsed; markdown emphasis, a heading's #, a pair of quotes around
-    it all and the final punctuation dropped. A text made of nothing else stays.
+    it all, polite words around it, an article in front, accents, the full stops of U.S.A. and the final punctuation
+    dropped; "and" is a comma, and a date or a time of day has one form. A text made of nothing else stays.
 
     Example:
-        >>> text_key("**Canberra.**") == text_key("canberra")
-        True
-        >>> text_key("2*3"), text_key("snake_case")
-        ('2*3', 'snake_case')
+        >>> text_key("**Canberra.**") == text_key("canberra"), text_key("the São Francisco") == text_key("Sao Francisco.")
+        (True, True)
+        >>> text_key("2*3"), text_key("snake_case"), text_key("March 5, 2024")
+        ('2*3', 'snake_case', '2024-03-05')
     """
     folded = _normal(_normal(text).casefold())
     whole = " ".join(folded.split())
-    bare = _EMPHASIS.sub(_unless_text, whole).lstrip("# ").rstrip(_FINAL)
+    bare = _stripped(whole)
+    if not bare:
+        return whole
+    bare = _stripped(without_opening(without_closing(bare))) or bare
+    bare = _ARTICLE.sub("", bare, count=1) if _ARTICLE.match(bare) else bare
+    bare = _without_accents(_ABBREVIATION.sub(lambda short: short[0].replace(".", ""), bare))
+    bare = _SAID_SO.get(bare, bare)
+    return moment_key(bare) or _AND.sub(", ", bare)
+
+
+def _stripped(text: str) -> str:
+    bare = _EMPHASIS.sub(_unless_text, text).lstrip("# ").rstrip(_FINAL)
     if len(bare) > 1 and _QUOTES.get(bare[0]) == bare[-1]:
         bare = bare[1:-1].strip().rstrip(_FINAL)
-    return bare or whole
+    return bare
 
 
 def _normal(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", piece) for piece in _PIECE.findall(text))
+
+
+def _without_accents(text: str) -> str:
+    """Return a text with the letters of Latin script bare; an й is no и."""
+    return text if text.isascii() else "".join(map(_bare, text))
+
+
+def _bare(letter: str) -> str:
+    base = unicodedata.normalize("NFD", letter)[0]
+    return base if base.isascii() and base.isalpha() else letter
 
 
 def _unless_text(mark: re.Match[str]) -> str:

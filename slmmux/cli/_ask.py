@@ -90,24 +90,16 @@ def ask(
 
 
 def _ask_live(question: str, settings: "Config", samples: Mapping[str, int], ask_mux: AskFunction) -> None:
-    from asyncio import CancelledError  # noqa: PLC0415
-
     from rich.live import Live  # noqa: PLC0415
 
-    from slmmux import answers  # noqa: PLC0415
     from slmmux._display.live import Board  # noqa: PLC0415
 
     console = Console()
     if settings.system_prompt:
         console.print("instruction:", shown(settings.system_prompt), style="dim")
     board = Board(samples)
-    watch = (
-        answers.reader(settings.extract),
-        board.add_answer,
-        lambda label, index, error: board.add_failure(label, index, is_unneeded=isinstance(error, CancelledError)),
-    )
     with Live(board, console=console, refresh_per_second=8):
-        text, record = ask_mux(question, watch)
+        text, record = ask_mux(question, board.add_sample)
         board.finish(record)
     console.print()
     console.print(whole(text, "bold"))

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from slmmux._errors import ConfigError, SLMMuxError
 from slmmux.cli._console import one_of
+from slmmux.cli._models import fetch_weights
 
 if TYPE_CHECKING:
+    from slmmux._mux.observe import Observe
     from slmmux.config import Config
-
-
-from slmmux.cli._models import fetch_weights
 
 __all__ = ["ASKERS", "FRAMEWORK_NAMES", "PROFILERS", "AskFunction", "make_with"]
 
-# Asks a question and returns the answer's text and the record. The second argument, if any, is (read an answer, receive
-# an answer, receive a failure), called for each sample when it arrives.
-AskFunction: TypeAlias = Callable[[str, tuple[Any, ...] | None], tuple[str, dict[str, Any]]]
+# Asks a question and returns the answer's text and the record. The second argument, if any, is called with each sample
+# when it arrives.
+AskFunction: TypeAlias = "Callable[[str, Observe | None], tuple[str, dict[str, Any]]]"
 
 
 FRAMEWORK_NAMES = ("langchain", "llamaindex")
@@ -60,12 +59,12 @@ def make_with(makers: "Mapping[str, Callable[[Config], Any]]", framework: str, s
 
 def _langchain(settings: "Config") -> tuple[Mapping[str, int], AskFunction]:
     from langchain_slmmux import SLMMuxChatModel  # noqa: PLC0415
-    from langchain_slmmux._watch import Watch  # noqa: PLC0415
 
     mux = SLMMuxChatModel.from_config(settings)
 
-    def ask(question: str, watch: tuple[Any, ...] | None) -> tuple[str, dict[str, Any]]:
-        message = mux.invoke(question, {"callbacks": [Watch(*watch)]} if watch else None)
+    def ask(question: str, observe: "Observe | None") -> tuple[str, dict[str, Any]]:
+        with _observed_by(observe):
+            message = mux.invoke(question)
         return str(message.text), message.response_metadata["slmmux"]
 
     return mux.k, ask
@@ -73,17 +72,22 @@ def _langchain(settings: "Config") -> tuple[Mapping[str, int], AskFunction]:
 
 def _llamaindex(settings: "Config") -> tuple[Mapping[str, int], AskFunction]:
     from llamaindex_slmmux import SLMMuxLLM  # noqa: PLC0415
-    from llamaindex_slmmux._watch import watching  # noqa: PLC0415
 
     mux = SLMMuxLLM.from_config(settings)
 
-    def ask(question: str, watch: tuple[Any, ...] | None) -> tuple[str, dict[str, Any]]:
-        with watching(*watch) if watch else contextlib.nullcontext():
+    def ask(question: str, observe: "Observe | None") -> tuple[str, dict[str, Any]]:
+        with _observed_by(observe):
             response = mux.complete(question)
         assert isinstance(response.raw, dict)  # noqa: S101 - ours always is
         return response.text, response.raw["slmmux"]
 
     return mux.k, ask
+
+
+def _observed_by(observe: "Observe | None") -> contextlib.AbstractContextManager[None]:
+    from slmmux._mux.observe import observe_samples  # noqa: PLC0415
+
+    return contextlib.nullcontext() if observe is None else observe_samples(observe)
 
 
 ASKERS = {"langchain": _langchain, "llamaindex": _llamaindex}

@@ -2,7 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
@@ -18,7 +19,7 @@ from slmmux.cli._console import OptionError, completing, notices, one_of, print_
 
 if TYPE_CHECKING:
     from slmmux.recording import Recording
-    from slmmux.selection import Selection
+    from slmmux.selection import HeldOut, Selection
 
 __all__ = ["convert", "repair", "report", "reread", "scale", "select"]
 
@@ -35,6 +36,10 @@ Samples = Annotated[
 Models = Annotated[str | None, typer.Option(metavar="A,B,...", help="Use these models; by default all.")]
 Json = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
 Drop = Annotated[bool, typer.Option("--drop", help="Leave out questions that lack samples of a model.")]
+Resamples = Annotated[
+    int, typer.Option(metavar="N", help="Resamples for the 95 % intervals; 0 leaves the intervals out.")
+]
+Worth = Annotated[float, typer.Option(metavar="X", help="The smallest gain worth a mux, in points.")]
 RuleAsked = Annotated[
     str,
     typer.Option(
@@ -88,6 +93,8 @@ def select(
     rule: RuleAsked = "self-consistency",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the selection to this file, as JSON.")] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Random seed for the held-out splits.")] = 0,
+    resamples: Resamples = 50,
+    worth: Worth = 1.0,
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of subsets to show for each size.")] = 3,
     drop: Drop = False,
     as_json: Json = False,
@@ -104,17 +111,21 @@ def select(
     options: dict[str, Any] = {} if sizes is None else {"sizes": _whole_numbers("sizes", sizes)}
     if not re.fullmatch(r"unanimous|plurality|at_least:0*[1-9]\d*", correct):
         raise OptionError(f"correct {correct!r} does not exist; write unanimous, plurality or at_least:2")
-    selection = select_complementary(
-        _load(recording),
-        penalty=penalty,
-        correct=correct,
-        samples=samples,
-        models=_labels(models),
-        seed=seed,
-        missing="drop" if drop else "error",
-        rule=cast("RuleName", rule),
-        **options,
-    )
+    with _resampling() as progress:
+        selection = select_complementary(
+            _load(recording),
+            penalty=penalty,
+            correct=correct,
+            samples=samples,
+            models=_labels(models),
+            seed=seed,
+            missing="drop" if drop else "error",
+            rule=cast("RuleName", rule),
+            n_resamples=resamples,
+            worth=worth / 100,
+            progress=progress,
+            **options,
+        )
     if out is not None:
         with _files():
             selection.save(out)
@@ -155,7 +166,7 @@ def _held_out(selection: "Selection") -> Table:
         if (held_out := subset.held_out) is None:
             table.add_row(str(size), "too few questions, or too many subsets")
         else:
-            interval = f"{100 * held_out.low:+z.1f} to {100 * held_out.high:+z.1f}"
+            interval = _interval(held_out)
             gain = f"{100 * held_out.gain:+z.1f}"
             table.add_row(str(size), _percent(held_out.accuracy), _percent(held_out.single), gain, interval)
     return table
@@ -166,11 +177,31 @@ def _contest(selection: "Selection") -> Table:
     table.add_column("rule")
     for size, subset in selection.by_size.items():
         for name, result in (subset.contest or {}).items():
-            interval = f"{100 * result.low:+z.1f} to {100 * result.high:+z.1f}"
-            best = name == subset.rule
+            interval = _interval(result)
+            served = name == subset.rule
             row = str(size), _percent(result.accuracy), f"{100 * result.gain:+z.1f}", interval
-            table.add_row(*row, shown(f"{name}, best" if best else name, "bold" if best else ""))
+            table.add_row(*row, shown(f"{name}, served" if served else name, "bold" if served else ""))
     return table
+
+
+def _interval(estimate: "HeldOut") -> str:
+    if (interval := estimate.interval) is None:
+        return "-"
+    return f"{100 * interval[0]:+z.1f} to {100 * interval[1]:+z.1f}"
+
+
+@contextmanager
+def _resampling() -> Iterator[Callable[[int, int], None]]:
+    """Show the resamples done on stderr, on a terminal; without one nothing is printed."""
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("intervals", total=None)
+
+        def update(count: int, total: int) -> None:
+            bar.update(task, completed=count, total=total)
+
+        yield update
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -238,6 +269,8 @@ def report(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("report.html"),
     samples: Samples = None,
     rule: RuleAsked = "self-consistency",
+    resamples: Resamples = 50,
+    worth: Worth = 1.0,
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:
@@ -251,8 +284,17 @@ def report(
 
     one_of("rule", rule, _RULES)
     loaded = _load(recording)
-    with _files():
-        write(loaded, out, samples=samples, missing="drop" if drop else "error", rule=cast("RuleName", rule))
+    with _files(), _resampling() as progress:
+        write(
+            loaded,
+            out,
+            samples=samples,
+            missing="drop" if drop else "error",
+            rule=cast("RuleName", rule),
+            n_resamples=resamples,
+            worth=worth / 100,
+            progress=progress,
+        )
     summary = {"written": str(out), "models": list(loaded.models), "questions": len(loaded.questions)}
     _print_result(f"written: {out}", summary, as_json=as_json)
 

@@ -6,19 +6,9 @@ A chat model reads a fitted rule by question before any question arrives, so wha
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from slmmux.learned._fit import (
-        FEWEST,
-        Lesson,
-        Near,
-        by_id,
-        decisions,
-        evaluate,
-        fit,
-        leaned,
-        learn,
-        places,
-        right_votes,
-    )
+    from slmmux.learned._common_answers import never_right
+    from slmmux.learned._fit import decisions, evaluate, fit, right_votes
+    from slmmux.learned._learning import FEWEST, Lesson, Near, by_id, leaned, learn, places
     from slmmux.learned._scores import brier, expected_calibration_error
 
 __all__ = [
@@ -33,15 +23,26 @@ __all__ = [
     "fit",
     "leaned",
     "learn",
+    "never_right",
     "places",
     "right_votes",
 ]
+
+
+_FILES = {
+    "brier": "_scores",
+    "decisions": "_fit",
+    "evaluate": "_fit",
+    "expected_calibration_error": "_scores",
+    "fit": "_fit",
+    "never_right": "_common_answers",
+    "right_votes": "_fit",
+}
 
 
 def __getattr__(name: str) -> object:
     if name in __all__:
         from importlib import import_module  # noqa: PLC0415
 
-        file = "_scores" if name in {"brier", "expected_calibration_error"} else "_fit"
-        return getattr(import_module(f"{__name__}.{file}"), name)
+        return getattr(import_module(f"{__name__}.{_FILES.get(name, '_learning')}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,70 +1,54 @@
-"""Fitting the weights of a rule on validation questions, and scoring what it decides on others."""
+"""The learned rule, fitted on validation questions, and the decisions of a rule on recorded ones."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import fsum
-from typing import Any, Final, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from slmmux._decision.rules import UNIT, LearnedRule, WeightedRule, probability_of
+from slmmux._decision.rules import LearnedRule, WeightedRule, probability_of
 from slmmux._errors import ArgumentError
-from slmmux.learned._seen import AnswerTable, Bools, Floats, Ints
-from slmmux.recording._arrays import Arrays
+from slmmux.learned._answer_table import AnswerTable
+from slmmux.learned._learning import learn, places
+from slmmux.recording._arrays import Arrays, Bools, Floats, Ints
 
-__all__ = [
-    "FEWEST",
-    "Lesson",
-    "Loss",
-    "Near",
-    "by_id",
-    "decisions",
-    "evaluate",
-    "fit",
-    "leaned",
-    "learn",
-    "places",
-    "right_votes",
-]
-
-Loss: TypeAlias = Callable[[Floats], tuple[float, Floats, Floats]]  # value, gradient, curvature
-Near: TypeAlias = Callable[[Bools], Floats]  # [q] what may be looked at -> [q, m], each question never at itself
-FEWEST: Final = 10  # questions with a right and a wrong answer among those seen, without which nothing is learned
-_FOLDS = 5
-_ITERATIONS = 50
-_CLOSE = 1e-10  # of the last Newton step
+__all__ = ["decisions", "evaluate", "fit", "right_votes"]
 
 
-def fit(arrays: Arrays, questions: ArrayLike | None = None, ridge: float = 2.0) -> LearnedRule | None:
+def fit(arrays: Arrays, questions: ArrayLike | None = None, ridge: float | None = None) -> LearnedRule | None:
     """Return the rule learned on some questions.
 
-    A conditional logit (McFadden, 1974): on each question with right answers R among those seen, they have probability
-    sum over R of exp S / sum over all seen of exp S, and the weights minimise
+    A conditional logit (McFadden, 1974): on each question with right answers R among those given, these have the
+    probability sum over R of exp S / sum over all given of exp S, and the weights minimise
 
-        - sum over questions of log probability + ridge / 2 * |(w, u) - prior|^2
-        prior: w_i = 3 * accuracy_i + 0.5, u_i = 0
+        - sum over questions of log probability + ridge / 2 * |(w, u) - prior|^2 + ridge_b / 2 * |b|^2
+        prior: w_i = max(0.3, logit(accuracy_i) + 1.5), u_i = 0
 
-    by Newton's method; accuracy_i is that of member i's vote (self-consistency), of which one of t tied answers counts
-    1/t. Being right is then regressed on z by a logistic (Platt, 1999, with his targets) over all questions that have
-    an answer, under the same penalty around a = 0, b = 1; each question's z comes from weights learned without it, on
-    the other four fifths, and equal winners count in shares. Nothing is drawn at random, and the order of members,
-    questions, samples and answers changes nothing.
+    by Newton's method. accuracy_i is the accuracy of member i's vote (self-consistency); one of t tied answers counts
+    1/t. The weights b of answers themselves are offered for the common answers if at most 20 of them cover 70 % of the
+    samples, and else for common answers that were never right. The penalties are chosen from 0.2, 0.6, 2 and 6 by the
+    log loss of a cross-validation in five parts, ridge_b also as "no b at all".
+
+    Being right is then regressed on z by a logistic (Platt, 1999, with his targets) over all questions with an answer,
+    held to a = 0 and b = 1 by a penalty of 2; each question's z comes from weights learned on the other four fifths,
+    and equal winners count in shares. Nothing is drawn at random, and the order of members, questions, samples and
+    answers changes nothing.
 
     Args:
-        arrays: The samples. Answers of different members must have been compared: not so where equality was no key.
-        questions: The validation questions by their places in `arrays`; `None`: all.
-        ridge: How strongly weights and calibration are held to their priors, above 0.
+        arrays: The samples. Answers of different members must have been compared, which is not so if equality was no
+            key.
+        questions: The validation questions by their places in `arrays`; `None` means all.
+        ridge: A fixed penalty on weights and calibration, above 0, without weights for answers; `None` chooses.
 
     Returns:
-        The rule; `None` with fewer than `FEWEST` questions that have both a right and a wrong answer among those seen:
-        then use Algorithm 1.
+        The rule; `None` with fewer than `FEWEST` questions that have a right and a wrong answer: then use Algorithm 1.
 
     Raises:
-        ArgumentError: A ridge that is not above 0.
+        ArgumentError: If the ridge is not above 0.
 
     Example:
         >>> from slmmux import Recording, Row
+        >>> from slmmux.learned import FEWEST
         >>> from slmmux.recording import arrays_of
         >>> recording = Recording.of(
         ...     Row(question_id=f"q{q:02}", model=model, sample_index=i, answer=answer, gold="4")
@@ -81,115 +65,34 @@ def fit(arrays: Arrays, questions: ArrayLike | None = None, ridge: float = 2.0) 
     lesson = learn(arrays, places(arrays, questions), ridge)
     if lesson is None:
         return None
-    return LearnedRule(lesson.models, lesson.weights, lesson.bonuses, lesson.calibration, lesson.questions)
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """What was learned.
-
-    Attributes:
-        models: The members, best validation accuracy first.
-        weights: w of each, in millionths.
-        bonuses: u of each, in millionths.
-        lean: v, in millionths: what a reliability near the question adds to a weight; 0 where there was none.
-        calibration: a and b.
-        questions: How many it was learned on.
-    """
-
-    models: tuple[str, ...]
-    weights: tuple[int, ...]
-    bonuses: tuple[int, ...]
-    lean: int
-    calibration: tuple[float, float]
-    questions: int
-
-
-def learn(arrays: Arrays, questions: ArrayLike, ridge: float, near: Near | None = None) -> Lesson | None:
-    """Return the weights learned on some questions; with `near`, also how far they lean on it.
-
-    Args:
-        arrays: The samples.
-        questions: The validation questions, by their places; in any order, which changes nothing.
-        ridge: See `fit`.
-        near: Of [q] questions, in the order of their ids, those that may be looked at -> [q, m] how much more reliable
-            each of `arrays.models` is near each question than everywhere, which must not rest on the question itself.
-
-    Returns:
-        What was learned; `None` with fewer than `FEWEST` questions that teach.
-
-    Raises:
-        ArgumentError: A ridge that is not above 0.
-    """
-    if not ridge > 0:
-        raise ArgumentError(
-            f"ridge must be above 0, received {ridge!r}; 2 holds the weights to the prior on 60 questions"
-        )
-    chosen = by_id(arrays, questions)
-    by_label = sorted(range(len(arrays.models)), key=lambda m: arrays.models[m])
-    seen = AnswerTable.of_arrays(arrays, by_label, chosen)
-    if seen.choices().starts.size < FEWEST:
-        return None
-    rights = seen.rights()
-    rank = sorted(range(len(by_label)), key=lambda m: (-rights[m], m))
-    seen = seen.ranked(rank)
-    members = [by_label[m] for m in rank]
-
-    def lean_of(among: Bools) -> Floats | None:
-        return None if near is None else near(among)[:, members]
-
-    fold = np.arange(chosen.size) % _FOLDS
-    odds: list[float] = []
-    right: list[float] = []
-    for test in range(_FOLDS):
-        train = fold != test
-        by = lean_of(train)
-        weights, bonuses, lean = _learned(seen.at(train), int(train.sum()), ridge, by)
-        held = seen.at(~train)
-        for _, equals, z in held.decided(leaned(weights, lean, by), bonuses):
-            odds.append(z)
-            right.append(float(held.right[equals].mean()))
-    weights, bonuses, lean = _learned(seen, chosen.size, ridge, lean_of(np.ones(chosen.size, dtype=np.bool_)))
-    models = tuple(arrays.models[m] for m in members)
-    calibration = _calibrated(np.array(odds), np.array(right), ridge)
-    return Lesson(models, weights, bonuses, lean, calibration, chosen.size)
-
-
-def by_id(arrays: Arrays, questions: ArrayLike | None) -> Ints:
-    """Return questions' places in the order of their ids; `None`: all."""
-    chosen = places(arrays, questions)
-    return chosen[sorted(range(chosen.size), key=lambda q: arrays.questions[chosen[q]])]
+    return LearnedRule(
+        lesson.models, lesson.weights, lesson.bonuses, lesson.calibration, lesson.questions, answers=lesson.answers
+    )
 
 
 def right_votes(arrays: Arrays, questions: ArrayLike) -> Floats:
-    """Return [q, m] whether each member's vote is right: 1 or 0, and r/t where r of t tied answers are."""
+    """Return [q, m] whether each member's vote is right: 1 or 0, and r/t if r of t tied answers are."""
     chosen = places(arrays, questions)
     question, right, ties = AnswerTable.of_arrays(arrays, range(len(arrays.models)), chosen).right_votes()
-    found = np.zeros((chosen.size, len(arrays.models)))
-    found[question] = right / ties.clip(min=1)
-    return found
-
-
-def leaned(weights: Sequence[int], lean: int, near: Floats | None) -> NDArray[Any]:
-    """Return the weights at each question, in millionths: [q, m], w_i + v * near_i(q); [m] without `near`."""
-    found: NDArray[Any] = np.array(weights, dtype=object)
-    return found if near is None else found + np.rint(lean * near).astype(np.int64).astype(object)
+    shares = np.zeros((chosen.size, len(arrays.models)))
+    shares[question] = right / ties.clip(min=1)
+    return shares
 
 
 def evaluate(arrays: Arrays, rule: WeightedRule, questions: ArrayLike | None = None) -> tuple[Bools, Floats]:
-    """Return what the rule decides on recorded questions: exactly what its `decide` does on each.
+    """Return the rule's decisions on recorded questions: exactly those of its `decide`.
 
     Args:
         arrays: The samples; of more members than the rule weighs, in any order.
-        rule: What decides.
-        questions: Which, by their places in `arrays`; `None`: all.
+        rule: The rule.
+        questions: Places in `arrays`; `None` means all.
 
     Returns:
-        [q] whether the reply shown is right, and [q] the probability that the rule gives it. Where no answer was given
-        nothing is right, with probability 0; of a rule without calibration no probability is a number.
+        [q] whether the reply shown is right, and [q] its probability. Without any answer nothing is right, and the
+        probability is 0; a rule without calibration gives NaN.
 
     Raises:
-        ArgumentError: A member that the rule weighs is not in the arrays.
+        ArgumentError: If a member that the rule weighs is not in the arrays.
     """
     return decisions(arrays, rule, rule.weights, places(arrays, questions))
 
@@ -197,79 +100,29 @@ def evaluate(arrays: Arrays, rule: WeightedRule, questions: ArrayLike | None = N
 def decisions(
     arrays: Arrays, rule: WeightedRule, weights: Sequence[int] | NDArray[Any], chosen: Ints
 ) -> tuple[Bools, Floats]:
-    """Return what a rule decides on chosen questions with weights of its own at each: see `evaluate`.
+    """Return the decisions of a rule on chosen questions with the weights of each: see `evaluate`.
 
     Args:
         arrays: The samples.
-        rule: Whose members, bonuses and calibration these are.
+        rule: The rule that gives members, bonuses, answers and calibration.
         weights: [m] in millionths, or [q, m].
         chosen: [q] places.
 
     Raises:
-        ArgumentError: A member that the rule weighs is not in the arrays.
+        ArgumentError: If a member that the rule weighs is not in the arrays.
     """
-    if missing := [label for label in rule.models if label not in arrays.models]:
+    if absent := [label for label in rule.models if label not in arrays.models]:
         raise ArgumentError(
-            f"the rule weighs {missing[0]!r}, of which there are no samples; there are {', '.join(arrays.models)}"
+            f"the rule weighs {absent[0]!r}, of which there are no samples; there are {', '.join(arrays.models)}"
         )
     members = [arrays.models.index(label) for label in rule.models]
-    seen = AnswerTable.of_arrays(arrays, members, chosen)
+    table = AnswerTable.of_arrays(arrays, members, chosen)
     right = np.zeros(chosen.size, dtype=np.bool_)
     probability = np.full(chosen.size, np.nan if rule.calibration is None else 0.0)
-    speaker = seen.speakers(weights)
-    for q, (row, *_), odds in seen.decided(weights, rule.bonuses):
+    speaker = table.speakers(weights)
+    for q, (row, *_), odds in table.decided(weights, rule.bonuses, dict(rule.answers)):
         member = int(speaker[row])
-        right[q] = arrays.right[members[member], chosen[q], seen.first[row, member]]
+        right[q] = arrays.right[members[member], chosen[q], table.first[row, member]]
         if rule.calibration is not None:
             probability[q] = probability_of(odds, rule.calibration)
     return right, probability
-
-
-def places(arrays: Arrays, questions: ArrayLike | None) -> Ints:
-    """Return questions as an array of places; `None`: all."""
-    return np.arange(len(arrays.questions)) if questions is None else np.asarray(questions, dtype=np.int64)
-
-
-def _learned(
-    seen: AnswerTable, questions: int, ridge: float, near: Floats | None = None
-) -> tuple[tuple[int, ...], tuple[int, ...], int]:
-    """Return the weights, the bonuses and the lean, in millionths, learned on what was seen on so many questions."""
-    members = seen.k.size
-    accuracy = [float(rights / questions) for rights in seen.rights()]
-    prior = np.array([3 * each + 0.5 for each in accuracy] + [0.0] * (members + (near is not None)))
-    choices = seen.choices(near)
-    found = np.rint(_minimum(lambda weights: choices.loss(weights, prior, ridge), prior) * UNIT)
-    whole = tuple(int(each) for each in found)
-    return whole[:members], whole[members : 2 * members], whole[2 * members] if near is not None else 0
-
-
-def _calibrated(odds: Floats, right: Floats, ridge: float) -> tuple[float, float]:
-    """Return a and b of sigma(a + b z), held to 0 and 1; `right` is the share of equal winners that are."""
-    prior = np.array([0.0, 1.0])
-    features = np.column_stack([np.ones(odds.size), odds])
-    rights = fsum(right)
-    target = right * (rights + 1) / (rights + 2) + (1 - right) / (odds.size - rights + 2)
-
-    def loss(at: Floats) -> tuple[float, Floats, Floats]:
-        x = features @ at
-        share = (1 + np.tanh(x / 2)) / 2
-        off = at - prior
-        value = float((np.logaddexp(0, x) - target * x).sum() + ridge / 2 * off @ off)
-        gradient = features.T @ (share - target) + ridge * off
-        return value, gradient, features.T @ ((share * (1 - share))[:, None] * features) + ridge * np.eye(2)
-
-    a, b = _minimum(loss, prior)
-    return round(float(a), 6), round(float(b), 6)
-
-
-def _minimum(loss: Loss, start: Floats) -> Floats:
-    """Return where a loss is least, by Newton's method; a step that would go up is halved."""
-    at, (value, gradient, curvature) = start, loss(start)
-    for _ in range(_ITERATIONS):
-        step = np.linalg.solve(curvature, gradient)
-        while (found := loss(at - step))[0] > value + _CLOSE:
-            step /= 2
-        at, (value, gradient, curvature) = at - step, found
-        if np.abs(step).max() < _CLOSE:
-            break
-    return at

@@ -46,7 +46,11 @@ def plot_objective(selection: Selection) -> "Figure":
         if estimates:
             places = [size for size, _ in estimates]
             held_out = [estimate for _, estimate in estimates]
-            bars = [[e.gain - e.low for e in held_out], [e.high - e.gain for e in held_out]]
+            intervals = [e.interval or (e.gain, e.gain) for e in held_out]
+            bars = [
+                [e.gain - low for e, (low, _) in zip(held_out, intervals, strict=True)],
+                [high - e.gain for e, (_, high) in zip(held_out, intervals, strict=True)],
+            ]
             upper.errorbar(
                 places,
                 [e.accuracy for e in held_out],

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from slmmux._decision.rules import text_of
 from slmmux._decision.types import Answer
 from slmmux._errors import RecordingError
 from slmmux.answers import right
@@ -85,6 +86,7 @@ class Arrays:
         tokens: [m, q] input and output tokens of all k samples; `None` if any member has no token counts recorded.
         tokens_alone: [m, q] tokens that the first sample would take alone. If one request brought all k samples, these
             are its input tokens and one k-th of its output tokens.
+        answers: [q] by code, the text of each answer (`text_of`); empty if the texts are unknown.
     """
 
     models: tuple[str, ...]
@@ -95,6 +97,7 @@ class Arrays:
     votes: Votes
     tokens: Ints | None
     tokens_alone: Floats | None
+    answers: tuple[tuple[str, ...], ...] = ()
 
 
 def arrays_of(
@@ -137,6 +140,7 @@ def arrays_of(
     tokens = np.zeros(shape[:2], dtype=np.int64)
     tokens_alone = np.zeros(shape[:2])
     has_tokens = np.zeros(len(planned), dtype=np.bool_)
+    texts: list[tuple[str, ...]] = []
     for q, question in enumerate(questions):
         by_model = recording.by_question[question]
         gold = _gold(question, by_model)
@@ -154,11 +158,12 @@ def arrays_of(
             if any(row.input_tokens is not None or row.output_tokens is not None for row in rows):
                 has_tokens[m] = True
                 tokens[m, q], tokens_alone[m, q] = _tokens(rows)
+        texts.append(tuple(coding.texts))
     of = np.array(list(planned.values()), dtype=np.int64)
     compared_in_pairs = same is None and group_of(recording) is not None
     votes = _votes_by_replay(recording, planned, questions, of) if compared_in_pairs else _votes(codes, is_right, of)
-    token_counts = (tokens, tokens_alone) if has_tokens.all() else (None, None)
-    return Arrays(tuple(planned), questions, codes, is_right, of, votes, *token_counts)
+    sums, firsts = (tokens, tokens_alone) if has_tokens.all() else (None, None)
+    return Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, tuple(texts))
 
 
 def _tokens(rows: Sequence[Row]) -> tuple[int, float]:
@@ -203,6 +208,7 @@ class _Coding:
         self._same = same
         self._codes: dict[Answer, int] = {}
         self._firsts: list[Any] = []
+        self.texts: list[str] = []  # of the first answer under each number
 
     def of(self, rows: Sequence[Row]) -> Iterable[tuple[Row, int, Answer]]:
         """Yield each row of a member that has an answer, with the answer's number and the answer as it was recorded."""
@@ -216,11 +222,15 @@ class _Coding:
 
     def _code(self, answer: Answer, reserved: Iterable[int]) -> int:
         if self._same is None:
-            return self._codes.setdefault(answer, len(self._codes))
+            code = self._codes.setdefault(answer, len(self._codes))
+            if code == len(self.texts):
+                self.texts.append(text_of(answer))
+            return code
         free = set(range(len(self._firsts))) - set(reserved)
         code = next((c for c in sorted(free) if self._same(self._firsts[c], answer.value)), len(self._firsts))
         if code == len(self._firsts):
             self._firsts.append(answer.value)
+            self.texts.append(text_of(answer))
         return code
 
 

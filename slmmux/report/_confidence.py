@@ -9,7 +9,7 @@ from slmmux.plots import plot_reliability, plot_risk_coverage
 from slmmux.report._page import Html, bare, captioned, each, element, heads, number, points, table, times
 from slmmux.selection import Foretold, HeldOut, Selection, Subset, Threshold
 
-__all__ = ["TARGETS", "confidence", "thresholds"]
+__all__ = ["TARGETS", "confidence", "gain_of", "thresholds"]
 
 TARGETS = (0.8, 0.9, 0.95)  # Accuracies that a reader may need before acting on an answer.
 _FEW = 30  # With fewer answers an interval says too little.
@@ -23,12 +23,12 @@ _RULES = {
 
 
 def thresholds(selection: Selection, size: int) -> dict[float, Threshold | None]:
-    """Return for each target accuracy the threshold that reaches it on held-out questions, or `None`."""
+    """Return the threshold for each target accuracy; `None` if no probability keeps it."""
     by_target: dict[float, Threshold | None] = {}
     for target in TARGETS:
         try:
             by_target[target] = selection.threshold(target_accuracy=target, size=size)
-        except ArgumentError:  # A selection with held-out probabilities raises this only if no threshold reaches it.
+        except ArgumentError:  # A selection with held-out probabilities raises this only if no threshold keeps it.
             by_target[target] = None
     return by_target
 
@@ -57,7 +57,8 @@ def confidence(selection: Selection, subset: Subset) -> list[Html]:
         *parts,
         *_calibration(subset, subset.foretold),
         *_thresholds(subset.foretold, by_target),
-        _pictures(subset.foretold, [*dict.fromkeys(threshold for threshold in by_target.values() if threshold)]),
+        # Several targets can have one p, which is marked once.
+        _pictures(subset.foretold, [*{each.p: each for each in by_target.values() if each}.values()]),
     ]
 
 
@@ -68,33 +69,26 @@ def _contest(subset: Subset, contest: Mapping[str, HeldOut]) -> list[Html]:
             element(
                 "th",
                 "best single model" if name == _SINGLE else name,
-                *([element("div", "best rule", class_="soft")] if name == subset.rule else []),
+                *([element("div", "served", class_="soft")] if name == subset.rule else []),
                 scope="row",
             ),
             number(bare(result.accuracy)),
-            number(
-                "-" if name == _SINGLE else f"{points(result.gain)} ({points(result.low)} to {points(result.high)})"
-            ),
+            number("-" if name == _SINGLE else gain_of(result)),
             element("td", "the baseline for a mux" if name == _SINGLE else _in_words(result)),
             **({"class_": "winner"} if name == subset.rule else {}),
         )
         for name, result in contest.items()
     ]
-    best = contest[subset.rule]
-    verdict = f"The best rule is {subset.rule}"
+    served = contest[subset.rule]
     return [
         element(
             "p",
             f"{' + '.join(subset.models)} can decide by other rules than the one above. They are compared on questions "
-            "that were used neither to fit a rule nor to choose the models (held-out). "
-            + (
-                f"{verdict}, and it does not beat the best single model: do not mux."
-                if best.gain <= 0
-                else f"{verdict}."
-            ),
+            "that were used neither to fit a rule nor to choose the models (held-out). The rule asked for is served, "
+            f"whichever did best here: {subset.rule}.",
         ),
         table(
-            f"Accuracy of each rule, simplest first (held-out, {best.folds} parts, {times(best.repeats)})",
+            f"Accuracy of each rule, simplest first (held-out, {served.folds} parts, {times(served.repeats)})",
             [
                 element(
                     "tr",
@@ -113,10 +107,19 @@ def _contest(subset: Subset, contest: Mapping[str, HeldOut]) -> list[Html]:
     ]
 
 
+def gain_of(estimate: HeldOut) -> Html:
+    """Return a gain in points, with its interval if there is one."""
+    gain = points(estimate.gain)
+    if (interval := estimate.interval) is None:
+        return Html(gain)
+    return Html(f'{gain} <span class="interval">({points(interval[0])} to {points(interval[1])})</span>')
+
+
 def _in_words(result: HeldOut) -> str:
-    if result.low > 0:
+    low, high = result.interval or (-1.0, 1.0)
+    if low > 0:
         return "better than the best single model"
-    if result.high < 0:
+    if high < 0:
         return "loses to the best single model"
     if result.gain > 0:
         return "better here, maybe by chance"
@@ -141,7 +144,7 @@ def _calibration(subset: Subset, foretold: Foretold) -> list[Html]:
             )
         )
     hint = (
-        f" The best rule is {subset.rule}, which gives no probability; to get one, make the mux with "
+        f" The rule that is served is {subset.rule}, which gives no probability; to get one, make the mux with "
         f'rule="{foretold.rule}".'
         if subset.rule not in subset.fitted
         else ""
@@ -191,7 +194,7 @@ def _thresholds(foretold: Foretold, by_target: Mapping[float, Threshold | None])
         element(
             "p",
             "With abstain_below=p the mux gives no answer below p; with escalate_below=p it asks another model then. p "
-            "was chosen on these same questions, which flatters the accuracy a little, and more if few are answered.",
+            "is chosen such that new questions keep the accuracy asked for with a confidence of 90 %.",
             class_="soft",
         ),
     ]  # fmt: skip

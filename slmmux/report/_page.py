@@ -42,12 +42,13 @@ dd { margin: 0 }
 .scroll { overflow-x: auto; margin: 0 0 .75rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .88rem; overflow-wrap: break-word }
 .caption { margin: .75rem 0 .35rem }
-th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top;
+th, td { padding: .3rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top;
   max-width: 20rem }
 th { background: var(--raised) }
 .number { text-align: right }
-td.number { white-space: nowrap }
-.names { min-width: 9rem }
+td.number, .interval { white-space: nowrap }
+td.number:has(.interval) { white-space: normal }
+.names { min-width: 8rem }
 .group { text-align: center; border-left: 1px solid var(--line) }
 .winner { font-weight: 600 }
 .winner > :first-child { box-shadow: inset .25rem 0 var(--mark) }

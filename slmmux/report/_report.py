@@ -20,12 +20,13 @@ from slmmux.plots import complement_of, draw_complement, need_matplotlib, plot_a
 from slmmux.recording import Arrays, Recording, Row, arrays_of
 from slmmux.recording._arrays import Missing, Same
 from slmmux.recording._replay import group_of, replay
-from slmmux.report._confidence import confidence
+from slmmux.report._confidence import confidence, gain_of
 from slmmux.report._counts import by_dataset, changed, dataset_of, recorded
-from slmmux.report._page import Html, bare, captioned, each, element, heads, number, page, points, table, times
+from slmmux.report._page import Html, bare, captioned, each, element, heads, number, page, table, times
 from slmmux.scaling import scaling
 from slmmux.selection import HeldOut, Selection, Subset, select_complementary
 from slmmux.selection._contest import Rule
+from slmmux.selection._held_out import Progress
 
 __all__ = ["Choosing", "report"]
 
@@ -44,6 +45,9 @@ class Choosing(TypedDict, total=False):
     time_limit: float
     rule: Rule
     embedding: Any
+    n_resamples: int
+    worth: float
+    progress: Progress | None
 
 
 def report(
@@ -451,7 +455,7 @@ def _size_row(name: str, subset: Subset) -> Html:
         else (
             bare(held_out.accuracy),
             bare(held_out.single),
-            f"{points(held_out.gain)} ({points(held_out.low)} to {points(held_out.high)})",
+            gain_of(held_out),
         )
     )
     return element(

@@ -1,18 +1,19 @@
-"""`select_complementary`: the search, the held-out figures, the contest of rules and the verdict, put together."""
+"""`select_complementary`: the search, the held-out figures, the rules and the verdict, put together."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from slmmux._errors import ArgumentError, RecordingError
+from slmmux.learned import never_right
 from slmmux.recording import Recording
 from slmmux.recording._arrays import Arrays, Missing, Same, arrays_of
 from slmmux.recording._replay import group_of, replay
 from slmmux.selection._contest import RULES, Rule, contest, learners
-from slmmux.selection._held_out import SELF_CONSISTENCY, held_out
+from slmmux.selection._held_out import SELF_CONSISTENCY, Progress, held_out
 from slmmux.selection._pool import Bools, PoolFigures
 from slmmux.selection._search import ScoredSubset
 from slmmux.selection._selection import Profiled, Selection, Subset
@@ -20,8 +21,11 @@ from slmmux.selection._verdict import verdict_of
 
 __all__ = ["select_complementary"]
 
-_SIZES = (1, 2, 3)  # what is asked for when nobody asks: clipped to the pool, where explicit sizes are refused
+_SIZES = (1, 2, 3)  # the default, which is clipped to the pool; explicit sizes beyond it are refused
 _TIME_LIMIT_S = 60.0
+_RESAMPLES = 50
+_WORTH = 0.01
+_FEW = 100  # questions, below which a rule has to beat the single model to be served in its place
 
 
 def select_complementary(
@@ -41,50 +45,58 @@ def select_complementary(
     time_limit: float = _TIME_LIMIT_S,
     rule: Rule = SELF_CONSISTENCY,
     embedding: Any = None,
+    n_resamples: int = _RESAMPLES,
+    worth: float = _WORTH,
+    progress: Progress | None = None,
 ) -> Selection:
     """Return the subsets of a recorded pool whose models complete each other, best first, and what to expect of them.
 
     Every subset is looked at, or proved not to be among the best. A model is *right* on a question by `correct`; it is
-    *confidently wrong* when all its k samples gave one answer that is not the gold one. Contradiction counts the
+    *confidently wrong* if all its k samples gave one answer that is not the gold one. Contradiction counts the
     questions with both, over all questions.
 
     Args:
         recording: A pool's samples, with gold answers.
-        sizes: Models a subset; the default is clipped to the pool.
-        penalty: What a contradiction costs, at least 0; the paper's lambda.
+        sizes: Numbers of models per subset; the default is clipped to the pool.
+        penalty: The cost of a contradiction, at least 0; the paper's lambda.
         correct: When a model is right: "unanimous" (all k samples gave the gold answer), "plurality" (its vote did), or
             "at_least:r" (at least r samples did).
-        samples: k, or k by label: the first k recorded; `None`: as many as were recorded.
-        models: Which models of the recording; `None`: all.
+        samples: k, or k by label: the first k recorded; `None` means all that were recorded.
+        models: The models of the recording to choose from; `None` means all.
         keep: The most subsets of each size to return.
-        folds: Parts of the nested held-out estimate.
-        repeats: How often it is split anew.
-        seed: Of its splits and its bootstrap.
-        same: Whether two answers are equal, the gold one included; without it as they were recorded.
-        missing: What a question that was not recorded in full of every model is: an "error", or one to "drop".
-        time_limit: Seconds a size; past them the best found so far is returned, and `proved` says so.
-        rule: What is to decide, at most: with more than "self-consistency" the rules up to it ("pooled", "learned",
-            "learned-by-question") are fitted for the best subset of each size, and held against each other and the best
-            single model on questions that they have not seen; `.best.rule` is the winner, never more than it need be.
-        embedding: What "learned-by-question" compares questions by: a LangChain `Embeddings`, a LlamaIndex
-            `BaseEmbedding`, or a function: text -> vector. Without it by their words, with scikit-learn (the extra
-            `learned`).
+        folds: The parts of the nested held-out estimate.
+        repeats: The number of splits into parts.
+        seed: The random seed of its splits and resamples.
+        same: Whether two answers are equal, the gold one included; without it answers are compared as recorded.
+        missing: "error" refuses a question that was not recorded in full for every model, "drop" leaves it out.
+        time_limit: Seconds per size; past them the best subsets so far are returned, and `proved` says so.
+        rule: The rule that decides. With more than "self-consistency" the rules up to it ("pooled", "learned",
+            "learned-by-question") are fitted for the best subset of each size, and compared with each other and the
+            best single model on questions that they have not seen. The rule asked for is the one served, `.best.rule`;
+            with fewer than 100 questions `.best` is the single model if the rule's held-out gain is not above 0.
+        embedding: The embedding by which "learned-by-question" compares questions: a LangChain `Embeddings`, a
+            LlamaIndex `BaseEmbedding`, or a function: text -> vector. Without it questions are compared by their words,
+            with scikit-learn (the extra `learned`).
+        n_resamples: The halves of the questions on which models, rank and rule are chosen again for the 95 % interval
+            of each gain; 0 leaves the intervals out. Each costs about one search and one fit per size.
+        worth: The smallest gain worth the cost of a mux: the verdict is "do not mux" if the interval lies below it.
+        progress: Called with the number of resamples done and the number of all.
 
     Returns:
         The selection; `.best.models`, `.verdict`.
 
     Raises:
-        ArgumentError: Sizes larger than the pool, a penalty below 0, an unknown rule, a k that was not recorded; a rule
-            that compares answers of different members, where equality was no key; or one by question, without the
-            questions' texts or the extra `learned`.
-        RecordingError: No samples, samples missing, or questions without a gold answer.
+        ArgumentError: If a size is larger than the pool, the penalty is below 0, the rule is unknown, or a k was not
+            recorded; if the rule compares answers of different members but equality was no key; or if it is one by
+            question, without the questions' texts or the extra `learned`.
+        RecordingError: If there are no samples, samples are missing, or a question has no gold answer.
 
     Example:
         >>> from slmmux import Row
-        >>> said = {"a": "1144", "b": "1233", "c": "9944"}  # question by question; the gold answers are 1 2 3 4
+        >>> answers = {"a": "1144", "b": "1233", "c": "9944"}  # question by question; the gold answers are 1 2 3 4
         >>> rows = [
         ...     Row(question_id=f"q{q}", model=model, sample_index=i, answer=answer, gold=str(q + 1))
-        ...     for model, answers in said.items() for q, answer in enumerate(answers) for i in range(2)
+        ...     for model, given in answers.items() for q, answer in enumerate(given) for i in range(2)
         ... ]
         >>> selection = select_complementary(Recording.of(rows), sizes=[2])
         >>> selection.best.models, selection.best.union, selection.best.contradiction
@@ -94,36 +106,42 @@ def select_complementary(
         raise RecordingError("the recording holds no samples; record a pool first with `slmmux profile`")
     arrays = arrays_of(recording, models, samples, same=same, missing=missing)
     wanted = _sizes(sizes, len(arrays.models))
-    _check(penalty, keep, folds, repeats)
+    _check(penalty, {"keep": keep, "folds": folds, "repeats": repeats}, n_resamples, worth)
     _check_rule(rule, recording, embedding)
     fitting = learners(rule, lambda: _texts(recording, arrays.questions), embedding)
     pool = PoolFigures(arrays, _right(arrays, correct), penalty, keep, time_limit)
 
-    found: dict[int, list[Subset]] = {}
+    resamples = _Resamples(progress, n_resamples * len(wanted) * (1 if rule == SELF_CONSISTENCY else 2))
+    by_size_all: dict[int, list[Subset]] = {}
     proved: dict[int, bool] = {}
     for size in wanted:
         subsets, proved[size] = pool.subsets(size)
-        estimate = held_out(arrays.votes, pool.chooser(size), size, folds=folds, repeats=repeats, seed=seed)
+        choose = pool.chooser(size)
+        nested: _Nested = {"folds": folds, "repeats": repeats, "seed": seed, "n_resamples": n_resamples}
+        estimate = held_out(arrays.votes, choose, size, **nested, progress=resamples.done)
         replayed = {**subsets[0].samples, "adaptive": _adaptive(recording, subsets[0].models, samples, same, arrays)}
         best = replace(subsets[0], held_out=estimate, samples=replayed)
         if rule != SELF_CONSISTENCY:
             members = [arrays.models.index(model) for model in best.models]
-            choose = pool.chooser(size)
-            outcome = contest(arrays, rule, fitting, members, choose, folds=folds, repeats=repeats, seed=seed)
+            result = contest(arrays, rule, fitting, members, choose, **nested, progress=resamples.done)
             best = replace(
-                best, contest=outcome.held, rule=outcome.rule, fitted=outcome.fitted, foretold=outcome.foretold
+                best, contest=result.estimates, rule=result.rule, fitted=result.fitted, foretold=result.foretold
             )
-        found[size] = [best, *subsets[1:]]
-    ranking = sorted((s for subsets in found.values() for s in subsets), key=pool.order)
-    by_size = {size: subsets[0] for size, subsets in found.items()}
+        by_size_all[size] = [best, *subsets[1:]]
+    ranking = sorted((s for subsets in by_size_all.values() for s in subsets), key=pool.order)
+    by_size = {size: subsets[0] for size, subsets in by_size_all.items()}
     single = pool.subset(ScoredSubset((int(pool.accuracy.argmax()),), 0, 0))
     settings = recording.settings
+    verdict = verdict_of(ranking[0], by_size, single, rule, questions=len(arrays.questions), worth=worth)
     return Selection(
-        best=ranking[0],
+        best=_served(ranking[0], by_size, single, len(arrays.questions)),
         by_size=by_size,
         ranking=tuple(ranking),
         single=single,
-        verdict=verdict_of(ranking[0], by_size, single, rule, len(arrays.questions)),
+        verdict=verdict.sentence,
+        recommendation=verdict.recommendation,
+        more_questions=verdict.more_questions,
+        never_right=never_right(arrays),
         models={
             model: Profiled(
                 accuracy=float(pool.accuracy[m]),
@@ -143,6 +161,42 @@ def select_complementary(
     )
 
 
+class _Nested(TypedDict):
+    """The arguments that the held-out estimates of all rules share, so that all see the same splits."""
+
+    folds: int
+    repeats: int
+    seed: int
+    n_resamples: int
+
+
+class _Resamples:
+    """Counts resamples over sizes and rules, so that whoever waits sees one number rise."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._count = 0
+
+    def done(self) -> None:
+        """Count one resample."""
+        self._count += 1
+        if self._progress is not None:
+            self._progress(self._count, self._total)
+
+
+def _served(best: Subset, by_size: Mapping[int, Subset], single: Subset, questions: int) -> Subset:
+    """Return the subset to serve: the best one, or the single model on few questions that do not prefer the rule.
+
+    On so few a fitted rule is often worse than the single model, and the questions cannot show it. Self-consistency is
+    served all the same: nothing of it is fitted, and the verdict says what is known.
+    """
+    if best.contest is None or questions >= _FEW or best.contest[best.rule].gain > 0:
+        return best
+    alone = next((subset for subset in by_size.values() if subset.models == single.models), single)
+    return replace(alone, rule=SELF_CONSISTENCY)
+
+
 def _adaptive(
     recording: Recording,
     models: Sequence[str],
@@ -150,7 +204,7 @@ def _adaptive(
     same: Same | None,
     arrays: Arrays,
 ) -> float:
-    """Return the samples a question that the adaptive plan asks for: no formula knows them, the race does."""
+    """Return the samples per question under the adaptive plan, replayed: no formula gives them."""
     k = {model: samples[model] for model in models} if isinstance(samples, Mapping) else samples
     decisions = replay(recording, models, k, plan="adaptive", same=same)
     return float(np.mean([sum(v.of - v.unused for v in decisions[q].votes) for q in arrays.questions]))
@@ -167,7 +221,7 @@ def _right(arrays: Arrays, correct: str) -> Bools:
         enough: Bools = arrays.right.sum(axis=2) >= int(least)
         return enough
     raise ArgumentError(
-        f'correct={correct!r} is no rule; write "unanimous", "plurality" or "at_least:2" with the samples that suffice'
+        f'correct must be "unanimous", "plurality" or "at_least:2" with the samples that suffice, received {correct!r}'
     )
 
 
@@ -185,31 +239,41 @@ def _sizes(sizes: Iterable[int], pool: int) -> list[int]:
     return wanted
 
 
-def _check(penalty: float, keep: int, folds: int, repeats: int) -> None:
+def _check(penalty: float, counts: Mapping[str, int], n_resamples: int, worth: float) -> None:
     if not isfinite(penalty) or penalty < 0:
         raise ArgumentError(f"penalty must be a number of at least 0, received {penalty!r}; the paper's is 1")
-    for name, value, least in (("keep", keep, 1), ("folds", folds, 2), ("repeats", repeats, 1)):
-        if value < least:
-            raise ArgumentError(f"{name} must be at least {least}, received {value!r}")
+    least = {"keep": 1, "folds": 2, "repeats": 1}
+    for name, value in counts.items():
+        if value < least[name]:
+            raise ArgumentError(f"{name} must be at least {least[name]}, received {value!r}")
+    if not isinstance(n_resamples, int) or isinstance(n_resamples, bool) or n_resamples < 0 or n_resamples == 1:
+        raise ArgumentError(
+            f"n_resamples must be a whole number of at least 2, or 0 for no interval, received {n_resamples!r}; 50 is "
+            "usual"
+        )
+    if not 0 <= worth < 1:
+        raise ArgumentError(
+            f"worth must be a share of at least 0 and below 1, received {worth!r}; for a point write 0.01"
+        )
 
 
 def _texts(recording: Recording, questions: Sequence[str]) -> list[str]:
-    found: list[str] = []
+    texts: list[str] = []
     for question in questions:
         rows = (row for of_model in recording.by_question[question].values() for row in of_model)
         text = next((row.question for row in rows if row.question), None)
         if text is None:
             raise RecordingError(
-                f'rule="learned-by-question" goes by the text of a question, and {question!r} was recorded without; '
+                f'rule="learned-by-question" goes by the text of a question, and {question!r} has none; '
                 'record it as "question", or ask for rule="learned"'
             )
-        found.append(text)
-    return found
+        texts.append(text)
+    return texts
 
 
 def _check_rule(rule: Rule, recording: Recording, embedding: Any) -> None:
     if rule not in RULES:
-        raise ArgumentError(f"rule={rule!r} is no rule; write one of {', '.join(map(repr, RULES))}")
+        raise ArgumentError(f"rule={rule!r} does not exist; write one of {', '.join(map(repr, RULES))}")
     if embedding is not None and rule != "learned-by-question":
         raise ArgumentError(
             f'embedding is for rule="learned-by-question", received rule={rule!r}; ask for that rule, or leave it out'

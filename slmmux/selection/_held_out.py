@@ -1,21 +1,22 @@
-"""What choosing models would have brought on questions it had not seen: nested, repeated, seeded.
+"""The gain of choosing models, on questions that they were not chosen on: nested, repeated, and with an interval.
 
-A figure of the procedure, not of any one subset: each fold chooses its own, and its own rank.
+The figures are those of the procedure, not of one subset: each fold chooses its own models and its own rank.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import comb
+from math import comb, sqrt
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slmmux.recording._arrays import Votes
+from slmmux.recording._arrays import Bools, Floats, Ints, Votes
 
 __all__ = [
     "SELF_CONSISTENCY",
     "HeldOut",
+    "Progress",
     "Way",
     "algorithm_1",
     "best_alone",
@@ -24,15 +25,14 @@ __all__ = [
     "in_rank_order",
 ]
 
-Ints: TypeAlias = NDArray[np.int64]
 Choose: TypeAlias = Callable[[Ints], Sequence[int]]
-# Of a rank and a fold's training and test questions: whether each of the test questions is answered right.
-Way: TypeAlias = Callable[[list[int], Ints, Ints], NDArray[np.bool_]]
+# (rank, training questions, test questions) -> whether each test question is answered right.
+Way: TypeAlias = Callable[[list[int], Ints, Ints], Bools]
+Progress: TypeAlias = Callable[[int, int], None]  # resamples done, of how many
 
 SELF_CONSISTENCY: Final = "self-consistency"
 
-_DRAWS = 10_000  # of the bootstrap
-_DRAWN_AT_ONCE = 1_000_000  # questions
+_Z = 1.959964  # 95 %
 _MOST_SUBSETS = 200_000_000  # looked at over all folds; some 20 s
 
 
@@ -41,49 +41,98 @@ class HeldOut:
     """Accuracy on questions that had no part in the choice of models, nor in their rank or rule.
 
     Attributes:
-        accuracy: The mux of the subset chosen on the other folds, share of questions right.
-        single: The single model that was best on the other folds, with self-consistency, on the same questions.
+        accuracy: The share right of the mux that the other folds chose.
+        single: The share right, on the same questions, of the single model that was best on the other folds, with
+            self-consistency.
         gain: accuracy - single.
-        low: Lower end of the 95 % interval of the gain: paired bootstrap over questions, percentiles.
+        low: Lower end of the 95 % interval of the gain on new questions; `None` without resamples.
         high: Upper end.
-        folds: Parts the questions were split into.
-        repeats: How often they were split anew.
+        folds: The parts that the questions were split into.
+        repeats: The number of splits.
+        n_resamples: The halves of the questions on which everything was chosen again for the interval; 0 without an
+            interval, and in the files of older versions.
     """
 
     accuracy: float
     single: float
     gain: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     folds: int
     repeats: int
+    n_resamples: int = 0
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the gain, low to high; `None` without one."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
 
 
-def held_out(votes: Votes, choose: Choose, size: int, *, folds: int, repeats: int, seed: int) -> HeldOut | None:
-    """Return what choosing subsets of one size brings on questions not chosen on, where Algorithm 1 decides.
-
-    Args and what is returned are those of `each_held_out`, of its one entry.
-    """
+def held_out(
+    votes: Votes,
+    choose: Choose,
+    size: int,
+    *,
+    folds: int,
+    repeats: int,
+    seed: int,
+    n_resamples: int = 0,
+    progress: Callable[[], None] | None = None,
+) -> HeldOut | None:
+    """Return the held-out figures of subsets of one size under Algorithm 1: the one entry of `each_held_out`."""
     ways = {SELF_CONSISTENCY: algorithm_1(votes)}
-    every = each_held_out(votes, choose, size, ways, folds=folds, repeats=repeats, seed=seed)
+    every = each_held_out(
+        votes,
+        choose,
+        size,
+        ways,
+        folds=folds,
+        repeats=repeats,
+        seed=seed,
+        n_resamples=n_resamples,
+        progress=progress,
+    )
     return None if every is None else every[SELF_CONSISTENCY]
 
 
 def each_held_out(
-    votes: Votes, choose: Choose, size: int, ways: Mapping[str, Way], *, folds: int, repeats: int, seed: int
+    votes: Votes,
+    choose: Choose,
+    size: int,
+    ways: Mapping[str, Way],
+    *,
+    folds: int,
+    repeats: int,
+    seed: int,
+    n_resamples: int = 0,
+    progress: Callable[[], None] | None = None,
 ) -> dict[str, HeldOut] | None:
-    """Return what choosing subsets of one size brings on questions not chosen on, by each way to decide.
+    """Return the held-out figures of subsets of one size, for each way to decide.
 
-    All ways see the same splits, subsets and ranks, and their intervals the same draws of questions.
+    All ways see the same splits, subsets, ranks and resamples.
+
+    The interval of the gain g on n questions is that of the models, the rank and the rule that are chosen on all of
+    them, on new questions. It is g +- 1.96 sqrt(s^2 + c^2). s is the noise of the questions: with a the questions that
+    the mux wins and b those that it loses, on average over the repeats,
+
+        s^2 = (p + q - (p - q)^2) / (n + 2),    p = (a + 1) / (n + 2),    q = (b + 1) / (n + 2)
+
+    (Bonett and Price, 2012), which is not 0 even where the two never differ. c is the noise of the choice: models, rank
+    and rule are chosen again on random halves of the questions, and c is the standard deviation of their gains over all
+    questions. Halves drawn without replacement vary around the whole as the whole does around all questions there are
+    (the jackknife of Shao and Wu, 1989), and no question is in one of them twice, which a fitted rule would learn by
+    heart.
 
     Args:
-        votes: The members' votes, on q questions.
+        votes: The members' votes on q questions.
         choose: Returns the best subset on some of the questions, by their places.
-        size: Members a subset.
-        ways: By name; each is called once a fold, repeat by repeat.
-        folds: Parts the questions are split into; as many as there are questions where they are fewer.
-        repeats: Times they are split anew; fewer where there are very many subsets.
-        seed: Of the splits and the bootstrap.
+        size: Members per subset.
+        ways: By name; each is called once per fold, repeat by repeat, then once per resample.
+        folds: The parts that the questions are split into; as many as there are questions if these are fewer.
+        repeats: The number of splits; fewer if there are very many subsets.
+        seed: The random seed of splits and resamples.
+        n_resamples: The number of halves for the interval; 0 leaves it out.
+        progress: Called after each resample.
 
     Returns:
         The estimates; `None` with fewer than two questions, or more subsets than can be searched in every fold.
@@ -93,33 +142,80 @@ def each_held_out(
     repeats = min(repeats, _MOST_SUBSETS // max(1, comb(members, size) * folds))
     if folds < 2 or repeats < 1:  # noqa: PLR2004 - nothing to hold out
         return None
-    rng = np.random.default_rng(seed)
+    # Two streams, so that leaving the interval out does not change the estimate.
+    splits, halves = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     single = best_alone(votes)
-    right = {way: np.zeros(questions) for way in ways}
+    everything = np.arange(questions)
+    tallies = {name: _Tally(questions) for name in ways}
     alone = np.zeros(questions)
     for _ in range(repeats):
-        for test in np.array_split(rng.permutation(questions), folds):
-            train = np.setdiff1d(np.arange(questions), test)
+        alone_now = np.zeros(questions)
+        right = {name: np.zeros(questions) for name in ways}
+        for test in np.array_split(splits.permutation(questions), folds):
+            train = np.setdiff1d(everything, test)
             rank = in_rank_order(choose(train), votes.right[:, train].mean(axis=1))
-            alone[test] += single(rank, train, test)
+            alone_now[test] = single(rank, train, test)
             for name, way in ways.items():
-                right[name][test] += way(rank, train, test)
-    differences = {name: (each - alone) / repeats for name, each in right.items()}
-    draws = _bootstrapped(list(differences.values()), rng)
-    return {
-        name: HeldOut(
-            accuracy=float(right[name].mean() / repeats),
+                right[name][test] = way(rank, train, test)
+        alone += alone_now
+        for name, tally in tallies.items():
+            tally.add(right[name], alone_now)
+    gains: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(n_resamples):
+        half = np.sort(halves.permutation(questions)[: max(1, questions // 2)])
+        rank = in_rank_order(choose(half), votes.right[:, half].mean(axis=1))
+        alone_now = single(rank, half, everything).astype(np.float64)
+        for name, way in ways.items():
+            gains[name].append(float((way(rank, half, everything) - alone_now).mean()))
+        if progress is not None:
+            progress()
+    estimates = {}
+    for name, tally in tallies.items():
+        low, high = tally.interval(repeats, gains[name]) if n_resamples else (None, None)
+        estimates[name] = HeldOut(
+            accuracy=float(tally.right.mean() / repeats),
             single=float(alone.mean() / repeats),
-            gain=float(difference.mean()),
-            low=float(low),
-            high=float(high),
+            gain=tally.gain(repeats),
+            low=low,
+            high=high,
             folds=folds,
             repeats=repeats,
+            n_resamples=n_resamples,
         )
-        for (name, difference), (low, high) in zip(
-            differences.items(), np.percentile(draws, [2.5, 97.5], axis=1).T, strict=True
-        )
-    }
+    return estimates
+
+
+class _Tally:
+    """What one way won and lost against the single model, over the repeats.
+
+    Attributes:
+        right: [q] how often it was right.
+    """
+
+    def __init__(self, questions: int) -> None:
+        self.right: Floats = np.zeros(questions)
+        self._won = 0.0
+        self._lost = 0.0
+
+    def add(self, right: Floats, alone: Floats) -> None:
+        """Count one repeat."""
+        self.right += right
+        self._won += float((right > alone).sum())
+        self._lost += float((right < alone).sum())
+
+    def gain(self, repeats: int) -> float:
+        """Return the mean gain."""
+        return (self._won - self._lost) / repeats / self.right.size
+
+    def interval(self, repeats: int, gains: Sequence[float]) -> tuple[float, float]:
+        """Return the interval of the gain; see `each_held_out`."""
+        of = self.right.size + 2
+        won, lost = ((count / repeats + 1) / of for count in (self._won, self._lost))
+        noise = (won + lost - (won - lost) ** 2) / of
+        choice = float(np.var(gains, ddof=1)) if len(gains) > 1 else 0.0
+        reach = _Z * sqrt(noise + choice)
+        gain = self.gain(repeats)
+        return max(-1.0, gain - reach), min(1.0, gain + reach)
 
 
 def algorithm_1(votes: Votes) -> Way:
@@ -130,17 +226,6 @@ def algorithm_1(votes: Votes) -> Way:
 def best_alone(votes: Votes) -> Way:
     """Return the way of the single model that is best on the training questions, whatever the rank."""
     return lambda _rank, train, test: votes.right[votes.right[:, train].mean(axis=1).argmax(), test]
-
-
-def _bootstrapped(differences: Sequence[NDArray[np.float64]], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return the means of questions drawn with replacement, as many as there are, some draws at once: [way, draw]."""
-    questions = differences[0].size
-    at_once = max(1, _DRAWN_AT_ONCE // questions)
-    means: list[list[NDArray[np.float64]]] = []
-    for begun in range(0, _DRAWS, at_once):
-        drawn = rng.integers(questions, size=(min(at_once, _DRAWS - begun), questions))
-        means.append([difference[drawn].mean(axis=1) for difference in differences])
-    return np.concatenate(means, axis=1)
 
 
 def in_rank_order(members: Sequence[int], accuracy: NDArray[Any]) -> list[int]:

@@ -24,7 +24,7 @@ class Profiled:
     Attributes:
         accuracy: The share of questions that its vote is right on (self-consistency over its k samples), in-sample.
         samples: k.
-        settings: What it was asked with: temperature and the like.
+        settings: The settings it was asked with: temperature and the like.
     """
 
     accuracy: float
@@ -34,29 +34,28 @@ class Profiled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subset:
-    """Some models of the pool, and what they would do together; shares of questions, 0 to 1.
+    """Some models of the pool, and their figures together; shares of questions, 0 to 1.
 
-    All of it is in-sample, measured on the questions they were chosen on, but for `held_out`.
+    All figures but `held_out`, `contest` and `foretold` are in-sample: measured on the questions that chose the models.
 
     Attributes:
         models: Their labels, best first: the rank.
         objective: union - penalty x contradiction.
-        union: Questions that some model is right on, by the rule of `correct`.
-        contradiction: Questions that some model is confidently wrong on and some model is right on.
+        union: The questions on which some model is right, by the rule of `correct`.
+        contradiction: The questions on which some model is confidently wrong and some model is right.
         floor: Union - contradiction with "right" as unanimous: Algorithm 1 is never below it on these samples.
         ceiling: Union with "right" as the vote: Algorithm 1 is never above it.
-        accuracy: Algorithm 1, replayed.
-        samples: Samples a question, by plan; for "parallel" all that are asked, before any is cancelled. "adaptive" on
-            the best subset of each size only: it is replayed.
-        tokens: Tokens a question, by plan; `None` where they were not recorded.
-        held_out: On the best subset of each size: what choosing that many models brings on questions not chosen on.
-        contest: On the best subset of each size, where a rule was asked for: what each brings on questions that neither
-            it nor the choice of models had seen, by its name and, as "single", the best single model. Few repeats; the
-            winner's figure is the best of a handful, which flatters it a little.
-        rule: Of the rules in the contest the one of highest accuracy, equal ones the simplest; "self-consistency" where
-            there was none.
-        fitted: By name, the rules of these models that were fitted on all questions, whether or not one won.
-        foretold: What the better of them foretold of questions it had not seen.
+        accuracy: The accuracy of Algorithm 1, replayed.
+        samples: Samples per question, by plan; for "parallel" all that are asked, before any is cancelled. "adaptive"
+            is replayed, so it is there for the best subset of each size only.
+        tokens: Tokens per question, by plan; `None` if they were not recorded.
+        held_out: On the best subset of each size, the figures of choosing that many models by self-consistency, on
+            questions that had no part in the choice.
+        contest: On the best subset of each size, if a rule was asked for: the same of each rule up to it, by name, and
+            of the best single model as "single". Few repeats.
+        rule: The rule that decides: the one asked for, or "self-consistency" if it could not be fitted.
+        fitted: By name, the rules of these models that were fitted on all questions.
+        foretold: The probabilities of `rule` on questions that it had not seen, if it is a fitted one.
     """
 
     models: tuple[str, ...]
@@ -80,20 +79,26 @@ class Selection:
     """The ranked subsets of a pool, made by `select_complementary()` or `Selection.load(path)`.
 
     Attributes:
-        best: The best subset: by objective, then union, then fewer models, then cheaper, then name.
+        best: The subset to serve. The best by objective, then union, then fewer models, then cheaper, then name; the
+            single model if a rule was asked for, there are fewer than 100 questions, and they do not prefer the rule.
         by_size: The best subset of each size.
         ranking: The subsets that were kept, best first.
-        single: The best single model with self-consistency: what a mux has to beat.
-        verdict: What to do, in a sentence.
+        single: The best single model with self-consistency, which a mux has to beat.
+        verdict: Whether to mux, in a sentence that begins with the words of `recommendation`.
         models: The pool, by label.
-        questions: How many questions it was chosen on.
+        questions: The number of questions that it was chosen on.
         correct: The rule of "right".
-        penalty: What a contradiction costs.
-        extractor: How answers were read; `None` where the recording does not say.
-        agreement: How answers were compared.
-        system_prompt: What stood in front of every question.
-        proved: By size, whether nothing better exists: not where the search ran out of time.
-        fingerprint: Of the recording.
+        penalty: The cost of a contradiction.
+        extractor: The extractor that read the answers; `None` if the recording does not name it.
+        agreement: The way answers were compared.
+        system_prompt: The system prompt before every question.
+        proved: By size, whether nothing better exists; False if the search ran out of time.
+        fingerprint: The fingerprint of the recording.
+        recommendation: "mux" if the whole interval of the held-out gain is above 0, "do not mux" if it is below the
+            smallest gain worth the cost, else "cannot tell yet"; `None` in the file of an older version.
+        more_questions: With "cannot tell yet", about how many more questions would tell; `None` if no number would.
+        never_right: Answers that are common and were never right, most frequent first: likely no answers, as
+            "unknown" is.
     """
 
     best: Subset
@@ -110,12 +115,15 @@ class Selection:
     system_prompt: str | None
     proved: Mapping[int, bool]
     fingerprint: str
+    recommendation: Literal["mux", "do not mux", "cannot tell yet"] | None = None
+    more_questions: int | None = None
+    never_right: tuple[str, ...] = ()
 
     def of_size(self, size: int | None = None) -> Subset:
-        """Return the best subset of a size; `None`: the best of all.
+        """Return the best subset of a size; `None` means the subset to serve.
 
         Raises:
-            ArgumentError: A size that was not looked at.
+            ArgumentError: If the size was not looked at.
         """
         if size is None:
             return self.best
@@ -124,78 +132,97 @@ class Selection:
         return self.by_size[size]
 
     def threshold(
-        self, *, target_accuracy: float | None = None, budget: float | None = None, size: int | None = None
+        self,
+        *,
+        target_accuracy: float | None = None,
+        budget: float | None = None,
+        confidence: float = 0.9,
+        size: int | None = None,
     ) -> Threshold:
-        """Return from which probability on to answer, and what that brings on held-out questions.
+        """Return the probability from which on to answer, with a promise for questions not seen yet.
 
-        The probability is that of the best fitted rule (`.rule` of what is returned), which is not always the rule that
-        is served: where it is not, ask the mux for it by that name. p is for `abstain_below` or `escalate_below`.
+        The probability is the fitted rule's, which the result names as `.rule`. p is for `abstain_below` or
+        `escalate_below`. The promise is kept with the stated confidence, although p is chosen among many: see
+        `Threshold.bound`.
 
         Args:
-            target_accuracy: The lowest p such that the questions at or above it were answered with this accuracy.
-            budget: The highest p that gives up (abstains on, or escalates) no more than this share of the questions.
-            size: Of the best subset of this size; `None`: of the best of all.
+            target_accuracy: The accuracy to keep: p is the lowest whose answered questions keep it.
+            budget: The share of the questions that may be given up (abstained on, or escalated): p is the highest that
+                gives up no more.
+            confidence: The confidence of the promise, between 0 and 1.
+            size: The size of the subset; `None` means the subset to serve.
 
         Raises:
-            ArgumentError: Both or none of the two, one that is not above 0 and at most 1, an accuracy that is reached
-                from no probability on, a size that was not looked at, or a selection without a fitted rule.
+            ArgumentError: If both or neither of accuracy and budget are passed, one is not above 0 and at most 1, the
+                confidence is not between 0 and 1, no probability keeps the accuracy, the size was not looked at, or the
+                selection has no fitted rule.
 
         Example:
             >>> from slmmux import Recording, Row, select_complementary
-            >>> said = {"a": ["11"] * 20 + ["12"] * 20, "b": ["22", "11", "13", "11"] * 10}  # the gold answer is 1
+            >>> answers = {"a": ["11"] * 60 + ["12"] * 60, "b": ["22", "11", "13", "11"] * 30}  # the gold answer is 1
             >>> recording = Recording.of(
-            ...     Row(question_id=f"q{q:02}", model=model, sample_index=i, answer=answer, gold="1")
-            ...     for model, answers in said.items()
-            ...     for q, both in enumerate(answers)
+            ...     Row(question_id=f"q{q:03}", model=model, sample_index=i, answer=answer, gold="1")
+            ...     for model, given in answers.items()
+            ...     for q, both in enumerate(given)
             ...     for i, answer in enumerate(both)
             ... )
-            >>> selection = select_complementary(recording, sizes=[2], rule="learned")
-            >>> found = selection.threshold(target_accuracy=0.95)
-            >>> found.rule, found.accuracy >= 0.95, found.low <= found.accuracy <= found.high
-            ('learned', True, True)
-            >>> found.p >= selection.threshold(target_accuracy=0.8).p
+            >>> selection = select_complementary(recording, sizes=[2], rule="learned", n_resamples=0)
+            >>> result = selection.threshold(target_accuracy=0.9)
+            >>> result.rule, result.accuracy >= result.bound >= 0.9, result.confidence
+            ('learned', True, 0.9)
+            >>> result.p >= selection.threshold(target_accuracy=0.6).p
             True
-            >>> selection.threshold(budget=0.1).answered >= 0.9
+            >>> selection.threshold(budget=0.2).answered >= 0.8
             True
         """
         subset = self.of_size(size)
-        told = subset.foretold
-        if told is None:
+        foretold = subset.foretold
+        if foretold is None:
             raise ArgumentError(
-                f"no fitted rule of {' + '.join(subset.models)} foretold anything; make the selection with "
-                'select_complementary(..., rule="learned"), on more questions where it was'
+                f"the selection holds no probabilities of a fitted rule for {' + '.join(subset.models)}; make it with "
+                'select_complementary(..., rule="learned"), and on more questions if it was'
             )
-        return threshold(told.probability, told.right, target_accuracy=target_accuracy, budget=budget, rule=told.rule)
+        return threshold(
+            foretold.probability,
+            foretold.right,
+            target_accuracy=target_accuracy,
+            budget=budget,
+            confidence=confidence,
+            rule=foretold.rule,
+            served=foretold.served,
+        )
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write it as JSON; a file that is there is replaced.
+        """Write it as JSON, over a file that is there.
 
         Raises:
-            OSError: The file cannot be written; an existing file stays as it was.
+            OSError: If the file cannot be written; an existing file stays as it was.
         """
-        # Rules and what they foretold are large: each once, with the best subset of its size.
+        # Rules and their probabilities are large: each is written once, with the best subset of its size.
         bare = replace(self, best=_bare(self.best), ranking=tuple(map(_bare, self.ranking)))
         write_whole(path, _FILE.dump_json(_File(1, bare), indent=1) + b"\n")
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Selection":
-        """Read what `save` wrote.
+        """Read a selection that `save` wrote.
 
         Raises:
-            ArgumentError: The file is no selection; says where.
-            OSError: The file cannot be read.
+            ArgumentError: If the file is no selection; says where.
+            OSError: If the file cannot be read.
         """
         try:
-            found = _FILE.validate_json(Path(path).read_bytes()).selection
+            loaded = _FILE.validate_json(Path(path).read_bytes()).selection
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"])) or "the file"
             raise ArgumentError(
                 f"{path} is no selection: {where}: {first['msg']}; make one with `slmmux select` or Selection.save()"
             ) from None
-        whole = {subset.models: subset for subset in found.by_size.values()}
-        ranking = tuple(whole.get(subset.models, subset) for subset in found.ranking)
-        return replace(found, best=whole.get(found.best.models, found.best), ranking=ranking)
+        by_models = {subset.models: subset for subset in loaded.by_size.values()}
+        ranking = tuple(by_models.get(subset.models, subset) for subset in loaded.ranking)
+        # `best` has a rule of its own: on few questions the single model is served without one.
+        best = replace(by_models.get(loaded.best.models, loaded.best), rule=loaded.best.rule)
+        return replace(loaded, best=best, ranking=ranking)
 
 
 def _bare(subset: Subset) -> Subset:

@@ -1,51 +1,121 @@
-"""The verdict of a selection: a sentence that says whether to mux, by what was held out."""
+"""The verdict of a selection: whether to mux, as far as the held-out interval of the gain supports it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, log10
+from typing import Final, Literal, TypeAlias
 
 from slmmux.selection._contest import Rule
 from slmmux.selection._selection import Subset
 
-__all__ = ["verdict_of"]
+__all__ = ["CANNOT_TELL", "DO_NOT_MUX", "MUX", "Recommendation", "Verdict", "verdict_of"]
 
-_FEW = 30  # questions below which an interval promises too much
+Recommendation: TypeAlias = Literal["mux", "do not mux", "cannot tell yet"]
+
+MUX: Final = "mux"
+DO_NOT_MUX: Final = "do not mux"
+CANNOT_TELL: Final = "cannot tell yet"
+
+_POWER = 1 + 0.841621 / 1.959964  # an interval this much narrower settles the question in 80 % of all cases
+_MOST_QUESTIONS = 100_000  # beyond it the gain is too near the border for any recording to tell
 
 
-def verdict_of(best: Subset, by_size: Mapping[int, Subset], single: Subset, asked: Rule, questions: int) -> str:
-    """Say what to do about the best mux: by what was held out, and never by what was not."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A verdict in words and in fields.
+
+    Attributes:
+        sentence: It begins with the words of the recommendation.
+        recommendation: "mux", "do not mux" or "cannot tell yet".
+        more_questions: About how many more questions would tell; `None` if it is told, or no number would.
+    """
+
+    sentence: str
+    recommendation: Recommendation
+    more_questions: int | None = None
+
+
+def verdict_of(
+    best: Subset, by_size: Mapping[int, Subset], single: Subset, rule: Rule, *, questions: int, worth: float
+) -> Verdict:
+    """Return whether to use the best mux: decided by what was held out, and never by in-sample figures.
+
+    "mux": the whole interval of the gain is above 0. "do not mux": all of it is below `worth`. Otherwise it cannot be
+    told yet; `_more_questions` says how many more would tell.
+
+    Args:
+        best: The best subset.
+        by_size: The best subset of each size.
+        single: The best single model.
+        rule: The rule that was asked for.
+        questions: The number of questions.
+        worth: The smallest gain worth the cost of a mux.
+    """
     alone = f"model {single.models[0]}"
     muxes = [subset for size, subset in by_size.items() if size > 1]
     if not muxes:
-        return f"no mux was looked at: ask for sizes of two and more; {alone} is the best single one"
+        return Verdict(
+            f"{CANNOT_TELL}: no mux was looked at; ask for sizes of two and more ({alone} is the best single model)",
+            CANNOT_TELL,
+        )
     mux = best if len(best.models) > 1 else max(muxes, key=lambda subset: subset.objective)
     names = " + ".join(mux.models)
-    if mux.held_out is None:
-        return (
-            f"nothing can be said yet: too few questions, or too many subsets, to hold any out; in-sample {names} has "
-            f"{100 * mux.accuracy:.1f} % and {alone} alone {100 * single.accuracy:.1f} %"
-        )
-    seen, deciding = mux.held_out, ""
+    estimate, deciding = mux.held_out, ""
     if mux.contest is not None:
-        seen, deciding = mux.contest[mux.rule], f' with rule="{mux.rule}"'
-    # Of so few a bootstrap knows only those it was given, and its interval is too sure of itself.
-    few = f", on {questions} questions only: record more before you rely on it" if questions < _FEW else ""
-    interval = f"95 % interval {100 * seen.low:+z.1f} to {100 * seen.high:+z.1f}, held out{few}"
+        estimate, deciding = mux.contest[mux.rule], f' with rule="{mux.rule}"'
+    if estimate is None:
+        return Verdict(
+            f"{CANNOT_TELL}: too few questions, or too many subsets, to hold any out; in-sample {names} has "
+            f"{100 * mux.accuracy:.1f} % and {alone} alone {100 * single.accuracy:.1f} %",
+            CANNOT_TELL,
+        )
     figures = (
-        f"{100 * seen.accuracy:.1f} % against {100 * seen.single:.1f} %, {100 * seen.gain:+z.1f} points, {interval}"
+        f"{100 * estimate.accuracy:.1f} % against {100 * estimate.single:.1f} %, {100 * estimate.gain:+z.1f} points"
     )
-    after = _fitted(mux, asked, muxed=seen.gain > 0)
-    if seen.gain <= 0:
-        how = f"{'better' if seen.high < 0 else 'as good or better'}{f' than {names}{deciding}' if deciding else ''}"
-        return f"do not mux: {alone} alone is {how} ({figures}){after}"
-    if seen.low <= 0:
-        return f"mux {names}{deciding} if it costs you nothing: it may be better than {alone} alone ({figures}){after}"
-    return f"mux {names}{deciding}: better than {alone} alone ({figures}){after}"
+    after = _unfitted(mux, rule)
+    if (interval := estimate.interval) is None:
+        return Verdict(
+            f"{CANNOT_TELL}: {names}{deciding} has {figures} for {alone} alone, held out, without an interval; ask for "
+            f"one with n_resamples=50{after}",
+            CANNOT_TELL,
+        )
+    low, high = interval
+    figures += f", 95 % interval {100 * low:+z.1f} to {100 * high:+z.1f}, held out"
+    if high < worth:
+        points = f"{100 * worth:g} point" + ("" if round(100 * worth, 9) == 1 else "s")
+        how = "better" if high < 0 else f"better, or less than {points} worse,"
+        return Verdict(f"{DO_NOT_MUX}: {alone} alone is {how} than {names}{deciding} ({figures}){after}", DO_NOT_MUX)
+    if low > 0:
+        return Verdict(f"{MUX} {names}{deciding}: better than {alone} alone ({figures}){after}", MUX)
+    more = _more_questions(estimate.gain, (high - low) / 2, questions, worth)
+    tell = "more questions than can be recorded" if more is None else f"about {more:,} more questions"
+    return Verdict(
+        f"{CANNOT_TELL} whether {names}{deciding} is better than {alone} alone: {tell} would ({figures}){after}",
+        CANNOT_TELL,
+        more,
+    )
 
 
-def _fitted(mux: Subset, asked: Rule, *, muxed: bool) -> str:
-    """Say what became of the rule asked for, where another is served."""
-    if mux.contest is None or mux.rule == asked:
+def _more_questions(gain: float, half: float, questions: int, worth: float) -> int | None:
+    """Return about how many more questions would tell, if the gain is what it seems to be; `None` if none would.
+
+    The half-width of the interval falls with the square root of the questions. Either verdict tells: "mux" once it is
+    below the gain, "do not mux" once it is below worth - gain. So it has to fall below the larger of the two, and to
+    fall by a further factor of 1.43 for that to happen in 80 % of all cases.
+    """
+    distance = max(gain, worth - gain)
+    if distance <= 0:
+        return None
+    more = questions * ((_POWER * half / distance) ** 2 - 1)
+    if more > _MOST_QUESTIONS:
+        return None
+    more = max(1.0, more)
+    step = 10 ** max(0, ceil(log10(more)) - 2)  # two digits: it is an estimate
+    return int(ceil(more / step) * step)
+
+
+def _unfitted(mux: Subset, rule: Rule) -> str:
+    """Return a clause for a rule that was asked for and could not be fitted."""
+    if mux.contest is None or mux.rule == rule:
         return ""
-    served = f'rule="{mux.rule}" {"is" if muxed else "would be"} served'
-    if asked in mux.contest:
-        return f'; rule="{asked}" did not help ({100 * mux.contest[asked].accuracy:.1f} %), so {served}'
-    return f'; too few questions tell right from wrong to fit rule="{asked}", so {served}'
+    return f'; too few questions tell right from wrong to fit rule="{rule}", so rule="{mux.rule}" decides'

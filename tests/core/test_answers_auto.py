@@ -55,12 +55,25 @@ def test_ways_to_say_42_agree():
     assert len({answers.reader("auto")(reply) for reply in replies}) == 1
 
 
-def test_kinds_never_agree():
-    """Answers of different kinds differ even where their keys are the same text."""
-    replies = ["42", r"\boxed{42}"]
-    read = {answers.reader("auto")(reply) for reply in replies}
-    assert len(read) == 2
-    assert {answer.key for answer in read} == {"42"}
+@pytest.mark.parametrize(
+    "dressed",
+    [
+        ["42", r"\boxed{42}", "The answer is 42.", "#### 42", "$42$", "**Answer:** 42 apples", "6 * 7 = 42"],
+        ["B", "(B)", r"\boxed{\text{(B)}}", "The answer is B.", "Answer: B) Rome"],
+        ["Rome", r"\boxed{\text{Rome}}", "The answer is Rome.", "**Answer:** *rome*", "Answer: the Rome"],
+        ["$x + 1$", r"\boxed{x+1}", "The answer is x+1."],
+        [r"\boxed{\frac{1}{2}}", "0.5", "Answer: 1/2", "The answer is 50%."],
+    ],
+)
+def test_the_same_content_is_one_answer(dressed):
+    """What is boxed, announced, marked or bare is one answer where its content is the same."""
+    assert len({answers.reader("auto")(reply) for reply in dressed}) == 1
+
+
+def test_content_of_another_kind_is_another_answer():
+    """A number and a letter, or mathematics and words, never agree."""
+    replies = ["The answer is 5.", "The answer is E.", r"\boxed{x}", "The answer is five of them or more."]
+    assert len({answers.reader("auto")(reply) for reply in replies}) == len(replies)
 
 
 def test_text_is_compared_without_what_says_nothing():

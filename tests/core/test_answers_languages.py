@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001, RUF003 - signs of other scripts
 """Answers announced in other languages, and written with the signs of other scripts."""
 
 import pytest
@@ -7,15 +8,15 @@ from slmmux.answers._number_words import words_at
 
 LETTERS = [
     "Antwort: {}", "Die Antwort ist {}.", "Die richtige Antwort lautet {}.", "Die richtige Option ist {}.",
-    "Lösung: {}",
+    "Lösung: {}", "Also ist die Antwort ({}).", "Also ist die Antwort: ({}).",
     "Réponse : {}", "La réponse est {}.", "La bonne réponse est la lettre {}.", "La réponse correcte est l'option {}.",
     "Respuesta: {}", "La respuesta es {}.", "La respuesta correcta es la {}.", "La opción correcta es la opción {}.",
     "Resposta: {}", "A resposta é {}.", "A resposta correta é a {}.", "A alternativa correta é a letra {}.",
     "Risposta: {}", "La risposta è {}.", "La risposta corretta è la {}.",
     "Ответ: {}", "Правильный ответ: {}", "Правильный ответ — {}.", "Ответ: **{}**",
-    "答案：{}", "答案是{}。", "正确答案是选项{}。", "所以选{}。", "因此，应选择 {}。",
-    "答え：{}",
-    "정답: {}", "따라서 정답은 ({})이다.",
+    "答案：{}", "答案是{}。", "正确答案是选项{}。", "所以选{}。", "因此，应选择 {}。", "答案为（{}）",
+    "答え：{}", "答えは{}です。", "正解は {} です。", "正解は（{}）である。",
+    "정답: {}", "정답은 {}입니다.", "답은 {}번입니다.", "따라서 정답은 ({})이다.",
 ]  # fmt: skip
 NUMBERS = [
     "Antwort: {}", "Das Ergebnis ist {}.", "Réponse : {} euros", "Le résultat est donc {}.", "La respuesta es {}.",
@@ -25,12 +26,13 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize("announcement", LETTERS)
-@pytest.mark.parametrize("letter", ["A", "B", "E"])
+@pytest.mark.parametrize("letter", ["A", "B", "E", "Ｄ"])
 def test_letters(announcement, letter):
     """A letter announced in another language is a choice, as in English, and under `auto` as well."""
     reply = announcement.format(letter)
-    assert answers.choice(reply) == letter
-    assert answers.reader("auto")(f"A) C) ...\n{reply}") == answers.reader("auto")(f"The answer is {letter}.")
+    plain = letter.replace("Ｄ", "D")
+    assert answers.choice(reply) == plain
+    assert answers.reader("auto")(f"A) C) ...\n{reply}") == answers.reader("auto")(f"The answer is {plain}.")
 
 
 @pytest.mark.parametrize("announcement", NUMBERS)
@@ -63,9 +65,9 @@ def test_words_that_announce_nothing(reply):
     ("reply", "read"), [("Die Antwort ist 12,5.", "12.5"), ("La réponse est 0,75.", "0.75"), ("Ответ: 1,5", "1.5")]
 )
 def test_a_decimal_comma(reply, read):
-    """In a language that writes a comma there, a decimal is read, where English has a list."""
-    assert answers.number(reply) == read
-    assert answers.reader("auto")("Answer: 12,5").kind == "text"
+    """In a language that writes a comma there, `auto` reads a decimal, where it would see a list in English."""
+    assert answers.auto(reply) == read
+    assert answers.reader("auto")("Answer: 12,5").kind != "number"
 
 
 SCRIPTS = ["42", "４２", "٤٢", "۴۲", "४२", "৪২", "๔๒", "**４２**", "４２。"]
@@ -77,6 +79,13 @@ def test_digits(written):
     assert answers.number(written) == "42"
     assert answers.number(f"Answer: {written}") == "42"
     assert answers.auto(written) == "42"
+
+
+@pytest.mark.parametrize("written", ["Ｂ", "（B）", "（Ｂ）", "【B】", "〔B〕", "Ｂ。", "**Ｂ**", "Ｂ） Oslo"])
+def test_full_width_letters(written):
+    """A letter or its bracket as wide as a Chinese sign is that letter, and a small one too."""
+    assert answers.choice(written) == answers.auto(written) == "B"
+    assert answers.choice(f"Answer: {written}") == "B"
 
 
 WORDS = [
@@ -106,5 +115,6 @@ def test_words_that_are_no_single_number(written):
 
 
 def test_words_have_an_end():
-    """What is read ends where the number does."""
+    """What is read ends where the number does, and a number too large to be one in words is none."""
     assert words_at("forty-two apples", 0)[1] == len("forty-two")
+    assert words_at(" ".join(["trillion"] * 50), 0) is None

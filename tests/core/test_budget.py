@@ -167,3 +167,52 @@ def test_a_budget_with_units_is_accepted():
     """Calls, tokens, both, or no budget at all."""
     for limits in (None, {"calls": 1}, {"tokens": 1}, {"calls": 3, "tokens": 2000}):
         check_budget(limits)
+
+
+@given(
+    tokens=st.integers(1, 300),
+    prompt=st.integers(0, 60),
+    plan=st.sampled_from(PLANS),
+    on_tasks=st.booleans(),
+    group=st.sampled_from([one_by_one, in_one_request]),
+)
+def test_only_the_first_prompt_can_overrun_a_budget_of_tokens(tokens, prompt, plan, on_tasks, group):
+    """Replies of 10 tokens after prompts of one size: what is spent stays within the budget and one prompt."""
+    race = Race({"a": 3, "b": 3}, read, plan=plan, wait="exhausted")
+    member = Prompted(prompt)
+    budget = Budget(
+        {"tokens": tokens}, reserve=lambda _: 10, spent=lambda reply: reply[1], prompt=lambda reply: reply[2]
+    )
+    try:
+        decided(race, member, budget, group, on_tasks=on_tasks)
+    except NoAnswerError:
+        assert tokens < 10
+    assert member.spent <= max(tokens, 10) + (prompt if tokens >= 10 else 0)
+
+
+class Prompted(Member):
+    """The same members, each request with a prompt, whose tokens stand on its first reply."""
+
+    def __init__(self, prompt):
+        super().__init__()
+        self._prompt = prompt
+
+    def __call__(self, draws):
+        replies = super().__call__(draws)
+        self.spent += self._prompt
+        return [
+            (answer, tokens + (0 if i else self._prompt), 0 if i else self._prompt)
+            for i, (answer, tokens) in enumerate(replies)
+        ]
+
+
+def test_a_server_that_reports_less_than_nothing_does_not_undo_a_budget():
+    """A reply of -1,500 tokens costs what was set aside for it, or nothing: it never gives tokens back."""
+    member = Member()
+    budget = Budget({"tokens": 30}, reserve=lambda _: 10, spent=lambda _: -1500)
+    decision = decided(Race({"a": 9}, read, wait="exhausted"), member, budget, one_by_one, on_tasks=False)
+    assert (decision.reason, member.samples) == ("budget", 3)
+    counted = [10, -1500] * 9
+    budget = Budget({"tokens": 30}, spent=lambda _: counted.pop(0))
+    decision = drive(Race({"a": 9}, read, wait="exhausted", plan="adaptive"), Member(), pool=Pool(1), budget=budget)
+    assert decision.reason == "budget"

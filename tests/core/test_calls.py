@@ -17,7 +17,7 @@ from slmmux._decision import window as _window
 from slmmux._decision.drive import adrive, drive
 from slmmux._decision.pool import Pool
 from slmmux._decision.race import MOST_SAMPLES, Race
-from slmmux._decision.record import Escalation, record
+from slmmux._decision.record import Escalation, compact, record
 from slmmux._decision.types import Answer, Draw
 from slmmux._errors import ArgumentError, NoAnswerError, SampleTimeoutError
 
@@ -175,8 +175,26 @@ def test_what_abandoned_calls_bring_is_reported(driver):
     )
     assert reports == []
     desk.settle()
-    assert [draws for draws, _ in reports] == list(decision.abandoned)
+    assert {draws for draws, _ in reports} == set(decision.abandoned)
     assert all(replies == ["x"] for _, replies in reports)
+
+
+async def test_a_cancelled_task_brings_nothing():
+    """A call that its cancellation ended has no reply to report."""
+    reports, began = [], asyncio.Event()
+
+    async def call(draws):
+        if draws[0].model == "hangs":
+            began.set()
+            await asyncio.Event().wait()
+        await began.wait()
+        return ["x"]
+
+    race = a_race({"works": 2, "hangs": 1})
+    decision = await adrive(race, call, slots=Pool(3), late=lambda *report: reports.append(report))
+    assert len(decision.abandoned) == 1
+    await asyncio.sleep(0)
+    assert not reports
 
 
 def test_what_overdue_calls_bring_is_reported(driver):
@@ -494,3 +512,39 @@ def test_the_record_counts_the_tokens_of_abandoned_calls():
     """Tokens that are known when the record is written stand beside the number of calls."""
     kept = record(decided(), plan="parallel", extractor="auto", usage={}, abandoned_usage=USAGE)
     assert kept["abandoned"] == {"calls": 0, "usage": USAGE}
+
+
+def test_a_request_whose_limiter_outlasts_the_decision_never_begins():
+    """It asks its limiter while the deadline passes, and its call is not made."""
+    asked, passed, calls = threading.Event(), threading.Event(), []
+
+    def pace(draws):
+        asked.set()
+        passed.wait(WAIT_S)
+        return 0
+
+    desk = Threads(1)
+    with pytest.raises(NoAnswerError, match="deadline"):
+        desk.run(a_race({"a": 1}), lambda draws, hang: calls.append(draws), pace=pace, deadline=0.2)
+    assert asked.is_set()
+    passed.set()
+    desk.settle()
+    assert not calls
+
+
+def test_a_compact_record_shortens_what_is_withheld_and_why_the_bigger_model_failed():
+    """Every long text is marked with its length; what cannot be made small enough is as short as it gets."""
+    race = Race({"a": 1}, lambda reply: Answer(reply, "text", reply))
+    (draw,) = race.ask()
+    race.tell(draw, "word " * 900)
+    escalation = Escalation("large", {}, error="fault " * 900)
+    whole = record(
+        race.decision, plan="parallel", extractor="auto", usage={}, outcome="abstained", escalation=escalation
+    )
+    small = compact(whole)
+    assert small["withheld"]["answer"].endswith("(4,500 characters)")
+    assert small["escalation"]["error"].endswith("(5,400 characters)")
+    assert small["shortened"]
+    votes = [{**whole["votes"][0], "answers": [[f"{'word ' * 900}{i}", 1] for i in range(200)]}]
+    assert compact({**whole, "votes": votes})["votes"][0]["answers"][199][0].endswith("characters)")
+    assert compact({**whole, "withheld": None, "escalation": None})["shortened"]

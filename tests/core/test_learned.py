@@ -13,13 +13,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from slmmux import ArgumentError, Recording, Row
-from slmmux._decision.rules import LearnedRule, WeightedRule
+from slmmux._decision.rules import LearnedRule, WeightedRule, text_of
+from slmmux._decision.types import Answer
 from slmmux.baselines import AGENT_FOREST, baselines
-from slmmux.learned import FEWEST, _fit, _seen, brier, evaluate, expected_calibration_error, fit
+from slmmux.learned import FEWEST, _learning, _logit, brier, evaluate, expected_calibration_error, fit, never_right
+from slmmux.learned._answer_table import AnswerTable
+from slmmux.learned._common_answers import common_answers
 from slmmux.recording._arrays import Arrays, _votes, arrays_of
 from slmmux.selection._held_out import in_rank_order
 
-few = settings(max_examples=40)  # each of them learns, some ten milliseconds, or counts a table
+few = settings(max_examples=20, deadline=None)  # each of them learns, a tenth of a second, or counts a table
 
 LABELS = ("ann", "bob", "cid", "dan", "eve")
 
@@ -68,7 +71,7 @@ def written_out(rule, shares, k):
         return Fraction(shares.get(label, {}).get(answer, (0, 0))[0], k[label])
 
     def score(answer):
-        return sum(
+        return Fraction(dict(rule.answers).get(str(answer), 0), 10**6) + sum(
             Fraction(w, 10**6) * share(label, answer) + Fraction(u, 10**6) * (share(label, answer) == 1)
             for label, w, u in zip(rule.models, rule.weights, rule.bonuses, strict=True)
         )
@@ -98,7 +101,8 @@ def rules(draw, members):
     w = draw(st.tuples(*[weights] * members))
     u = draw(st.tuples(*[st.sampled_from([0, 0, 500_000, -1_000_000])] * members))
     calibration = draw(st.tuples(st.floats(-3, 3), st.floats(-1, 3)))
-    return LearnedRule(models, w, u, calibration, 60)
+    answers = draw(st.dictionaries(st.sampled_from("0123"), weights, max_size=2))
+    return LearnedRule(models, w, u, calibration, 60, answers=tuple(answers.items()))
 
 
 @st.composite
@@ -118,7 +122,8 @@ def recorded(draw):
     for m, k in enumerate(of):
         codes[m, :, k:] = -1
     gold = draw(st.lists(st.integers(0, 3), min_size=questions, max_size=questions))
-    return arrays_from(codes, gold, of), draw(rules(members))
+    arrays = arrays_from(codes, gold, of)
+    return replace(arrays, answers=(tuple("0123"),) * questions), draw(rules(members))
 
 
 # What is decided
@@ -267,8 +272,8 @@ def test_the_numbers_of_answers_have_no_part(case, rng):
     for q in range(len(arrays.questions)):
         codes[:, q] = np.array([*rng.sample(range(4), 4), -1])[codes[:, q]]
     members, questions = range(len(arrays.models)), np.arange(len(arrays.questions))
-    one = _seen.AnswerTable.of_arrays(arrays, members, questions)
-    other = _seen.AnswerTable.of_arrays(replace(arrays, codes=codes), members, questions)
+    one = AnswerTable.of_arrays(arrays, members, questions)
+    other = AnswerTable.of_arrays(replace(arrays, codes=codes), members, questions)
     for name in ("question", "count", "right"):
         assert getattr(one, name).tolist() == getattr(other, name).tolist()
 
@@ -280,12 +285,13 @@ def test_the_gradient_is_that_of_the_loss(seed, two_right):
     arrays = drawn(seed, questions=8)
     if two_right:
         arrays = replace(arrays, right=arrays.codes % 2 == 0)
-    choices = _seen.AnswerTable.of_arrays(arrays, [0, 1, 2], np.arange(8)).choices()
+    choices = AnswerTable.of_arrays(arrays, [0, 1, 2], np.arange(8)).choices()
     assume(choices.starts.size)
     at, prior, ridge, step = rng.normal(size=6), rng.normal(size=6), float(rng.uniform(0.1, 4)), 1e-5
-    _, gradient, curvature = choices.loss(at, prior, ridge)
+    penalties = np.full(6, ridge)
+    _, gradient, curvature = choices.loss(at, prior, penalties)
     for i, off in enumerate(np.eye(6) * step):
-        (up, above, _), (down, below, _) = choices.loss(at + off, prior, ridge), choices.loss(at - off, prior, ridge)
+        (up, above, _), (down, below, _) = (choices.loss(at + way * off, prior, penalties) for way in (1, -1))
         assert gradient[i] == pytest.approx((up - down) / (2 * step), abs=1e-6)
         if not two_right:
             assert curvature[i] == pytest.approx((above - below) / (2 * step), abs=1e-6)
@@ -298,10 +304,11 @@ def test_what_is_learned_is_the_least(seed):
     """At the weights found the gradient is nothing, from any start, and where two answers are right too."""
     arrays = drawn(seed, questions=40)
     arrays = replace(arrays, right=arrays.codes % 3 == 0)
-    choices = _seen.AnswerTable.of_arrays(arrays, [0, 1, 2], np.arange(40)).choices()
+    choices = AnswerTable.of_arrays(arrays, [0, 1, 2], np.arange(40)).choices()
     prior = np.array([2.0, 1.5, 1.0, 0.0, 0.0, 0.0])
-    found = _fit._minimum(lambda weights: choices.loss(weights, prior, 2.0), prior)
-    assert np.abs(choices.loss(found, prior, 2.0)[1]).max() < 1e-5
+    penalties = np.full(6, 2.0)
+    found = _logit.minimum(lambda weights: choices.loss(weights, prior, penalties), prior)
+    assert np.abs(choices.loss(found, prior, penalties)[1]).max() < 1e-5
 
 
 def test_a_step_too_far_is_halved_and_a_slow_descent_ends():
@@ -310,12 +317,12 @@ def test_a_step_too_far_is_halved_and_a_slow_descent_ends():
     def cosh(x):
         return float(np.logaddexp(x, -x)[0]), np.tanh(x), np.diag(1 - np.tanh(x) ** 2)
 
-    assert _fit._minimum(cosh, np.array([3.0])) == pytest.approx([0.0], abs=1e-9)
+    assert _logit.minimum(cosh, np.array([3.0])) == pytest.approx([0.0], abs=1e-9)
 
     def slow(x):
         return float(x @ x), 2 * x, np.eye(1) * 100
 
-    assert _fit._minimum(slow, np.array([1.0])) == pytest.approx([0.98**50])
+    assert _logit.minimum(slow, np.array([1.0])) == pytest.approx([0.98**50])
 
 
 def test_known_weights_are_recovered():
@@ -430,11 +437,14 @@ def test_the_rank_is_accuracy_and_then_the_label():
 
 
 def test_with_a_large_ridge_the_weights_are_the_prior():
-    """Held fast, w_i = 3 * accuracy_i + 0.5 and u_i = 0, in whole millionths; and so is the calibration."""
+    """Held fast, w_i = max(0.3, logit(accuracy_i) + 1.5) and u_i = 0, in whole millionths; and so is the calibration."""
     arrays = drawn(3, members=3, questions=60, silent=0)
     rule = fit(arrays, ridge=1e12)
     accuracy = dict(zip(LABELS, arrays_accuracy(arrays), strict=False))
-    assert rule.weights == tuple(round(10**6 * (3 * accuracy[label] + 0.5)) for label in rule.models)
+    # Half a question more on either side keeps the logit of 0 and of 1 finite.
+    rights = {label: 60 * share for label, share in accuracy.items()}
+    odds = {label: log((right + 0.5) / (60 - right + 0.5)) for label, right in rights.items()}
+    assert rule.weights == tuple(round(10**6 * max(0.3, odds[label] + 1.5)) for label in rule.models)
     assert rule.bonuses == (0, 0, 0)
     assert rule.calibration == (0.0, 1.0)
     assert all(type(each) is int for each in (*rule.weights, *rule.bonuses))
@@ -486,15 +496,15 @@ def test_the_probability_is_of_being_right_at_all():
 @few
 @given(st.integers(0, 2**32 - 1), st.integers(0, 29))
 def test_no_question_calibrates_what_it_taught(seed, q):
-    """A question's gold answer has no part in its own log-odds, from which the calibration is learned."""
+    """Under a fixed penalty a question's gold answer has no part in its own log-odds, which teach the calibration."""
     arrays, taken = drawn(seed, questions=30, silent=0), []
     other = arrays.right.copy()
     other[:, q] = arrays.codes[:, q] == 1
-    calibrated = _fit._calibrated
+    calibrated = _learning.calibrated
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(_fit, "_calibrated", lambda *given: taken.append(given) or calibrated(*given))
-        fit(arrays)
-        fit(replace(arrays, right=other))
+        patched.setattr(_learning, "calibrated", lambda *given: taken.append(given) or calibrated(*given))
+        fit(arrays, ridge=2.0)
+        fit(replace(arrays, right=other), ridge=2.0)
     by_fold = [each for fold in range(5) for each in range(fold, 30, 5)]
     place = by_fold.index(q)
     (before, _, _), (after, _, _) = taken
@@ -516,13 +526,13 @@ def test_what_is_said_comes_true(seed):
 
 
 def test_five_models_and_500_questions_are_learned_quickly():
-    """A fit takes less than 0.2 s of its thread, the quickest of some."""
+    """A fit, penalties and all, takes less than 1 s of its thread, the quickest of some."""
     arrays, took = drawn(0, members=5, questions=500, answers=8), []
     for _ in range(5):
         begun = time.thread_time()
         fit(arrays)
         took.append(time.thread_time() - begun)
-    assert min(took) < 0.2
+    assert min(took) < 1
 
 
 # How far probabilities are off
@@ -545,6 +555,97 @@ def test_what_is_sure_and_right_is_off_by_nothing():
     assert (expected_calibration_error([1, 0], [True, False]), brier([1, 0], [True, False])) == (0, 0)
     assert (expected_calibration_error([1, 0], [False, True]), brier([1, 0], [False, True])) == (1, 1)
     assert expected_calibration_error([], []) == 0
+
+
+# Answers that have a weight of their own
+
+
+def unsure(questions, *, seed=0, kinds=4):
+    """Return two members that often say "unknown", which is never right, on questions with a few answers.
+
+    "unknown" is said most often where it is wrong to trust it: unanimously.
+    """
+    rng = np.random.default_rng(seed)
+    gold = rng.integers(0, kinds, questions)
+    knows = rng.random((2, questions)) < 0.5
+    silent = rng.random((2, questions)) < 0.35
+    codes = np.where(knows, gold, rng.integers(0, kinds, (2, questions)))[:, :, None] + np.zeros(4, dtype=np.int64)
+    slips = rng.random(codes.shape) < 0.25
+    codes[slips] = rng.integers(0, kinds, codes.shape)[slips]
+    codes[silent] = kinds
+    texts = (*["mother", "uncle", "nephew", "cousin"][:kinds], "unknown")
+    return replace(arrays_from(codes, gold), answers=(texts,) * questions)
+
+
+def test_an_answer_that_is_never_right_does_not_win():
+    """Said unanimously and right never, "unknown" loses to an answer that a member gives now and then."""
+    arrays = unsure(600)
+    rule = fit(arrays, range(200))
+    worth = dict(rule.answers)
+    assert worth["unknown"] < min(worth[text] for text in ("mother", "uncle", "nephew", "cousin"))
+    right, probability = evaluate(arrays, rule, range(200, 600))
+    plain = replace(rule, answers=())
+    assert right.mean() > evaluate(arrays, plain, range(200, 600))[0].mean() + 0.1
+    assert expected_calibration_error(probability, right) < 0.1
+    assert never_right(arrays) == ("unknown",)
+
+
+def test_open_answers_have_no_weight_of_their_own_but_what_is_never_right_has():
+    """Over numbers that seldom recur nothing is learned by heart; "unknown" among them is still found out."""
+    arrays = unsure(200)
+    texts = tuple((*(f"{q}{y}" for y in range(4)), "unknown") for q in range(200))
+    rule = fit(replace(arrays, answers=texts))
+    assert [text for text, _ in rule.answers] == ["unknown"]
+    assert rule.answers[0][1] < 0
+    assert fit(replace(arrays, answers=())).answers == ()
+
+
+def test_common_answers_are_few_frequent_and_given_on_some_questions():
+    """At most 20, only where they cover 70 % of the samples, and none that fewer than five questions have."""
+    codes = np.zeros((1, 100, 1), dtype=np.int64)
+    codes[0, :4] = 1
+    arrays = replace(arrays_from(codes, [0] * 100), answers=(("yes", "no"),) * 100)
+    assert common_answers(AnswerTable.of_arrays(arrays, [0], np.arange(100))) == ("yes",)
+    wide = replace(arrays, codes=np.arange(100).reshape(1, 100, 1) % 40, answers=(tuple(map(str, range(40))),) * 100)
+    assert common_answers(AnswerTable.of_arrays(wide, [0], np.arange(100))) == ()
+
+
+def test_never_right_is_said_only_where_chance_does_not_explain_it():
+    """Where members are seldom right, many questions are needed before an answer is called never right."""
+    arrays = unsure(40, seed=1)
+    assert never_right(arrays) == ("unknown",)
+    assert never_right(arrays, range(5)) == ()
+    assert never_right(replace(arrays, right=np.zeros_like(arrays.right))) == ()
+    assert never_right(replace(arrays, answers=())) == ()
+
+
+@few
+@given(st.integers(0, 2**32 - 1))
+def test_no_order_changes_the_weights_of_answers(seed):
+    """Members, questions, samples and the numbers of answers in another order: the same rule, answers included."""
+    rng = np.random.default_rng(seed)
+    arrays = unsure(40, seed=seed)
+    rule = fit(arrays)
+    numbers = rng.permutation(5)
+    codes = numbers[arrays.codes]
+    texts = tuple(np.array(arrays.answers[0])[np.argsort(numbers)].tolist())
+    again = replace(
+        arrays, codes=codes[::-1], right=arrays.right[::-1], models=arrays.models[::-1], answers=(texts,) * 40
+    )
+    assert fit(again) == rule
+
+
+def test_an_answer_has_one_text_live_and_recorded():
+    """As JSON in a recording without keys, with a key, and in other capitals an answer has one weight."""
+    rule = WeightedRule(("a", "b"), (10**6, 10**6), (0, 0), answers=(("unknown", -9 * 10**6),))
+    for unknown in (
+        Answer("Unknown", "recorded", '"Unknown"'),
+        Answer("unknown", "text", "unknown"),
+        "unknown",
+    ):
+        assert rule.decide({"a": {unknown: (3, 0)}, "b": {"mother": (1, 0)}}, 3).answer == "mother"
+    assert text_of(Answer("1,234", "number", "1234")) == "1234"
+    assert text_of(Answer({"a": 1}, "json", '{"a":1}')) == '{"a":1}'
 
 
 # On real samples

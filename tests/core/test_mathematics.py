@@ -115,7 +115,9 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize(("a", "b"), short_form(HOSTILE, lambda case: len(case[0]) > 20 or "!" in case[0]))
+@pytest.mark.parametrize(
+    ("a", "b"), short_form(HOSTILE, lambda case: case[0].startswith(("1000000000!", "__import__", r"\frac", r"\text")))
+)
 def test_hostile_mathematics_returns(impatient, a, b):
     """Whatever is compared, a verdict comes, within the pair's limit and the time to start two workers."""
     impatient.equal("1+1", "2")  # started

@@ -219,7 +219,7 @@ def selection(pool):
 def rule_selection(pool):
     """A selection with a learned rule, on the pool repeated five times."""
     rows = [replace(row, question_id=f"{row.question_id}-{n}") for n in range(5) for row in pool.rows]
-    return select_complementary(Recording.of(rows), sizes=[3], rule="learned", repeats=1)
+    return select_complementary(Recording.of(rows), sizes=[3], rule="learned", repeats=1, n_resamples=4)
 
 
 def svg(figure):

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import gc
+import pickle
 import threading
 from concurrent.futures import wait
 from weakref import WeakSet
@@ -185,7 +186,7 @@ async def test_a_task_and_its_thread_are_one_call(release):
         await task
     following = asyncio.create_task(pool.place("a"))
     await asyncio.sleep(0)
-    assert not following.ended()
+    assert not following.done()
     release.set()
     pool.give_back(await following)
 
@@ -209,11 +210,11 @@ async def test_threads_and_tasks_share_the_places(release):
     thread = pool.submit(lambda: release.wait(WAIT_S))
     task = asyncio.create_task(pool.place("a"))
     await asyncio.sleep(0)
-    assert not task.ended()
+    assert not task.done()
     release.set()
     place = await task
     following = pool.submit(lambda: "after")
-    assert thread.ended()
+    assert thread.done()
     assert not following.running()
     pool.give_back(place)
     assert await asyncio.wrap_future(following) == "after"
@@ -246,3 +247,46 @@ def test_a_deep_copy_is_a_pool_of_its_own():
     assert copy.deepcopy(pool).submit(lambda: "free").result(WAIT_S) == "free"
     release_here.set()
     assert first_call.result(WAIT_S)
+
+
+def test_a_pool_in_another_process_has_places_of_its_own():
+    """A pickle holds the limit, and neither threads nor places."""
+    assert pickle.loads(pickle.dumps(Pool(3))).window.limit == 3
+
+
+def no_thread(self):
+    raise RuntimeError("can't start new thread")
+
+
+def test_a_system_without_threads_costs_the_call_and_not_its_place(monkeypatch):
+    """Its future has the error, and the next call runs in the place."""
+    pool = Pool(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        assert isinstance(pool.submit(int).exception(WAIT_S), RuntimeError)
+    assert pool.submit(int).result(WAIT_S) == 0
+
+
+async def test_a_system_without_threads_costs_the_call_of_a_task_and_not_its_place(monkeypatch):
+    """The task that holds the place hears of it, and gives the place back once."""
+    pool = Pool(1)
+    place = await pool.place("a")
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError, match="new thread"):
+            await pool.run(int)
+    pool.give_back(place)
+    assert pool.submit(int).result(WAIT_S) == 0
+
+
+def test_a_call_that_is_cancelled_before_its_thread_runs_is_not_made(monkeypatch):
+    """Its place goes to the next call."""
+    pool, threads, calls = Pool(1), [], []
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", lambda thread: threads.append(thread))
+        future = pool.submit(lambda: calls.append("cancelled"))
+    following = pool.submit(lambda: calls.append("next"))
+    assert future.cancel()
+    threads[0].start()
+    following.result(WAIT_S)
+    assert calls == ["next"]

@@ -14,6 +14,7 @@ from slmmux._errors import ArgumentError, ExtractorError, RecordingError
 from slmmux.readers import read_inspect, read_lm_eval
 from slmmux.recording import Recording
 from slmmux.recording._replay import replay
+from tests.pydantic_words import json_fault, worded
 
 FOREIGN = Path(__file__).parent / "foreign"
 LM_EVAL = FOREIGN / "lm_eval"
@@ -349,18 +350,18 @@ def test_one_run_twice_in_a_file_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("bad", "what"),
     [
-        ("hello", "the JSON: Invalid JSON: expected value at column 1, received 'hello'"),
-        ("[1]", "the JSON: Input should be an object, received [1]"),
-        (json.dumps({**LINE, "doc_id": None}), "doc_id.int: Input should be a valid integer, received None"),
-        (json.dumps({**LINE, "resps": ["a"]}), "resps.0: Input should be a valid array, received 'a'"),
-        (json.dumps({**LINE, "filter": None}), "filter: Input should be a valid string, received None"),
+        ("hello", f"the JSON: {json_fault('hello')}, received 'hello'"),
+        ("[1]", "the JSON: <object>, received [1]"),
+        (json.dumps({**LINE, "doc_id": None}), "doc_id.int: <int_type>, received None"),
+        (json.dumps({**LINE, "resps": ["a"]}), "resps.0: <array>, received 'a'"),
+        (json.dumps({**LINE, "filter": None}), "filter: <string_type>, received None"),
     ],
 )
 def test_a_line_of_another_form_is_refused(tmp_path, bad, what):
     """The error names file and line, the value received and the file to give."""
     path = lines(tmp_path, {})
     path.write_text(path.read_text("utf-8") + bad + "\n", "utf-8")
-    assert error_of(read_lm_eval, path) == f"{path} line 2: {what}; {LM_EVAL_FORM}"
+    assert error_of(read_lm_eval, path) == f"{path} line 2: {worded(what)}; {LM_EVAL_FORM}"
 
 
 def test_marks_blank_lines_and_line_ends_are_ignored(tmp_path):
@@ -527,35 +528,35 @@ def test_a_sample_in_two_logs_names_both(tmp_path):
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"epoch": 0}, "epoch: Input should be greater than or equal to 1, received 0"),
-        ({"epoch": "1"}, "epoch: Input should be a valid integer, received '1'"),
-        ({"output": {"choices": [{}]}}, "output.choices.0.message: Field required, received {}"),
-        ({"error": "gone"}, "error: Input should be an object, received 'gone'"),
+        ({"epoch": 0}, "epoch: <greater_than_equal ge=1>, received 0"),
+        ({"epoch": "1"}, "epoch: <int_type>, received '1'"),
+        ({"output": {"choices": [{}]}}, "output.choices.0.message: <missing>, received {}"),
+        ({"error": "gone"}, "error: <object>, received 'gone'"),
     ],
 )
 def test_a_sample_of_another_form_is_refused(tmp_path, change, what):
     """The error names the file and the sample or member, the value received and the file to give."""
     path = log(tmp_path, {}, {"id": 2, **change})
-    assert error_of(read_inspect, path) == f"{path}: samples.1.{what}; {LOGGED}"
+    assert error_of(read_inspect, path) == f"{path}: samples.1.{worded(what)}; {LOGGED}"
     packed = zipped(tmp_path / "log.eval", source=path)
     name = member({**SAMPLE, "id": 2, **change})
-    assert error_of(read_inspect, packed) == f"{packed} {name}: {what}; {LOGGED}"
+    assert error_of(read_inspect, packed) == f"{packed} {name}: {worded(what)}; {LOGGED}"
 
 
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("{}", "eval: Field required, received {}"),
-        ("", "the JSON: Invalid JSON: EOF while parsing a value at column 0, received ''"),
-        ('{"eval": {"task": "t"}}', "eval.model: Field required, received {'task': 't'}"),
-        (json.dumps({**HEAD, "samples": 1}), "samples: Input should be a valid array, received 1"),
+        ("{}", "eval: <missing>, received {}"),
+        ("", f"the JSON: {json_fault('')}, received ''"),
+        ('{"eval": {"task": "t"}}', "eval.model: <missing>, received {'task': 't'}"),
+        (json.dumps({**HEAD, "samples": 1}), "samples: <array>, received 1"),
     ],
 )
 def test_a_json_file_of_another_form_is_refused(tmp_path, text, what):
     """A JSON file that is not a log is refused."""
     path = tmp_path / "log.json"
     path.write_text(text, "utf-8")
-    assert error_of(read_inspect, path) == f"{path}: {what}; {LOGGED}"
+    assert error_of(read_inspect, path) == f"{path}: {worded(what)}; {LOGGED}"
 
 
 @pytest.mark.parametrize("samples", [None, []])

@@ -26,8 +26,13 @@ def a_rule(rng, models):
     small = rng.random() < 0.5
     span = [-2, -1, 0, 1, 2, 3] if small else list(range(-50, 120))
     bonuses = [0] * len(models) if rng.random() < 0.3 else [rng.choice(span) for _ in models]
+    texts = rng.sample(["x", "y", "z", "unseen"], rng.randint(1, 3)) if rng.random() < 0.3 else []
     return WeightedRule(
-        tuple(models), tuple(rng.choice(span) * UNIT for _ in models), tuple(b * UNIT for b in bonuses), (-0.5, 1.0)
+        tuple(models),
+        tuple(rng.choice(span) * UNIT for _ in models),
+        tuple(b * UNIT for b in bonuses),
+        (-0.5, 1.0),
+        answers=tuple((text, rng.choice(span) * UNIT) for text in texts),
     )
 
 
@@ -39,7 +44,7 @@ def written_out(rule, table):
     share = {m: {a: Fraction(table[m].count(a), len(table[m])) for a in counts} for m in rule.models}
 
     def score(a):
-        return sum(
+        return dict(rule.answers).get(a, 0) + sum(
             w * share[m][a] + (u if share[m][a] == 1 else 0)
             for m, w, u in zip(rule.models, rule.weights, rule.bonuses, strict=True)
         )
@@ -131,7 +136,8 @@ def test_settled_is_late_for_equal_scores_only():
     late = exact = 0
     for rule, table, order, outstanding in states(400):
         # With negative weights an answer that nobody gives, of score 0, is held against a leader below 0.
-        positive = min(*rule.weights, *rule.bonuses) >= 0
+        # And an answer not given yet is taken for the best of those that the rule gives a worth of their own.
+        positive = min(*rule.weights, *rule.bonuses) >= 0 and not rule.answers
         if positive and outstanding and len(completions(rule, table, outstanding)) == 1:
             if is_settled_by(rule, tallied(table, order)):
                 exact += 1

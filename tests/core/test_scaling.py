@@ -16,6 +16,7 @@ from slmmux._decision.types import Answer
 from slmmux._decision.vote import choose, vote
 from slmmux.recording._arrays import arrays_of
 from slmmux.scaling import expected_right, scaling
+from tests.lengths import examples
 
 GOLD = "x"
 
@@ -67,7 +68,7 @@ def enumerated(table, k):
 
 
 @given(sampled(1, 5), st.data())
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_scaling_is_the_mean_over_all_subsets_in_all_orders(tables, data):
     """Accuracy and deviation for every number of members equal those of the enumeration in fractions."""
     members = list(tables[0])

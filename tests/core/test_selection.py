@@ -1,6 +1,7 @@
 """The selection against its definitions, recounted in plain Python; what is held out, and what is said of it."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 
@@ -12,6 +13,9 @@ from hypothesis import strategies as st
 from slmmux import ArgumentError, Recording, RecordingError, Row, Selection, replay, select_complementary
 from slmmux.recording._arrays import arrays_of
 from slmmux.selection._held_out import held_out, in_rank_order
+from slmmux.selection._verdict import _more_questions
+from tests.lengths import examples
+from tests.pydantic_words import worded
 
 
 def recorded(said, golds=None, **settings):
@@ -71,7 +75,7 @@ def recount(recording, members, correct, penalty):
     return union - Fraction(str(penalty)) * contradiction, union, contradiction, sure - disputed, ceiling
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     pools(),
     st.sampled_from(["unanimous", "plurality", "at_least:1", "at_least:2"]),
@@ -96,7 +100,7 @@ def test_every_subset_is_counted_and_ordered_as_defined(recording, correct, pena
     assert all(selection.proved.values())
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(pools())
 def test_algorithm_1_lies_between_floor_and_ceiling(recording):
     """The replayed accuracy of every subset is Algorithm 1's, at least its floor and at most its ceiling."""
@@ -163,19 +167,24 @@ def test_what_is_held_out_never_sees_the_test_fold(recording, folds, repeats, se
         seen.append(train)
         return [0]
 
-    estimate = held_out(votes, choose, 1, folds=folds, repeats=repeats, seed=seed)
+    estimate = held_out(votes, choose, 1, folds=folds, repeats=repeats, seed=seed, n_resamples=2)
     if questions < 2:
         assert estimate is None
         return
     parts = min(folds, questions)
-    assert len(seen) == parts * repeats
+    assert len(seen) == parts * repeats + 2
+    assert all(len({*half.tolist()}) == len(half) == questions // 2 for half in seen[-2:]), "halves, none twice"
     for r in range(repeats):
         tested = np.concatenate([np.setdiff1d(np.arange(questions), t) for t in seen[r * parts : (r + 1) * parts]])
         assert sorted(tested) == list(range(questions))
     assert estimate.accuracy == pytest.approx(votes.right[0].mean())
     assert estimate.gain == pytest.approx(estimate.accuracy - estimate.single)
-    assert estimate.low - 1e-9 <= estimate.gain <= estimate.high + 1e-9
-    assert held_out(votes, choose, 1, folds=folds, repeats=repeats, seed=seed) == estimate
+    assert estimate.low <= estimate.gain <= estimate.high, "no gain is above 1"
+    assert estimate.low < estimate.high
+    assert held_out(votes, choose, 1, folds=folds, repeats=repeats, seed=seed, n_resamples=2) == estimate
+    plain = held_out(votes, choose, 1, folds=folds, repeats=repeats, seed=seed)
+    assert plain == replace(estimate, low=None, high=None, n_resamples=0), "the interval changes no estimate"
+    assert plain.interval is None
 
 
 def test_held_out_ranks_and_chooses_by_the_other_folds():
@@ -211,30 +220,99 @@ def test_the_verdict_says_to_mux_where_models_complete_each_other():
     assert selection.best.models in {("a", "b", "c"), ("b", "a", "c")}
     assert selection.verdict.startswith("mux a + b + c: better than model a alone (100.0 % against ")
     assert "held out" in selection.verdict
+    assert (selection.recommendation, selection.more_questions) == ("mux", None)
 
 
 def test_the_verdict_says_not_to_mux_where_one_model_dominates():
     """One model is right but unsure, the others wrong and sure: the mux loses, and the verdict says by how much."""
     recording = mux_of(lambda m, q: ("112" if q % 2 else "111") if m == "a" else "222")
     selection = select_complementary(recording, sizes=[2, 3])
-    assert selection.verdict.startswith("do not mux: model a alone is better (")
+    assert selection.verdict.startswith("do not mux: model a alone is better than ")
     assert "against 100.0 %, -" in selection.verdict
-    equal = select_complementary(mux_of(lambda m, q: "11" if q % 2 else "22"))
-    assert equal.verdict.startswith("do not mux: model a alone is as good or better (")
+    assert (selection.recommendation, selection.more_questions) == ("do not mux", None)
+
+
+def test_no_difference_on_few_questions_is_not_proof_of_none():
+    """Members that never part gain nothing on 60 questions, which does not show that they never will; 600 do."""
+    few, many = (
+        select_complementary(mux_of(lambda m, q: "11" if q % 2 else "22", questions), sizes=[2], repeats=2)
+        for questions in (60, 600)
+    )
+    assert few.recommendation == "cannot tell yet"
+    assert few.verdict.startswith("cannot tell yet whether a + b is better than model a alone: about ")
+    assert many.recommendation == "do not mux"
+    assert "less than 1 point worse" in many.verdict
+    assert few.by_size[2].held_out.low < 0 < few.by_size[2].held_out.high
+
+
+def test_worth_is_the_gain_below_which_a_mux_does_not_pay():
+    """The same interval says "do not mux" for a gain that is asked for, and cannot tell for a smaller one."""
+    recording = mux_of(lambda m, q: "11" if q % 2 else "22", 300)
+    high = select_complementary(recording, sizes=[2], repeats=2).by_size[2].held_out.high
+    for worth, recommendation in ((high + 0.001, "do not mux"), (high - 0.001, "cannot tell yet")):
+        options = {"sizes": [2], "repeats": 2, "worth": worth}
+        assert select_complementary(recording, **options).recommendation == recommendation
+
+
+def test_the_number_of_questions_that_would_tell_does():
+    """With so many more questions alike, the verdict is there; a gain at the very border would take too many."""
+    lucky = mux_of(lambda m, q: "11" if (m == "a" and q % 10 < 6) or (m == "b" and q % 10 in {0, 7}) else "23", 40)
+    selection = select_complementary(lucky, sizes=[2])
+    assert selection.recommendation == "cannot tell yet"
+    questions = 40 + selection.more_questions
+    more = mux_of(
+        lambda m, q: "11" if (m == "a" and q % 10 < 6) or (m == "b" and q % 10 in {0, 7}) else "23", questions
+    )
+    assert select_complementary(more, sizes=[2], repeats=2).recommendation == "mux"
+    assert f"about {selection.more_questions} more questions would" in selection.verdict
+    assert _more_questions(0.005, 0.05, 60, 0.01) == 13_000
+    assert _more_questions(0.005, 0.5, 60, 0.01) is None
+    assert _more_questions(0.0, 0.5, 60, 0.0) is None
 
 
 def test_the_verdict_says_when_it_cannot_tell():
-    """A gain whose interval includes none, nothing held out, and no mux looked at, are each said so."""
-    noisy = select_complementary(
-        mux_of(lambda m, q: "11" if q < 2 + "abc".index(m) or (m == "a" and q < 9) else "23", 12)
-    )
-    lucky = mux_of(lambda m, q: "11" if (m == "a" and q < 30) or (m == "b" and q == 30) else "23")
-    assert "if it costs you nothing" in select_complementary(lucky, sizes=[2]).verdict
-    assert "on 12 questions only: record more" in noisy.verdict
-    assert "questions only" not in select_complementary(lucky, sizes=[2]).verdict
+    """Nothing held out, no mux looked at and no interval are each said so, in the words that all verdicts begin with."""
     one = select_complementary(recorded({"a": ["00"], "b": ["00"]}))
-    assert one.verdict.startswith("nothing can be said yet: too few questions")
-    assert select_complementary(recorded({"a": ["0", "1"]})).verdict.startswith("no mux was looked at")
+    assert one.verdict.startswith("cannot tell yet: too few questions")
+    alone = select_complementary(recorded({"a": ["0", "1"]}))
+    assert alone.verdict.startswith("cannot tell yet: no mux was looked at")
+    plain = select_complementary(mux_of(lambda m, q: "11" if q % 3 == "abc".index(m) else "23"), n_resamples=0)
+    assert plain.verdict.startswith("cannot tell yet: a + b + c has 100.0 % against ")
+    assert "without an interval; ask for one with n_resamples=50" in plain.verdict
+    assert {each.recommendation for each in (one, alone, plain)} == {"cannot tell yet"}
+
+
+def test_resamples_are_counted_for_whoever_waits():
+    """Progress is called after each resample, of all sizes, up to the number of all."""
+    calls = []
+    recording = mux_of(lambda m, q: "11" if q % 3 == "abc".index(m) else "23", 20)
+    select_complementary(
+        recording, sizes=[1, 2], repeats=1, n_resamples=3, progress=lambda count, total: calls.append((count, total))
+    )
+    assert calls == [(n, 6) for n in range(1, 7)]
+
+
+def test_answers_that_are_common_and_never_right_are_named():
+    """An answer given on every third question and right on none stands in the selection; a right one does not."""
+    recording = recorded({"a": ["?" * 2 if q % 3 else "11" for q in range(60)], "b": ["12"] * 60}, golds=["1"] * 60)
+    assert select_complementary(recording, n_resamples=0, repeats=1).never_right == ("?", "2")
+    assert select_complementary(mux_of(lambda m, q: "11"), n_resamples=0, repeats=1).never_right == ()
+
+
+def test_a_selection_without_the_newer_fields_is_read(tmp_path):
+    """A file from before there were recommendations loads; what it does not say is `None` or empty."""
+    plain = select_complementary(mux_of(lambda m, q: "11" if q % 3 == "abc".index(m) else "23"), repeats=1)
+    file = tmp_path / "selection.json"
+    plain.save(file)
+    loaded = json.loads(file.read_text())
+    for name in ("recommendation", "more_questions", "never_right"):
+        del loaded["selection"][name]
+    for subset in loaded["selection"]["by_size"].values():
+        del subset["held_out"]["n_resamples"]
+    file.write_text(json.dumps(loaded))
+    old = Selection.load(file)
+    assert (old.recommendation, old.more_questions, old.never_right) == (None, None, ())
+    assert old.by_size[2].held_out.gain == plain.by_size[2].held_out.gain
 
 
 def test_saved_and_loaded_it_is_the_same(tmp_path):
@@ -256,13 +334,13 @@ def test_saved_and_loaded_it_is_the_same(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "what"), [("{}", "slmmux_selection: Field required"), ("[", "the file: Invalid JSON")]
+    ("text", "what"), [("{}", "slmmux_selection: <missing>"), ("[", "the file: <json_invalid error=>")]
 )
 def test_a_file_that_is_no_selection_is_said_to_be_none(tmp_path, text, what):
     """Whatever else a file holds, the error names it and says what makes one."""
     file = tmp_path / "other.json"
     file.write_text(text)
-    with pytest.raises(ArgumentError, match=f"is no selection: {what}.*slmmux select"):
+    with pytest.raises(ArgumentError, match=f"is no selection: {worded(what)}.*slmmux select"):
         Selection.load(file)
 
 
@@ -275,11 +353,14 @@ def test_a_file_that_is_no_selection_is_said_to_be_none(tmp_path, text, what):
         ({"sizes": ["2"]}, r"sizes holds '2'"),
         ({"penalty": -1}, r"penalty must be a number of at least 0, received -1; the paper's is 1"),
         ({"penalty": float("nan")}, r"penalty must be a number"),
-        ({"correct": "mostly"}, r"correct='mostly' is no rule; write \"unanimous\", \"plurality\" or \"at_least:2\""),
-        ({"correct": "at_least:0"}, r"correct='at_least:0' is no rule"),
+        ({"correct": "mostly"}, r"correct must be \"unanimous\", \"plurality\" or \"at_least:2\" .* received 'mostly'"),
+        ({"correct": "at_least:0"}, r"received 'at_least:0'"),
         ({"keep": 0}, r"keep must be at least 1, received 0"),
         ({"folds": 1}, r"folds must be at least 2, received 1"),
         ({"repeats": 0}, r"repeats must be at least 1, received 0"),
+        ({"n_resamples": 1}, r"n_resamples must be a whole number of at least 2, or 0 for no interval, received 1"),
+        ({"n_resamples": -3}, r"received -3; 50 is usual"),
+        ({"worth": 1}, r"worth must be a share of at least 0 and below 1, received 1; for a point write 0.01"),
         ({"samples": 3}, r"samples=3 for 'a', but only 2 were recorded"),
     ],
 )

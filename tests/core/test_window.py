@@ -293,3 +293,21 @@ def test_a_forked_child_has_all_places():
     os.close(writing)
     assert len(desk.granted) == 1
     assert threading.active_count() >= 1
+
+
+def test_places_that_the_shares_leave_over_are_used():
+    """Of five places two members have two each by right, and the fifth goes to whoever comes first."""
+    granted = []
+    window = Window(5)
+    for label in "aaabbb":
+        window.queue(Place(label, lambda place: granted.append(place.label)))
+    assert sorted(granted) == ["a", "a", "a", "b", "b"]
+
+
+def test_after_a_fork_every_window_is_empty():
+    """The child's windows are empty, for the threads that hold the places exist in the parent alone."""
+    window, granted = Window(1), []
+    window.queue(Place("a", granted.append))
+    _window._after_fork()
+    window.queue(Place("b", granted.append))
+    assert [place.label for place in granted] == ["a", "b"]

@@ -138,7 +138,7 @@ def test_no_reply_is_a_sentence_on_stderr(mux_toml, framework):
         (["--plan", "cascad"], 2, "plan 'cascad' does not exist; did you mean 'cascade'?"),
         (["--framework", "other"], 2, "framework 'other' does not exist; choose one of 'langchain', 'llamaindex'"),
         (["--samples", "0"], 2, "'--samples'"),
-        (["--smples", "2"], 2, "No such option: --smples"),
+        (["--smples", "2"], 2, "--smples"),
     ],
 )
 def test_bad_options_get_a_sentence(args, status, words):

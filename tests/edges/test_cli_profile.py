@@ -13,6 +13,7 @@ from slmmux import Recording
 from slmmux.cli import app
 
 from ..langchain.openai_server import Refused, serving
+from ..pydantic_words import worded
 
 run = CliRunner().invoke
 FRAMEWORKS = pytest.mark.parametrize("framework", ["langchain", "llamaindex"])
@@ -160,25 +161,25 @@ def test_bad_questions_and_files_are_sentences(command, tmp_path):
     """Each bad file exits with 1, names the place, makes no request and changes no file."""
     with serving(["4"]) as a:
         for text, sentence in [
-            ('{"question_id": "q1"}', "line 1: question: Field required"),
+            ('{"question_id": "q1"}', "line 1: question: <missing>"),
             ("", "has no questions"),
         ]:
             command.questions.write_text(text)
             result = command(a=a)
-            assert (result.exit_code, sentence in result.stderr) == (1, True), result.stderr
+            assert (result.exit_code, worded(sentence) in result.stderr) == (1, True), result.stderr
             assert not command.out.exists()
         command.questions.unlink()
         result = command(a=a)
         assert (result.exit_code, "No such file" in result.stderr) == (1, True)
         command.questions.write_text('{"question_id": "q1", "question": "2 + 2?"}')
         for out, sentence in [
-            (command.questions, "line 1: model: Field required"),
+            (command.questions, "line 1: model: <missing>"),
             (tmp_path / "samples.jsonl.gz", "a .gz file cannot be continued"),
             (tmp_path / "samples.csv", "a recording is a .jsonl or .jsonl.gz file"),
             (tmp_path, "a recording is a .jsonl or .jsonl.gz file"),
         ]:
             result = command("--out", str(out), a=a)
-            assert (result.exit_code, sentence in result.stderr) == (1, True), result.stderr
+            assert (result.exit_code, worded(sentence) in result.stderr) == (1, True), result.stderr
         assert command.questions.read_text() == '{"question_id": "q1", "question": "2 + 2?"}'
         result = command("--framework", "other", a=a)
         assert (result.exit_code, "framework 'other' does not exist" in result.stderr) == (2, True)

@@ -5,6 +5,8 @@ import pytest
 from slmmux import ConfigError
 from slmmux.config import default_config, load_config
 
+from ..pydantic_words import worded
+
 GOOD = """\
 samples = 5
 temperature = 0.7
@@ -42,7 +44,7 @@ def test_members_take_the_files_settings_or_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("samples = 5", "samples = 0"), "line 1: samples: .*greater than or equal to 1"),
+        (("samples = 5", "samples = 0"), "line 1: samples: <greater_than_equal ge=1>"),
         (("samples = 5", "smaples = 5"), "line 1: smaples: 'smaples' is not a setting; did you mean 'samples'"),
         (("samples = 3", "k = 3"), "line 12: models.qwen.k: 'k' is not a setting; known are local, url"),
         (('local = "gemma-3-270m"', ""), 'line 5: models.gemma: write either local = "a small model" or url'),
@@ -51,14 +53,14 @@ def test_members_take_the_files_settings_or_their_own(tmp_path):
             ("http://localhost:11434/v1", "localhost:11434"),
             'line 9: models.qwen.url: url must be an address; write one such as "http:',
         ),
-        (("timeout = 30", "timeout = -1"), "line 14: models.qwen.timeout: .*greater than 0"),
+        (("timeout = 30", "timeout = -1"), "line 14: models.qwen.timeout: <greater_than gt=0>"),
         (("[models.gemma]", "[models.gemma"), "is not TOML: .*line 5"),
         ((GOOD, "samples = 5"), "no \\[models.NAME\\] table; write one for each member"),
     ],
 )
 def test_bad_files_get_a_sentence_with_the_line(tmp_path, change, words):
     """What cannot be used is named with its line and what to write instead."""
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=worded(words)):
         load_config(write(tmp_path, GOOD.replace(*change)))
 
 

@@ -79,6 +79,13 @@ def test_the_page_of_a_recording_fits_a_phone(few):
     assert script.size(report(few, repeats=1), PHONE)[0] == PHONE
 
 
+@in_chromium
+def test_the_tables_of_a_recording_fit_a_laptop(few):
+    """At 1,100 pixels no table of the report's page has to be scrolled."""
+    page = report(few, repeats=1).replace("overflow-x: auto", "overflow-x: visible")
+    assert script.size(page, 1100)[0] == 1100
+
+
 # A dark notebook: light text, and rules of its own for tables.
 NOTEBOOK = """<!DOCTYPE html><style>body {{ color: #d4d4d4; background: #1e1e1e }}
 .out td, .out th {{ text-align: right; color: #d4d4d4; background: #1e1e1e; max-width: 9px }}

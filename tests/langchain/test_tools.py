@@ -160,6 +160,18 @@ def calls(*args, name="add"):
     return [AIMessage("", tool_calls=[{"name": name, "args": a, "id": f"call_{i}"}]) for i, a in enumerate(args)]
 
 
+THREE = {"a": 1, "b": 2}
+
+
+def two(one, other):
+    """Return a message that makes two calls at once."""
+    args = {"x": THREE, "y": {"a": 3, "b": 4}}
+    return AIMessage(
+        "",
+        tool_calls=[{"name": "add", "args": args[which], "id": which + str(i)} for i, which in enumerate((one, other))],
+    )
+
+
 def vote_of(*messages, k=None, **options):
     """Return the one member's vote over these replies."""
     member = ScriptedChatModel(script=list(messages))
@@ -171,12 +183,14 @@ def vote_of(*messages, k=None, **options):
     "same",
     [
         calls({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1.0, "b": 2}),
-        calls({"a": {"x": [1, 2.0], "y": None}}, {"a": {"y": None, "x": [1.0, 2]}}),
-        [*calls({"a": 1}), AIMessage("I shall add.", tool_calls=[{"name": "add", "args": {"a": 1}, "id": "other"}])],
+        calls({"a": 1, "b": 2}, {"a": "1", "b": "2.0"}),
+        [*calls(THREE), AIMessage("I shall add.", tool_calls=[{"name": "add", "args": THREE, "id": "other"}])],
+        [*calls(THREE), AIMessage('<tool_call>{"name": "add", "arguments": {"a": 1, "b": 2}}</tool_call>')],
+        [two("x", "y"), two("y", "x")],
     ],
 )
 def test_the_same_call_however_written(same):
-    """Calls count as one answer whatever their ids, the order of their arguments, 1 or 1.0, or the text beside them."""
+    """Calls are one answer whatever their ids, their order and their arguments', 1 or "1", or the text beside them."""
     vote = vote_of(*same).response_metadata["slmmux"]["votes"][0]
     assert (vote["count"], vote["of"]) == (len(same), len(same))
 
@@ -184,20 +198,45 @@ def test_the_same_call_however_written(same):
 @pytest.mark.parametrize(
     "different",
     [
-        calls({"a": 1}, {"a": 2}),
-        calls({"a": 1}, {"a": "1"}),
-        calls({"a": 1}, {"a": True}),
-        calls({"a": [1, 2]}, {"a": [2, 1]}),
-        calls({"a": 1}, {"a": 1, "b": None}),
-        [*calls({"a": 1}), *calls({"a": 1}, name="Add")],
-        [*calls({"a": 1}), AIMessage('[{"args":{"a":1},"name":"add"}]')],
-        [*calls({}), AIMessage("add")],
+        calls(THREE, {"a": 1, "b": 3}),
+        [*calls(THREE), *calls(THREE, name="Add")],
+        [*calls(THREE), AIMessage("add 1 and 2")],
+        [two("x", "y"), two("x", "x")],
     ],
 )
 def test_different_calls(different):
-    """Another tool, another value, another type, or a text that only looks like the call: different answers."""
+    """Another tool, another value, or a text that only speaks of the call: different answers."""
     vote = vote_of(*different).response_metadata["slmmux"]["votes"][0]
     assert (vote["count"], vote["abstained"]) == (1, 0)
+
+
+@pytest.mark.parametrize("args", [{"a": 1}, {"a": 1, "b": None}, {"a": True, "b": 2}, {"a": "one", "b": 2}, {}])
+def test_a_call_that_does_not_fit_abstains(args):
+    """A call whose arguments the tool's schema refuses has no vote: a member that makes fitting ones speaks."""
+    members = {
+        "m": ScriptedChatModel(script=calls(args, args)),
+        "n": ScriptedChatModel(script=calls({"a": 1, "b": 2}, {"a": 3, "b": 4})),
+    }
+    message = SLMMuxChatModel(models=members, samples=2, wait="exhausted").bind_tools([add]).invoke("q")
+    assert message.response_metadata["slmmux"]["votes"][0]["abstained"] == 2
+    assert message.tool_calls[0]["args"] == {"a": 1, "b": 2}
+
+
+def test_a_written_call_is_made():
+    """A call that the winner wrote into its text comes back as one that an agent can run, beside the text."""
+    written = '{"name": "add", "parameters": {"a": 1, "b": 2}}'
+    message = vote_of(AIMessage(written), AIMessage("[add(a=1, b=2)]"))
+    assert message.text == written
+    (call,) = message.tool_calls
+    assert (call["name"], call["args"]) == ("add", {"a": 1, "b": 2})
+    assert call["id"]
+    assert message.response_metadata["slmmux"]["confidence"] == 1
+
+
+def test_the_only_sample_stays_as_it_is():
+    """A mux of one sample is its member: what that wrote is not made a call."""
+    written = '{"name": "add", "parameters": {"a": 1, "b": 2}}'
+    assert vote_of(AIMessage(written)).tool_calls == []
 
 
 def test_the_winner_keeps_its_own_call():
@@ -211,12 +250,12 @@ def test_the_winner_keeps_its_own_call():
 def test_the_most_confident_member_calls():
     """Between members the one that agrees with itself most makes its call, and nobody else's is made."""
     members = {
-        "wavers": ScriptedChatModel(script=calls({"a": 1}, {"a": 2}, {"a": 3})),
-        "sure": ScriptedChatModel(script=calls({"a": 4}, {"a": 4}, {"a": 4})),
+        "wavers": ScriptedChatModel(script=calls({"a": 1, "b": 0}, {"a": 2, "b": 0}, {"a": 3, "b": 0})),
+        "sure": ScriptedChatModel(script=calls(*[{"a": 4, "b": 0}] * 3)),
     }
     message = SLMMuxChatModel(models=members, samples=3).bind_tools([add]).invoke("q")
     assert message.response_metadata["slmmux"]["model"] == "sure"
-    assert [call["args"] for call in message.tool_calls] == [{"a": 4}]
+    assert [call["args"] for call in message.tool_calls] == [{"a": 4, "b": 0}]
 
 
 def test_text_is_read_as_text_where_tools_are_bound():
@@ -229,7 +268,7 @@ def test_text_is_read_as_text_where_tools_are_bound():
 
 def test_tools_come_before_an_extractor():
     """A request with tools is read as calls even where the mux was given an extractor for its texts."""
-    record = vote_of(*calls({"a": 1}, {"a": 1}), extract="boxed").response_metadata["slmmux"]
+    record = vote_of(*calls(THREE, THREE), extract="boxed").response_metadata["slmmux"]
     assert (record["extractor"], record["votes"][0]["count"]) == ("tool_calls", 2)
 
 
@@ -245,8 +284,8 @@ def test_broken_calls_reach_the_user_as_invalid():
     message = vote_of(broken, broken)
     assert message.response_metadata["slmmux"]["answer"] is None
     assert [call["args"] for call in message.invalid_tool_calls] == ["{a:"]
-    good = vote_of(broken, broken, *calls({"a": 1}))
-    assert [call["args"] for call in good.tool_calls] == [{"a": 1}]
+    good = vote_of(broken, broken, *calls(THREE))
+    assert [call["args"] for call in good.tool_calls] == [THREE]
 
 
 async def test_a_round_of_tools():
@@ -289,6 +328,9 @@ def test_the_reason_a_member_gives_is_quoted():
 
 
 def test_what_is_no_tool_is_refused():
-    """Something that is no tool at all is refused when it is bound."""
-    with pytest.raises(ValueError, match="Unsupported function"):
+    """Something that is no tool at all is refused when it is bound, in LangChain's words."""
+    with pytest.raises(ValueError) as own:  # noqa: PT011 - compared below
+        convert_to_openai_tool(3)
+    with pytest.raises(ValueError) as refused:  # noqa: PT011
         rules().bind_tools([3])
+    assert str(own.value) in str(refused.value)

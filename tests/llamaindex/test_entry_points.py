@@ -60,6 +60,7 @@ RECORD = {
     "lost": [],
     "samples": {"planned": 6, "used": 6},
     "usage": USAGE,
+    "abandoned": {"calls": 0, "usage": None},
     "plan": "parallel",
     "extractor": "number",
     "equality": "canonical",

@@ -44,10 +44,10 @@ def test_a_budget_of_calls_ends_the_sampling(way):
 
 
 def test_a_budget_of_tokens_sets_aside_what_is_in_flight(way):
-    """With 20 tokens set aside a call, three fit 60 at first; 12 spent of each leave room for two more."""
+    """A call sets 20 tokens and its prompt of 10 aside: after 36 of 60 are spent, 24 are left, and no call fits them."""
     record = ASK[way](mux(way, samples=5, budget={"tokens": 60}))
-    assert (record["reason"], record["samples"]["used"]) == ("budget", 4)
-    assert record["usage"]["total_tokens"] == 48
+    assert (record["reason"], record["samples"]["used"]) == ("budget", 3)
+    assert record["usage"]["total_tokens"] == 36
 
 
 def test_with_nothing_in_there_is_an_error(way):

@@ -76,6 +76,10 @@ class Recorded:
     def at(self, draw: Draw) -> Outcome:
         return self.table[draw.model][draw.index]
 
+    def says_something(self, draw: Draw) -> bool:
+        outcome = self.at(draw)
+        return bool(outcome.strip() if isinstance(outcome, str) else outcome)
+
     def tokens(self, label: str) -> tuple[int, int]:
         """What each reply of a member costs: other numbers for each, so that none is mistaken for another."""
         place = list(self.table).index(label)
@@ -123,7 +127,11 @@ class Recorded:
             else v
             for v in decided.votes
         ]
-        winner = next(vote for vote in votes if vote.model == decided.winner.model)
+        speaker = decided.winner.model
+        if not decided.winner.count:  # a recording keeps no replies, so a replay cannot know which of them are empty
+            speakers = (s.draw.model for s in decided.samples if s.error is None and self.says_something(s.draw))
+            speaker = next(speakers, speaker)
+        winner = next(vote for vote in votes if vote.model == speaker)
         return replace(decided, winner=winner, votes=tuple(votes))
 
     def raced(self, order: list[Draw], plan: str) -> Decision[Any]:
@@ -517,6 +525,7 @@ FILLING = {
 @example(recorded=NO_REPLY)
 @example(recorded=Recorded({"a": ["Bern", [("Town", BERN)]], "b": [""]}, extractor="structured"))
 @example(recorded=Recorded({"a": [[("City", {"name": "Bern"})]], "b": ["Bern"]}, extractor="structured"))
+@example(recorded=Recorded({"a": [""], "b": [[("City", {"name": "Bern"})]]}, extractor="structured"))
 def test_the_same_parsed_values_give_the_same_record(recorded, plan):
     """Asked for a schema, members that call a function give both frameworks one value, and the replay's record for it."""
     decision = recorded.replayed(plan, "exhausted")

@@ -9,7 +9,7 @@ from typing import Any
 
 from .raw import Raw
 
-__all__ = ["ABSENT", "Difference", "differences", "grouped"]
+__all__ = ["ABSENT", "Difference", "cause", "differences", "grouped"]
 
 _WIDTH = 400
 
@@ -55,14 +55,24 @@ def differences(alone: Any, mux: Any, place: str = "") -> Iterator[Difference]:
 
 
 def grouped(found: Iterable[Difference]) -> str:
-    """Return differences to read: those that differ by the call's name or an index only are one, with their number."""
+    """Return differences to read: a message that is seen in many places is one, with the number of the others."""
     groups: dict[tuple[str, str, str], list[Difference]] = {}
     for one in found:
-        pattern = re.sub(r"\[\+?\d+\]", "[*]", re.sub(r"^calls\.[^.]*", "calls.*", one.place))
+        pattern = cause(one)
         groups.setdefault((pattern, _short(one.alone), _short(one.mux)), []).append(one)
     return "\n".join(
         str(first) if not more else f"{first}\n    (and {len(more)} more such)" for first, *more in groups.values()
     )
+
+
+def cause(one: Difference) -> str:
+    """Return a difference's place within the message, response or request that it is in."""
+    inner = re.sub(
+        r"^.*\b(value|message|response|completion|output|chunk|raw|error|exception|member|run)(\[.*?\])*\.",
+        "",
+        one.place,
+    )
+    return re.sub(r"\[\+?\d+\]", "[*]", re.sub(r"^calls\..*?\.(?=events|warnings|logs|value|error)", "", inner))
 
 
 def _of_lists(alone: list[Any], mux: list[Any], place: str) -> Iterator[Difference]:

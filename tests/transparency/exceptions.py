@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from .difference import ABSENT, Difference
 
-__all__ = ["EXCEPTIONS", "Allowed"]
+__all__ = ["EXCEPTIONS", "FOLDED", "Allowed"]
 
 
 @dataclass(frozen=True)
@@ -43,53 +43,93 @@ def _quoted(alone: Any, mux: Any) -> bool:
     return isinstance(alone, str) and isinstance(mux, str) and alone in mux
 
 
-def _ours(alone: Any, mux: Any) -> bool:
-    return alone is ABSENT and (str(mux).startswith("slmmux") or mux == "nostream")
-
+# What the watches of the two frameworks put together themselves, as it is no difference of a value but of a shape.
+FOLDED = {
+    "langchain": (
+        "The mux is a chat model with a run of its own, and the member's run stands below it with its own name, the tags "
+        "`slmmux:sample` and `nostream` (without the latter LangGraph would put every sample on a page) and labels that "
+        "say which member and which sample it is: a trace of several samples is readable only so."
+    ),
+    "llamaindex": (
+        "The mux is an LLM with spans and events of its own, and the member's stand within them, tagged `slmmux_member` "
+        "and `slmmux_sample`: a trace of several samples is readable only so."
+    ),
+}
 
 EXCEPTIONS: tuple[Allowed, ...] = (
     Allowed(
         "the record on the message",
         "The record has to travel with the message, and `response_metadata` is where a message carries what its "
         "provider says beside the reply; no integration sends it back.",
-        r".*\.response_metadata\.slmmux",
+        r".*\.(response_metadata|value\[\d+\]\.metadata)\.slmmux",
         _added,
         "langchain",
     ),
     Allowed(
         "what describes the LLM in the mux's own events",
         "The mux's own event describes the mux; the member's, below it, the member.",
-        r"calls\.[^.]*\.events\.heard\[\d+\]\.model_dict.*",
+        r"calls\..*\.events\.heard\[\d+\]\.model_dict.*",
         lambda _, __: True,
+        "llamaindex",
+    ),
+    Allowed(
+        "events of a structured prediction",
+        "LlamaIndex's base class reports a structured prediction, some classes pass over it; a mux always reports it.",
+        r"calls\..*\.events\.structured\[\+\d+\]",
+        _added,
+        "llamaindex",
+    ),
+    Allowed(
+        "a prompt in the mux's own events",
+        "Each member forms a prompt by its own settings, so the mux's own events show it as the user wrote it.",
+        r"calls\.(system_prompt, predict|query_wrapper_prompt)\.events\.(heard|callbacks)\[\d+\]\."
+        r"(messages\[\d+\]|system_prompt|query_wrapper_prompt)",
+        lambda alone, mux: mux in (None, ABSENT) or alone is ABSENT,
+        "llamaindex",
+    ),
+    Allowed(
+        "a second call in the event of a reply that may have one",
+        "LlamaIndex strikes calls out of a reply that may have one only, after the event of the class that asked; a mux "
+        "has its reply from the member with that done.",
+        r"calls\..*\.events\.(heard|callbacks)\[\d+\]\.response\.message\.blocks\[\d+\]",
+        lambda alone, mux: mux is ABSENT and alone["<class>"] == "ToolCallBlock",
+        "llamaindex",
+    ),
+    Allowed(
+        "what a pickle leaves out, in the log",
+        "LlamaIndex's components say in the log what of theirs does not pickle, and a mux says it of itself.",
+        r"calls\.pickled\.logs\[\+?\d+\]",
+        lambda alone, mux: "callback_manager" in f"{alone} {mux}",
+        "llamaindex",
+    ),
+    Allowed(
+        "the arguments in the mux's own events",
+        "The mux's own event holds what the mux was called with; tools stand there in a form for all members, and the "
+        "member's event below holds what the member was called with.",
+        r"calls\..*\.events\.(heard|callbacks)\[\d+\]\.additional_kwargs(\..*)?",
+        lambda _, __: True,
+        "llamaindex",
+    ),
+    Allowed(
+        "tokens of a completion that is a chat",
+        "An LLM that answers a completion by its own chat reports both, and its tokens are counted twice; a mux's are "
+        "counted once.",
+        r"calls\..*\.events\.tokens\..*",
+        lambda alone, mux: mux > 0 and alone == 2 * mux,
         "llamaindex",
     ),
     Allowed(
         "the classes of an error",
         "An error is also a `NoAnswerError`, which lists every cause; each class that catches the member's error "
         "catches it too.",
-        r".*error\.classes",
+        r".*(error|exception)\.classes",
         lambda alone, mux: set(alone.split(", ")) <= set(mux.split(", ")),
     ),
     Allowed(
         "the text of an error",
         "The sentence says which member failed and on how many samples, and quotes the member's own text whole.",
-        r".*error\.(text|fields\.message)",
+        r".*(error|exception)\.(text|fields\.message)|.*\.drops\[\d+\]",
         _quoted,
-    ),
-    Allowed(
-        "the tags of the member's run",
-        "The member's call is a run below the mux's, marked so that a listener can tell it from the mux's own: "
-        "`slmmux:sample`, and LangGraph's own mark `nostream`, without which every sample would reach a page.",
-        r".*\.run\.tags\[.*\]",
-        _ours,
-        "langchain",
-    ),
-    Allowed(
-        "the name of the member's run",
-        "A trace of several samples is readable only if each says which member and which sample it is.",
-        r".*\.run\.name",
-        lambda alone, mux: alone is None and mux == "member[0]",
-        "langchain",
     ),
     Allowed(
         "the name of the mux's run",
@@ -102,14 +142,45 @@ EXCEPTIONS: tuple[Allowed, ...] = (
         "the ids in the member's run",
         "The member's call is a run of its own, with an id of its own, and its message's id is made of it.",
         r".*\.member\[\d+\]\..*\.id",
-        lambda alone, mux: isinstance(alone, str) and mux == alone.replace("<run 1>", "<run of the sample>"),
+        lambda alone, mux: isinstance(alone, str) and mux == re.sub(r"<run \d+>", "<run of the sample>", alone),
         "langchain",
     ),
     Allowed(
-        "the labels of the member's run",
-        "A trace of several samples is readable only if each says which member and which sample it is.",
-        r".*\.run\.metadata\.slmmux.*",
-        _added,
+        "what describes the model in a streamed run",
+        "A streamed mux of one has one run, the mux's own, so that its tokens are counted once: it describes the mux, "
+        "and the member by LangSmith's parameters, by which calls are priced.",
+        r".*\.member\[\d+\]\.(serialized|invocation_params)",
+        lambda _, mux: mux is ABSENT,
+        "langchain",
+    ),
+    Allowed(
+        "tools in the options of the mux's own run",
+        "Tools stand there in one form for all members; the member's own run has them in the member's.",
+        r".*\.run\.options\.tools(\..*|\[.*)",
+        lambda _, __: True,
+        "langchain",
+    ),
+    Allowed(
+        "settings of a call in what the member reports",
+        "A setting of a call reaches a member through the field or the name by which its class has it, and is seen there.",
+        r"calls\.(temperature|max_tokens|seed|top_p|user|stop)\..*\.member\[\d+\]\."
+        r"(serialized\.kwargs|invocation_params|additional_kwargs|model_dict)\..*",
+        lambda _, __: True,
+    ),
+    Allowed(
+        "the chat of a schema",
+        "A class may ask for a schema past its own chat, so that no handler hears of it and its tokens are not counted; "
+        "a mux reports each question it is asked.",
+        r"calls\.(a?structured_predict|as_structured_llm)\.events\.((heard|callbacks|exceptions)\[\+\d+\]|tokens\..*)",
+        lambda alone, mux: alone is ABSENT or alone == 0,
+        "llamaindex",
+    ),
+    Allowed(
+        "tokens that the member cannot count",
+        "A member whose tokenizer has to be fetched or is not installed fails; a mux trims histories by the count, so it "
+        "estimates and says so in the log.",
+        r"calls\.(a text|messages|ids)\.(error|value|logs\[.*|warnings\[.*)",
+        lambda alone, mux: ABSENT in (alone, mux),
         "langchain",
     ),
     Allowed(

@@ -36,7 +36,7 @@ def plain(value: Any) -> Any:
         return plain_error(value)
     if isinstance(value, BaseModel):
         fields = {name: plain(getattr(value, name)) for name in type(value).model_fields}
-        if type(value).__name__ in {"ChatResponse", "CompletionResponse"}:
+        if {"raw", "logprobs", "delta"} <= fields.keys():  # a response of LlamaIndex
             fields["raw"] = Raw(value.raw)  # type: ignore[attr-defined]
         return {"<class>": type(value).__name__, **fields, **plain(value.model_extra or {})}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

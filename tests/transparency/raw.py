@@ -43,20 +43,15 @@ def _read(value: Any, other: Any) -> tuple[Any, Any]:
     mine: dict[str, Any] = {}
     others: dict[str, Any] = {}
     for name in names:
-        place = f"[{name!r}]" if get is _key else f"attribute {name}"
         try:
             there = get(other, name)
         except (AttributeError, KeyError, TypeError, IndexError):
-            mine[place], others[place] = plain(get(value, name)), _UNREADABLE
+            mine[str(name)], others[str(name)] = plain(get(value, name)), _UNREADABLE
             continue
-        mine[place], others[place] = (
-            _read(get(value, name), there)
-            if name == "usage"
-            else (
-                plain(get(value, name)),
-                plain(there),
-            )
-        )
+        pair = _read(get(value, name), there) if name == "usage" else (plain(get(value, name)), plain(there))
+        mine[str(name)], others[str(name)] = pair
+    if names and all(there == _UNREADABLE for there in others.values()):
+        return f"read by {'keys' if get is _key else 'attributes'}", f"cannot be read so: a {type(other).__name__}"
     return mine, others
 
 

@@ -197,9 +197,16 @@ def _noting(note: dict[str, Any]) -> Any:
             yield
     finally:
         logging.getLogger().removeHandler(handler)
-    note["warnings"] = [f"{w.category.__name__}: {w.message}" for w in caught if w.category is not ResourceWarning]
+    note["warnings"] = [f"{w.category.__name__}: {w.message}" for w in caught if not _of_process(w)]
     note["logs"] = [f"{r.name} {r.levelname}: {r.getMessage()}" for r in records if r.name != "asyncio"]
     note["printed"] = out.getvalue()
+
+
+def _of_process(warning: warnings.WarningMessage) -> bool:
+    """Return whether a warning is given once a process, or when something is collected: it belongs to no call."""
+    if warning.category.__name__ in {"ResourceWarning", "LangChainBetaWarning"}:
+        return True
+    return warning.category is RuntimeWarning and "was never awaited" in str(warning.message)
 
 
 @dataclass(frozen=True)

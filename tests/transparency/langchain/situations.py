@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from tests.servers.replies import PNG, Call, Fault, Reply
 
+from ..plain import plain
 from ..table import Desk, Integration, Situation
 
 __all__ = ["SITUATIONS"]
@@ -87,16 +88,10 @@ async def _events_v2(desk: Desk) -> None:
 
 def _without_ours(events: list[Any]) -> Any:
     """Return events without those of the member's run below a mux's, but for chunks, which a page would show."""
-    from ..plain import plain
-
     ours = {e["run_id"] for e in events if e["name"] == "SLMMuxChatModel"}
     below = [e for e in events if ours & set(e.get("parent_ids", []))]
-    first = next(iter(below), None)
     kept = [e for e in events if e not in below or e["event"] == "on_chat_model_stream"]
-    if first:
-        described = {name: first[name] for name in ("tags", "metadata")}
-        kept = [{**e, **described} if e["run_id"] in ours else e for e in kept]
-    return [{**plain(e), "run": {k: plain(e[k]) for k in ("tags", "metadata")}, "tags": 0, "metadata": 0} for e in kept]
+    return [{**plain(e), "metadata": {k: v for k, v in e["metadata"].items() if not k.startswith("ls_")}} for e in kept]
 
 
 async def _events_v3(desk: Desk) -> None:

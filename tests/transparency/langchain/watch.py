@@ -57,12 +57,16 @@ class _Runs(BaseCallbackHandler):
         return found
 
 
+def _describes_model(name: str) -> bool:
+    return name.startswith("ls_") or name == "lc_versions"
+
+
 class LangChainWatch:
     """A handler of runs and tokens, and one of usage.
 
-    The mux's own run stands above the member's, and is no difference: the two are folded into one. What describes the
-    call (name, parameters, tags, metadata) is the member's; tokens are those of both, as a listener hears them; how it
-    began and ended is kept of both.
+    The mux's own run stands above the member's, and is no difference: what the user says of a run (its name, tags,
+    metadata and options) is the mux's, what describes the model and its parameters is the member's; tokens are those of
+    both, as a listener hears them; how the call began and ended is kept of both.
     """
 
     def __init__(self) -> None:
@@ -88,17 +92,23 @@ class LangChainWatch:
         for run_id, run in self._runs.runs.items():
             if run_id in below:
                 continue
-            members = ours.get(run_id, [run_id])
-            inner = self._runs.runs[members[0]] if members else run
-            kept = {name: value for name, value in inner.items() if name not in {"messages", "outcome"}}
+            members = ours.get(run_id) or [run_id]
             heard.append(
                 {
-                    "run": {**kept, "messages": run["messages"], "outcome": run["outcome"]},
-                    "member": [{k: self._runs.runs[m][k] for k in ("messages", "outcome")} for m in members],
+                    "run": {
+                        **{name: run[name] for name in ("name", "tags", "options", "messages", "outcome")},
+                        "metadata": {k: v for k, v in run["metadata"].items() if not _describes_model(k)},
+                    },
+                    "member": [self._of_member(self._runs.runs[name], own=name in ours) for name in members],
                     "tokens": [token for name, token in self._runs.tokens if name in {run_id, *members}],
                 }
             )
         return {"runs": heard, "usage": plain(self._usage.usage_metadata)}
+
+    def _of_member(self, run: dict[str, Any], *, own: bool) -> dict[str, Any]:
+        names = ("messages", "outcome") if own else ("serialized", "invocation_params", "messages", "outcome")
+        kept = {name: run[name] for name in names}
+        return {**kept, "metadata": {k: v for k, v in run["metadata"].items() if _describes_model(k)}}
 
     def names(self) -> dict[str, str]:
         ours = self._ours()

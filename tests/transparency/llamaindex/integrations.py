@@ -122,7 +122,10 @@ INTEGRATIONS = (
             "thinking": {"thinking_dict": {"type": "enabled", "budget_tokens": 2000}, "temperature": 1},
             "search": {"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 3}]},
         },
-        forms={"structured": "call", "options": {"seed": None, "user": None}},
+        forms={
+            "structured": "text",
+            "options": {"stop": {"additional_kwargs": {"stop_sequences": ["\n"]}}, "seed": None, "user": None},
+        },
         without={
             "invalid tool call": _ARGS_PARSED,
             "images out": _NO_IMAGES_OUT,

@@ -239,15 +239,15 @@ def _prompts(desk: Desk) -> None:
 
 
 def _copies(desk: Desk) -> None:
+    made: dict[str, Any] = {}
     for name, copied in (
         ("copy.copy", copy.copy),
         ("copy.deepcopy", copy.deepcopy),
         ("model_copy", lambda model: model.model_copy()),
     ):
-        kept: list[Any] = []
-        desk.call(f"{name} is made", lambda: kept.append(copied(desk.model)))
-        if kept:
-            desk.call(name, lambda: kept[0].complete("Capital?"), kept[0])
+        desk.call(f"{name} is made", lambda: made.update({name: copied(desk.model)}))
+    for name, model in made.items():  # asked when all are made: an LLM that was asked has clients, which are not copied
+        desk.call(name, lambda: model.complete("Capital?"), model)
 
 
 def _pickled(desk: Desk) -> None:

@@ -1,0 +1,196 @@
+"""Whether a selection's promises come true: chosen on one part of a recording, checked on the rest.
+
+    python -m bench.promises RECORDING [--without A ...] [--pools 20] [--models 5] [--validation 150] [--rule learned]
+                                       [--resamples 50]
+
+Random pools of a few models. Each is chosen on some questions drawn from the recording: the interval of its gain, its
+verdict and its thresholds stand against what comes on the other questions. Those are few as well: "allowing for noise"
+widens the interval by the standard error of their own gain.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from bench.learned import part, pools
+from slmmux import ArgumentError, Recording
+from slmmux.learned import evaluate, fit
+from slmmux.recording._arrays import Arrays, Ints, arrays_of
+from slmmux.selection._contest import Rule, contest, learners
+from slmmux.selection._held_out import HeldOut, in_rank_order
+from slmmux.selection._pool import PoolFigures
+from slmmux.selection._selection import Subset
+from slmmux.selection._threshold import threshold
+from slmmux.selection._verdict import verdict_of
+
+__all__ = ["Check", "checks", "table"]
+
+TARGETS = (0.6, 0.7, 0.8, 0.9)
+BUDGET = 0.2
+WORTH = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One pool, chosen on one part and checked on the other.
+
+    Attributes:
+        estimate: The held-out figures.
+        gain: The gain on the fresh questions.
+        error: Its standard error.
+        recommendation: The verdict.
+        kept: For each target that a threshold promised to keep, whether it did; allowing for noise beside it.
+        within: Whether the budget was kept; allowing for noise beside it.
+    """
+
+    estimate: HeldOut
+    gain: float
+    error: float
+    recommendation: str
+    kept: tuple[tuple[bool, bool], ...]
+    within: tuple[bool, bool] | None
+
+
+def checks(arrays: Arrays, models: int, most: int, *, validation: int, resamples: int, rule: Rule) -> Iterator[Check]:
+    """Yield a check for each pool of some models, and each size of two and three."""
+    rng = np.random.default_rng(0)
+    for members in pools(len(arrays.models), models, most):
+        pool = part(arrays, members)
+        order = rng.permutation(len(arrays.questions))
+        train, fresh = np.sort(order[:validation]), np.sort(order[validation:])
+        for size in sorted({2, min(3, models)}):
+            yield _check(pool, size, _on(pool, train), fresh=fresh, resamples=resamples, rule=rule)
+
+
+def _check(pool: Arrays, size: int, own: Arrays, *, fresh: Ints, resamples: int, rule: Rule) -> Check:
+    votes = own.votes
+    choose = PoolFigures(own, votes.unanimous & votes.right, 1.0, 1, 60.0).chooser(size)
+    rank = in_rank_order(choose(np.arange(len(own.questions))), votes.right.mean(axis=1))
+    result = contest(own, rule, learners(rule, list), rank, choose, folds=5, repeats=4, seed=0, n_resamples=resamples)
+    assert result.estimates is not None
+    estimate = result.estimates[result.rule]
+    mux = part(pool, rank)
+    chosen = fit(part(own, rank)) if result.rule == "learned" else None
+    if chosen is None:
+        right, probability = pool.votes.at(fresh).decided_right(rank), None
+    else:
+        right, probability = evaluate(mux, chosen, fresh)
+    alone = pool.votes.right[int(votes.right.mean(axis=1).argmax()), fresh]
+    difference = right.astype(float) - alone
+    figures = dict.fromkeys(("objective", "union", "contradiction", "floor", "ceiling", "accuracy"), 0.0)
+    subset = Subset(models=mux.models, samples={}, held_out=estimate, **figures)
+    verdict = verdict_of(
+        subset, {size: subset} if size > 1 else {2: subset}, subset, rule, questions=len(own.questions), worth=WORTH
+    )
+    kept: list[tuple[bool, bool]] = []
+    within = None
+    if result.foretold is not None and probability is not None:
+        foretold = result.foretold
+        for target in TARGETS:
+            try:
+                p = threshold(foretold.probability, foretold.right, target_accuracy=target).p
+            except ArgumentError:
+                continue
+            answered = right[probability >= p]
+            if answered.size:
+                noise = sqrt(target * (1 - target) / answered.size)
+                kept.append((answered.mean() >= target, answered.mean() >= target - 1.645 * noise))
+        given_up = float(
+            (
+                probability < threshold(foretold.probability, foretold.right, budget=BUDGET, served=foretold.served).p
+            ).mean()
+        )
+        noise = sqrt(BUDGET * (1 - BUDGET) / probability.size)
+        within = given_up <= BUDGET, given_up <= BUDGET + 1.645 * noise
+    error = float(difference.std(ddof=1) / sqrt(difference.size))
+    return Check(estimate, float(difference.mean()), error, verdict.recommendation, tuple(kept), within)
+
+
+def _on(arrays: Arrays, questions: Ints) -> Arrays:
+    """Return the samples on some questions."""
+    return replace(
+        arrays,
+        questions=tuple(arrays.questions[q] for q in questions),
+        codes=arrays.codes[:, questions],
+        right=arrays.right[:, questions],
+        votes=arrays.votes.at(questions),
+        answers=tuple(arrays.answers[q] for q in questions),
+    )
+
+
+def table(results: list[Check]) -> Table:
+    """Return how often each promise was kept."""
+    intervals = [check.estimate.interval or (0.0, 0.0) for check in results]
+    half = [(high - low) / 2 for low, high in intervals]
+    middle = [(high + low) / 2 for low, high in intervals]
+    figures = Table("promise", "kept, %", "allowing for noise, %", "of")
+    raw = [low <= check.gain <= high for check, (low, high) in zip(results, intervals, strict=True)]
+    allowing = [
+        abs(check.gain - m) <= sqrt(h * h + (1.96 * check.error) ** 2)
+        for check, m, h in zip(results, middle, half, strict=True)
+    ]
+    figures.add_row("95 % interval of the gain", _percent(raw), _percent(allowing), str(len(results)))
+    figures.add_row("intervals without width", str(sum(h == 0 for h in half)), "", str(len(results)))
+    figures.add_row("mean half-width, points", f"{100 * fmean(half):.1f}", "", "")
+    for recommendation, is_right in (
+        ("mux", lambda check, slack: check.gain > -slack),
+        ("do not mux", lambda check, slack: check.gain < WORTH + slack),
+    ):
+        these = [check for check in results if check.recommendation == recommendation]
+        figures.add_row(
+            f'verdict "{recommendation}"',
+            _percent([is_right(check, 0.0) for check in these]),
+            _percent([is_right(check, 1.645 * check.error) for check in these]),
+            str(len(these)),
+        )
+    unsure = sum(check.recommendation == "cannot tell yet" for check in results)
+    figures.add_row('verdict "cannot tell yet"', "", "", str(unsure))
+    kept = [pair for check in results for pair in check.kept]
+    within = [check.within for check in results if check.within is not None]
+    for name, pairs in (("target accuracy", kept), (f"budget {BUDGET:g}", within)):
+        if pairs:
+            figures.add_row(name, _percent([a for a, _ in pairs]), _percent([b for _, b in pairs]), str(len(pairs)))
+    return figures
+
+
+def _percent(kept: Sequence[bool]) -> str:
+    return f"{100 * fmean(kept):.0f}" if kept else "-"
+
+
+def main() -> None:
+    """Print the table of a recording."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recording", type=Path)
+    parser.add_argument("--without", nargs="+", default=[], help="models to leave out")
+    parser.add_argument("--models", type=int, default=5, help="models of a pool")
+    parser.add_argument("--pools", type=int, default=20, help="the most pools")
+    parser.add_argument("--validation", type=int, default=150, help="questions to choose on")
+    parser.add_argument("--samples", type=int, default=5, help="k")
+    parser.add_argument("--resamples", type=int, default=50)
+    parser.add_argument("--rule", choices=("self-consistency", "learned"), default="learned")
+    options = parser.parse_args()
+    recording = Recording.load(options.recording)
+    arrays = arrays_of(recording, [m for m in recording.models if m not in options.without], options.samples)
+    models = min(options.models, len(arrays.models))
+    results = list(
+        checks(
+            arrays,
+            models,
+            options.pools,
+            validation=options.validation,
+            resamples=options.resamples,
+            rule=options.rule,
+        )
+    )
+    Console().print(table(results))
+
+
+if __name__ == "__main__":
+    main()

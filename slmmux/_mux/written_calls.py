@@ -1,0 +1,201 @@
+r"""Tool calls that a model wrote into its text, in the forms that small models were trained on.
+
+Bare JSON, fenced or after a tag, XML, and Python's own form. Only names of tools that are bound make a call.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
+from typing import Any, TypeAlias
+
+from slmmux.answers._fences import fenced
+from slmmux.answers._json_extent import extents
+from slmmux.answers._pattern import pattern
+from slmmux.answers._reply import reply_of
+
+__all__ = ["written_calls"]
+
+Call: TypeAlias = dict[str, Any]
+
+_LONGEST = 50_000  # characters of a reply that is looked at
+_MOST_CALLS = 50
+_NAMES = ("name", "tool_name", "function_name", "tool", "function", "action", "recipient_name")
+_ARGUMENTS = ("arguments", "args", "parameters", "params", "input", "tool_input", "action_input", "kwargs")
+# <function=add>{"a": 1}</function> of Llama; Qwen's coders put <parameter=a>1</parameter> inside.
+_FUNCTION = pattern(r"<function=(?P<name>[\w.-]{1,64})>(?P<body>(?:[^<]++|<(?!/function>))*+)(?:</function>|\Z)")
+_INVOKED = pattern(r"<invoke name=\"(?P<name>[\w.-]{1,64})\">(?P<body>(?:[^<]++|<(?!/invoke>))*+)(?:</invoke>|\Z)")
+_PARAMETER = pattern(
+    r"<parameter(?:=|\ name=\")(?P<name>[\w.-]{1,64})\"?>\n?(?P<value>(?:[^<]++|<(?!/parameter>))*+)</parameter>"
+)
+# A name, then its arguments: [TOOL_CALLS]add[ARGS]{...} of Mistral, name<tool_sep>{...} of DeepSeek, add\n{...}.
+_NAMED = pattern(
+    r"(?:\[TOOL_CALLS\]|[|｜]tool▁sep[|｜]>|to=functions\.|<\|tool_call_begin\|>functions\.|<tool_call>)\s*+"
+    r"(?P<name>[\w.-]{1,64}?)(?::[0-9]{1,3})?"
+    r"(?:\[CALL_ID\]\w{0,40})?(?=\[ARGS\]|\s*+(?:```json\s*+)?\{|\s*+<\|)"
+)
+_CLOSING_TAG = pattern(r"(?:\s*+(?:</?\|?/?tool_calls?\|?>|<\|/tool_call\|>|```))++\s*\Z")
+_MOST_FORGOTTEN = 2
+_MOST_AROUND = 60  # characters of tags around a call without arguments
+_PYTHON_TAGS = pattern(
+    r"<\|?/?python_tag\|?>|<\|python_(?:start|end)\|>|```tool_(?:code|call)s?|```python|```|print\(default_api\.|default_api\."
+)
+
+
+def written_calls(text: str, names: Collection[str]) -> list[Call]:
+    """Return the calls that a text makes, in order; empty if it makes none.
+
+    Args:
+        text: The reply.
+        names: The tools that are bound.
+
+    Example:
+        >>> written_calls('<tool_call>{"name": "add", "arguments": {"a": 1}}</tool_call>', {"add"})
+        [{'name': 'add', 'args': {'a': 1}}]
+        >>> written_calls('[add(a=1), add(a=2)]', {"add"})
+        [{'name': 'add', 'args': {'a': 1}}, {'name': 'add', 'args': {'a': 2}}]
+        >>> written_calls('{"name": "Ada", "arguments": {}}', {"add"})
+        []
+    """
+    if not names or len(text) > _LONGEST or not any(name in text for name in names):
+        return []
+    addressed = [*_named_before(text, names)] if "to=functions." in text else []  # of a channel that is no reply
+    text = reply_of(text)
+    return (
+        addressed
+        or [*_in_xml(text, names)]
+        or [*_named_before(text, names)]
+        or [*_in_json(text, names)]
+        or [*_in_json(_closed(text), names)]
+        or _in_python(text, names)
+    )
+
+
+def _closed(text: str) -> str:
+    """Return a text with the outer brackets that a small model forgets to close; empty where it forgot none."""
+    text = _CLOSING_TAG.sub("", text).rstrip()
+    forgotten = min(text.count("{") - text.count("}"), _MOST_FORGOTTEN)
+    if forgotten < 1 or not text.endswith("}"):
+        return ""
+    return text + "}" * forgotten + "]" * min(max(text.count("[") - text.count("]"), 0), 1)
+
+
+def _in_xml(text: str, names: Collection[str]) -> Iterator[Call]:
+    for form in (_FUNCTION, _INVOKED):
+        for function in form.finditer(text):
+            if function["name"] in names:
+                body = function["body"].strip()
+                parameters = {found["name"]: _value(found["value"].strip()) for found in _PARAMETER.finditer(body)}
+                arguments = parameters or _object(body)
+                if arguments is not None:
+                    yield {"name": function["name"], "args": arguments}
+
+
+def _named_before(text: str, names: Collection[str]) -> Iterator[Call]:
+    for named in islice(_NAMED.finditer(text), _MOST_CALLS):
+        if named["name"] in names:
+            start = text.find("{", named.end())
+            first = next(iter(extents(text[start:])), None) if start >= 0 else None
+            arguments = _object(text[start + first[0] : start + first[1]]) if first else None
+            if arguments is not None:
+                yield {"name": named["name"], "args": arguments}
+
+
+def _in_json(text: str, names: Collection[str]) -> Iterator[Call]:
+    found = (
+        call
+        for start, end in extents(text)
+        for call in _calls_of(_loaded(text[start:end]), names, alone=_stands_alone(text, start))
+    )
+    yield from islice(found, _MOST_CALLS)
+
+
+def _stands_alone(text: str, start: int) -> bool:
+    """Return whether a tag, a fence or nothing at all stands before a place."""
+    before = text[max(start - 40, 0) : start].rstrip()
+    return not before or before[-1] in ">]`"
+
+
+def _calls_of(value: Any, names: Collection[str], *, alone: bool) -> Iterator[Call]:
+    """Yield the calls that a JSON value is: one object, a list of them, or what wraps them.
+
+    A name without arguments is a call only where it stands `alone`.
+    """
+    if isinstance(value, list):
+        for item in value[:_MOST_CALLS]:
+            if isinstance(item, Mapping):
+                yield from _calls_of(item, names, alone=alone)
+        return
+    if not isinstance(value, Mapping):
+        return
+    for wrapper in ("tool_calls", "function_call", "tool_call", "tool_uses", "function"):
+        if isinstance(value.get(wrapper), list | dict):
+            yield from _calls_of(value[wrapper], names, alone=alone)
+            return
+    name = next((value[key] for key in _NAMES if isinstance(value.get(key), str)), "").removeprefix("functions.")
+    if name in names:
+        arguments = next((value[key] for key in _ARGUMENTS if value.get(key) is not None), {} if alone else None)
+        arguments = _object(arguments) if isinstance(arguments, str) else arguments
+        if isinstance(arguments, Mapping):
+            yield {"name": name, "args": dict(arguments)}
+    elif len(value) == 1:  # {"add": {"a": 1}}
+        (only,) = value
+        if only in names and isinstance(value[only], Mapping):
+            yield {"name": only, "args": dict(value[only])}
+
+
+def _in_python(text: str, names: Collection[str]) -> list[Call]:
+    """Return the calls of a text that is nothing but calls as Python writes them: [add(a=1, b=2)]."""
+    blocks = [
+        content for info, content in fenced(text) if info.lower() in {"tool_code", "tool_call", "python", "py", ""}
+    ]
+    source = _PYTHON_TAGS.sub("", blocks[-1] if len(blocks) == 1 else text).strip().strip("`;").strip()
+    if len(source) > _LONGEST // 10 or not re.match(r"[\[\w{]", source) or source.count("(") > _MOST_CALLS:
+        return []
+    if source.startswith("print(") and source.endswith(")"):
+        source = source.removeprefix("print(")[:-1]
+    try:
+        tree = ast.parse(source, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    if isinstance(tree, ast.Dict):  # a dict as Python prints it
+        try:
+            return [*_calls_of(ast.literal_eval(tree), names, alone=True)]
+        except (ValueError, TypeError, RecursionError, MemoryError):
+            return []
+    nodes = tree.elts if isinstance(tree, ast.List | ast.Tuple) else [tree]
+    calls = [_python_call(node, names) for node in nodes]
+    return [call for call in calls if call] if calls and all(calls) else []
+
+
+def _python_call(node: ast.expr, names: Collection[str]) -> Call | None:
+    if not isinstance(node, ast.Call) or node.args or not isinstance(node.func, ast.Name) or node.func.id not in names:
+        return None
+    try:
+        return {
+            "name": node.func.id,
+            "args": {word.arg: ast.literal_eval(word.value) for word in node.keywords if word.arg},
+        }
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        return None
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    value = _loaded(text)
+    return value if isinstance(value, dict) else None
+
+
+def _value(text: str) -> Any:
+    """Return what a parameter in XML says: JSON where it is some, else its text."""
+    if text[:1] in '[{"' or text in {"true", "false", "null"}:
+        loaded = _loaded(text)
+        return text if loaded is None and text != "null" else loaded
+    return text
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

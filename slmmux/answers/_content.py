@@ -1,0 +1,85 @@
+r"""What an answer says, however it is dressed: a number, a quantity, mathematics or words, each in one form."""
+
+import re
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+from slmmux.answers._formula import formula_key
+from slmmux.answers._latex import undress, untext
+from slmmux.answers._moments import moment_key
+from slmmux.answers._numeral import decimal, numeral_at
+from slmmux.answers._pattern import pattern
+from slmmux.answers._scripts import plain
+from slmmux.answers._text import text_key
+from slmmux.answers._units import Quantity, quantity
+
+__all__ = ["Content", "content_of"]
+
+Kind = Literal["number", "math", "moment", "text"]
+
+_TEXT = r"\\(?:text|mathrm|mbox|textrm)\*? ?\{"
+_UNIT = pattern(r"\s*+°?\s*+(?:" + _TEXT + r"(?!\s*[ap]\.?m\b)[^{}]*+\}(?:\^\{?[0-9]\}?)?)?[\s.]*+", re.IGNORECASE)
+_MATHEMATICS = pattern(r"[\\^_=]")
+_WORD = pattern(r"(?<![\\A-Za-z])[^\W\d_]{3,}|[^\W\d_\u0000-\u007f\u0370-\u03ffµℝℤℕℚℂ]|[A-Za-z](?:\+\+|#)")
+_AND = pattern(r"(?<=[0-9$)}]),? and (?=[-0-9$(\\])")  # 2 and 3
+_NAME = pattern(r"(?:[A-Za-z]\.){2,}+|[^\w$]*+[^\W\d_]{2,}(?:[\s.'-]+[^\W\d_]+)*[^\w$)|]*+")
+_SAYS_ANYTHING = pattern(r"[^\W_]|[∞∅]")
+_LETTER = pattern(r"\(([A-Za-z])\)")
+
+
+class Content(NamedTuple):
+    """What an answer says.
+
+    Attributes:
+        kind: "number", with or without a unit; "math"; "moment", a date or a time; "text".
+        key: What it is compared by.
+        quantity: The number with its unit, where it is one; a bare number has the unit "".
+    """
+
+    kind: Kind
+    key: str
+    quantity: Quantity | None = None
+
+
+def content_of(written: str) -> Content:
+    r"""Return what a piece of writing that is an answer says; no whole reply.
+
+    Its canonical number where it is one: a unit that comes in one size, `$` and a degree sign do not count, percent
+    does, and 12,5 is a list. A number with a unit that comes in several sizes is that many of the smallest in which
+    all are whole: 3 cm is 0.03 m. Words are compared as a text is, anything else as mathematics.
+
+    Example:
+        >>> [content_of(text).key for text in (r"\dfrac{1}{2}", r"1{,}200\text{ dollars}", r"\textbf{(B)}", "3 cm")]
+        ['0.5', '1200', 'B', '0.03 m']
+        >>> content_of(r"\left( 3, \frac{\pi}{2} \right)").key, content_of(r"\text{No solution}").key
+        ('(3,\\pi/2)', 'no solution')
+    """
+    dressed = plain(written)
+    tidy = undress(dressed).strip()
+    bare = " ".join(untext(tidy).split())
+    sized = quantity(bare)
+    if sized:
+        return Content("number", sized.key, sized)
+    tidy, bare = tidy.replace("$", "").strip(), bare.replace("$", "").strip()
+    for candidate in (tidy, bare):
+        number = numeral_at(candidate, 0)
+        if number and number.value is not None and not number.doubtful and _UNIT.fullmatch(candidate, number.end):
+            return Content("number", decimal(number.value), Quantity(number.value, "", Fraction(1)))
+    moment = moment_key(bare)
+    if moment:
+        return Content("moment", moment)
+    if _says_words(_AND.sub(",", bare)):
+        return Content("text", text_key(bare))
+    key = formula_key(bare)
+    number = numeral_at(key, 0)  # x = 5
+    if number and number.value is not None and not number.doubtful and number.end == len(key):
+        return Content("number", decimal(number.value), Quantity(number.value, "", Fraction(1)))
+    letter = _LETTER.fullmatch(key)
+    return Content("math", letter[1] if letter else key or bare or written)
+
+
+def _says_words(bare: str) -> bool:
+    """Return whether a writing is words: letters enough for one and nothing that only mathematics has, or another script."""
+    if _MATHEMATICS.search(bare):
+        return False
+    return bool(_WORD.search(bare) or _NAME.fullmatch(bare) or not _SAYS_ANYTHING.search(bare))

@@ -1,0 +1,265 @@
+"""Learning the weights of a rule: the prior, the penalties chosen by cross-validation, and the calibration.
+
+Nothing is drawn at random, and everything is learned in the order of labels and ids: the order in which members,
+questions, samples and answers stand in a recording changes nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from slmmux._decision.rules import UNIT
+from slmmux._errors import ArgumentError
+from slmmux.learned._answer_table import AnswerTable
+from slmmux.learned._common_answers import common_answers
+from slmmux.learned._logit import Choices, calibrated, minimum
+from slmmux.recording._arrays import Arrays, Bools, Floats, Ints
+
+__all__ = ["FEWEST", "RIDGES", "Lesson", "Near", "by_id", "leaned", "learn", "places"]
+
+Near: TypeAlias = Callable[[Bools], Floats]  # [q] the questions to learn from -> [q, m], each without itself
+FEWEST: Final = 10  # questions with a right and a wrong answer, below which nothing is learned
+RIDGES: Final = (0.2, 0.6, 2.0, 6.0)
+
+_FOLDS = 5
+_LEAST_PRIOR = 0.3
+_PRIOR_SHIFT = 1.5
+_CALIBRATION_RIDGE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """The outcome of learning.
+
+    Attributes:
+        models: The members, best validation accuracy first.
+        weights: w of each, in millionths.
+        bonuses: u of each, in millionths.
+        lean: v, in millionths: what a reliability near the question adds to a weight; 0 without one.
+        near: The place of the chosen way to find that reliability among those offered; `None` if none of them helps.
+        answers: b of the answers that have one, in millionths, by text.
+        calibration: a and b.
+        questions: The number of questions learned from.
+    """
+
+    models: tuple[str, ...]
+    weights: tuple[int, ...]
+    bonuses: tuple[int, ...]
+    lean: int
+    near: int | None
+    answers: tuple[tuple[str, int], ...]
+    calibration: tuple[float, float]
+    questions: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What cross-validation chooses: the penalties, and the features that are worth having.
+
+    Attributes:
+        ridge: The penalty on w, u and v.
+        near: The place of a reliability near the question among those offered; `None` without the feature.
+        answer_ridge: The penalty on b; `None` without weights for answers.
+    """
+
+    ridge: float
+    near: int | None = None
+    answer_ridge: float | None = None
+
+
+def learn(
+    arrays: Arrays, questions: ArrayLike, ridge: float | None = None, nears: Sequence[Near] = ()
+) -> Lesson | None:
+    """Return the weights learned on some questions.
+
+    Args:
+        arrays: The samples.
+        questions: The validation questions, by their places; their order changes nothing.
+        ridge: The penalty on all weights; `None` chooses it, and which features are worth having, by the log loss of a
+            cross-validation in five parts.
+        nears: Ways to find how much more reliable each member is near a question than everywhere, members in the order
+            of their labels and questions in that of their ids. With a fixed ridge the first of them is used.
+
+    Returns:
+        The lesson; `None` with fewer than `FEWEST` questions that have a right and a wrong answer.
+
+    Raises:
+        ArgumentError: If the ridge is not above 0.
+    """
+    if ridge is not None and not ridge > 0:
+        raise ArgumentError(
+            f"ridge must be above 0, received {ridge!r}; 2 holds the weights to the prior on 60 questions, and None "
+            "chooses one by cross-validation"
+        )
+    places = by_id(arrays, questions)
+    by_label = sorted(range(len(arrays.models)), key=lambda m: arrays.models[m])
+    table = AnswerTable.of_arrays(arrays, by_label, places)
+    if np.unique(table.question[table.teaching()]).size < FEWEST:
+        return None
+    rights = table.rights()
+    rank = sorted(range(len(by_label)), key=lambda m: (-rights[m], m))
+    members = [by_label[m] for m in rank]
+    learner = _Learner(table.in_rank(rank), places.size, [_of_members(near, rank) for near in nears])
+    settings = _chosen_settings(learner) if ridge is None else _Settings(ridge, 0 if nears else None)
+    weights = learner.fit(np.ones(places.size, dtype=np.bool_), settings)
+    return Lesson(
+        models=tuple(arrays.models[m] for m in members),
+        weights=weights.members,
+        bonuses=weights.bonuses,
+        lean=weights.lean,
+        near=settings.near,
+        answers=tuple(sorted(weights.answers.items())),
+        calibration=_calibration(learner, settings, _CALIBRATION_RIDGE if ridge is None else ridge),
+        questions=places.size,
+    )
+
+
+def _of_members(near: Near, members: list[int]) -> Near:
+    return lambda among: near(among)[:, members]
+
+
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """Weights in millionths: of the members, of their unanimity, of what is near, and of answers."""
+
+    members: tuple[int, ...]
+    bonuses: tuple[int, ...]
+    lean: int
+    answers: dict[str, int]
+
+
+class _Learner:
+    """Fits weights on some of the questions of a table, under some settings.
+
+    Args:
+        table: The answers of the members in rank order.
+        questions: The number of questions, those without an answer included.
+        nears: As in `learn`, [q, m] in rank order.
+    """
+
+    def __init__(self, table: AnswerTable, questions: int, nears: Sequence[Near]) -> None:
+        self.table = table
+        self.questions = questions
+        self.nears = nears
+        self.common = common_answers(table)
+        # Questions in turn, not in blocks: a recording is often sorted by kind of question.
+        self.fold = np.arange(questions) % _FOLDS
+        self._teaches = np.unique(table.question[table.teaching()])
+        self._priors: dict[bytes, Floats] = {}
+        self._features: dict[tuple[Any, ...], Choices] = {}
+        self._minima: dict[tuple[Any, ...], Floats] = {}
+
+    def near(self, train: Bools, settings: _Settings) -> Floats | None:
+        """Return the feature of every question as learned from some, or `None` without it."""
+        return None if settings.near is None else self.nears[settings.near](train)
+
+    def minimum(self, train: Bools, settings: _Settings) -> Floats:
+        """Return the weights learned on some questions: members, bonuses, lean, answers."""
+        prior = self._prior(train, settings)
+        choices = self._choices(train, settings).at(train[self._teaches])
+        if not choices.starts.size:
+            return prior
+        penalties = np.full(prior.size, settings.ridge)
+        if settings.answer_ridge is not None:
+            penalties[-len(self.common) :] = settings.answer_ridge
+        # Newton's method goes on from the minimum of the penalty before: it is near, and halves the steps.
+        key = train.tobytes(), settings.near, settings.answer_ridge is None
+        self._minima[key] = minimum(
+            lambda weights: choices.loss(weights, prior, penalties), self._minima.get(key, prior)
+        )
+        return self._minima[key]
+
+    def fit(self, train: Bools, settings: _Settings) -> _Weights:
+        """Return the same in whole millionths."""
+        whole = [int(each) for each in np.rint(self.minimum(train, settings) * UNIT)]
+        m = self.table.k.size
+        lean = settings.near is not None
+        answers = zip(self._answers(settings), whole[2 * m + lean :], strict=True)
+        return _Weights(tuple(whole[:m]), tuple(whole[m : 2 * m]), whole[2 * m] if lean else 0, dict(answers))
+
+    def log_loss(self, settings: _Settings) -> float:
+        """Return the log loss of the settings over five parts, each learned without it."""
+        total = 0.0
+        for test in range(_FOLDS):
+            train = self.fold != test
+            weights = self.minimum(train, settings)
+            total += self._choices(train, settings).at(~train[self._teaches]).log_loss(weights)
+        return total
+
+    def _choices(self, train: Bools, settings: _Settings) -> Choices:
+        # Settings that differ in a penalty alone share their features, and only `near` depends on the training part.
+        answers = self._answers(settings)
+        key = settings.near, bool(answers), b"" if settings.near is None else train.tobytes()
+        if key not in self._features:
+            self._features[key] = self.table.choices(self.near(train, settings), answers)
+        return self._features[key]
+
+    def _answers(self, settings: _Settings) -> tuple[str, ...]:
+        return () if settings.answer_ridge is None else self.common
+
+    def _prior(self, train: Bools, settings: _Settings) -> Floats:
+        # The log-odds of a member's vote, shifted: a member that is nearly always right outweighs several that are
+        # not, which weights that grow only linearly with accuracy do not bring about.
+        key = train.tobytes()
+        if key not in self._priors:
+            rights = np.array([float(each) for each in self.table.at(train).rights()])
+            odds = np.log((rights + 0.5) / (train.sum() - rights + 0.5))
+            self._priors[key] = np.maximum(_LEAST_PRIOR, odds + _PRIOR_SHIFT)
+        weights = self._priors[key]
+        return np.append(weights, np.zeros(weights.size + (settings.near is not None) + len(self._answers(settings))))
+
+
+def _chosen_settings(learner: _Learner) -> _Settings:
+    """Return the settings of the least log loss, chosen one after the other; of equal ones the simpler.
+
+    All combinations would take five times as many fits.
+    """
+    losses = {_Settings(ridge): learner.log_loss(_Settings(ridge)) for ridge in RIDGES}
+    best = min(losses, key=lambda settings: losses[settings])
+    offers: list[list[dict[str, Any]]] = [[{"near": near} for near in range(len(learner.nears))]]
+    offers.append([{"answer_ridge": ridge} for ridge in RIDGES] if learner.common else [])
+    for offer in offers:
+        trials = {best: losses[best]}
+        for change in offer:
+            settings = replace(best, **change)
+            trials[settings] = losses[settings] = learner.log_loss(settings)
+        best = min(trials, key=lambda settings: trials[settings])
+    return best
+
+
+def _calibration(learner: _Learner, settings: _Settings, ridge: float) -> tuple[float, float]:
+    """Return a and b, from log-odds that each come from weights learned on the other four parts.
+
+    The settings were chosen on all parts: their choice among a few values tells next to nothing of any one question.
+    """
+    odds: list[float] = []
+    right: list[float] = []
+    for test in range(_FOLDS):
+        train = learner.fold != test
+        weights = learner.fit(train, settings)
+        tested = learner.table.at(~train)
+        at_question = leaned(weights.members, weights.lean, learner.near(train, settings))
+        for _, equals, z in tested.decided(at_question, weights.bonuses, weights.answers):
+            odds.append(z)
+            right.append(float(tested.right[equals].mean()))
+    return calibrated(np.array(odds), np.array(right), ridge)
+
+
+def leaned(weights: Sequence[int], lean: int, near: Floats | None) -> NDArray[Any]:
+    """Return the weights at each question, in millionths: [q, m] w_i + v * near_i(q); [m] without `near`."""
+    at_all: NDArray[Any] = np.array(weights, dtype=object)
+    return at_all if near is None else at_all + np.rint(lean * near).astype(np.int64).astype(object)
+
+
+def by_id(arrays: Arrays, questions: ArrayLike | None) -> Ints:
+    """Return the places of some questions in the order of their ids; `None` means all."""
+    chosen = places(arrays, questions)
+    return chosen[sorted(range(chosen.size), key=lambda q: arrays.questions[chosen[q]])]
+
+
+def places(arrays: Arrays, questions: ArrayLike | None) -> Ints:
+    """Return questions as an array of places; `None` means all."""
+    return np.arange(len(arrays.questions)) if questions is None else np.asarray(questions, dtype=np.int64)

@@ -1,0 +1,191 @@
+"""Every call accounted for, in both frameworks: rate limiters, abandoned calls, and the tokens that arrive late."""
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.rate_limiters import BaseRateLimiter as LangChainLimiter
+from llama_index.core.base.llms.types import CompletionResponse
+from llama_index.core.llms.callbacks import llm_completion_callback
+from llama_index.core.rate_limiter import BaseRateLimiter as LlamaIndexLimiter
+
+from langchain_slmmux import SLMMuxChatModel
+from langchain_slmmux.testing import ScriptedChatModel
+from llamaindex_slmmux import SLMMuxLLM
+from llamaindex_slmmux.testing import ScriptedLLM
+
+from ..llamaindex.support import CompletionOnly
+
+
+class Permits(LangChainLimiter):
+    """Grants so many requests, and later as many as are added."""
+
+    def __init__(self, count):
+        self.semaphore = threading.Semaphore(count)
+
+    def acquire(self, *, blocking=True):
+        return self.semaphore.acquire(blocking=blocking)
+
+    async def aacquire(self, *, blocking=True):
+        raise AssertionError("the mux asks before the call begins")
+
+
+class BlockingPermits(LlamaIndexLimiter):
+    """The same for LlamaIndex, whose limiters can only be waited for."""
+
+    def __init__(self, count):
+        self.semaphore = threading.Semaphore(count)
+
+    def acquire(self, num_tokens=0):
+        self.semaphore.acquire()
+
+    async def async_acquire(self, num_tokens=0):
+        raise AssertionError("the mux asks before the call begins")
+
+
+class SyncChatModel(ScriptedChatModel):
+    """A scripted member without an async method of its own."""
+
+    _agenerate = BaseChatModel._agenerate
+
+
+class SyncLLM(CompletionOnly):
+    """The same for LlamaIndex."""
+
+    reply: Any = None
+
+    @llm_completion_callback()
+    def complete(self, prompt, formatted=False, **kwargs):
+        usage = {"prompt_tokens": 10, "completion_tokens": 2}
+        return CompletionResponse(text=self.reply(prompt, 0, kwargs), raw={"usage": usage})
+
+
+class LangChain:
+    limiter = Permits
+
+    def sync_member(self, script):
+        return SyncChatModel(script=script)
+
+    def member(self, script, **fields):
+        return ScriptedChatModel(script=script, **fields)
+
+    def mux(self, models, **options):
+        return SLMMuxChatModel(models=models, **options)
+
+    def ask(self, mux):
+        return mux.invoke("2 + 2?").response_metadata["slmmux"]
+
+    async def aask(self, mux):
+        return (await mux.ainvoke("2 + 2?")).response_metadata["slmmux"]
+
+
+class LlamaIndex:
+    limiter = BlockingPermits
+
+    def sync_member(self, script):
+        return SyncLLM(reply=script)
+
+    def member(self, script, **fields):
+        return ScriptedLLM(script=script, **fields)
+
+    def mux(self, models, **options):
+        return SLMMuxLLM(models=models, **options)
+
+    def ask(self, mux):
+        return mux.complete("2 + 2?").raw["slmmux"]
+
+    async def aask(self, mux):
+        return (await mux.acomplete("2 + 2?")).raw["slmmux"]
+
+
+@pytest.fixture(params=[LangChain(), LlamaIndex()], ids=["langchain", "llamaindex"])
+def framework(request):
+    return request.param
+
+
+@pytest.fixture(params=["threads", "loop"])
+def ask(request, framework):
+    return framework.ask if request.param == "threads" else lambda mux: asyncio.run(framework.aask(mux))
+
+
+def test_a_request_that_waits_for_its_limiter_never_begins_after_the_decision(framework, ask):
+    """Three samples, two permits, two equal answers: the third request is never made, also when there is a permit."""
+    limiter = framework.limiter(2)
+    member = framework.member(["4"], rate_limiter=limiter)
+    record = ask(framework.mux({"a": member}, samples=3))
+    limiter.semaphore.release(5)
+    assert (record["samples"], record["abandoned"]["calls"]) == ({"planned": 3, "used": 2}, 0)
+    time.sleep(0.1)  # a request that was queued would begin by now
+    assert len(member.calls) == 2
+
+
+def test_the_wait_for_a_limiter_is_no_time_of_the_call(framework, ask):
+    """A permit that comes after the time-out of a call costs no vote."""
+    limiter = framework.limiter(1)
+    threading.Timer(1.0, limiter.semaphore.release).start()
+    record = ask(
+        framework.mux({"a": framework.member(["4"], rate_limiter=limiter)}, samples=2, timeout=0.6, wait="exhausted")
+    )
+    assert [vote["failed"] for vote in record["votes"]] == [0]
+
+
+def test_a_limiter_is_asked_once_for_each_request(framework, ask):
+    """Five samples take five permits of exactly five, whichever way they wait for them."""
+    limiter = framework.limiter(5)
+    record = ask(framework.mux({"a": framework.member(["4"], rate_limiter=limiter)}, samples=5, wait="exhausted"))
+    assert record["votes"][0]["count"] == 5
+    assert not limiter.semaphore.acquire(blocking=False)
+
+
+def test_a_mux_of_one_that_streams_through_waits_for_the_limiter(framework):
+    """One member, one sample: its stream begins after one permit, as it would alone."""
+    limiter = framework.limiter(1)
+    mux = framework.mux({"a": framework.member(["4"], rate_limiter=limiter)}, samples=1)
+    chunks = list(mux.stream("2 + 2?") if isinstance(mux, SLMMuxChatModel) else mux.stream_complete("2 + 2?"))
+    assert chunks
+    assert not limiter.semaphore.acquire(blocking=False)
+
+
+def test_calls_that_run_at_the_decision_are_abandoned_and_counted(framework):
+    """On threads they go on: the record has their number, and `on_abandoned` hears of their tokens."""
+    release, reports, reported = threading.Event(), [], threading.Event()
+
+    def slow(messages, turn, kwargs):
+        release.wait(30)
+        return "5"
+
+    def report(label, usage):
+        reports.append((label, usage["total_tokens"]))
+        reported.set()
+
+    models = {"sure": framework.member(["4"]), "slow": framework.member(slow)}
+    record = framework.ask(framework.mux(models, samples={"sure": 2, "slow": 1}, on_abandoned=report))
+    assert record["abandoned"] == {"calls": 1, "usage": None}
+    assert not reports
+    release.set()
+    assert reported.wait(30)
+    assert reports == [("slow", 12)]
+
+
+def test_on_an_event_loop_a_sync_member_is_abandoned_like_on_a_thread(framework):
+    """A member without async methods runs on a thread: its late reply is reported there too."""
+    release, reports, reported = threading.Event(), [], threading.Event()
+
+    def slow(messages, turn, kwargs):
+        release.wait(30)
+        return "5"
+
+    def report(label, usage):
+        reports.append((label, usage["total_tokens"]))
+        reported.set()
+
+    member = framework.sync_member(slow)
+    models = {"sure": framework.member(["4"]), "slow": member}
+    record = asyncio.run(framework.aask(framework.mux(models, samples={"sure": 2, "slow": 1}, on_abandoned=report)))
+    assert record["abandoned"]["calls"] == 1
+    release.set()
+    assert reported.wait(30)
+    assert reports == [("slow", 12)]
