@@ -385,6 +385,9 @@ def convert(
     filter_name: Annotated[
         str | None, typer.Option("--filter", metavar="NAME", help="The lm-eval filter whose verdicts to keep.")
     ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Questions with golds, by id, if the files have none.")
+    ] = None,
     extract: Annotated[
         str,
         typer.Option(
@@ -415,6 +418,7 @@ def convert(
             model=model,
             map=None if fields is None else map_of(fields),
             filter=filter_name,
+            questions=questions,
             extract=extract or None,
         )
         recording.save(out)
