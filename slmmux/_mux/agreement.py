@@ -34,8 +34,8 @@ class Agreement:
 
     Attributes:
         name: What the record calls it.
-        compare: Compares an answer with earlier ones of its member: (answer, {index: answer}) -> {index: similarity} of those
-            that agree; `None` if answers are compared by their keys.
+        compare: Compares an answer with earlier ones of its member: (answer, {index: answer}) -> {index: similarity} of
+            those that agree; `None` if answers are compared by their keys.
         group: How answers that agree are grouped; None: by keys.
         identity: Its part of a cache key.
     """
@@ -59,8 +59,8 @@ def agreement_of(name: str, embedding: Any = None, tau: float = 0.9) -> Agreemen
         tau: For "embedding": the least cosine similarity of neighbours, above 0 and at most 1.
 
     Raises:
-        ArgumentError: The name is unknown, an embedding is missing or not used, or tau is one that nothing or everything would
-            pass, or the extra `math` is not installed.
+        ArgumentError: The name is unknown, an embedding is missing or not used, tau is one that nothing or everything
+            would pass, or the extra `math` is not installed.
     """
     if name == "embedding":
         if embedding is None:

@@ -34,7 +34,7 @@ from slmmux._decision.rules import RuleLike, WeightedRule
 from slmmux._decision.types import Decision
 from slmmux._errors import quote
 from slmmux._mux.agreement import Agreement, AgreementName, agreement_of
-from slmmux._mux.engine import Result, Flow, Limits, Question, answer_flow, arun, run
+from slmmux._mux.engine import Flow, Limits, Question, Result, answer_flow, arun, run
 from slmmux._mux.generation import longest_reply
 from slmmux._mux.labelled import Labelled
 from slmmux._mux.members import Member
@@ -87,7 +87,7 @@ class Mux(BaseModel):
 
     extract: str | Callable[[str], Any] = Field(default="auto", exclude=True, repr=False)
     """How an answer is read: an extractor's name ("auto", "boxed", "number", "choice", "json", "code", "text"),
-    `answers.regex(...)`, `answers.first_of(...)`, or a callable: text -> answer; `None` means that the reply has no answer."""
+    `answers.regex(...)`, `answers.first_of(...)`, or a callable: text -> answer; `None` means no answer."""
 
     agreement: AgreementName = "canonical"
     """When two answers of a member agree: "canonical" by their canonical form; "math" also as mathematics (extra

@@ -70,8 +70,8 @@ def _rule(subset: Subset, requested: Any) -> Any:
     if requested not in subset.fitted:
         raise ArgumentError(
             f"rule={requested!r} is the one fitted in the selection, and for {' + '.join(subset.models)} it has "
-            f"{', '.join(map(repr, subset.fitted)) or 'none'}; make it with select_complementary(..., rule={requested!r}), "
-            "on more questions where it was"
+            f"{', '.join(map(repr, subset.fitted)) or 'none'}; make it with "
+            f"select_complementary(..., rule={requested!r}), on more questions where it was"
         )
     return subset.fitted[requested]
 
@@ -97,11 +97,11 @@ def _differences(selection: Selection, arguments: Mapping[str, Any]) -> list[str
         k, served_k = selection.models[label].samples, samples if isinstance(samples, int) else samples.get(label)
         if served_k != k:
             differences.append(f"{label!r} was profiled with {k} samples and is served with {served_k}")
-    for name, profiled, served in (
+    for name, in_profile, served in (
         ("extract", selection.extractor, extractor_name(arguments.get("extract", "auto"))),
         ("agreement", selection.agreement, arguments["agreement"]),
         ("system_prompt", selection.system_prompt, arguments["system_prompt"]),
     ):
-        if profiled is not None and served != profiled:
-            differences.append(f"the pool was profiled with {name} {profiled!r} and is served with {served!r}")
+        if in_profile is not None and served != in_profile:
+            differences.append(f"the pool was profiled with {name} {in_profile!r} and is served with {served!r}")
     return differences

@@ -1,4 +1,4 @@
-"""The rule that decides among the answers of a mux and its thresholds, checked; and what follows from its probability."""
+"""The rule that decides among the answers of a mux and its thresholds, and what follows from its probability."""
 
 import asyncio
 import hashlib

@@ -173,8 +173,11 @@ def arrays_of(
                     is_right[m, q, i] = _scored(row, answer, gold, form, says)
                     continue
                 if answer not in rights:
-                    by_key = same is None or score is not None
-                    rights[answer] = right(answer, gold, question=says) if by_key else same(answer.value, gold)
+                    rights[answer] = (
+                        right(answer, gold, question=says)
+                        if same is None or score is not None
+                        else same(answer.value, gold)
+                    )
                 is_right[m, q, i] = rights[answer]
             if any(row.input_tokens is not None or row.output_tokens is not None for row in rows):
                 has_tokens[m] = True
@@ -187,9 +190,7 @@ def arrays_of(
     )
     all_tokens, each_alone = (tokens, tokens_alone) if has_tokens.all() else (None, None)
     used = "includes" if "includes" in forms else "exact" if score is None else score_name(score)
-    return Arrays(
-        tuple(planned), questions, codes, is_right, of, votes, all_tokens, each_alone, tuple(texts), used
-    )
+    return Arrays(tuple(planned), questions, codes, is_right, of, votes, all_tokens, each_alone, tuple(texts), used)
 
 
 def _is_exact(score: Score) -> bool:
