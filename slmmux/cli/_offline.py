@@ -289,9 +289,9 @@ def report(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("report.html"),
     samples: Samples = None,
     rule: RuleAsked = "self-consistency",
+    score: Scoring = None,
     resamples: Resamples = 50,
     worth: Worth = 1.0,
-    score: Scoring = None,
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:

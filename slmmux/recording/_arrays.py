@@ -151,8 +151,8 @@ def arrays_of(
     tokens = np.zeros(shape[:2], dtype=np.int64)
     tokens_alone = np.zeros(shape[:2])
     has_tokens = np.zeros(len(planned), dtype=np.bool_)
-    texts: list[tuple[str, ...]] = []
     forms: set[str] = set()
+    texts: list[tuple[str, ...]] = []
     for q, question in enumerate(questions):
         by_model = recording.by_question[question]
         gold = None if score == "recorded" else _gold(question, by_model)
@@ -188,9 +188,9 @@ def arrays_of(
     votes = (
         _votes_by_replay(recording, planned, questions, of, score) if compared_in_pairs else _votes(codes, is_right, of)
     )
-    all_tokens, each_alone = (tokens, tokens_alone) if has_tokens.all() else (None, None)
+    sums, firsts = (tokens, tokens_alone) if has_tokens.all() else (None, None)
     used = "includes" if "includes" in forms else "exact" if score is None else score_name(score)
-    return Arrays(tuple(planned), questions, codes, is_right, of, votes, all_tokens, each_alone, tuple(texts), used)
+    return Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, tuple(texts), used)
 
 
 def _is_exact(score: Score) -> bool:

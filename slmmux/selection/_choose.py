@@ -71,10 +71,9 @@ def select_complementary(
         seed: The random seed of its splits and resamples.
         same: Whether two answers are equal, the gold one included; without it answers are compared as recorded.
         missing: "error" refuses a question that was not recorded in full for every model, "drop" leaves it out.
-        score: The form of scoring, which says when a sample is right: "exact", "includes", "choice", "math", "recorded"
-            or a function of the reply and gold; see `slmmux.answers.scored`. `None` scores a reply that is read as a
-            text by whether it includes gold, and any other by whether its answer equals gold. If "exact" and "includes"
-            differ by more than two points for a model, the verdict gives both.
+        score: When a sample is right: "exact", "includes", "choice", "math", "recorded" or a function of the reply and
+            gold; see `slmmux.answers.scored`. `None`: replies that are read as texts include gold, and other answers
+            equal it. If "exact" and "includes" differ by more than two points for a model, the verdict gives both.
         time_limit: Seconds per size; past them the best subsets so far are returned, and `proved` says so.
         rule: The rule that decides. With more than "self-consistency" the rules up to it ("pooled", "learned",
             "learned-by-question") are fitted for the best subset of each size, and compared with each other and the
