@@ -78,6 +78,7 @@ def chat_response(
     record: Mapping[str, Any],
     speaker: str | None,
     *,
+    written: Sequence[ToolSelection] = (),
     total: bool = True,
 ) -> ChatResponse:
     """Return the winner's response as a fresh one, with the record and the whole cost.
@@ -85,6 +86,7 @@ def chat_response(
     Args:
         winner: The winner's own response.
         calls: Its tool calls, read its own way.
+        written: Calls that it wrote into its text, to be made as such.
         record: The record.
         speaker: The label of the member that speaks; `None` if the mux has no other, and the message stays its own.
         total: Whether the cost is more than that of the winner's own request.
@@ -96,6 +98,7 @@ def chat_response(
             "additional_kwargs": dict(winner.message.additional_kwargs),
         }
     )
+    message.blocks += with_calls(written)
     if speaker is not None:
         _mark(message, calls, speaker)
     spent = {
