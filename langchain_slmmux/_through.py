@@ -17,7 +17,7 @@ from langchain_slmmux._messages import history_of
 from langchain_slmmux._question import Question
 from langchain_slmmux._sampling import Reply, usage_of
 from slmmux import Answer, Draw, Race
-from slmmux._mux.engine import Answered
+from slmmux._mux.engine import Result
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.secrets import clean_error
 
@@ -25,7 +25,7 @@ __all__ = ["athrough", "can_stream", "through"]
 
 # Returns the answer in a reply; makes the record of the question that was answered.
 Read = Callable[[Reply], Answer | None]
-Record = Callable[[Answered[Reply], Question], dict[str, Any]]
+Record = Callable[[Result[Reply], Question], dict[str, Any]]
 
 
 def can_stream(model: BaseChatModel) -> bool:
@@ -54,7 +54,7 @@ def through(
     if fault is not None:
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
     if held is not None and whole is not None:
-        yield _last(held, record(_answered(question, call, whole, read), question))
+        yield _last(held, record(_result_of(question, call, whole, read), question))
 
 
 async def athrough(
@@ -77,7 +77,7 @@ async def athrough(
     if fault is not None:
         raise fault
     if held is not None and whole is not None:
-        yield _last(held, record(_answered(question, call, whole, read), question))
+        yield _last(held, record(_result_of(question, call, whole, read), question))
 
 
 def _history(question: Question, call: MemberCall) -> list[BaseMessage]:
@@ -96,7 +96,7 @@ def _joined(whole: AIMessageChunk | None, chunk: ChatGenerationChunk) -> AIMessa
     return message if whole is None else whole + message
 
 
-def _answered(question: Question, call: MemberCall, whole: AIMessageChunk, read: Read) -> Answered[Reply]:
+def _result_of(question: Question, call: MemberCall, whole: AIMessageChunk, read: Read) -> Result[Reply]:
     """Return the question as answered by its one sample."""
     label = call.member.label
     message = cast("AIMessage", message_chunk_to_message(whole))
@@ -107,7 +107,7 @@ def _answered(question: Question, call: MemberCall, whole: AIMessageChunk, read:
     race.tell(Draw(draw.model, draw.index), Reply(label, message, usage))
     decision = race.decision
     assert decision is not None  # noqa: S101 - its only sample is in
-    return Answered(decision, "answered", decision.reply)  # type: ignore[arg-type]
+    return Result(decision, "answered", decision.reply)  # type: ignore[arg-type]
 
 
 def _last(chunk: ChatGenerationChunk, record: dict[str, Any]) -> ChatGenerationChunk:

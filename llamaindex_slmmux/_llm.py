@@ -58,7 +58,7 @@ from llamaindex_slmmux._through import (
 from llamaindex_slmmux._tools import Tools, selections
 from slmmux import AbstainedError, ArgumentError, NoAnswerError
 from slmmux._mux.base import Mux
-from slmmux._mux.engine import Answered
+from slmmux._mux.engine import Result
 from slmmux._mux.from_config import Endpoint
 from slmmux._mux.options import label_models
 from slmmux._mux.rule import ESCALATION, plain_rule, rule_of_plain
@@ -315,6 +315,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             self.extract,
             self.system_prompt,
             formatted=formatted,
+            through=self._is_one,
             vote_on=self.vote_on,
         )
 
@@ -339,9 +340,12 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     def _streams_through(self) -> bool:
         """Whether there is nothing to decide: one member, one sample, and no limit that would have to cut a stream."""
         limits = (self.timeout, self.deadline, self.budget)
-        if self._bigger or self._policy.has_threshold or any(each is not None for each in limits):
-            return False
-        return list(self.k.values()) == [1]
+        return self._is_one and not self._policy.has_threshold and all(each is None for each in limits)
+
+    @property
+    def _is_one(self) -> bool:
+        """Whether the mux has one member and draws one sample of it."""
+        return not self._bigger and list(self.k.values()) == [1]
 
     def _streamed(self, request: Request) -> Generator[Response]:
         if not self._streams_through:
@@ -363,14 +367,14 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
         return await athrough(request, member, self._own_callbacks, self._respond_to(request), whole)
 
-    def _respond_to(self, request: Request) -> Callable[[Answered[Reply]], ChatResponse]:
+    def _respond_to(self, request: Request) -> Callable[[Result[Reply]], ChatResponse]:
         """Return what makes the response of a reply that was streamed through."""
         question = self._question(request)
 
-        def respond(answered: Answered[Reply]) -> ChatResponse:
-            if answered.reply is not None:
-                question.account.add(answered.reply.usage)
-            return self._response(answered, question)[0]
+        def respond(result: Result[Reply]) -> ChatResponse:
+            if result.reply is not None:
+                question.account.add(result.reply.usage)
+            return self._response(result, question)[0]
 
         return respond
 
@@ -398,15 +402,15 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             request, self._callable_members, self._own_callbacks, self._pool, on_abandoned=self.on_abandoned
         )
 
-    def _response(self, answered: Answered[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
-        reply = answered.reply
+    def _response(self, result: Result[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
+        reply = result.reply
         response, calls = (reply.response, reply.calls) if reply else (self._abstention(), ())
-        if reply and not calls and (len(answered.decision.samples) > 1 or answered.bigger):
+        if reply and not calls and (len(result.decision.samples) > 1 or result.bigger):
             calls = question.calls_in(reply)
-        speaker = ESCALATION if answered.bigger else reply.model if reply else ""
+        speaker = ESCALATION if result.bigger else reply.model if reply else ""
         several = len(self._callable_members) > 1
-        total = len(answered.decision.samples) > 1 or answered.bigger is not None
-        record = self._record(answered, question)
+        total = len(result.decision.samples) > 1 or result.bigger is not None
+        record = self._record(result, question)
         return chat_response(response, calls, record, speaker if several else None, total=total), reply
 
     def _abstention(self) -> ChatResponse:
@@ -454,7 +458,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         Raises:
             ValueError: There are none, unless `error_on_no_tool_call` is false.
         """
-        if len(self._members) == 1 and not self._bigger:
+        if self._is_one:
             (member,) = self._members.values()
             if isinstance(member.llm, FunctionCallingLLM):
                 return member.llm.get_tool_calls_from_response(

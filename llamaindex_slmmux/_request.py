@@ -216,20 +216,17 @@ class Chat:
         message = response.message.model_copy(update={"blocks": [TextBlock(text=text)]})
         return response.model_copy(update={"message": message})
 
-    def _completion(self, member: Member, prompt: str, *, formatted: bool, n: int = 1) -> Call:
-        """Return the call of a member that completes texts, for n samples."""
+    def _completion(self, member: Member, prompt: str, *, formatted: bool) -> Call:
+        """Return the call of a member that completes texts."""
 
         def replied(result: Any) -> list[Reply]:
             completion = _checked(result, CompletionResponse)
-            responses = [self._parsed(member, r) for r in split(llm, as_chat(completion))]
-            own = completion if len(responses) == 1 else None
-            return [Reply(member.label, r, usage_of(r), completion=own) for r in responses]
+            response = self._parsed(member, as_chat(completion))
+            return [Reply(member.label, response, usage_of(response), completion=completion)]
 
         if self.instruction:
             prompt = f"{self.instruction}\n\n{prompt}"
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
-        if n > 1:
-            kwargs["n"] = n
         if formatted:
             kwargs["formatted"] = True
         return Call(llm, "complete", (prompt,), kwargs, replied)
@@ -237,15 +234,17 @@ class Chat:
 
 @dataclass(frozen=True)
 class Completion(Chat):
-    """A text to complete, by each member's own `complete`: those that chat make a message of it, in their own form.
+    """A text to complete: to members that chat it is the user's message.
 
     Args:
         prompt: The text.
         formatted: Whether it already is in the form the model was trained on.
+        through: Whether a mux of one puts it to its member, which completes it as it would alone.
     """
 
     prompt: str = ""
     formatted: bool = False
+    through: bool = False
 
     @classmethod
     def of(
@@ -256,17 +255,20 @@ class Completion(Chat):
         instruction: str | None,
         *,
         formatted: bool,
+        through: bool,
         vote_on: Sequence[str] | None = None,
     ) -> "Completion":
         """Return the request for one prompt."""
         message = ChatMessage(role=MessageRole.USER, content=prompt)
-        return cls([message], kwargs, extract, instruction, vote_on, prompt=prompt, formatted=formatted)
+        return cls(
+            [message], kwargs, extract, instruction, vote_on, prompt=prompt, formatted=formatted, through=through
+        )
 
     def call(self, member: Member, n: int) -> Call:
         """Return a member's call for n samples."""
-        if self.instruction and member.llm.metadata.is_chat_model:
+        if member.llm.metadata.is_chat_model and (self.instruction or not self.through):
             return super().call(member, n)
-        return self._completion(member, self.prompt, formatted=self.formatted, n=n)
+        return self._completion(member, self.prompt, formatted=self.formatted)
 
 
 def _live(tools: Any) -> list[BaseTool] | None:

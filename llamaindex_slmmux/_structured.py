@@ -70,7 +70,7 @@ class Structured:
             "structured_predict",
             (self.output_cls, prompt),
             {"llm_kwargs": dict(self.llm_kwargs), **arguments},
-            replied=lambda value: [_reply(member.label, value, recorder)],
+            replied=lambda value: [_reply(member, value, recorder)],
             failed=lambda error: _unread(member.label, error, recorder) if recorder.responses else None,
         )
 
@@ -89,10 +89,15 @@ class Structured:
         return copy.copy(self.prompt), self.prompt_args
 
 
-def _reply(label: str, value: Any, recorder: Recorder) -> Reply:
+def _reply(member: Member, value: Any, recorder: Recorder) -> Reply:
     if not isinstance(value, BaseModel):
-        return _unread(label, TypeError(f"the member returned {type(value).__name__}, not the schema"), recorder)
-    return Reply(label, _response(recorder, value.model_dump_json()), _cost(recorder), value=value)
+        fault = TypeError(f"the member returned {type(value).__name__}, not the schema")
+        return _unread(member.label, fault, recorder)
+    text = value.model_dump_json()
+    written = ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=text))
+    # Of several members each writes a value in its own way, as a text or a call; that of a mux of one stays its own.
+    response = _response(recorder, text) if member.alone else written
+    return Reply(member.label, response, _cost(recorder), value=value)
 
 
 def _unread(label: str, error: Exception, recorder: Recorder) -> Reply:

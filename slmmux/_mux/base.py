@@ -9,6 +9,7 @@ wraps every implementation of an abstract method in a span of its own.
 import logging
 from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast
@@ -33,7 +34,7 @@ from slmmux._decision.rules import RuleLike, WeightedRule
 from slmmux._decision.types import Answer, Decision
 from slmmux._errors import quote
 from slmmux._mux.agreement import Agreement, AgreementName, agreement_of
-from slmmux._mux.engine import Answered, Flow, Limits, Question, answer_flow, arun, run
+from slmmux._mux.engine import Flow, Limits, Question, Result, answer_flow, arun, run
 from slmmux._mux.generation import longest_reply
 from slmmux._mux.labelled import Labelled
 from slmmux._mux.members import Member
@@ -47,6 +48,7 @@ from slmmux._mux.options import (
     warn_if_unbounded,
     warn_unknown,
 )
+from slmmux._mux.rest import Rest, note_failures, resting
 from slmmux._mux.rule import ESCALATION, Policy, own_embedding, policy_of
 from slmmux._mux.usage import DETAILS, no_usage
 from slmmux.answers import reader
@@ -86,7 +88,7 @@ class Mux(BaseModel):
 
     extract: str | Callable[[str], Any] = Field(default="auto", exclude=True, repr=False)
     """How an answer is read: an extractor's name ("auto", "boxed", "number", "choice", "json", "code", "text"),
-    `answers.regex(...)`, `answers.first_of(...)`, or a callable: text -> answer, or `None` if there is none."""
+    `answers.regex(...)`, `answers.first_of(...)`, or a callable: text -> answer; `None` means no answer."""
 
     agreement: AgreementName = "canonical"
     """When two answers of a member agree: "canonical" by their canonical form; "math" also as mathematics (extra
@@ -330,7 +332,7 @@ class Mux(BaseModel):
             super().__setattr__(name, getattr(twin, name))
         self._members, self._bigger = twin._members, twin._bigger
         self._agreement, self._policy = twin._agreement, twin._policy
-        if "max_concurrency" in options:  # calls under way hold places, which other options leave as they are
+        if "max_concurrency" in options:  # calls under way hold places, which no other option changes
             self._pool = twin._pool
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -403,18 +405,30 @@ class Mux(BaseModel):
 
     # --- one question ---------------------------------------------------------------------------------------------
 
-    def _answer(self, question: Question[R]) -> Answered[R]:
+    def _answer(self, question: Question[R]) -> Result[R]:
         """Ask one question on threads."""
         rule = self._policy.at(self.k, question.text)
+        limits = self._limits(question)
         with taken_observer() as observe:
-            return run(self._flow(question, rule), question.sampling, self._limits(question), self._pool, observe)
+            result = run(self._flow(question, rule), question.sampling, limits, self._pool, observe)
+        return self._noted(result, limits)
 
-    async def _aanswer(self, question: Question[R]) -> Answered[R]:
+    async def _aanswer(self, question: Question[R]) -> Result[R]:
         """Ask one question on the event loop."""
         rule = await self._policy.aat(self.k, question.text)
-        flow = self._flow(question, rule)
+        limits = self._limits(question)
         with taken_observer() as observe:
-            return await arun(flow, question.sampling, self._limits(question), self._pool, observe)
+            result = await arun(self._flow(question, rule), question.sampling, limits, self._pool, observe)
+        return self._noted(result, limits)
+
+    def _noted(self, result: Result[R], limits: Limits) -> Result[R]:
+        """Note which members failed and which replied."""
+        note_failures(result.decision, self._rests, self._members.keys() - limits.resting)
+        return replace(result, resting=tuple(limits.resting))
+
+    @property
+    def _rests(self) -> dict[str, Rest]:
+        return {label: member.memory.rest for label, member in self._members.items()}
 
     def _warn_of_equal_samples(self, kwargs: Mapping[str, Any]) -> None:
         """Warn of call arguments that make a member's samples equal, as is done for its own settings."""
@@ -455,32 +469,33 @@ class Mux(BaseModel):
                 lambda reply: question.usage_of(reply)["total_tokens"],
                 lambda reply: question.usage_of(reply)["input_tokens"],
             )
-        return Limits(self._agreement.compare, self.timeout, self.deadline, budget)
+        return Limits(self._agreement.compare, self.timeout, self.deadline, budget, resting(self._rests))
 
-    def _record(self, answered: Answered[R], question: Question[R]) -> dict[str, Any]:
+    def _record(self, result: Result[R], question: Question[R]) -> dict[str, Any]:
         """Return the record of an answered question."""
         usage = question.account.usage
         full = record(
-            answered.decision,
+            result.decision,
             plan=self.plan,
             extractor=question.extractor,
             usage=usage,
             equality=self._agreement.name,
             rule=self._policy.name,
-            outcome=answered.outcome,
-            escalation=self._escalation(answered, question),
+            outcome=result.outcome,
+            escalation=self._escalation(result, question),
             abandoned_usage=question.account.close(),
+            resting=result.resting,
         )
         full["usage"] |= {name: usage[name] for name in DETAILS if name in usage}
-        self._warn_of_lost(answered.decision, full["lost"])
+        self._warn_of_lost(result.decision, full["lost"])
         return compact(full) if self.record == "compact" else full
 
-    def _escalation(self, answered: Answered[R], question: Question[R]) -> Escalation | None:
+    def _escalation(self, result: Result[R], question: Question[R]) -> Escalation | None:
         name = str(self._bigger_name)
-        if answered.bigger is not None:
-            bigger = answered.bigger
+        if result.bigger is not None:
+            bigger = result.bigger
             return Escalation(name, question.usage_of(bigger.reply), answer=bigger.winner.answer)
-        return None if answered.fault is None else Escalation(name, no_usage(), error=str(answered.fault))
+        return None if result.fault is None else Escalation(name, no_usage(), error=str(result.fault))
 
     def _warn_of_lost(self, decision: Decision[Any], lost: Collection[str]) -> None:
         """Tell the user once of each member that failed on all its samples: the pool is smaller than it looks."""

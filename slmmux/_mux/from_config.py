@@ -14,7 +14,7 @@ __all__ = ["Endpoint", "arguments", "http_clients"]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One member's OpenAI-compatible address and how it is to be asked.
+    """One member's OpenAI-compatible address, and the settings of its requests.
 
     Attributes:
         url: The base address, ".../v1".

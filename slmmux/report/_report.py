@@ -18,7 +18,7 @@ from slmmux._files.write import write_whole
 from slmmux.baselines import baselines
 from slmmux.plots import complement_of, draw_complement, need_matplotlib, plot_attribution, plot_objective, plot_scaling
 from slmmux.recording import Arrays, Recording, Row, arrays_of
-from slmmux.recording._arrays import Missing, Same
+from slmmux.recording._arrays import Missing, Same, Score
 from slmmux.recording._replay import group_of, replay
 from slmmux.report._confidence import confidence, gain_of
 from slmmux.report._counts import by_dataset, changed, dataset_of, recorded
@@ -32,6 +32,16 @@ __all__ = ["Choosing", "report"]
 
 _MOST_CHANGED = 10  # The page shows this many of the questions that the mux wins or loses.
 _ANSWER, _QUESTION = 160, 1200  # The characters shown of an answer, and of a question or a gold answer.
+
+
+_SCORED = {
+    "exact": "the answer that was read in the reply is the gold answer",
+    "includes": "a reply that is read as a text says the gold answer in it, and any other answer is the gold answer",
+    "choice": "the reply chooses the gold letter",
+    "math": "the answer equals the gold answer as mathematics",
+    "recorded": "the other program's grader said so",
+}
+_SCORED_ELSE = "a function of the reply and the gold answer said so"
 
 
 class Choosing(TypedDict, total=False):
@@ -60,6 +70,7 @@ def report(
     models: Sequence[str] | None = None,
     same: Same | None = None,
     missing: Missing = "error",
+    score: Score | None = None,
     **choosing: Unpack[Choosing],
 ) -> str:
     """Return one self-contained page of HTML about a recorded pool: whether to mux, which models, and why.
@@ -74,6 +85,7 @@ def report(
             Without it, answers are compared as recorded.
         missing: What to do if a model lacks samples for a question: "error" raises and names them, "drop" leaves the
             question out.
+        score: When a sample is right; see `select_complementary`. The page names it.
         choosing: Options of the choice of models, and with `rule` the rules to compare; see `Choosing`.
 
     Returns:
@@ -98,10 +110,10 @@ def report(
     choose = (
         partial(select_complementary, recording) if sizes is None else partial(select_complementary, recording, sizes)
     )
-    selection = choose(samples=samples, models=models, same=same, missing=missing, **choosing)
+    selection = choose(samples=samples, models=models, same=same, missing=missing, score=score, **choosing)
     recording = recording.abstaining(selection.no_answer)
-    arrays = arrays_of(recording, models, samples, same=same, missing=missing)
-    text = str(_Report(recording, selection, arrays, same).page())
+    arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
+    text = str(_Report(recording, selection, arrays, same, score).page())
     if path is not None:
         write_whole(path, text.encode())
     return text
@@ -110,11 +122,14 @@ def report(
 class _Report:
     """The sections of the page."""
 
-    def __init__(self, recording: Recording, selection: Selection, arrays: Arrays, same: Same | None) -> None:
+    def __init__(
+        self, recording: Recording, selection: Selection, arrays: Arrays, same: Same | None, score: Score | None
+    ) -> None:
         self._recording = recording
         self._selection = selection
         self._arrays = arrays
         self._same = same
+        self._score = score
         # Limited to the samples of the selection, so that every section counts the same questions and samples.
         self._selected_samples = _only(recording, arrays, arrays.questions)
         self._single = selection.single.models[0]
@@ -168,6 +183,7 @@ class _Report:
             "Confidence": "The share of a model's samples that gave its vote: 3 of 5 is 60 %.",
             "Mux": "Several models asked side by side; the one that agrees most with itself answers. If two agree "
             "equally with themselves, it is the one that was right more often.",
+            "Right": f"Scored by {self._arrays.score}: {_SCORED.get(self._arrays.score, _SCORED_ELSE)}.",
             "In-sample": "Counted on the same questions that the models were chosen on, which flatters the result.",
             "Held-out": "Counted on questions that had no part in the choice: an estimate for new questions of the "
             "same kind.",
@@ -246,7 +262,7 @@ class _Report:
                 number(f"{row.samples:.1f}"),
                 number(_share(row.accuracy)),
             )
-            for row in baselines(self._selected_samples, self._mux.models, same=self._same)
+            for row in baselines(self._selected_samples, self._mux.models, same=self._same, score=self._score)
         ]
         return [
             element("h2", "Baselines"),
@@ -280,7 +296,7 @@ class _Report:
                 "chance. Below: the shares that the models were chosen by (in-sample).",
             ),
             captioned(
-                plot_attribution(recording, mux, same=same),
+                plot_attribution(recording, mux, same=same, score=self._score),
                 "attribution",
                 f"The model of {together} whose answer the mux returned. A model with a small share contributes "
                 "little. In-sample.",
@@ -288,7 +304,9 @@ class _Report:
         ]
         if group_of(recording) is None or same is not None:
             curves = [
-                p for subset in self._selection.by_size.values() for p in scaling(recording, subset.models, same=same)
+                point
+                for subset in self._selection.by_size.values()
+                for point in scaling(recording, subset.models, same=same, score=self._score)
             ]
             says = (
                 "Whether more samples of each model would help: the expected accuracy with k samples of each, over all "

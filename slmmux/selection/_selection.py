@@ -100,6 +100,7 @@ class Selection:
         never_right: Answers that are common and were never right, most frequent first: likely no answers, as
             "unknown" is. If they are, select again with `no_answer=`.
         no_answer: Answers whose samples abstain.
+        score: The form of scoring; see `slmmux.answers.scored`.
     """
 
     best: Subset
@@ -120,6 +121,7 @@ class Selection:
     more_questions: int | None = None
     never_right: tuple[str, ...] = ()
     no_answer: tuple[str, ...] = ()
+    score: str = "exact"
 
     def of_size(self, size: int | None = None) -> Subset:
         """Return the best subset of a size; `None` means the subset to serve.

@@ -8,6 +8,7 @@ from tests.servers.anthropic import anthropic
 from tests.servers.gemini import gemini
 from tests.servers.ollama import ollama
 from tests.servers.openai_chat import openai_chat
+from tests.servers.openai_responses import openai_responses
 
 from ..table import Integration
 
@@ -141,5 +142,101 @@ INTEGRATIONS = (
             "audio out": "asked for in its own way, with a model that speaks",
         },
         common=True,
+    ),
+    Integration(
+        "ChatOpenAI with Responses",
+        "langchain",
+        "langchain-openai",
+        openai_responses,
+        _made(
+            "langchain_openai",
+            "ChatOpenAI",
+            lambda url: {"base_url": f"{url}/v1"},
+            model="gpt-4.1-mini",
+            api_key="sk-member",
+            max_retries=0,
+            use_responses_api=True,
+        ),
+        settings={
+            "thinking": {"reasoning": {"effort": "low", "summary": "auto"}},
+            "count": {"custom_get_token_ids": lambda text: list(range(len(text.split())))},
+        },
+        forms={
+            "search": {"type": "web_search_preview"},
+            "default_method": "json_schema",
+            "options": {"stop": None, "seed": None},
+        },
+        without={
+            "tool extras": "the Responses API knows no extras of tools",
+            "audio out": _NO_AUDIO,
+        },
+    ),
+    Integration(
+        "ChatMistralAI",
+        "langchain",
+        "langchain-mistralai",
+        openai_chat,
+        _made(
+            "langchain_mistralai",
+            "ChatMistralAI",
+            lambda url: {"base_url": f"{url}/v1"},
+            model="mistral-small-latest",
+            api_key="sk-member",
+            max_retries=0,
+        ),
+        settings={"count": {"custom_get_token_ids": lambda text: list(range(len(text.split())))}},
+        forms={"default_method": "function_calling"},
+        without={
+            "reasoning": "the class passes over reasoning",
+            "reasoning with tools": "the class passes over reasoning",
+            "refusal": _NO_REFUSAL,
+            "provider tools": "the API of completions has none",
+            "tool extras": "Mistral knows no extras of tools",
+            "images out": _NO_IMAGES_OUT,
+            "audio out": _NO_AUDIO,
+        },
+    ),
+    Integration(
+        "ChatDeepSeek",
+        "langchain",
+        "langchain-deepseek",
+        openai_chat,
+        _made(
+            "langchain_deepseek",
+            "ChatDeepSeek",
+            lambda url: {"api_base": f"{url}/v1"},
+            model="deepseek-chat",
+            api_key="sk-member",
+            max_retries=0,
+        ),
+        settings={"count": {"custom_get_token_ids": lambda text: list(range(len(text.split())))}},
+        forms={"default_method": "function_calling"},
+        without={
+            "provider tools": "DeepSeek has no tools of its own",
+            "tool extras": "DeepSeek knows no extras of tools",
+            "images out": _NO_IMAGES_OUT,
+            "audio out": _NO_AUDIO,
+        },
+    ),
+    Integration(
+        "ChatLiteLLM",
+        "langchain",
+        "langchain-litellm",
+        openai_chat,
+        _made(
+            "langchain_litellm",
+            "ChatLiteLLM",
+            lambda url: {"api_base": f"{url}/v1"},
+            model="openai/gpt-4.1-mini",
+            api_key="sk-member",
+            max_retries=0,
+        ),
+        settings={"count": {"custom_get_token_ids": lambda text: list(range(len(text.split())))}},
+        forms={"default_method": "function_calling"},
+        without={
+            "provider tools": "chat completions have none",
+            "tool extras": "chat completions know no extras of tools",
+            "images out": _NO_IMAGES_OUT,
+        },
     ),
 )

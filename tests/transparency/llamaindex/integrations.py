@@ -5,10 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.servers.anthropic import anthropic
+from tests.servers.completions import completions
+from tests.servers.gemini import gemini
 from tests.servers.ollama import ollama
 from tests.servers.openai_chat import openai_chat
+from tests.servers.openai_responses import openai_responses
 
 from ..table import Integration
+from .completion_llm import CompletionLLM
 
 __all__ = ["INTEGRATIONS"]
 
@@ -24,11 +28,22 @@ def _made(module: str, name: str, address: Callable[[str], dict[str, Any]], **fi
     return build
 
 
+def _gemini(url: str, **settings: Any) -> Any:
+    """Return Google's LLM, whose address goes into an object of Google's package."""
+    module = importlib.import_module("llama_index.llms.google_genai")
+    types = importlib.import_module("google.genai.types")
+    fixed = {"model": "gemini-2.5-flash", "api_key": "sk-member", "max_retries": 0, "context_window": 8192}
+    return module.GoogleGenAI(**{**fixed, "http_options": types.HttpOptions(base_url=url), **settings})
+
+
 _NO_REFUSAL = "the protocol has no refusals: a model refuses in its text"
 _NO_IMAGES_OUT = "the protocol brings no pictures back"
 _NO_AUDIO = "the protocol brings no sound back"
 _NO_REASONING = "chat completions carry no reasoning back"
 _ARGS_PARSED = "the protocol carries a call's arguments as an object: there are none that cannot be read"
+
+_NO_FUNCTIONS = "an LLM that completes a text calls no functions"
+_TEXT_ONLY = "an LLM that completes a text has nothing else"
 
 INTEGRATIONS = (
     Integration(
@@ -132,5 +147,92 @@ INTEGRATIONS = (
             "audio out": _NO_AUDIO,
         },
         common=True,
+    ),
+    Integration(
+        "OpenAIResponses",
+        "llamaindex",
+        "llama-index-llms-openai",
+        openai_responses,
+        _made(
+            "openai",
+            "OpenAIResponses",
+            lambda url: {"api_base": f"{url}/v1"},
+            model="gpt-4.1-mini",
+            api_key="sk-member",
+            max_retries=0,
+        ),
+        settings={
+            "thinking": {"reasoning_options": {"effort": "low", "summary": "auto"}},
+            "search": {"built_in_tools": [{"type": "web_search_preview"}]},
+        },
+        forms={"structured": "text", "options": {"stop": None, "seed": None}},
+        without={"audio out": _NO_AUDIO},
+    ),
+    Integration(
+        "GoogleGenAI",
+        "llamaindex",
+        "llama-index-llms-google-genai",
+        gemini,
+        _gemini,
+        settings={"schema": {}},
+        forms={"structured": "text", "options": {"user": None}},
+        without={
+            "invalid tool call": _ARGS_PARSED,
+            "cut-off tool call": _ARGS_PARSED,
+            "audio out": _NO_AUDIO,
+            "provider tools": "asked for by an object of Google's package",
+        },
+    ),
+    Integration(
+        "MistralAI",
+        "llamaindex",
+        "llama-index-llms-mistralai",
+        openai_chat,
+        _made(
+            "mistralai",
+            "MistralAI",
+            lambda url: {"endpoint": url},
+            model="mistral-small-latest",
+            api_key="sk-member",
+            max_retries=0,
+        ),
+        forms={"structured": "call"},
+        without={
+            "reasoning": _NO_REASONING,
+            "reasoning with tools": _NO_REASONING,
+            "refusal": _NO_REFUSAL,
+            "images out": _NO_IMAGES_OUT,
+            "audio out": _NO_AUDIO,
+            "provider tools": "the API of completions has none",
+        },
+    ),
+    Integration(
+        "CustomLLM",
+        "llamaindex",
+        "llama-index-core",
+        completions,
+        CompletionLLM,
+        forms={"structured": "text"},
+        without={
+            **dict.fromkeys(
+                (
+                    "stream of tool calls",
+                    "tools over three turns",
+                    "parallel tool calls",
+                    "forced tool call",
+                    "cut-off tool call",
+                    "invalid tool call",
+                    "cut-off text",
+                    "empty reply",
+                    "a history of others",
+                    "reasoning with tools",
+                ),
+                _NO_FUNCTIONS,
+            ),
+            **dict.fromkeys(
+                ("images and documents in", "images out", "audio out", "reasoning", "refusal", "provider tools"),
+                _TEXT_ONLY,
+            ),
+        },
     ),
 )
