@@ -28,7 +28,7 @@ def selected_arguments(
         models: The framework's models by the labels they were profiled under; of the whole pool, or more.
         size: Serve the best subset of this size; `None`: the best of all.
         options: Arguments of the mux class, which come first. Of `rule` the names of fitted rules mean the one in the
-            selection; without it the winner of its contest decides.
+            selection; without it the rule that the selection serves decides.
 
     Raises:
         ArgumentError: A model of the subset is not among `models`, a size that was not looked at, an extractor that the

@@ -30,8 +30,8 @@ _AGREEMENTS = ("canonical", "math")
 _SOURCES = ("lm-eval", "inspect", "batch", "helm", "promptfoo", "lighteval", "slm-mux", "table")
 _CORRECT = ("unanimous", "plurality", "at_least:2")
 _RULES = get_args(RuleName)
-_SCORES = ("exact", "includes", "choice", "math", "recorded")
 _MOST_SUGGESTED = 3
+_SCORES = ("exact", "includes", "choice", "math", "recorded")
 
 Recordings = Annotated[list[Path], typer.Argument(help="A recording, .jsonl or .jsonl.gz; several are read as one.")]
 Samples = Annotated[

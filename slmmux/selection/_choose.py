@@ -168,8 +168,8 @@ def select_complementary(
         system_prompt=settings.get("system_prompt"),
         proved=proved,
         fingerprint=fingerprint,
-        score=arrays.score,
         no_answer=tuple(no_answer),
+        score=arrays.score,
     )
 
 

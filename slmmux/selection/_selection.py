@@ -99,8 +99,8 @@ class Selection:
         more_questions: With "cannot tell yet", about how many more questions would tell; `None` if no number would.
         never_right: Answers that are common and were never right, most frequent first: likely no answers, as
             "unknown" is. If they are, select again with `no_answer=`.
-        score: The form of scoring; see `slmmux.answers.scored`.
         no_answer: Answers whose samples abstain.
+        score: The form of scoring; see `slmmux.answers.scored`.
     """
 
     best: Subset
@@ -120,8 +120,8 @@ class Selection:
     recommendation: Literal["mux", "do not mux", "cannot tell yet"] | None = None
     more_questions: int | None = None
     never_right: tuple[str, ...] = ()
-    score: str = "exact"
     no_answer: tuple[str, ...] = ()
+    score: str = "exact"
 
     def of_size(self, size: int | None = None) -> Subset:
         """Return the best subset of a size; `None` means the subset to serve.

@@ -97,6 +97,14 @@ def test_a_selection_names_what_is_common_and_never_right_and_reads_it_as_none(t
     assert Selection.load(tmp_path / "selection.json") == selection
 
 
+def test_without_any_answer_none_is_named():
+    """A recording in which nobody answers suggests nothing."""
+    silent = Recording.of(
+        Row(question_id=f"q{q}", model="shy", sample_index=0, answer=None, gold="1") for q in range(30)
+    )
+    assert select_complementary(silent, sizes=[1], repeats=1, n_resamples=0).never_right == ()
+
+
 def test_a_learned_rule_learns_that_it_is_none_by_itself():
     """An answer that is common and never right gets a weight below 0, so that it does not win although it is unanimous."""
     selection = select_complementary(kin(120), sizes=[2], repeats=1, n_resamples=0, rule="learned")

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -135,12 +136,13 @@ def test_an_extractor_that_no_file_can_hold_is_asked_for(framework, tmp_path):
 def test_what_is_no_answer_abstains_live_too(framework, tmp_path):
     """A member that says "unknown" has no vote, whether its mux was told so or serves a selection that was."""
     _, cls, make, ask = framework
-    members = {"shy": make(lambda *_: "Unknown."), "bold": make(lambda messages, turn, kwargs: f"4{turn % 2}")}
+    bold = count(40)  # of two minds
+    members = {"shy": make(lambda *_: "Unknown."), "bold": make(lambda *_: next(bold))}
     plain = ask(cls(models=members, samples=2), "What is it?")
     assert (plain["model"], plain["confidence"]) == ("shy", 1.0)
     told = cls(models=members, samples=2, no_answer=["unknown"], wait="exhausted")
     record = ask(told, "What is it?")
-    assert (record["model"], record["answer"]) == ("bold", "40")
+    assert (record["model"], record["confidence"]) == ("bold", 0.5)
     assert [vote["abstained"] for vote in record["votes"]] == [2, 0]
     members, _, selection = selected(framework, tmp_path)
     served = cls.from_selection(replace(selection, no_answer=("no idea 1",)), models=members)
