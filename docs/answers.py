@@ -51,10 +51,10 @@ The vote is about content and not about phrasing:
   search query or a message, which is worded anew each time, does not split a vote: the tool and its exact arguments
   decide, and the first such call is made.
 - Where tools are bound, a call that a model wrote into its text is read as one: bare JSON, fenced, or in the tags of
-  Qwen, Llama, Mistral, Hermes, DeepSeek, Granite and their kin. If such a reply wins, the message holds the call, except
-  in a mux of one sample, which is its member.
-- Where the prompt sets a form, the reply is read in it, whatever `extract` says: `[[A]]`, `[RESULT] 5`, YES or NO with a
-  reason, a score on a line of its own, ranked documents, a selector's choices, SQL with or without a fence, and code in
+  Qwen, Llama, Mistral, Hermes, DeepSeek, Granite and their kin. If such a reply wins, the message holds the call,
+  except in a mux of one sample, which is its member.
+- Where the prompt sets a form, the reply is read in it, whatever `extract` says: `[[A]]`, `[RESULT] 5`, YES or NO with
+  a reason, a score on a line of its own, ranked documents, a selector's choices, SQL with or without a fence, and code in
   `<execute>` tags.
 
 ## When a reply is right
@@ -64,7 +64,7 @@ The vote is about content and not about phrasing:
 | score | a sample is right if |
 |---|---|
 | `"exact"` | its answer is the gold one (`answers.right`) |
-| `"includes"` | its reply plainly says the gold answer: as whole words that are not the question's, a number by value (`answers.includes`) |
+| `"includes"` | its reply plainly says gold: whole words, not the question's; a number by value (`answers.includes`) |
 | `"choice"` | its reply chooses the gold letter |
 | `"math"` | its answer equals gold as mathematics (`answers.same`) |
 | `"recorded"` | the other program's grader said so |

@@ -461,7 +461,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        yield from through(self._question(messages, stop, None, kwargs), self._record, run_manager)
+        question = self._question(messages, stop, None, kwargs)
+        yield from through(question, self._reading(question), self._record, run_manager)
 
     @override
     async def _astream(
@@ -471,7 +472,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async for chunk in athrough(self._question(messages, stop, None, kwargs), self._record, run_manager):
+        question = self._question(messages, stop, None, kwargs)
+        async for chunk in athrough(question, self._reading(question), self._record, run_manager):
             yield chunk
 
     # LangChain asks for these two by name. Without them it makes events of the chunks of `_stream`, which is what a

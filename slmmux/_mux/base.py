@@ -31,7 +31,7 @@ from slmmux._decision.pool import Pool
 from slmmux._decision.race import Plan, Race, Wait
 from slmmux._decision.record import Escalation, compact, record
 from slmmux._decision.rules import RuleLike, WeightedRule
-from slmmux._decision.types import Decision
+from slmmux._decision.types import Answer, Decision
 from slmmux._errors import quote
 from slmmux._mux.agreement import Agreement, AgreementName, agreement_of
 from slmmux._mux.engine import Flow, Limits, Question, Result, answer_flow, arun, run
@@ -52,6 +52,7 @@ from slmmux._mux.rest import Rest, note_failures, resting
 from slmmux._mux.rule import ESCALATION, Policy, own_embedding, policy_of
 from slmmux._mux.usage import DETAILS, no_usage
 from slmmux.answers import reader
+from slmmux.answers._no_answer import NoAnswers
 from slmmux.config import Config
 
 if TYPE_CHECKING:
@@ -162,6 +163,10 @@ class Mux(BaseModel):
     """The fields of an object that are voted on: of a schema's value, or of the JSON in a reply. `None` votes on all
     but free-text explanations (`reason`, `explanation` and the like)."""
 
+    no_answer: list[str] = []
+    """Answers that are none, such as ["unknown", "I don't know"]: a sample with one of them abstains. Compared with the
+    whole answer, in any case."""
+
     record: Literal["compact", "full"] = "compact"
     """"compact" shortens long answers in the record and marks them, so that it stays below 2 kB for three members of
     five samples; "full" keeps them whole."""
@@ -245,6 +250,12 @@ class Mux(BaseModel):
         return Labelled(labelled)
 
     _no_bool = field_validator("samples", mode="before")(no_bool)
+
+    @field_validator("no_answer", mode="before")
+    @classmethod
+    def _check_no_answer(cls, texts: Any) -> Any:
+        NoAnswers(texts)
+        return list(texts)
 
     @field_validator("extract")
     @classmethod
@@ -427,7 +438,7 @@ class Mux(BaseModel):
     def _flow(self, question: Question[R], rule: WeightedRule | None) -> Flow[R]:
         race = Race(
             self.k,
-            question.read,
+            self._reading(question),
             plan=self.plan,
             wait=self._policy.wait,
             group=self._agreement.group,
@@ -435,6 +446,18 @@ class Mux(BaseModel):
             has_content=question.has_content,
         )
         return answer_flow(race, self._policy, Race({ESCALATION: 1}, question.read) if self._bigger else None)
+
+    def _reading(self, question: Question[R]) -> Callable[[R], Answer | None]:
+        """Return how replies are read for the vote: one of the answers that are none is an abstention."""
+        no_answers = NoAnswers(self.no_answer)
+        if not no_answers:
+            return question.read
+
+        def read(reply: R) -> Answer | None:
+            answer = question.read(reply)
+            return None if no_answers.holds(answer) else answer
+
+        return read
 
     def _limits(self, question: Question[R]) -> Limits:
         budget = None

@@ -28,7 +28,7 @@ def selected_arguments(
         models: The framework's models by the labels they were profiled under; of the whole pool, or more.
         size: Serve the best subset of this size; `None`: the best of all.
         options: Arguments of the mux class, which come first. Of `rule` the names of fitted rules mean the one in the
-            selection; without it the winner of its contest decides.
+            selection; without it the rule that the selection serves decides.
 
     Raises:
         ArgumentError: A model of the subset is not among `models`, a size that was not looked at, an extractor that the
@@ -47,6 +47,7 @@ def selected_arguments(
         "accuracies": {label: selection_served.models[label].accuracy for label in subset.models},
         "agreement": selection_served.agreement,
         "system_prompt": selection_served.system_prompt,
+        "no_answer": list(selection_served.no_answer),
         **options,
     }
     if (rule := _rule(subset, options.get("rule", subset.rule))) != SELF_CONSISTENCY:
@@ -104,4 +105,9 @@ def _differences(selection: Selection, arguments: Mapping[str, Any]) -> list[str
     ):
         if in_profile is not None and served != in_profile:
             differences.append(f"the pool was profiled with {name} {in_profile!r} and is served with {served!r}")
+    if {*selection.no_answer} != {*arguments["no_answer"]}:
+        differences.append(
+            f"the models were chosen with no_answer={list(selection.no_answer)} and are served with "
+            f"{list(arguments['no_answer'])}"
+        )
     return differences

@@ -1,7 +1,9 @@
 """The offline commands: they read a recording and print a table or JSON, or write a file, without calling a model."""
 
 import dataclasses
+import json
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +30,7 @@ _AGREEMENTS = ("canonical", "math")
 _SOURCES = ("lm-eval", "inspect", "batch", "helm", "promptfoo", "lighteval", "slm-mux", "table")
 _CORRECT = ("unanimous", "plurality", "at_least:2")
 _RULES = get_args(RuleName)
+_MOST_SUGGESTED = 3
 _SCORES = ("exact", "includes", "choice", "math", "recorded")
 
 Recordings = Annotated[list[Path], typer.Argument(help="A recording, .jsonl or .jsonl.gz; several are read as one.")]
@@ -39,6 +42,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
 Drop = Annotated[bool, typer.Option("--drop", help="Leave out questions that lack samples of a model.")]
 Resamples = Annotated[
     int, typer.Option(metavar="N", help="Resamples for the 95 % intervals; 0 leaves the intervals out.")
+]
+NoAnswer = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ANSWER", help="An answer that is none, such as unknown; can be given several times."),
 ]
 Worth = Annotated[float, typer.Option(metavar="X", help="The smallest gain worth a mux, in points.")]
 RuleAsked = Annotated[
@@ -110,6 +117,7 @@ def select(
     seed: Annotated[int, typer.Option(metavar="N", help="Random seed for the held-out splits.")] = 0,
     resamples: Resamples = 50,
     worth: Worth = 1.0,
+    no_answer: NoAnswer = None,
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of subsets to show for each size.")] = 3,
     score: Scoring = None,
     drop: Drop = False,
@@ -141,6 +149,7 @@ def select(
             rule=cast("RuleName", rule),
             n_resamples=resamples,
             worth=worth / 100,
+            no_answer=no_answer or (),
             progress=progress,
             **options,
         )
@@ -163,7 +172,16 @@ def select(
         console.print(
             shown(f"the time ran out before the best subset was proved: size {', '.join(unproved)}", "yellow")
         )
+    if selection.never_right:
+        console.print(shown(_suggestion(selection.never_right), "yellow"))
     console.print(shown(selection.verdict, "bold"))
+
+
+def _suggestion(never_right: Sequence[str]) -> str:
+    """Return a sentence about answers that are common and were never right."""
+    named = ", ".join(json.dumps(answer, ensure_ascii=False) for answer in never_right[:_MOST_SUGGESTED])
+    option = " ".join(f"--no-answer {shlex.quote(answer)}" for answer in never_right[:_MOST_SUGGESTED])
+    return f"common and never right: {named}; if that is no answer, select again with {option}"
 
 
 def _subsets(selection: "Selection", top: int) -> Table:
@@ -292,6 +310,7 @@ def report(
     score: Scoring = None,
     resamples: Resamples = 50,
     worth: Worth = 1.0,
+    no_answer: NoAnswer = None,
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:
@@ -315,6 +334,7 @@ def report(
             rule=cast("RuleName", rule),
             n_resamples=resamples,
             worth=worth / 100,
+            no_answer=no_answer or (),
             progress=progress,
         )
     summary = {"written": str(out), "models": list(loaded.models), "questions": len(loaded.questions)}

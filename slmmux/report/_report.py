@@ -57,6 +57,7 @@ class Choosing(TypedDict, total=False):
     embedding: Any
     n_resamples: int
     worth: float
+    no_answer: Sequence[str]
     progress: Progress | None
 
 
@@ -110,6 +111,7 @@ def report(
         partial(select_complementary, recording) if sizes is None else partial(select_complementary, recording, sizes)
     )
     selection = choose(samples=samples, models=models, same=same, missing=missing, score=score, **choosing)
+    recording = recording.abstaining(selection.no_answer)
     arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
     text = str(_Report(recording, selection, arrays, same, score).page())
     if path is not None:
@@ -193,8 +195,21 @@ class _Report:
                 f" with known answers, {repeats}. This page shows which of them answer better together than the best "
                 f"one alone, if any do.{dropped}",
             ),
+            *self._no_answers(),
             element("dl", *(each([element("dt", word), element("dd", means)]) for word, means in words.items())),
         ]
+
+    def _no_answers(self) -> list[Html]:
+        """Return a paragraph on answers that are none, and on those that may be."""
+        sentences = []
+        if read_as_none := self._selection.no_answer:
+            sentences.append(f"Read as no answer: {_quoted(read_as_none)}.")
+        if never_right := self._selection.never_right:
+            sentences.append(
+                f"Common and never right: {_quoted(never_right)}. If that is no answer, make the page again with "
+                "no_answer=, and its samples abstain."
+            )
+        return [element("p", " ".join(sentences))] if sentences else []
 
     def _sizes(self) -> list[Html]:
         selection = self._selection
@@ -455,6 +470,10 @@ class _Report:
             element("h2", "Settings"),
             element("details", element("summary", "The settings of the recording"), element("pre", settings)),
         ]
+
+
+def _quoted(answers: Sequence[str]) -> str:
+    return ", ".join(f'"{answer}"' for answer in answers)
 
 
 def _only(recording: Recording, arrays: Arrays, questions: Sequence[str]) -> Recording:

@@ -49,6 +49,7 @@ def select_complementary(
     embedding: Any = None,
     n_resamples: int = _RESAMPLES,
     worth: float = _WORTH,
+    no_answer: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Selection:
     """Return the subsets of a recorded pool whose models complete each other, best first, and what to expect of them.
@@ -85,6 +86,8 @@ def select_complementary(
         n_resamples: The halves of the questions on which models, rank and rule are chosen again for the 95 % interval
             of each gain; 0 leaves the intervals out. Each costs about one search and one fit per size.
         worth: The smallest gain worth the cost of a mux: the verdict is "do not mux" if the interval lies below it.
+        no_answer: Answers that are none, such as "unknown": their samples abstain, here and in a mux that serves the
+            selection. `.never_right` names candidates.
         progress: Called with the number of resamples done and the number of all.
 
     Returns:
@@ -109,6 +112,7 @@ def select_complementary(
     """
     if not recording.rows:
         raise RecordingError("the recording holds no samples; record a pool first with `slmmux profile`")
+    fingerprint, recording = recording.fingerprint, recording.abstaining(no_answer)
     arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
     wanted = _sizes(sizes, len(arrays.models))
     _check(penalty, {"keep": keep, "folds": folds, "repeats": repeats}, n_resamples, worth)
@@ -163,7 +167,8 @@ def select_complementary(
         agreement=settings.get("agreement", "canonical"),
         system_prompt=settings.get("system_prompt"),
         proved=proved,
-        fingerprint=recording.fingerprint,
+        fingerprint=fingerprint,
+        no_answer=tuple(no_answer),
         score=arrays.score,
     )
 

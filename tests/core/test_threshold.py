@@ -97,6 +97,13 @@ def test_a_budget_takes_the_highest_rank_within_it(pair, budget, confidence):
     assert result.confidence == confidence
 
 
+def test_a_budget_of_everything_answers_the_surest_alone():
+    """If all may be given up, p is the highest probability."""
+    result = threshold([0.2, 0.5, 0.9], [False, True, True], budget=1)
+    assert (result.p, result.answered) == (0.9, pytest.approx(1 / 3))
+    assert result.bound == pytest.approx(0.9 ** (1 / 3), abs=1e-5)
+
+
 @few
 @given(foretold(), shares, shares)
 def test_a_larger_budget_answers_less(pair, one, other):
