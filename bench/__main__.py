@@ -22,9 +22,10 @@ __all__ = ["FIGURES", "RESULTS", "markdown"]
 FIGURES = ("wall_time", "tail", "frugal", "engine", "tokens", "decision", "imports", "in_flight")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 ABOUT = """\
-Made by `python -m bench`, not by hand. Ratios are measured in one run: the variants take turns in one process, and
-the median of several rounds is shown. Plain times are those of the fastest round, with the median beside them: other
-work on the machine only adds to them. A row without a goal is there for comparison."""
+Made by `python -m bench`, not by hand, up to the section on selections. Ratios are measured in one run: the variants
+take turns in one process, and the median of several rounds is shown. Plain times are those of the fastest round, with
+the median beside them: other work on the machine only adds to them. A row without a goal is there for comparison."""
+BY_HAND = "\n## The promises of a selection, and the fitted rules\n"  # from here on the page has other programs' tables
 PACKAGES = ("langchain-core", "langchain-openai", "llama-index-core", "pydantic", "numpy")
 
 
@@ -71,7 +72,9 @@ def main() -> None:
         return
     omission = "the shared recording, as SLMMUX_TEST_RECORDING names no file"
     show(rows)
-    RESULTS.write_text(markdown(rows, [] if os.environ.get("SLMMUX_TEST_RECORDING") else [omission]), encoding="utf-8")
+    page = markdown(rows, [] if os.environ.get("SLMMUX_TEST_RECORDING") else [omission])
+    _, header, rest = RESULTS.read_text(encoding="utf-8").partition(BY_HAND)
+    RESULTS.write_text(page + header + rest, encoding="utf-8")
 
 
 if __name__ == "__main__":

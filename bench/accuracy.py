@@ -4,8 +4,8 @@
     python -m bench.accuracy report samples.jsonl
 
 The questions (`bench/questions.jsonl`, capitals and sums, written for this purpose) are split: validation questions
-give the rank, test questions all accuracies. An answer is right if it equals the gold answer, or names the gold capital
-in a few words.
+give the rank, test questions all accuracies. An answer is right by `slmmux.answers.scored`: "exact", or
+"includes".
 """
 
 import argparse
@@ -21,8 +21,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from slmmux import Recording, answers, replay
+from slmmux import Recording, Row, answers, replay
+from slmmux.answers import ScoreName, scored
 from slmmux.config import FEW_WORDS
+from slmmux.recording._row import answer_of
+from slmmux.rereading import reread
 
 QUESTIONS = Path(__file__).with_name("questions.jsonl")
 KINDS = ("capital", "sum")
@@ -83,44 +86,44 @@ def record(models: Iterable[str], out: Path, samples: int, temperature: float) -
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def right(answer: str | None, gold: str) -> bool:
-    """Return whether an answer, as recorded, equals the gold answer."""
-    if answer is None:
-        return False
-    key = answer.partition(":")[2]
-    if gold.lstrip("-").isdigit():
-        return answers.same(answers.number(key) or "", gold)
-    reader = answers.reader("text")
-    want = reader(gold)
-    return want is not None and f" {want.key} " in f" {key} "
+def plurality(rows: list[Row]) -> Row | None:
+    """Return the first sample with the most frequent answer of all samples (Agent Forest); of equals, the first."""
+    answers_of = [(row, answer_of(row)) for row in rows]
+    counts = Counter(answer for _, answer in answers_of if answer is not None)
+    best = counts.most_common(1)[0][0] if counts else None
+    return next((row for row, answer in answers_of if answer is not None and answer == best), None)
 
 
-def plurality(rows: list[Any]) -> str | None:
-    """Return the most frequent answer of all samples (Agent Forest); of equally frequent ones, the first."""
-    counts = Counter(row.answer for row in rows if row.answer is not None)
-    return counts.most_common(1)[0][0] if counts else None
-
-
-def share(decide: Callable[[str], str | None], ids: list[str], gold: dict[str, str]) -> float:
+def share(decide: Callable[[str], Row | None], ids: list[str], gold: dict[str, str], score: ScoreName) -> float:
     """Return the percentage of questions that are right."""
-    return 100 * sum(right(decide(q), gold[q]) for q in ids) / len(ids)
+    return 100 * sum(_right(decide(q), gold[q], score) for q in ids) / len(ids)
 
 
-def figures(recording: Recording, k: int) -> list[tuple[str, int, list[float]]]:
-    """Return ways to answer, their samples and their accuracies in per cent: all test questions, then each kind."""
+def _right(row: Row | None, gold: str, score: ScoreName) -> bool:
+    if row is None:
+        return False
+    return scored(row.text or "", gold, score, question=row.question or "", answer=answer_of(row))
+
+
+def figures(recording: Recording, k: int, score: ScoreName = "exact") -> list[tuple[str, int, list[float]]]:
+    """Return ways to answer, their samples and their accuracies in per cent: all test questions, then each kind.
+
+    The recorded replies are read anew, with the question: a reply that repeats it says what it adds.
+    """
+    recording = reread(recording, "auto")
     gold = {question["question_id"]: question["gold"] for question in questions()}
     validation = [question["question_id"] for question in questions() if question["split"] == "validation"]
     test = [question["question_id"] for question in questions() if question["split"] == "test"]
     kinds = [[q for q in test if q.startswith(kind)] for kind in KINDS]
 
-    def mux(models: list[str], samples: int) -> Callable[[str], str | None]:
+    def mux(models: list[str], samples: int) -> Callable[[str], Row | None]:
         decisions = replay(recording, models=models, samples=samples)
-        return lambda q: decisions[q].winner.answer
+        return lambda q: decisions[q].reply if decisions[q].winner.answer is not None else None
 
-    def row(who: str, samples: int, decide: Callable[[str], str | None]) -> tuple[str, int, list[float]]:
-        return who, samples, [share(decide, ids, gold) for ids in (test, *kinds)]
+    def row(who: str, samples: int, decide: Callable[[str], Row | None]) -> tuple[str, int, list[float]]:
+        return who, samples, [share(decide, ids, gold, score) for ids in (test, *kinds)]
 
-    rank = sorted(recording.models, key=lambda name: -share(mux([name], k), validation, gold))
+    rank = sorted(recording.models, key=lambda name: -share(mux([name], k), validation, gold, score))
     alone = [row(f"{name}, self-consistency", k, mux([name], k)) for name in rank]
     if len(rank) == 1:
         return alone

@@ -1,11 +1,13 @@
-"""Whether a selection's promises come true: chosen on one part of a recording, checked on the rest.
+"""Whether a selection's promises come true: on simulated pools of known truth, or on the rest of a recording.
 
+    python -m bench.promises [--runs 200]
     python -m bench.promises RECORDING [--without A ...] [--pools 20] [--models 5] [--validation 150] [--rule learned]
                                        [--resamples 50]
 
-Random pools of a few models. Each is chosen on some questions drawn from the recording: the interval of its gain, its
-verdict and its thresholds stand against what comes on the other questions. Those are few as well: "allowing for noise"
-widens the interval by the standard error of their own gain.
+Without a recording the pools are simulated, and the truth about each is known. With one they are random pools of a few
+models, each chosen on some of the questions: the interval of its gain, its verdict and its thresholds stand against the
+outcome on the other questions. Those are few as well: "allowing for noise" widens the interval by the standard error of
+their own gain.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.learned import part, pools
+from bench.simulated import BUDGET, KINDS, SHAPES, WORTH, Outcome, broken_promises, outcomes
 from slmmux import ArgumentError, Recording
 from slmmux.learned import evaluate, fit
 from slmmux.recording._arrays import Arrays, Ints, arrays_of
@@ -30,11 +33,9 @@ from slmmux.selection._selection import Subset
 from slmmux.selection._threshold import threshold
 from slmmux.selection._verdict import verdict_of
 
-__all__ = ["Check", "checks", "table"]
+__all__ = ["Check", "checks", "simulated_intervals", "simulated_thresholds", "table"]
 
 TARGETS = (0.6, 0.7, 0.8, 0.9)
-BUDGET = 0.2
-WORTH = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +165,41 @@ def _percent(kept: Sequence[bool]) -> str:
     return f"{100 * fmean(kept):.0f}" if kept else "-"
 
 
+def simulated_intervals(runs: int) -> Table:
+    """Return how often the interval holds the true gain, and how often each verdict is given and wrong."""
+    figures = Table("pool", "questions", "95 % interval holds, %", "half-width, points", "mux", "do not mux",
+                    "cannot tell yet", "wrong verdicts", "of")  # fmt: skip
+    for kind in KINDS:
+        for questions in (40, 100, 300):
+            every = list(outcomes(kind, questions, runs, repeats=20, n_resamples=50))
+            figures.add_row(kind, str(questions), *_cells(every))
+    return figures
+
+
+def _cells(every: Sequence[Outcome]) -> Iterator[str]:
+    yield _percent([each.is_covered for each in every])
+    yield f"{50 * fmean((each.estimate.high or 0) - (each.estimate.low or 0) for each in every):.1f}"
+    for recommendation in ("mux", "do not mux", "cannot tell yet"):
+        yield str(sum(each.recommendation == recommendation for each in every))
+    yield str(sum(each.is_wrong for each in every))
+    yield str(len(every))
+
+
+def simulated_thresholds(runs: int) -> Table:
+    """Return how often thresholds at a confidence of 90 % break their promise."""
+    figures = Table("chance of being right", "questions", "target", "promised", "broken", "of")
+    for shape in SHAPES:
+        for questions in (60, 150, 400):
+            for name, (broken, promised) in broken_promises(questions, shape, runs).items():
+                figures.add_row(f"beta{shape}", str(questions), name, str(promised), str(broken), str(runs))
+    return figures
+
+
 def main() -> None:
-    """Print the table of a recording."""
+    """Print the tables of simulated pools, or the table of a recording."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recording", type=Path)
+    parser.add_argument("recording", type=Path, nargs="?", help="a recording; without one, pools are simulated")
+    parser.add_argument("--runs", type=int, default=200, help="simulated selections of each kind")
     parser.add_argument("--without", nargs="+", default=[], help="models to leave out")
     parser.add_argument("--models", type=int, default=5, help="models of a pool")
     parser.add_argument("--pools", type=int, default=20, help="the most pools")
@@ -176,6 +208,10 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=50)
     parser.add_argument("--rule", choices=("self-consistency", "learned"), default="learned")
     options = parser.parse_args()
+    if options.recording is None:
+        Console().print(simulated_intervals(options.runs))
+        Console().print(simulated_thresholds(options.runs))
+        return
     recording = Recording.load(options.recording)
     arrays = arrays_of(recording, [m for m in recording.models if m not in options.without], options.samples)
     models = min(options.models, len(arrays.models))

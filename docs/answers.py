@@ -28,6 +28,60 @@ An extractor reads the answer out of a reply. `extract=` takes one of the names 
 reasoning (`<think>...</think>` and its kin), takes the last well-formed answer, and returns *none* rather than guess.
 In the examples ⏎ is a line break and … is left out.
 """
+CONTENT = """\
+## What counts as one answer
+
+The vote is about content and not about phrasing:
+
+- The same content boxed, announced or bare is one answer, and the later announcement goes before an earlier box.
+- A mux knows the question. Its options bound a choice, a unit that it names says nothing more, and a sentence that
+  repeats it says only what it adds: `The capital of Ghana is Accra.`, `Ghana's capital is Accra.` and `Accra` are one
+  answer, without a model. A denial, a doubt, or a sentence that is taken back stays itself.
+- A reply ends where the model runs on into a question of its own making, and at a template's end of turn.
+- A reply that was cut off at its limit of tokens abstains unless its answer was complete before.
+- Units, currencies and times of day of different size are different; dates, LaTeX and Unicode mathematics agree
+  however they are written.
+
+## Objects, calls and forms
+
+- An object is voted on by its decisive fields: all but free-text explanations (`reason`, `explanation`, `feedback` and
+  the like), or the fields that `vote_on` names.
+- Tool calls are checked against the tools' schemas, and a call that does not fit abstains. A default or a null says no
+  more than leaving the argument out, `"5"` is 5 where an integer is wanted, and calls made at once have no order. A
+  search query or a message, which is worded anew each time, does not split a vote: the tool and its exact arguments
+  decide, and the first such call is made.
+- Where tools are bound, a call that a model wrote into its text is read as one: bare JSON, fenced, or in the tags of
+  Qwen, Llama, Mistral, Hermes, DeepSeek, Granite and their kin. If such a reply wins, the message holds the call,
+  except in a mux of one sample, which is its member.
+- Where the prompt sets a form, the reply is read in it, whatever `extract` says: `[[A]]`, `[RESULT] 5`, YES or NO with
+  a reason, a score on a line of its own, ranked documents, a selector's choices, SQL with or without a fence, and code in
+  `<execute>` tags.
+
+## When a reply is right
+
+`score=` of `select_complementary`, `scaling`, `baselines`, `report` and the plots, and `--score` of the commands:
+
+| score | a sample is right if |
+|---|---|
+| `"exact"` | its answer is the gold one (`answers.right`) |
+| `"includes"` | its reply plainly says gold: whole words, not the question's; a number by value (`answers.includes`) |
+| `"choice"` | its reply chooses the gold letter |
+| `"math"` | its answer equals gold as mathematics (`answers.same`) |
+| `"recorded"` | the other program's grader said so |
+| a function of the reply and gold | it says so |
+
+Without it, replies that are read as texts are scored by includes and other kinds by exact. Gold may be a list of
+accepted answers. Where exact and includes differ by more than two points for a model, the verdict gives both figures:
+choosing by exact prefers models that are terse.
+
+## What was judged and left
+
+- `(A) is true because` and `The incorrect option is (B)` are read as A and B: a question may ask for either.
+- A number in the midst of working is not told from the last one where nothing is announced: `4 + 10 =` is read as 10.
+- Two programs that differ only in what they print at the end are two: the print may be the task.
+- A gold answer that stands in the question, as one of two things compared, is included only where it is the whole
+  answer.
+"""
 
 
 def faults() -> list[str]:
@@ -54,7 +108,7 @@ def examples(name: str) -> list[dict[str, Any]]:
 
 def page() -> str:
     """Return the page, made from the tables and docstrings."""
-    return "\n".join([HEAD, *(section(name) for name in EXTRACTORS)])
+    return "\n".join([HEAD, *(section(name) for name in EXTRACTORS), CONTENT])
 
 
 def section(name: str) -> str:

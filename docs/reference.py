@@ -61,7 +61,8 @@ A first line may hold the settings of the samples; files with different settings
 ```
 
 If the last line was cut off while it was written, it is dropped with a warning. A sample with an `error`, even an empty
-one, failed; a line without `error` is a reply, even if its answer is `null`.
+one, failed; a line without `error` is a reply, even if its answer is `null`. A row with `attempt` replaces the failed
+row of the same sample before it, which stays in the file as history.
 """
 
 CLI = """\

@@ -31,7 +31,7 @@ from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured, ask_through, kept
 from langchain_slmmux._through import athrough, can_stream, through
 from slmmux._mux.base import Mux
-from slmmux._mux.engine import Answered
+from slmmux._mux.engine import Result
 from slmmux._mux.from_config import Endpoint
 from slmmux._mux.rule import ESCALATION
 from slmmux._mux.secrets import secrets_of, strike
@@ -397,11 +397,11 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         question = self._question(messages, stop, run_manager, kwargs)
-        answered = self._answer(question)
-        message = self._message(answered, question, run_manager)
+        result = self._answer(question)
+        message = self._message(result, question, run_manager)
         if run_manager is not None and self._wants_tokens(run_manager):
             run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
-        return self._result(message, answered)
+        return self._result(message, result)
 
     @override
     async def _agenerate(
@@ -413,17 +413,17 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     ) -> ChatResult:
         question = self._question(messages, stop, run_manager, kwargs)
         try:
-            answered = await self._aanswer(question)
+            result = await self._aanswer(question)
         except asyncio.CancelledError as error:
             if run_manager is not None:
                 await run_manager.on_llm_error(error)  # agenerate() leaves a cancelled run open
             raise
-        message = self._message(answered, question, run_manager)
+        message = self._message(result, question, run_manager)
         if run_manager is not None and self._wants_tokens(run_manager):
             await run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
         if (handover := _handover.get()) is not None:
             await handover.give(message)
-        return self._result(message, answered)
+        return self._result(message, result)
 
     @property
     def _streams_through(self) -> bool:
@@ -461,7 +461,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        yield from through(self._question(messages, stop, None, kwargs), self._record, run_manager)
+        question = self._question(messages, stop, None, kwargs)
+        yield from through(question, self._reading(question), self._record, run_manager)
 
     @override
     async def _astream(
@@ -471,7 +472,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async for chunk in athrough(self._question(messages, stop, None, kwargs), self._record, run_manager):
+        question = self._question(messages, stop, None, kwargs)
+        async for chunk in athrough(question, self._reading(question), self._record, run_manager):
             yield chunk
 
     # LangChain asks for these two by name. Without them it makes events of the chunks of `_stream`, which is what a
@@ -516,7 +518,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     ) -> Question:
         self._warn_of_equal_samples(kwargs)
         members, structured = self._callable_members, self._structured
-        request = Request.build(members, kwargs, self.extract, structured, self.vote_on, messages)
+        request = Request.build(members, kwargs, self.extract, structured, vote_on=self.vote_on, messages=messages)
         if self.system_prompt and not any(isinstance(m, SystemMessage) for m in messages):
             messages = [SystemMessage(self.system_prompt), *messages]
         parent = run_manager if self.trace_samples else None
@@ -531,30 +533,30 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             listener=listener,
         )
 
-    def _result(self, message: AIMessage, answered: Answered[Reply]) -> ChatResult:
-        info = answered.reply.generation_info if answered.reply else None
+    def _result(self, message: AIMessage, result: Result[Reply]) -> ChatResult:
+        info = result.reply.generation_info if result.reply else None
         return ChatResult(generations=[ChatGeneration(message=message, generation_info=info)])
 
     def _message(
         self,
-        answered: Answered[Reply],
+        result: Result[Reply],
         question: Question,
         run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
     ) -> AIMessage:
-        winner = answered.reply.message if answered.reply else AIMessage(self.abstain_with)
+        winner = result.reply.message if result.reply else AIMessage(self.abstain_with)
         name = winner.response_metadata.get("model_name") or winner.response_metadata.get("model")
-        speaker = self._bigger_name if answered.bigger else answered.decision.winner.model
-        if not self.trace_samples and len({s.draw.model for s in answered.decision.samples}) > 1:
+        speaker = self._bigger_name if result.bigger else result.decision.winner.model
+        if not self.trace_samples and len({s.draw.model for s in result.decision.samples}) > 1:
             name = "+".join(self._members)  # the usage is that of several models, and booked under none of theirs
-        alone = len(answered.decision.samples) == 1 and not answered.bigger
+        alone = len(result.decision.samples) == 1 and not result.bigger
         message = final_message(
             winner,
-            self._record(answered, question),
+            self._record(result, question),
             model_name=name if isinstance(name, str) and name else str(speaker),
             message_id=_id_of(winner, run_manager, alone=alone),
             additional={} if alone else kept(winner),
             alone=alone,
-            written=[] if alone or not answered.reply else question.calls_in(answered.reply),
+            written=[] if alone or not result.reply else question.calls_in(result.reply),
         )
         # Traced samples carry their own usage: on the mux's run as well it would be counted twice.
         return message if self.trace_samples and run_manager else with_usage(message)

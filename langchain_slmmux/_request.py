@@ -43,6 +43,7 @@ class Request:
         kwargs: dict[str, Any],
         extract: str | Callable[[str], Any],
         structured: Structured | None,
+        *,
         vote_on: Collection[str] | None = None,
         messages: Sequence[BaseMessage] = (),
     ) -> "Request":

@@ -17,15 +17,16 @@ from langchain_slmmux._messages import history_of
 from langchain_slmmux._overflow import overflow_or_same
 from langchain_slmmux._question import Question
 from langchain_slmmux._sampling import Reply, usage_of
-from slmmux import Draw, Race
-from slmmux._mux.engine import Answered
+from slmmux import Answer, Draw, Race
+from slmmux._mux.engine import Result
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.secrets import clean_error
 
 __all__ = ["athrough", "can_stream", "through"]
 
-# Makes the record of the question that was answered.
-Record = Callable[[Answered[Reply], Question], dict[str, Any]]
+# Returns the answer in a reply; makes the record of the question that was answered.
+Read = Callable[[Reply], Answer | None]
+Record = Callable[[Result[Reply], Question], dict[str, Any]]
 
 
 def can_stream(model: BaseChatModel) -> bool:
@@ -34,7 +35,9 @@ def can_stream(model: BaseChatModel) -> bool:
     return cls._stream is not BaseChatModel._stream or cls._astream is not BaseChatModel._astream  # noqa: SLF001
 
 
-def through(question: Question, record: Record, run: CallbackManagerForLLMRun | None) -> Iterator[ChatGenerationChunk]:
+def through(
+    question: Question, read: Read, record: Record, run: CallbackManagerForLLMRun | None
+) -> Iterator[ChatGenerationChunk]:
     """Yield the chunks of the only member, the record on the last one; it tells a run of them itself."""
     call = question.only_call
     fault: BaseException | None = None
@@ -52,11 +55,11 @@ def through(question: Question, record: Record, run: CallbackManagerForLLMRun | 
     if fault is not None:
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
     if held is not None and whole is not None:
-        yield _last(held, record(_answered(question, call, whole), question))
+        yield _last(held, record(_result_of(question, call, whole, read), question))
 
 
 async def athrough(
-    question: Question, record: Record, run: AsyncCallbackManagerForLLMRun | None
+    question: Question, read: Read, record: Record, run: AsyncCallbackManagerForLLMRun | None
 ) -> AsyncIterator[ChatGenerationChunk]:
     """Yield the chunks of the only member on the event loop."""
     call = question.only_call
@@ -75,7 +78,7 @@ async def athrough(
     if fault is not None:
         raise fault
     if held is not None and whole is not None:
-        yield _last(held, record(_answered(question, call, whole), question))
+        yield _last(held, record(_result_of(question, call, whole, read), question))
 
 
 def _history(question: Question, call: MemberCall) -> list[BaseMessage]:
@@ -94,18 +97,18 @@ def _joined(whole: AIMessageChunk | None, chunk: ChatGenerationChunk) -> AIMessa
     return message if whole is None else whole + message
 
 
-def _answered(question: Question, call: MemberCall, whole: AIMessageChunk) -> Answered[Reply]:
+def _result_of(question: Question, call: MemberCall, whole: AIMessageChunk, read: Read) -> Result[Reply]:
     """Return the question as answered by its one sample."""
     label = call.member.label
     message = cast("AIMessage", message_chunk_to_message(whole))
     usage = usage_of(message)
     question.account.add(usage)
-    race = Race({label: 1}, question.read)
+    race = Race({label: 1}, read)
     (draw,) = race.ask()
     race.tell(Draw(draw.model, draw.index), Reply(label, message, usage))
     decision = race.decision
     assert decision is not None  # noqa: S101 - its only sample is in
-    return Answered(decision, "answered", decision.reply)  # type: ignore[arg-type]
+    return Result(decision, "answered", decision.reply)  # type: ignore[arg-type]
 
 
 def _last(chunk: ChatGenerationChunk, record: dict[str, Any]) -> ChatGenerationChunk:

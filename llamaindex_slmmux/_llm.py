@@ -58,7 +58,7 @@ from llamaindex_slmmux._through import (
 from llamaindex_slmmux._tools import Tools, selections
 from slmmux import AbstainedError, ArgumentError, NoAnswerError
 from slmmux._mux.base import Mux
-from slmmux._mux.engine import Answered
+from slmmux._mux.engine import Result
 from slmmux._mux.from_config import Endpoint
 from slmmux._mux.options import label_models
 from slmmux._mux.rule import ESCALATION, plain_rule, rule_of_plain
@@ -367,14 +367,14 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
         return await athrough(request, member, self._own_callbacks, self._respond_to(request), whole)
 
-    def _respond_to(self, request: Request) -> Callable[[Answered[Reply]], ChatResponse]:
+    def _respond_to(self, request: Request) -> Callable[[Result[Reply]], ChatResponse]:
         """Return what makes the response of a reply that was streamed through."""
         question = self._question(request)
 
-        def respond(answered: Answered[Reply]) -> ChatResponse:
-            if answered.reply is not None:
-                question.account.add(answered.reply.usage)
-            return self._response(answered, question)[0]
+        def respond(result: Result[Reply]) -> ChatResponse:
+            if result.reply is not None:
+                question.account.add(result.reply.usage)
+            return self._response(result, question)[0]
 
         return respond
 
@@ -402,15 +402,15 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             request, self._callable_members, self._own_callbacks, self._pool, on_abandoned=self.on_abandoned
         )
 
-    def _response(self, answered: Answered[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
-        reply = answered.reply
+    def _response(self, result: Result[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
+        reply = result.reply
         response, calls = (reply.response, reply.calls) if reply else (self._abstention(), ())
-        if reply and not calls and (len(answered.decision.samples) > 1 or answered.bigger):
+        if reply and not calls and (len(result.decision.samples) > 1 or result.bigger):
             calls = question.calls_in(reply)
-        speaker = ESCALATION if answered.bigger else reply.model if reply else ""
+        speaker = ESCALATION if result.bigger else reply.model if reply else ""
         several = len(self._callable_members) > 1
-        total = len(answered.decision.samples) > 1 or answered.bigger is not None
-        record = self._record(answered, question)
+        total = len(result.decision.samples) > 1 or result.bigger is not None
+        record = self._record(result, question)
         return chat_response(response, calls, record, speaker if several else None, total=total), reply
 
     def _abstention(self) -> ChatResponse:

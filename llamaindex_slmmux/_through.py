@@ -23,7 +23,7 @@ from llamaindex_slmmux._structured import Structured
 from llamaindex_slmmux._tools import calls_of
 from llamaindex_slmmux._usage import usage_of
 from slmmux import Draw, Race
-from slmmux._mux.engine import Answered
+from slmmux._mux.engine import Result
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.secrets import clean_error
 
@@ -33,7 +33,7 @@ Response: TypeAlias = ChatResponse | CompletionResponse
 R = TypeVar("R", ChatResponse, CompletionResponse)
 
 # Makes the response that leaves the mux of the reply that was streamed.
-Respond = Callable[[Answered[Reply]], ChatResponse]
+Respond = Callable[[Result[Reply]], ChatResponse]
 
 _END: Any = object()
 
@@ -229,4 +229,4 @@ def _raw(request: Request, member: Member, call: Call, *, response: Response, re
     race.tell(draw, reply)
     decision = race.decision
     assert decision is not None  # noqa: S101 - its only sample is in
-    return respond(Answered(decision, "answered", decision.reply)).raw  # type: ignore[arg-type]
+    return respond(Result(decision, "answered", decision.reply)).raw  # type: ignore[arg-type]

@@ -8,6 +8,7 @@
     │   └── RecordingError                a recording that cannot be read; names file and line
     ├── SampleError                       one call failed: member, index, cause
     ├── SampleTimeoutError (TimeoutError) one call took longer than `timeout`
+    ├── MemberRestsError                  a member was not asked, as its server seems to be down
     ├── NoAnswerError                     every call failed; carries every SampleError
     ├── AbstainedError                    a value was asked for, and the mux abstains
     └── ProfilingError                    a member of a profile fails at every request
@@ -27,6 +28,7 @@ __all__ = [
     "ConfigError",
     "ExtractorError",
     "MemberError",
+    "MemberRestsError",
     "NoAnswerError",
     "ProfilingError",
     "RecordingError",
@@ -81,6 +83,10 @@ class SampleError(SLMMuxError):
 
 class SampleTimeoutError(SLMMuxError, TimeoutError):
     """One call took longer than `timeout`."""
+
+
+class MemberRestsError(SLMMuxError, ConnectionError):
+    """A member was not asked, because it failed on several questions in a row and rests; the message says how long."""
 
 
 class NoAnswerError(SLMMuxError):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from slmmux.recording import Recording, arrays_of
-from slmmux.recording._arrays import Bools, Floats, Ints, Missing, Same
+from slmmux.recording._arrays import Bools, Floats, Ints, Missing, Same, Score
 from slmmux.recording._replay import group_of
 
 __all__ = [
@@ -70,6 +70,7 @@ def baselines(
     *,
     same: Same | None = None,
     missing: Missing = "error",
+    score: Score | None = None,
 ) -> tuple[Baseline, ...]:
     """Return the accuracy of Algorithm 1 and of its baselines on the same samples.
 
@@ -100,6 +101,7 @@ def baselines(
             Without it, answers are compared as recorded.
         missing: What to do if a member lacks samples for a question: "error" raises and names them, "drop" leaves the
             question out.
+        score: When a sample is right; see `slmmux.recording.arrays_of`.
 
     Returns:
         The rows in the order above, models by rank. Agent Forest and the first-round stop are left out if answers were
@@ -119,7 +121,7 @@ def baselines(
         >>> [(row.samples, row.accuracy) for row in baselines(recording) if row.name in (MEAN_SINGLE, FIRST_ROUND, MUX)]
         [(1.0, 0.5), (2.0, 1.0), (6.0, 1.0)]
     """
-    arrays = arrays_of(recording, models, samples, same=same, missing=missing)
+    arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
     votes = arrays.votes
     rank = np.argsort(-votes.right.sum(axis=1), kind="stable")
     ranked = tuple(arrays.models[m] for m in rank)

@@ -113,6 +113,7 @@ class Config(BaseModel):
     max_concurrency: int = Field(default=64, ge=1)
     timeout: float | None = Field(default=None, gt=0)
     deadline: float | None = Field(default=None, gt=0)
+    no_answer: list[str] = []
     budget: dict[Literal["calls", "tokens"], Annotated[int, Field(ge=1)]] | None = None
 
     def samples_of(self, label: str) -> int:

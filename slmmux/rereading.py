@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from slmmux import answers
@@ -41,11 +42,13 @@ def reread(
         >>> reread(Recording.of([row]), "boxed").rows[0].answer
         '5'
     """
-    reader = answers.reader(extract)
+    read = partial(answers.reader, extract)
+    read()  # whatever is wrong with the extractor is said before anything is read
     name, alike = compare or ("canonical", None)
     earlier: dict[tuple[str, str], dict[int, Answer]] = {}
     rows = [
-        _reread_row(row, reader, alike, earlier.setdefault((row.question_id, row.model), {})) for row in recording.rows
+        _reread_row(row, read(question=row.question or ""), alike, earlier.setdefault((row.question_id, row.model), {}))
+        for row in recording.rows
     ]
     return Recording.of(rows, {**recording.settings, "extract": extractor_name(extract), "agreement": name})
 

@@ -13,7 +13,7 @@ import numpy as np
 from slmmux._decision.race import check_samples
 from slmmux._errors import ArgumentError
 from slmmux.recording import Arrays, Recording, arrays_of
-from slmmux.recording._arrays import Floats, Missing, Same
+from slmmux.recording._arrays import Floats, Missing, Same, Score
 from slmmux.recording._replay import group_of
 
 __all__ = ["Point", "expected_right", "scaling"]
@@ -49,6 +49,7 @@ def scaling(
     sizes: int | Iterable[int] | None = None,
     same: Same | None = None,
     missing: Missing = "error",
+    score: Score | None = None,
 ) -> tuple[Point, ...]:
     """Return the expected accuracy for each number of members and of samples.
 
@@ -66,6 +67,7 @@ def scaling(
             Without it, answers are compared as recorded. If it is not transitive, the classes of all N samples count.
         missing: What to do if a member lacks samples for a question: "error" raises and names them, "drop" leaves the
             question out.
+        score: When a sample is right; see `slmmux.recording.arrays_of`.
 
     Returns:
         A point for each K and k, K by K, in the order of the arguments.
@@ -92,7 +94,7 @@ def scaling(
             f"this recording's answers were compared in pairs ({recording.settings['agreement']!r}), and the groups "
             "they form depend on the samples drawn; pass same=, a function of two answers"
         )
-    arrays = arrays_of(recording, models, same=same, missing=missing)
+    arrays = arrays_of(recording, models, same=same, missing=missing, score=score)
     ks, members = _samples(arrays, samples), _members(arrays, sizes)
     expected = expected_right(arrays, ks)
     return tuple(_point(arrays.models[:size], k, expected[size - 1, i]) for size in members for i, k in enumerate(ks))

@@ -76,6 +76,7 @@ def drive(
     pace: Callable[[Draws], float] | None = None,
     observe: Callable[[Sample[R]], None] | None = None,
     late: Callable[[Draws, Sequence[R]], None] | None = None,
+    resting: Mapping[str, BaseException] | None = None,
 ) -> Decision[R]:
     """Run a race on threads and return its decision.
 
@@ -99,6 +100,7 @@ def drive(
         observe: Called with each `Sample` as it is counted; late samples are not. Its exceptions are logged.
         late: Called with the draws and the replies of a request that ends after its samples were given up (by the
             decision, or by `timeout`), to count their cost.
+        resting: Members that are not asked, each with the error that its samples fail with.
 
     Raises:
         NoAnswerError: There is not a single reply.
@@ -112,8 +114,18 @@ def drive(
     arrivals: SimpleQueue[Draws] = SimpleQueue()
     running: dict[Draws, Future[Sequence[R] | _Paced]] = {}
     requests = _Requests(
-        race, group, budget, pace, observe, timeout=timeout, deadline=deadline, wake=arrivals.put, window=pool.window
+        race,
+        group,
+        budget,
+        pace,
+        observe,
+        resting=resting or {},
+        timeout=timeout,
+        deadline=deadline,
+        wake=arrivals.put,
+        window=pool.window,
     )
+    asked = [label for label in race.models if label not in (resting or {})]
 
     def submit(draws: Draws) -> None:
         def run(place: Place) -> Sequence[R] | _Paced:
@@ -127,7 +139,7 @@ def drive(
         running[draws] = future = pool.submit_with_place(run, draws[0].model)
         future.add_done_callback(lambda _: arrivals.put(draws))
 
-    pool.window.enter(race.models)
+    pool.window.enter(asked)
     try:
         while True:
             for draws in requests.next():
@@ -149,7 +161,7 @@ def drive(
         begun = {*requests.close()}
         _report([(draws, future) for draws, future in running.items() if draws in begun], late)
         pool.abandon(*running.values())
-        pool.window.leave(race.models)
+        pool.window.leave(asked)
 
 
 async def adrive(
@@ -165,6 +177,7 @@ async def adrive(
     pace: Callable[[Draws], float] | None = None,
     observe: Callable[[Sample[R]], None] | None = None,
     late: Callable[[Draws, Sequence[R]], None] | None = None,
+    resting: Mapping[str, BaseException] | None = None,
 ) -> Decision[R]:
     """Run a race on tasks and return its decision; the arguments and errors are the same as for `drive`.
 
@@ -183,6 +196,7 @@ async def adrive(
         pace: A rate limiter, as for `drive`.
         observe: Called on the event loop with each `Sample` as it is counted.
         late: Called with the draws and replies of a request that ends after its samples were given up.
+        resting: Members that are not asked, each with the error that its samples fail with.
     """
     arrivals: asyncio.Queue[Draws] = asyncio.Queue()
     running: dict[Draws, asyncio.Task[Sequence[R] | _Paced]] = {}
@@ -190,15 +204,25 @@ async def adrive(
     pool = slots if isinstance(slots, Pool) else None
     window = pool.window if pool is not None else None
     requests = _Requests(
-        race, group, budget, pace, observe, timeout=timeout, deadline=deadline, wake=arrivals.put_nowait, window=window
+        race,
+        group,
+        budget,
+        pace,
+        observe,
+        resting=resting or {},
+        timeout=timeout,
+        deadline=deadline,
+        wake=arrivals.put_nowait,
+        window=window,
     )
+    asked = [label for label in race.models if label not in (resting or {})]
 
     def start(draws: Draws) -> None:
         running[draws] = task = asyncio.create_task(_call_in(slots, requests, call, draws))
         task.add_done_callback(lambda _: arrivals.put_nowait(draws))
 
     if window is not None:
-        window.enter(race.models)
+        window.enter(asked)
     try:
         while True:
             for draws in requests.next():
@@ -225,7 +249,7 @@ async def adrive(
         begun = {*requests.close()}
         _report([(draws, task) for draws, task in running.items() if draws in begun], late)
         if window is not None:
-            window.leave(race.models)
+            window.leave(asked)
         await _end([*cancelled, *running.values()])
 
 
@@ -286,6 +310,7 @@ class _Requests(Generic[R]):
         pace: Callable[[Draws], float] | None,
         observe: Callable[[Sample[R]], None] | None,
         *,
+        resting: Mapping[str, BaseException],
         timeout: float | None,
         deadline: float | None,
         wake: Callable[[Draws], None],
@@ -296,6 +321,7 @@ class _Requests(Generic[R]):
         self._budget = budget or Budget()
         self._pace = pace
         self._observe = observe
+        self._resting = resting
         self._timeout = timeout
         self._start = time.monotonic()
         self._end = inf if deadline is None else self._start + deadline
@@ -323,7 +349,7 @@ class _Requests(Generic[R]):
         now = time.monotonic()
         while self._paced and self._paced[0][0] <= now:
             queued.append(heapq.heappop(self._paced)[2])
-        self._waiting += self._group(self._race.ask())
+        self._waiting += self._group(self._ask())
         while self._waiting and (fitting := self._budget.fits(self._waiting[0])):
             draws = self._waiting.popleft()
             if draws[fitting:]:
@@ -334,6 +360,16 @@ class _Requests(Generic[R]):
         if self._waiting and not self._open:
             self._race.stop("budget")
         return queued
+
+    def _ask(self) -> list[Draw]:
+        """Return the next draws of members that do not rest; the others fail at once."""
+        while draws := self._race.ask():
+            for draw in draws:
+                if draw.model in self._resting:
+                    self.fail(draw, self._resting[draw.model])
+            if asked := [draw for draw in draws if draw.model not in self._resting]:
+                return asked
+        return []
 
     def begin(self, draws: Draws, place: Place | None = None) -> _Paced | None:
         """Begin a request that has a place: return `None`, or the time that its rate limiter asks for.

@@ -1,7 +1,7 @@
 """The record of a decision, as `response_metadata["slmmux"]` and `raw["slmmux"]` hold it: plain JSON values."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -43,6 +43,7 @@ def record(
     outcome: Outcome = "answered",
     escalation: Escalation | None = None,
     abandoned_usage: Mapping[str, int] | None = None,
+    resting: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return a decision as plain JSON values.
 
@@ -56,6 +57,7 @@ def record(
         outcome: "answered", or what a threshold on the probability made of the decision.
         escalation: The call of the bigger model, if it was asked.
         abandoned_usage: The tokens of abandoned calls that have ended by now; `None` if none of them has.
+        resting: The members that were not asked because their servers seem to be down.
 
     Returns:
         The record. `model` and `answer` describe what the mux returns; `withheld` has the members' own, if the mux does
@@ -112,6 +114,7 @@ def record(
             for v in decision.votes
         ],
         "lost": [v.model for v in decision.votes if v.failed and v.failed == v.of - v.unused],
+        "resting": list(resting),
         "samples": {"planned": planned, "used": planned - len(decision.unused)},
         "usage": {name: int(usage.get(name, 0)) for name in USAGE},
         "abandoned": {

@@ -129,12 +129,25 @@ def fields_of(row: Mapping[str, Any], named: Mapping[str, Sequence[str]] | None,
         names.setdefault(part, [free["correct"]])
     if replies and "answer" not in names:
         names |= _numbered(free)
+    if (
+        replies
+        and not {"answer"} & {*names, *free}
+        and "question" in names
+        and _is_conversation(row, names["question"][0])
+    ):
+        names["answer"] = names["question"]
     if "answer" in free:
         if replies and "answer" not in names:
             names["answer"] = [free["answer"]]
         elif "gold" not in (named or {}):  # "answer" is the surer name beside a reply; a "solution" explains it
             names["gold"] = [free["answer"]]
     return Fields(names, None if "question_id" in names else free.get("id") or free.get("idx"))
+
+
+def _is_conversation(row: Mapping[str, Any], field: str) -> bool:
+    """Return whether a field holds a chat that ends with the reply."""
+    chat = field_value(row, field)
+    return isinstance(chat, list) and bool(chat) and isinstance(chat[-1], dict) and chat[-1].get("role") == "assistant"
 
 
 def _numbered(free: Mapping[str, str]) -> dict[str, list[str]]:

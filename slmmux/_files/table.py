@@ -46,7 +46,8 @@ def _unpacked(path: Path) -> str:
 def rows_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rows of a table, each with its place.
 
-    A JSON file holds one object a line, a list of objects, or an object with a single list of objects in it.
+    A JSON file holds one object a line, a list of objects, an object with a single list of objects in it, or an object
+    of objects, whose names are then the ids of the questions.
 
     Raises:
         RecordingError: The file is no table, or a part of it is too long.
@@ -59,11 +60,39 @@ def rows_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         case "parquet":
             yield from _parquet_rows(path)
         case _:
-            for place, item in json_items(path):
-                row = _json(item, place)
+            for place, row in _json_rows(path):
                 if not isinstance(row, dict):
                     raise RecordingError(f"{place}: a row of a table is a JSON object, received {type(row).__name__}")
                 yield place, row
+
+
+def _json_rows(path: Path) -> Iterator[tuple[str, Any]]:
+    items = json_items(path)
+    first = next(items, None)
+    if first is None:
+        return
+    place, value = first[0], _json(first[1], first[0])
+    following = next(items, None)
+    if following is None and isinstance(value, dict) and kind_of(path) == "json" and ".jsonl" not in path.name:
+        yield from ((f"{path} {name}", row) for name, row in _rows_in(value))
+        return
+    yield place, value
+    if following is not None:
+        yield following[0], _json(following[1], following[0])
+    for place, item in items:
+        yield place, _json(item, place)
+
+
+def _rows_in(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the rows of a document: of the one list of objects in it, of an object for each id, or the one it is."""
+    lists = {n: v for n, v in value.items() if isinstance(v, list) and v and all(isinstance(row, dict) for row in v)}
+    if len(lists) == 1:
+        ((name, rows),) = lists.items()
+        yield from ((f"{name}.{number}", row) for number, row in enumerate(rows))
+    elif value and all(isinstance(row, dict) for row in value.values()):
+        yield from ((name, {"question_id": name, **row}) for name, row in value.items())
+    else:
+        yield "item 0", value
 
 
 def json_items(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -97,9 +126,6 @@ def _document_items(path: Path, first: bytes, rest: Iterable[tuple[int, bytes]])
             raise too_long(str(path), DOCUMENT_BYTES, "document")
         pieces.append(line)
     value = _json(b"".join(pieces), str(path))
-    if isinstance(value, dict):  # such as {"data": [{...}, ...]}
-        lists = [v for v in value.values() if isinstance(v, list) and v and all(isinstance(item, dict) for item in v)]
-        value = lists[0] if len(lists) == 1 else [value]
     for number, item in enumerate(value if isinstance(value, list) else [value]):
         yield f"{path} item {number}", to_json(item, inf_nan_mode="constants")
 

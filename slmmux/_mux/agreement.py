@@ -34,9 +34,10 @@ class Agreement:
 
     Attributes:
         name: What the record calls it.
-        compare: An answer and others of its member, by index -> how alike it is to each that agrees; None: by keys.
+        compare: Compares an answer with earlier ones of its member: (answer, {index: answer}) -> {index: similarity} of
+            those that agree; `None` if answers are compared by their keys.
         group: How answers that agree are grouped; None: by keys.
-        identity: What tells it from others in a cache key.
+        identity: Its part of a cache key.
     """
 
     name: AgreementName
@@ -58,8 +59,8 @@ def agreement_of(name: str, embedding: Any = None, tau: float = 0.9) -> Agreemen
         tau: For "embedding": the least cosine similarity of neighbours, above 0 and at most 1.
 
     Raises:
-        ArgumentError: An unknown name, an embedding missing or given in vain, a tau that nothing or everything would
-            pass, or the extra `math` is not installed.
+        ArgumentError: The name is unknown, an embedding is missing or not used, tau is one that nothing or everything
+            would pass, or the extra `math` is not installed.
     """
     if name == "embedding":
         if embedding is None:
@@ -77,18 +78,18 @@ def agreement_of(name: str, embedding: Any = None, tau: float = 0.9) -> Agreemen
     raise ArgumentError(f"agreement={name!r} does not exist; choose one of 'canonical', 'math', 'embedding'")
 
 
-def _mathematics(answer: Answer, others: Mapping[int, Answer]) -> dict[int, float]:
+def _mathematics(answer: Answer, earlier: Mapping[int, Answer]) -> dict[int, float]:
     """Agree where the answers are the same by `answers.same`, canonical form or mathematics."""
 
-    def agrees(other: Answer) -> bool:
-        if answer == other or answer.kind in _EXACT or {answer.kind, other.kind} == {"number"}:
-            return answer == other
-        if answer.kind != other.kind and not {answer.kind, other.kind} <= _MATHEMATICAL:
+    def agrees(candidate: Answer) -> bool:
+        if answer == candidate or answer.kind in _EXACT or {answer.kind, candidate.kind} == {"number"}:
+            return answer == candidate
+        if answer.kind != candidate.kind and not {answer.kind, candidate.kind} <= _MATHEMATICAL:
             return False
-        one, two = (a.key if a.kind == "number" else a.value for a in (answer, other))  # shown without its unit
+        one, two = (a.key if a.kind == "number" else a.value for a in (answer, candidate))  # shown without its unit
         return isinstance(one, str) and isinstance(two, str) and same(one, two)
 
-    return {index: 1.0 for index, other in others.items() if agrees(other)}
+    return {index: 1.0 for index, candidate in earlier.items() if agrees(candidate)}
 
 
 class _Meaning:
@@ -99,13 +100,13 @@ class _Meaning:
         self._tau = tau
         self._vectors: dict[str, list[float]] = {}
 
-    def __call__(self, answer: Answer, others: Mapping[int, Answer]) -> dict[int, float]:
+    def __call__(self, answer: Answer, earlier: Mapping[int, Answer]) -> dict[int, float]:
         alike: dict[int, float] = {}
-        for index, other in others.items():
-            if answer == other:
+        for index, candidate in earlier.items():
+            if answer == candidate:
                 alike[index] = 1.0
-            elif answer.kind == other.kind and answer.kind in _PROSE:
-                similarity = _cosine(self._vector(answer), self._vector(other))
+            elif answer.kind == candidate.kind and answer.kind in _PROSE:
+                similarity = _cosine(self._vector(answer), self._vector(candidate))
                 if similarity >= self._tau:
                     alike[index] = similarity
         return alike

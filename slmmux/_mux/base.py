@@ -9,6 +9,7 @@ wraps every implementation of an abstract method in a span of its own.
 import logging
 from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast
@@ -30,10 +31,10 @@ from slmmux._decision.pool import Pool
 from slmmux._decision.race import Plan, Race, Wait
 from slmmux._decision.record import Escalation, compact, record
 from slmmux._decision.rules import RuleLike, WeightedRule
-from slmmux._decision.types import Decision
+from slmmux._decision.types import Answer, Decision
 from slmmux._errors import quote
 from slmmux._mux.agreement import Agreement, AgreementName, agreement_of
-from slmmux._mux.engine import Answered, Flow, Limits, Question, answer_flow, arun, run
+from slmmux._mux.engine import Flow, Limits, Question, Result, answer_flow, arun, run
 from slmmux._mux.generation import longest_reply
 from slmmux._mux.labelled import Labelled
 from slmmux._mux.members import Member
@@ -47,9 +48,11 @@ from slmmux._mux.options import (
     warn_if_unbounded,
     warn_unknown,
 )
+from slmmux._mux.rest import Rest, note_failures, resting
 from slmmux._mux.rule import ESCALATION, Policy, own_embedding, policy_of
 from slmmux._mux.usage import DETAILS, no_usage
 from slmmux.answers import reader
+from slmmux.answers._no_answer import NoAnswers
 from slmmux.config import Config
 
 if TYPE_CHECKING:
@@ -85,7 +88,7 @@ class Mux(BaseModel):
 
     extract: str | Callable[[str], Any] = Field(default="auto", exclude=True, repr=False)
     """How an answer is read: an extractor's name ("auto", "boxed", "number", "choice", "json", "code", "text"),
-    `answers.regex(...)`, `answers.first_of(...)`, or a callable: text -> answer, or `None` if there is none."""
+    `answers.regex(...)`, `answers.first_of(...)`, or a callable: text -> answer; `None` means no answer."""
 
     agreement: AgreementName = "canonical"
     """When two answers of a member agree: "canonical" by their canonical form; "math" also as mathematics (extra
@@ -159,6 +162,10 @@ class Mux(BaseModel):
     vote_on: list[str] | None = None
     """The fields of an object that are voted on: of a schema's value, or of the JSON in a reply. `None` votes on all
     but free-text explanations (`reason`, `explanation` and the like)."""
+
+    no_answer: list[str] = []
+    """Answers that are none, such as ["unknown", "I don't know"]: a sample with one of them abstains. Compared with the
+    whole answer, in any case."""
 
     record: Literal["compact", "full"] = "compact"
     """"compact" shortens long answers in the record and marks them, so that it stays below 2 kB for three members of
@@ -244,6 +251,12 @@ class Mux(BaseModel):
 
     _no_bool = field_validator("samples", mode="before")(no_bool)
 
+    @field_validator("no_answer", mode="before")
+    @classmethod
+    def _check_no_answer(cls, texts: Any) -> Any:
+        NoAnswers(texts)
+        return list(texts)
+
     @field_validator("extract")
     @classmethod
     def _check_extract(cls, extract: str | Callable[[str], Any]) -> str | Callable[[str], Any]:
@@ -319,7 +332,7 @@ class Mux(BaseModel):
             super().__setattr__(name, getattr(twin, name))
         self._members, self._bigger = twin._members, twin._bigger
         self._agreement, self._policy = twin._agreement, twin._policy
-        if "max_concurrency" in options:  # calls under way hold places, which other options leave as they are
+        if "max_concurrency" in options:  # calls under way hold places, which no other option changes
             self._pool = twin._pool
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -392,18 +405,30 @@ class Mux(BaseModel):
 
     # --- one question ---------------------------------------------------------------------------------------------
 
-    def _answer(self, question: Question[R]) -> Answered[R]:
+    def _answer(self, question: Question[R]) -> Result[R]:
         """Ask one question on threads."""
         rule = self._policy.at(self.k, question.text)
+        limits = self._limits(question)
         with taken_observer() as observe:
-            return run(self._flow(question, rule), question.sampling, self._limits(question), self._pool, observe)
+            result = run(self._flow(question, rule), question.sampling, limits, self._pool, observe)
+        return self._noted(result, limits)
 
-    async def _aanswer(self, question: Question[R]) -> Answered[R]:
+    async def _aanswer(self, question: Question[R]) -> Result[R]:
         """Ask one question on the event loop."""
         rule = await self._policy.aat(self.k, question.text)
-        flow = self._flow(question, rule)
+        limits = self._limits(question)
         with taken_observer() as observe:
-            return await arun(flow, question.sampling, self._limits(question), self._pool, observe)
+            result = await arun(self._flow(question, rule), question.sampling, limits, self._pool, observe)
+        return self._noted(result, limits)
+
+    def _noted(self, result: Result[R], limits: Limits) -> Result[R]:
+        """Note which members failed and which replied."""
+        note_failures(result.decision, self._rests, self._members.keys() - limits.resting)
+        return replace(result, resting=tuple(limits.resting))
+
+    @property
+    def _rests(self) -> dict[str, Rest]:
+        return {label: member.memory.rest for label, member in self._members.items()}
 
     def _warn_of_equal_samples(self, kwargs: Mapping[str, Any]) -> None:
         """Warn of call arguments that make a member's samples equal, as is done for its own settings."""
@@ -413,7 +438,7 @@ class Mux(BaseModel):
     def _flow(self, question: Question[R], rule: WeightedRule | None) -> Flow[R]:
         race = Race(
             self.k,
-            question.read,
+            self._reading(question),
             plan=self.plan,
             wait=self._policy.wait,
             group=self._agreement.group,
@@ -421,6 +446,18 @@ class Mux(BaseModel):
             has_content=question.has_content,
         )
         return answer_flow(race, self._policy, Race({ESCALATION: 1}, question.read) if self._bigger else None)
+
+    def _reading(self, question: Question[R]) -> Callable[[R], Answer | None]:
+        """Return how replies are read for the vote: one of the answers that are none is an abstention."""
+        no_answers = NoAnswers(self.no_answer)
+        if not no_answers:
+            return question.read
+
+        def read(reply: R) -> Answer | None:
+            answer = question.read(reply)
+            return None if no_answers.holds(answer) else answer
+
+        return read
 
     def _limits(self, question: Question[R]) -> Limits:
         budget = None
@@ -432,32 +469,33 @@ class Mux(BaseModel):
                 lambda reply: question.usage_of(reply)["total_tokens"],
                 lambda reply: question.usage_of(reply)["input_tokens"],
             )
-        return Limits(self._agreement.compare, self.timeout, self.deadline, budget)
+        return Limits(self._agreement.compare, self.timeout, self.deadline, budget, resting(self._rests))
 
-    def _record(self, answered: Answered[R], question: Question[R]) -> dict[str, Any]:
+    def _record(self, result: Result[R], question: Question[R]) -> dict[str, Any]:
         """Return the record of an answered question."""
         usage = question.account.usage
         full = record(
-            answered.decision,
+            result.decision,
             plan=self.plan,
             extractor=question.extractor,
             usage=usage,
             equality=self._agreement.name,
             rule=self._policy.name,
-            outcome=answered.outcome,
-            escalation=self._escalation(answered, question),
+            outcome=result.outcome,
+            escalation=self._escalation(result, question),
             abandoned_usage=question.account.close(),
+            resting=result.resting,
         )
         full["usage"] |= {name: usage[name] for name in DETAILS if name in usage}
-        self._warn_of_lost(answered.decision, full["lost"])
+        self._warn_of_lost(result.decision, full["lost"])
         return compact(full) if self.record == "compact" else full
 
-    def _escalation(self, answered: Answered[R], question: Question[R]) -> Escalation | None:
+    def _escalation(self, result: Result[R], question: Question[R]) -> Escalation | None:
         name = str(self._bigger_name)
-        if answered.bigger is not None:
-            bigger = answered.bigger
+        if result.bigger is not None:
+            bigger = result.bigger
             return Escalation(name, question.usage_of(bigger.reply), answer=bigger.winner.answer)
-        return None if answered.fault is None else Escalation(name, no_usage(), error=str(answered.fault))
+        return None if result.fault is None else Escalation(name, no_usage(), error=str(result.fault))
 
     def _warn_of_lost(self, decision: Decision[Any], lost: Collection[str]) -> None:
         """Tell the user once of each member that failed on all its samples: the pool is smaller than it looks."""

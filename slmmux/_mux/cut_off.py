@@ -16,8 +16,8 @@ def is_cut_off(said: Any) -> bool:
         said: A mapping or an object with a finish reason, in itself or in its first choice; anything else says nothing.
 
     Example:
-        >>> is_cut_off({"finish_reason": "length"}), is_cut_off({"choices": [{"finish_reason": "stop"}]}), is_cut_off(None)
-        (True, False, False)
+        >>> is_cut_off({"finish_reason": "length"}), is_cut_off({"choices": [{"finish_reason": "stop"}]})
+        (True, False)
     """
     choices = _field(said, "choices")
     if isinstance(choices, list | tuple) and len(choices) == 1:

@@ -5,7 +5,7 @@
 
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from slmmux._decision.budget import Budget
@@ -19,14 +19,14 @@ from slmmux._mux.observe import Observe
 from slmmux._mux.rule import Policy
 from slmmux._mux.usage import Account
 
-__all__ = ["Answered", "Flow", "Limits", "Question", "Sampling", "answer_flow", "arun", "run"]
+__all__ = ["Flow", "Limits", "Question", "Result", "Sampling", "answer_flow", "arun", "run"]
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Answered(Generic[R]):
+class Result(Generic[R]):
     """A question that was answered, abstained from, or passed to the bigger model.
 
     Attributes:
@@ -35,6 +35,7 @@ class Answered(Generic[R]):
         reply: The reply that is returned; `None` if the mux abstains.
         bigger: The bigger model's reply as a decision, if it was asked and replied.
         fault: Why the bigger model did not reply, if it was asked and did not.
+        resting: The members that were not asked.
     """
 
     decision: Decision[R | None]
@@ -42,9 +43,10 @@ class Answered(Generic[R]):
     reply: R | None
     bigger: Decision[R] | None = None
     fault: NoAnswerError | None = None
+    resting: tuple[str, ...] = ()
 
 
-Flow: TypeAlias = Generator[Race[R], Decision[R], Answered[R]]
+Flow: TypeAlias = Generator[Race[R], Decision[R], Result[R]]
 
 
 def answer_flow(race: Race[R], policy: Policy, bigger: Race[R] | None) -> Flow[R]:
@@ -68,7 +70,7 @@ def answer_flow(race: Race[R], policy: Policy, bigger: Race[R] | None) -> Flow[R
         failure, decision = error, race.without_reply
     outcome = "escalated" if failure else policy.outcome(decision.probability, can_escalate=bigger is not None)
     if outcome != "escalated" or bigger is None:
-        return Answered(decision, outcome, None if outcome == "abstained" else decision.reply)
+        return Result(decision, outcome, None if outcome == "abstained" else decision.reply)
     try:
         escalation = yield bigger
     except NoAnswerError as fault:
@@ -76,8 +78,8 @@ def answer_flow(race: Race[R], policy: Policy, bigger: Race[R] | None) -> Flow[R
             everything = NoAnswerError.of((*failure.errors, *fault.errors), failure.why)
             raise everything from everything.__cause__
         outcome = policy.outcome(decision.probability, can_escalate=False)
-        return Answered(decision, outcome, None if outcome == "abstained" else decision.reply, fault=fault)
-    return Answered(decision, "escalated", escalation.reply, bigger=escalation)
+        return Result(decision, outcome, None if outcome == "abstained" else decision.reply, fault=fault)
+    return Result(decision, "escalated", escalation.reply, bigger=escalation)
 
 
 class Sampling(Protocol[R_co]):
@@ -143,12 +145,14 @@ class Limits:
         timeout: Seconds a call may take.
         deadline: Seconds the question may take.
         budget: What the question may cost.
+        resting: Members that are not asked, each with the error that its samples fail with.
     """
 
     compare: Compare | None
     timeout: float | None
     deadline: float | None
     budget: Budget | None
+    resting: Mapping[str, BaseException] = field(default_factory=dict)
 
 
 def run(
@@ -157,7 +161,7 @@ def run(
     limits: Limits,
     pool: Pool,
     observe: Observe | None = None,
-) -> Answered[R]:
+) -> Result[R]:
     """Run a flow on threads.
 
     Args:
@@ -165,7 +169,7 @@ def run(
         sampling: Makes the calls of a race.
         limits: What holds for the question.
         pool: The threads, or the places for calls on an event loop.
-        observe: Called with each sample of the members as it is counted.
+        observe: Called with each sample of the members when it is counted.
     """
     seconds_left = _clock(limits.deadline)
     race = next(flow)
@@ -173,7 +177,7 @@ def run(
         while True:
             calls = sampling(race)
             try:
-                result: Decision[R] | NoAnswerError = drive(
+                outcome_of_race: Decision[R] | NoAnswerError = drive(
                     race,
                     calls.call,
                     pool=pool,
@@ -184,15 +188,16 @@ def run(
                     budget=limits.budget,
                     pace=calls.pace,
                     observe=observe,
+                    resting=limits.resting,
                 )
             except NoAnswerError as failure:
-                result = failure
+                outcome_of_race = failure
             finally:
                 calls.close()
-            race = _next(flow, result, seconds_left)
+            race = _next(flow, outcome_of_race, seconds_left)
     except StopIteration as end:
-        answered: Answered[R] = end.value
-        return answered
+        result: Result[R] = end.value
+        return result
 
 
 async def arun(
@@ -201,7 +206,7 @@ async def arun(
     limits: Limits,
     pool: Pool,
     observe: Observe | None = None,
-) -> Answered[R]:
+) -> Result[R]:
     """Run a flow on tasks; the arguments are the same as for `run`."""
     seconds_left = _clock(limits.deadline)
     race = next(flow)
@@ -209,7 +214,7 @@ async def arun(
         while True:
             calls = sampling(race)
             try:
-                result: Decision[R] | NoAnswerError = await adrive(
+                outcome_of_race: Decision[R] | NoAnswerError = await adrive(
                     race,
                     calls.acall,
                     slots=pool,
@@ -220,20 +225,23 @@ async def arun(
                     budget=limits.budget,
                     pace=calls.pace,
                     observe=observe,
+                    resting=limits.resting,
                 )
             except NoAnswerError as failure:
-                result = failure
+                outcome_of_race = failure
             finally:
                 await calls.aclose()
-            race = _next(flow, result, seconds_left)
+            race = _next(flow, outcome_of_race, seconds_left)
     except StopIteration as end:
-        answered: Answered[R] = end.value
-        return answered
+        result: Result[R] = end.value
+        return result
 
 
-def _next(flow: Flow[R], result: Decision[R] | NoAnswerError, seconds_left: Callable[[], float | None]) -> Race[R]:
+def _next(
+    flow: Flow[R], outcome_of_race: Decision[R] | NoAnswerError, seconds_left: Callable[[], float | None]
+) -> Race[R]:
     """Send a race's result to the flow and return the race to drive next, unless the deadline has passed."""
-    race = flow.throw(result) if isinstance(result, NoAnswerError) else flow.send(result)
+    race = flow.throw(outcome_of_race) if isinstance(outcome_of_race, NoAnswerError) else flow.send(outcome_of_race)
     return flow.throw(NoAnswerError((), "deadline reached")) if seconds_left() == 0 else race
 
 

@@ -14,7 +14,7 @@ __all__ = ["Endpoint", "arguments", "http_clients"]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One member's OpenAI-compatible address and how it is to be asked.
+    """One member's OpenAI-compatible address, and the settings of its requests.
 
     Attributes:
         url: The base address, ".../v1".
@@ -78,6 +78,7 @@ def arguments(source: str | Path | Config, member: Callable[[Endpoint], Any]) ->
         "timeout": config.timeout,
         "deadline": config.deadline,
         "budget": config.budget,
+        "no_answer": list(config.no_answer),
         "system_prompt": config.system_prompt,
     }
 

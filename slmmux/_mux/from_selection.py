@@ -1,4 +1,4 @@
-"""The arguments of a mux that serves a selection, and a warning where what is served is not what was profiled."""
+"""The arguments of a mux that serves a selection, and a warning if a setting differs from the profile."""
 
 from collections.abc import Mapping
 from os import PathLike
@@ -28,7 +28,7 @@ def selected_arguments(
         models: The framework's models by the labels they were profiled under; of the whole pool, or more.
         size: Serve the best subset of this size; `None`: the best of all.
         options: Arguments of the mux class, which come first. Of `rule` the names of fitted rules mean the one in the
-            selection; without it the winner of its contest decides.
+            selection; without it the rule that the selection serves decides.
 
     Raises:
         ArgumentError: A model of the subset is not among `models`, a size that was not looked at, an extractor that the
@@ -47,6 +47,7 @@ def selected_arguments(
         "accuracies": {label: selection_served.models[label].accuracy for label in subset.models},
         "agreement": selection_served.agreement,
         "system_prompt": selection_served.system_prompt,
+        "no_answer": list(selection_served.no_answer),
         **options,
     }
     if (rule := _rule(subset, options.get("rule", subset.rule))) != SELF_CONSISTENCY:
@@ -63,17 +64,17 @@ def selected_arguments(
     return arguments
 
 
-def _rule(subset: Subset, asked: Any) -> Any:
-    """Return what decides: a fitted rule itself where it is asked for by name, anything else as it is."""
-    if not isinstance(asked, str) or asked not in FITTED:
-        return asked
-    if asked not in subset.fitted:
+def _rule(subset: Subset, requested: Any) -> Any:
+    """Return the rule: the fitted one if its name is requested, else the requested rule itself."""
+    if not isinstance(requested, str) or requested not in FITTED:
+        return requested
+    if requested not in subset.fitted:
         raise ArgumentError(
-            f"rule={asked!r} is the one fitted in the selection, and for {' + '.join(subset.models)} it has "
-            f"{', '.join(map(repr, subset.fitted)) or 'none'}; make it with select_complementary(..., rule={asked!r}), "
-            "on more questions where it was"
+            f"rule={requested!r} is the one fitted in the selection, and for {' + '.join(subset.models)} it has "
+            f"{', '.join(map(repr, subset.fitted)) or 'none'}; make it with "
+            f"select_complementary(..., rule={requested!r}), on more questions where it was"
         )
-    return subset.fitted[asked]
+    return subset.fitted[requested]
 
 
 def _differences(selection: Selection, arguments: Mapping[str, Any]) -> list[str]:
@@ -83,8 +84,8 @@ def _differences(selection: Selection, arguments: Mapping[str, Any]) -> list[str
     for label, model in arguments["models"].items():
         profiled = selection.models[label].settings
         current = generation_settings(getattr(model, "bound", model), getattr(model, "kwargs", None))
-        own = overridden.get(label) if isinstance(overridden, Mapping) else overridden
-        for name, value in (("temperature", own), ("max_tokens", arguments.get("max_tokens"))):
+        temperature = overridden.get(label) if isinstance(overridden, Mapping) else overridden
+        for name, value in (("temperature", temperature), ("max_tokens", arguments.get("max_tokens"))):
             if value is not None:
                 current[name] = value
         differences += [
@@ -97,11 +98,16 @@ def _differences(selection: Selection, arguments: Mapping[str, Any]) -> list[str
         k, served_k = selection.models[label].samples, samples if isinstance(samples, int) else samples.get(label)
         if served_k != k:
             differences.append(f"{label!r} was profiled with {k} samples and is served with {served_k}")
-    for name, asked, given in (
+    for name, in_profile, served in (
         ("extract", selection.extractor, extractor_name(arguments.get("extract", "auto"))),
         ("agreement", selection.agreement, arguments["agreement"]),
         ("system_prompt", selection.system_prompt, arguments["system_prompt"]),
     ):
-        if asked is not None and given != asked:
-            differences.append(f"the pool was profiled with {name} {asked!r} and is served with {given!r}")
+        if in_profile is not None and served != in_profile:
+            differences.append(f"the pool was profiled with {name} {in_profile!r} and is served with {served!r}")
+    if {*selection.no_answer} != {*arguments["no_answer"]}:
+        differences.append(
+            f"the models were chosen with no_answer={list(selection.no_answer)} and are served with "
+            f"{list(arguments['no_answer'])}"
+        )
     return differences

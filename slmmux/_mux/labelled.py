@@ -29,7 +29,7 @@ class Labelled(dict[str, Any]):
         self._windows: dict[int, Pool] = {}
 
     def memory(self, label: str) -> Memory:
-        """Return what was learned of a model."""
+        """Return the memory of a model, which all muxes of this mapping share."""
         return self._memories.setdefault(label, Memory())
 
     def window(self, calls: int) -> Pool:

@@ -6,12 +6,13 @@ from typing import Any, TypeVar
 
 from slmmux._mux.limiter import no_limit
 from slmmux._mux.options import warn_if_equal, warn_if_unused
+from slmmux._mux.rest import Rest
 
 __all__ = ["Member", "Memory", "name_of_model", "retry_with", "warn_of_settings"]
 
 M = TypeVar("M", bound="Member")
 
-# Where classes of either framework keep the name of their model, the one that says most first.
+# Where classes of either framework keep the name of their model, the most telling one first.
 _NAME_ATTRIBUTES = ("model_name", "model", "model_id", "deployment_name")
 
 
@@ -22,6 +23,7 @@ class Memory:
     Attributes:
         single: Whether its server brings one sample a request, whatever its class can do.
         lost: Whether the user was told that all its samples failed.
+        rest: Whether it rests, because its server seems to be down.
         estimated: Whether the user was told that its tokens are estimated.
         variants: Its copies with settings of a call, by those settings as JSON.
     """
@@ -30,6 +32,7 @@ class Memory:
     lost: bool = False
     estimated: bool = False
     variants: dict[str, Any] = field(default_factory=dict)
+    rest: Rest = field(default_factory=Rest)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -73,7 +76,7 @@ def name_of_model(model: object) -> str | None:
 
 
 def retry_with(client: Any, max_retries: int) -> Any:
-    """Return a client of the OpenAI SDK's kind that retries so often; any other client is returned as it is.
+    """Return a client of the OpenAI SDK's kind that retries so often; any other client is returned unchanged.
 
     Such clients take `max_retries` when they are built, and the copy of a member shares its original's client.
     """

@@ -16,7 +16,7 @@ _observer: ContextVar[Observe | None] = ContextVar("slmmux_observer", default=No
 
 @contextmanager
 def observe_samples(observe: Observe) -> Iterator[None]:
-    """Call `observe` with each sample of the questions asked meanwhile, as it is counted.
+    """Call `observe` with each sample of the questions asked meanwhile, when it is counted.
 
     Args:
         observe: Called on the thread or the event loop that asked. Its exceptions are logged, not raised.

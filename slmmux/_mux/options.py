@@ -33,7 +33,7 @@ __all__ = [
 
 
 class MuxOptions(Protocol):
-    """What a mux of any framework was given."""
+    """The options that any mux has."""
 
     samples: int | dict[str, int]
     temperature: float | dict[str, float] | None
@@ -52,7 +52,7 @@ class MemberOptions:
 
     Attributes:
         samples: k by label.
-        temperature: Explicit temperatures by label; who is not named keeps its own.
+        temperature: Explicit temperatures by label; every other member keeps its own.
         settings: Standard settings for the members that have the field.
         rank: The labels, best first.
     """
@@ -67,8 +67,8 @@ def member_options(mux: MuxOptions, labels: Collection[str]) -> MemberOptions:
     """Return a mux's options by member, all of them checked.
 
     Args:
-        mux: The mux, or what it was given.
-        labels: Its members, in the order given.
+        mux: The mux, or its options.
+        labels: Its members, in the order of `models`.
 
     Raises:
         ArgumentError: k < 1, a label that is no member, an accuracy outside 0..1, a temperature below 0, a limit that
@@ -76,8 +76,8 @@ def member_options(mux: MuxOptions, labels: Collection[str]) -> MemberOptions:
     """
     samples = by_label("samples", mux.samples, labels)
     check_samples(samples)
-    given = {} if mux.temperature is None else mux.temperature
-    temperature = by_label("temperature", given, labels, partly=True)
+    explicit = {} if mux.temperature is None else mux.temperature
+    temperature = by_label("temperature", explicit, labels, partly=True)
     _check_temperatures(temperature)
     _check_accuracies(mux.accuracies, labels)
     _check_positive(max_concurrency=mux.max_concurrency, timeout=mux.timeout, deadline=mux.deadline)
@@ -144,7 +144,7 @@ def _check_accuracies(accuracies: Mapping[str, float] | None, labels: Iterable[s
 
 
 def _in_rank_order(labels: Iterable[str], accuracies: Mapping[str, float] | None) -> list[str]:
-    """Return the labels by validation accuracy, best first; in the given order among equals and without any.
+    """Return the labels by validation accuracy, best first; equals, and members without one, stay in their order.
 
     Example:
         >>> _in_rank_order(["qwen", "phi"], {"qwen": 0.6, "phi": 0.7})
@@ -165,7 +165,7 @@ def _check_temperatures(temperatures: Mapping[str, float]) -> None:
 
 
 def no_bool(samples: Any) -> Any:
-    """Return samples as they were given: pydantic would take True for 1.
+    """Refuse True and False as a number of samples, which pydantic would take for 1 and 0.
 
     Raises:
         ArgumentError: A bool where a number of samples belongs.
@@ -180,7 +180,7 @@ def _check_positive(**values: float | None) -> None:
     """Refuse limits that would let nothing through.
 
     Raises:
-        ArgumentError: A value that is given and not above 0.
+        ArgumentError: A value is 0 or less.
     """
     for name, value in values.items():
         if value is not None and not value > 0:
@@ -200,7 +200,7 @@ def warn_if_unbounded(budget: Mapping[str, int] | None, longest: Mapping[str, in
 
     Args:
         budget: The budget.
-        longest: The most tokens a reply of each member can have; `None` where nobody knows.
+        longest: The most tokens a reply of each member can have; `None` if it is unknown.
     """
     unknown = [label for label, limit in longest.items() if limit is None]
     if budget and "tokens" in budget and unknown:
@@ -227,14 +227,14 @@ def warn_if_unused(settings: Mapping[str, Any], classes: Sequence[type[Any]]) ->
             warn(f"{name}: no member has this setting, so it changes nothing")
 
 
-def warn_unknown(name: str, given: Mapping[str, Any], known: Collection[str]) -> None:
+def warn_unknown(name: str, options: Mapping[str, Any], names: Collection[str]) -> None:
     """Warn of keywords that the frameworks' base classes would drop without a word."""
-    for keyword in given:
-        if keyword not in known and keyword != "api_key":
-            near = difflib.get_close_matches(keyword, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}"
+    for keyword in options:
+        if keyword not in names and keyword != "api_key":
+            near = difflib.get_close_matches(keyword, names, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; the options are {', '.join(sorted(names))}"
             warn(f"{name} does not know {keyword!r} and ignores it{hint}")
-    if given.get("api_key") is not None:
+    if options.get("api_key") is not None:
         warn(f"{name} uses no api_key: each member carries its own")
 
 

@@ -1,4 +1,4 @@
-"""What decides among the answers of a mux, and what is made of its probability: its rule and thresholds, checked."""
+"""The rule that decides among the answers of a mux and its thresholds, and what follows from its probability."""
 
 import asyncio
 import hashlib
@@ -26,7 +26,7 @@ ESCALATION = "escalate_to"  # the bigger model's label among those that are call
 
 
 class PolicyOptions(Protocol):
-    """What a mux of any framework was given."""
+    """The options that any mux has."""
 
     rule: Any
     wait: Wait
@@ -94,7 +94,7 @@ class Policy:
         return self.at(samples, question)
 
     def outcome(self, probability: float | None, *, can_escalate: bool = True) -> Outcome:
-        """Return what is made of an answer; an unknown probability is below any.
+        """Return the outcome of an answer by its probability; an unknown probability is below any.
 
         Example:
             >>> Policy("pooled", "exhausted", 0.5, 0.8, "").outcome(0.6)
@@ -106,12 +106,12 @@ class Policy:
 
 
 def policy_of(mux: PolicyOptions, labels: Collection[str], *, explicit: bool) -> Policy:
-    """Return what decides for a mux, and what is made of it.
+    """Return the policy of a mux: its rule, and what follows from the rule's probability.
 
     Args:
-        mux: The mux, or what it was given.
+        mux: The mux, or its options.
         labels: Its members.
-        explicit: Whether its `wait` was given, not a default: then a fitted rule may end early and give no
+        explicit: Whether its `wait` was chosen and is not a default: then a fitted rule may end early and give no
             probability, where no threshold needs one.
 
     Raises:
@@ -139,19 +139,19 @@ def policy_of(mux: PolicyOptions, labels: Collection[str], *, explicit: bool) ->
         )
     if thresholds:
         _check_threshold(next(iter(thresholds)), mux)
-    given: RuleLike = mux.rule
-    if not isinstance(given, str):
-        check_members(given.models, labels)
-    rule = given
+    choice: RuleLike = mux.rule
+    if not isinstance(choice, str):
+        check_members(choice.models, labels)
+    rule = choice
     if _compares_embeddings(rule):
         if mux.embedding is None:
             raise ArgumentError(
                 "this rule compares questions by their embeddings; pass the embedding= it was fitted on"
             )
         rule = _Embedded(rule, mux.embedding)
-    needs_all = bool(thresholds) or not (explicit or isinstance(given, str))
+    needs_all = bool(thresholds) or not (explicit or isinstance(choice, str))
     wait: Wait = "exhausted" if needs_all else mux.wait
-    return Policy(rule, wait, mux.abstain_below, mux.escalate_below, _identity(given))
+    return Policy(rule, wait, mux.abstain_below, mux.escalate_below, _identity(choice))
 
 
 def plain_rule(rule: RuleLike) -> Any:

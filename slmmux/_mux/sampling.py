@@ -1,4 +1,4 @@
-"""Several samples in one request: which draws share one, and what is remembered of a server that does not do it."""
+"""Several samples in one request: which draws share a request, and which servers return only one sample for each."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ def group_draws(draws: Sequence[Draw], takes_several: Callable[[str], bool]) -> 
     """Put the draws of a member that takes several in one request; every other draw is a request of its own.
 
     Args:
-        draws: What is to be asked for.
+        draws: The draws to request.
         takes_several: Whether one request of the member with this label can bring several samples.
 
     Example:

@@ -9,18 +9,20 @@ from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-__all__ = ["STRUCK", "clean_error", "secrets_of", "strike"]
+__all__ = ["MASK", "clean_error", "secrets_of", "strike"]
 
-STRUCK = "**********"
+MASK = "**********"
 
-_NAMED = re.compile(r"(?:^|_)(?:api_?key|key|token|secret|password|passwd|authorization|credentials?)$", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:api_?key|key|token|secret|password|passwd|authorization|credentials?)$", re.IGNORECASE
+)
 _SHORTEST = 4  # striking shorter values would blank out ordinary words and hide nothing
 
 
 def secrets_of(values: BaseModel | Mapping[str, Any]) -> tuple[str, ...]:
     """Return the secret values in a model's fields or in call arguments, longest first."""
-    named = values.__dict__ if isinstance(values, BaseModel) else values
-    return tuple(sorted(set(_find(named)), key=len, reverse=True))
+    fields = values.__dict__ if isinstance(values, BaseModel) else values
+    return tuple(sorted(set(_find(fields)), key=len, reverse=True))
 
 
 def _find(values: Mapping[Any, Any], depth: int = 3) -> Iterable[str]:
@@ -28,7 +30,7 @@ def _find(values: Mapping[Any, Any], depth: int = 3) -> Iterable[str]:
         if isinstance(value, SecretStr | SecretBytes):
             secret = value.get_secret_value()
             text = secret if isinstance(secret, str) else secret.decode(errors="ignore")
-        elif isinstance(value, str) and isinstance(name, str) and _NAMED.search(name.replace("-", "_")):
+        elif isinstance(value, str) and isinstance(name, str) and _SECRET_NAME.search(name.replace("-", "_")):
             text = value.removeprefix("Bearer ")
         elif isinstance(value, Mapping | BaseModel) and depth:
             yield from _find(value.__dict__ if isinstance(value, BaseModel) else value, depth - 1)
@@ -40,12 +42,12 @@ def _find(values: Mapping[Any, Any], depth: int = 3) -> Iterable[str]:
 
 
 def strike(value: Any, secrets: tuple[str, ...]) -> Any:
-    """Return a JSON-like value with every known secret struck out of its texts; others come back as they are."""
+    """Return a JSON-like value with every known secret struck out of its texts; other values are returned unchanged."""
     if isinstance(value, SecretStr | SecretBytes):
-        return STRUCK
+        return MASK
     if isinstance(value, str):
         for secret in secrets:
-            value = value.replace(secret, STRUCK)
+            value = value.replace(secret, MASK)
         return value
     if isinstance(value, Mapping):
         return {strike(k, secrets): strike(v, secrets) for k, v in value.items()}
@@ -67,9 +69,9 @@ def clean_error(error: BaseException, secrets: tuple[str, ...]) -> BaseException
 
 
 def _texts(error: BaseException | None) -> Iterable[str]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+    chain: set[int] = set()
+    while error is not None and id(error) not in chain:
+        chain.add(id(error))
         yield str(error)
         yield repr(error)
         error = error.__cause__ or error.__context__

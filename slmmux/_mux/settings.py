@@ -29,7 +29,7 @@ STANDARD: Mapping[str, tuple[str, ...]] = {
     "top_p": (),
     "user": (),
 }
-_NAMES = {other: name for name, others in STANDARD.items() for other in (name, *others)}
+_NAMES = {alias: name for name, aliases in STANDARD.items() for alias in (name, *aliases)}
 
 _NOT_AT_CALL_TIME = {
     "model": "it would turn every member into that model; build a mux with other models={label: model}",

@@ -54,7 +54,7 @@ class Tools:
 
     def __init__(self, schemas: Iterable[Any]) -> None:
         named = [_named(schema) for schema in schemas]
-        self._schemas = {name: schema for name, schema in filter(None, named)}
+        self._schemas = dict(filter(None, named))
         self._open = None in named
 
     @property
@@ -167,7 +167,7 @@ def _one_of(value: Any, options: list[Any], root: Mapping[str, Any], level: int)
     return next((form for form in forms if type(form) is type(value) and form == value), forms[0])
 
 
-def _typed(value: Any, kind: Any) -> Any:  # noqa: C901, PLR0911, PLR0912 - a case a type
+def _typed(value: Any, kind: Any) -> Any:  # noqa: C901, PLR0912 - a case a type
     if kind == "integer":
         if isinstance(value, str) and _INTEGER.fullmatch(value):
             return int(value.split(".")[0])

@@ -31,7 +31,7 @@ _PARAMETER = pattern(
 )
 # A name, then its arguments: [TOOL_CALLS]add[ARGS]{...} of Mistral, name<tool_sep>{...} of DeepSeek, add\n{...}.
 _NAMED = pattern(
-    r"(?:\[TOOL_CALLS\]|[|｜]tool▁sep[|｜]>|to=functions\.|<\|tool_call_begin\|>functions\.|<tool_call>)\s*+"
+    r"(?:\[TOOL_CALLS\]|[|｜]tool▁sep[|｜]>|to=functions\.|<\|tool_call_begin\|>functions\.|<tool_call>)\s*+"  # noqa: RUF001 - DeepSeek writes them so
     r"(?P<name>[\w.-]{1,64}?)(?::[0-9]{1,3})?"
     r"(?:\[CALL_ID\]\w{0,40})?(?=\[ARGS\]|\s*+(?:```json\s*+)?\{|\s*+<\|)"
 )
@@ -135,7 +135,7 @@ def _calls_of(value: Any, names: Collection[str], *, alone: bool) -> Iterator[Ca
             return
     name = next((value[key] for key in _NAMES if isinstance(value.get(key), str)), "").removeprefix("functions.")
     if name in names:
-        arguments = next((value[key] for key in _ARGUMENTS if value.get(key) is not None), {} if alone else None)
+        arguments: Any = next((value[key] for key in _ARGUMENTS if value.get(key) is not None), {} if alone else None)
         arguments = _object(arguments) if isinstance(arguments, str) else arguments
         if isinstance(arguments, Mapping):
             yield {"name": name, "args": dict(arguments)}

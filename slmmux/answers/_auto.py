@@ -25,7 +25,7 @@ __all__ = ["auto", "auto_in"]
 # Where what was announced ends and is explained: Lima. It ..., Lima, because ..., Lima (in Peru).
 _EXPLAINED = pattern(
     r"(?<=[^\W_]{3})[.;!?](?=\s+[\"'(\[*_]*[A-Z])|(?<=[0-9)%°$}])[.;!?](?=\s+[A-Z])|,?\s(?:because|since|as|which|where|so)\b"
-    r"|\s\((?=[a-z])|[。！？；]"  # noqa: RUF001
+    r"|\s\((?=[a-z])|[。！？；]"
 )
 _LEAD = pattern(
     r"(?:(?:that|indeed|therefore|thus|simply|clearly|most likely|probably|actually|definitely|either)\b[\s,:]*)*+",
@@ -34,16 +34,21 @@ _LEAD = pattern(
 # An announcement of what comes later, or of nothing: the answer is as follows, the answer is not 4, answer: first we add.
 _SAYS_NOTHING = pattern(
     r"(?:not|first|let|we|i|you|to|see|here|as|if|when|because|since|this|there|below|above|follows?|given|found|based"
-    r"|obtained|calculated|depend\w*|in the (?:following|form)|step|using|by|it)\b(?!['’]?\s*$)|n['’]t\b|\.{3}|…",  # noqa: RUF001
+    r"|obtained|calculated|depend\w*|in the (?:following|form)|step|using|by|it)\b(?!['’]?\s*$)|n['’]t\b|\.{3}|…",
     re.IGNORECASE,
 )
 _MOST_WORDS = 12  # of a text that is announced: a longer one works something out
-_UNFINISHED = pattern(r"(?:[-+*/×÷^=(\[{,](?<!\+\+)|\\[a-z]*)\s*\Z")  # noqa: RUF001
+_UNFINISHED = pattern(r"(?:[-+*/×÷^=(\[{,](?<!\+\+)|\\[a-z]*)\s*\Z")
 _COPULA = pattern(rf"\s*+{COPULA}[\s。.!]*+\Z")
 _AROUND = " \t\r\n*_`\"'“”.,;:!。、"
 # What has nothing but mathematics in it: signs of it, and no words.
-_FORMULA = pattern(r"[\\^_=+*/<>|√π∞≤≥²³⁰¹⁴-⁹-]|\A\s*\$.*\$\s*\Z|\A[^\W\d_]\Z|[0-9],")
-_WORDS = pattern(r"(?<!\\)(?<![A-Za-z])[^\W\d_]{3,}|==|\n|```|[A-Za-z](?:\+\+|#)")
+_FORMULA = pattern(
+    r"[\\^_=+*/<>|√π∞≤≥±∓×÷≠∪∩∅²³⁰¹⁴-⁹-]|\b(?:sqrt|sin|cos|tan|log|exp)\(|\A\s*\$.*\$\s*\Z|\A[^\W\d_]\Z|[0-9],"
+)
+_WORDS = pattern(
+    r"(?<!\\)(?<![A-Za-z])(?<!begin\{)(?<!end\{)(?!(?:sqrt|sin|cos|tan|log|exp|gcd|lcm|max|min|mod)\b ?[(0-9a-z_])[^\W\d_]{3,}"
+    r"|==|\n|```|[A-Za-z](?:\+\+|#)"
+)
 _LONGEST_FORMULA = 200
 
 
@@ -132,19 +137,21 @@ def _said(stretch: str) -> str:
 
 def _plain(reply: str, asked: _Asked) -> Answer | None:
     """Return the answer that a reply is, where it is nothing else: a number, a letter, a formula, an option's text."""
+    content = content_of(reply) if len(reply) <= _LONGEST_FORMULA else None
+    if content and content.quantity and content.quantity.unit:  # €5 is not 5
+        return _content(reply, asked, boxed=False)
     number = _number(plain_number(reply), comma=False)
     if number:
         return number
     letter = plain_letter(reply)
     if letter and (not asked.options.letters or letter in asked.options.letters):
         return Answer(letter, "choice", letter)
-    if len(reply) > _LONGEST_FORMULA:
+    if content is None:
         return None
     named = asked.options.named(plain(reply)) if asked.options.letters and "\n" not in reply else None
     if named:
         return Answer(named, "choice", named)
-    content = content_of(reply)
-    if content.quantity and content.quantity.unit:
+    if content.kind == "number" and content.quantity:  # 120 degrees
         return _content(reply, asked, boxed=False)
     if content.kind == "math" and balanced(reply) and _FORMULA.search(reply) and not _WORDS.search(reply):
         return Answer(reply, "math", content.key)

@@ -31,7 +31,7 @@ _VERDICT = pattern(
       | \ ?(?: [がは] \ ?(?: 正解 | 正しい | 答え ) | [은는이가] \ ?(?: 정답 | 맞 | 옳 ) | (?: 是|为 )? \ ?(?: 正确 | 正確 | 对的 ) ) )
   | \b(?: (?i: is|be|it's|es|est|ist|option|choice|letter|hence|thus|therefore|so),?\  | [:：]\ ? )
         (?P<last> [A-HJ-Z] ) [.!*_`]*+ \Z
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE | re.MULTILINE,
 )
 _MARKED = pattern(
@@ -50,7 +50,7 @@ _WEIGHED = pattern(
 _DISCUSSED = pattern(r"\W*+[A-Z][^\w\s]*+\s(?:is|was|are|has|does|would|can|cannot|could|seems|looks)\b")
 _NEGATION = pattern(
     r"\b(?:not|cannot|never|neither|nor|eliminat\w*|reject\w*|rul(?:e|es|ed|ing)\ out|exclud\w*|discard\w*|dismiss\w*"
-    r"|wrong|incorrect|false|except|unlike|distractors?|invalid|nicht|keine?|falsch|pas|fausse?|não|incorret[ao]|incorrect[ao]|неверн\w*)\b(?!\s+(?:statement|option|answer|choice|one|pair|claim)\b)|n['’]t\b|\bno\s(?:es|son|puede)\b|\bnon\s[èp]|\bне\b|不是|不对|錯|错",  # noqa: RUF001
+    r"|wrong|incorrect|false|except|unlike|distractors?|invalid|nicht|keine?|falsch|pas|fausse?|não|incorret[ao]|incorrect[ao]|неверн\w*)\b(?!\s+(?:statement|option|answer|choice|one|pair|claim)\b)|n['’]t\b|\bno\s(?:es|son|puede)\b|\bnon\s[èp]|\bне\b|不是|不对|錯|错",
     re.IGNORECASE,
 )
 _CLAUSE = pattern(
@@ -130,11 +130,11 @@ def _chosen(text: str, asked: Options, question: str) -> str | None:
         return letter
     if says_several(bare.strip().rsplit("\n", 1)[-1]):
         return None
-    listed = _LISTED.findall(bare)
-    if len(set(listed)) > 1:
+    labels: list[str] = _LISTED.findall(bare)
+    if len(set(labels)) > 1:
         bare = _LISTED.sub("", bare)
         last = _NEXT_LABEL.search(bare)
-        if last and ord(last["letter"]) == ord(listed[-1]) + 1:  # of a list that was cut off
+        if last and ord(last["letter"]) == ord(labels[-1]) + 1:  # of a list that was cut off
             bare = bare[: last.start()]
     return (
         _at_the_start(bare, asked)

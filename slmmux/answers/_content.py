@@ -18,12 +18,20 @@ __all__ = ["Content", "content_of"]
 Kind = Literal["number", "math", "moment", "text"]
 
 _TEXT = r"\\(?:text|mathrm|mbox|textrm)\*? ?\{"
-_UNIT = pattern(r"\s*+°?\s*+(?:" + _TEXT + r"(?!\s*[ap]\.?m\b)[^{}]*+\}(?:\^\{?[0-9]\}?)?)?[\s.]*+", re.IGNORECASE)
+_UNIT = pattern(
+    r"\s*+(?:°|degrees?\b)?\s*+(?:" + _TEXT + r"(?!\s*[ap]\.?m\b)[^{}]*+\}(?:\^\{?[0-9]\}?)?)?[\s.]*+", re.IGNORECASE
+)
 _MATHEMATICS = pattern(r"[\\^_=]")
-_WORD = pattern(r"(?<![\\A-Za-z])[^\W\d_]{3,}|[^\W\d_\u0000-\u007f\u0370-\u03ffµℝℤℕℚℂ]|[A-Za-z](?:\+\+|#)")
+# No word: the name of a function before what it is taken of, sqrt(2).
+_WORD = pattern(
+    r"(?<![\\A-Za-z])(?!(?:sqrt|sin|cos|tan|log|exp|gcd|lcm|max|min|mod)\b ?[(0-9a-z_])[^\W\d_]{3,}"
+    r"|[^\W\d_\u0000-\u007f\u0370-\u03ffµℝℤℕℚℂ]|[A-Za-z](?:\+\+|#)"
+)
 _AND = pattern(r"(?<=[0-9$)}]),? and (?=[-0-9$(\\])")  # 2 and 3
 _NAME = pattern(r"(?:[A-Za-z]\.){2,}+|[^\w$]*+[^\W\d_]{2,}(?:[\s.'-]+[^\W\d_]+)*[^\w$)|]*+")
 _SAYS_ANYTHING = pattern(r"[^\W_]|[∞∅]")
+_CHEMICAL = pattern(r"(?:[A-Z][a-z]?(?:_?\{?[0-9₀-₉]{1,3}\}?)?){2,8}(?<=[0-9}₀-₉A-Za-z])")  # H2O
+_FLAT = str.maketrans("", "", "_{}")
 _LETTER = pattern(r"\(([A-Za-z])\)")
 
 
@@ -65,6 +73,8 @@ def content_of(written: str) -> Content:
         number = numeral_at(candidate, 0)
         if number and number.value is not None and not number.doubtful and _UNIT.fullmatch(candidate, number.end):
             return Content("number", decimal(number.value), Quantity(number.value, "", Fraction(1)))
+    if _CHEMICAL.fullmatch(bare):
+        return Content("text", text_key(bare.translate(_FLAT)))
     moment = moment_key(bare)
     if moment:
         return Content("moment", moment)

@@ -8,7 +8,9 @@ from slmmux.answers._pattern import pattern
 __all__ = ["complete"]
 
 # Where something has ended, whatever would have come next; a full stop at the very end could be that of 4.5.
-_END = pattern(r"\n|[.!?](?=[\s*_\"')])|[。！？]|</answer>|[}\]]\$*\s*\Z|^[ \t]*(?:```|~~~)\s*\Z", re.MULTILINE)  # noqa: RUF001
+_END = pattern(
+    r"\n|[.!?](?=[\s*_\"')])|[。！？]|</answer>|[}\]]\$*(?=\s|[.,;:]|\Z)|^[ \t]*(?:```|~~~)\s*\Z", re.MULTILINE
+)
 
 
 def complete(reply: str, *, announced: bool) -> str:

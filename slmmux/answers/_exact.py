@@ -93,7 +93,7 @@ class _Expression:
         if not self._tokens:
             raise ValueError
         token = self._tokens.pop()
-        if token in "({":
+        if token in "({":  # noqa: S105 - of an expression
             inner = self._sum()
             if not self._tokens or self._tokens.pop() != ")}"["({".index(token)]:
                 raise ValueError

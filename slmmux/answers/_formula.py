@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - signs of mathematics
 r"""A piece of mathematics in one spelling."""
 
 import re

@@ -16,12 +16,12 @@ _TIDY: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (pattern("(?<=[A-Za-z)}\\]])[₀-₉]+"), lambda one: f"_{_braced(one[0].translate(_LOWERED))}"),
     (pattern(r",\\! ?"), ","),  # 11,\! 111
     (
-        pattern(r"\\(?:displaystyle|left|right|[bB]igg?[lrm]?)(?![A-Za-z])|\\[,;:!>()\[\]]"),
+        pattern(r"\\(?:displaystyle|left|right|[bB]igg?[lrm]?)(?![A-Za-z])|(?<!\\)\\[,;:!>()\[\]]"),
         "",
     ),  # sizes, thin spaces, delimiters
     (pattern(r"\\(?=[$%&#])"), ""),
     (pattern(r"\{,\}"), ","),
-    (pattern(r"\\ |~|\\q?quad(?![A-Za-z])"), " "),
+    (pattern(r"(?<!\\)\\ |~|\\q?quad(?![A-Za-z])"), " "),
     (pattern(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
     (pattern(r"\\frac ?([0-9]) ?([0-9])"), r"\\frac{\1}{\2}"),
     (pattern(r"\^ ?\{? ?\\circ ?\}?|\\degree(?![A-Za-z])"), "°"),
@@ -41,6 +41,8 @@ def undress(text: str) -> str:
         >>> undress(r"\left(1{,}234,\, \dfrac12\right)")
         '(1,234, \\frac{1}{2})'
     """
+    if text.isascii() and "\\" not in text and "~" not in text and "{,}" not in text:
+        return text
     for spelling, instead in _TIDY:
         text = spelling.sub(instead, text)
     return text
@@ -53,4 +55,4 @@ def untext(text: str) -> str:
         >>> untext(r"\textbf{(B)}\ \text{ten}")
         '(B)\\ ten'
     """
-    return _WORDS.sub(r"\1", _WORDS.sub(r"\1", text))
+    return _WORDS.sub(r"\1", _WORDS.sub(r"\1", text)) if "\\" in text else text

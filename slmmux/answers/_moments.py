@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - months of other languages
 """Dates and times of day, in one form each."""
 
 import re
@@ -19,10 +18,11 @@ _MONTHS = {
         "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
         "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
     )
-    for number, name in enumerate(language.split(), 1)
+    for number, written in enumerate(language.split(), 1)
+    for name in (written, written.translate(str.maketrans("äéûçº", "aeuco")))
 } | {"sept": 9}
 _MONTH = rf"(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\.?"
-_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? )?"
+_WEEKDAY = r"(?:(?:on|am|den|le|il|el) )?(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? )?"
 _DAY = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th|\.|er|º)?"
 _YEAR = r"(?P<year>[0-9]{3,4})"
 _DATES = [

@@ -43,13 +43,17 @@ _RANGE = pattern(
         (?: (?: is | are | or ) \ )?+ (?: (?: somewhere | anywhere ) \ )?+
         (?: between | from | zwischen | von | entre | de | от | tra | fra ) \ [$€£]?[0-9][^\s]{0,20}
             (?: \ [A-Za-z%°]{1,12} )? \ (?: and | to | und | bis | et | à | y | a | e | до ) \ [$€£]?[0-9]
-      | [$€£]?[0-9][0-9.,]{0,20}+ (?: \ ?% | \ (?!to\b|bis\b)[A-Za-z]{1,12} )?+
+      | [$€£]?[0-9][0-9.,]{0,20}+ (?: \ ?% | \ (?!(?:to|or|bis|oder|ou)\b)[A-Za-z]{1,12} )?+
             (?: \ ?[-–—]\ ?[$€£] | \ ?[~～]\ ? | \ (?: to | or | bis | oder | ou | o | или ) \ [$€£]?+ ) [0-9]
       | [0-9][0-9.,]{0,20}+ \ ?% \ ?[-–—]\ ? [0-9][0-9.,]{0,20}+ \ ?%
       | [$€£]?[0-9][0-9.,]{0,20}+ (?: [-–—] | \ ?:\ ? ) [$€£]?[0-9][0-9.,]*+ (?! \ ?[-+*/×÷^=] )
     )
     """,
     re.VERBOSE | re.IGNORECASE,
+)
+# Two quantities that make one: 3 hours 20 minutes, 12 apples and 3 pears.
+_TWO = pattern(
+    r"[\s*_\"'(\[:=≈]*+[$€£]?[0-9][0-9.,]{0,20}+\s[^\W\d_]{2,12}(?:,|\s(?:and|und|et|y|e))?\s[$€£]?[0-9][0-9.,]{0,20}+\s[^\W\d_]{2,12}"
 )
 _RANGE_ENDS = pattern(
     r"[0-9]\ ?(?:[-–—]\ ?[$€£]|\ :\ ?)\Z|\bbetween\ [$€£]?[0-9][^\s]{0,20}\ and\ [$€£]?\Z",
@@ -116,7 +120,7 @@ def number_in(reply: str) -> str | None:
     """Return the number of a reply that is already one turn without reasoning; see `number`."""
     reply = plain(reply)
     for stretch in announced(reply):
-        if _RANGE.match(stretch):
+        if _RANGE.match(stretch) or _TWO.match(stretch):
             return None
         found = announced_number(stretch)
         if found:
@@ -143,10 +147,10 @@ def _last(body: str) -> str | None:
 
 
 def _cut_off(body: str) -> bool:
-    """Return whether a text ends in the midst of working something out: Total = (3 + 4, or 3 + 4 =."""
+    """Return whether a text ends in a bracket that it never closes: Total = (3 + 4."""
     line = body.rstrip().rsplit("\n", 1)[-1]
-    equals = line.rfind("=")
-    return equals >= 0 and (not line[equals + 1 :].strip(" $*_`") or not balanced(line[equals + 1 :]))
+    working = line[line.rfind("=") :]
+    return working.startswith("=") and working.count("(") > working.count(")")
 
 
 def announced_number(stretch: str) -> Numeral | None:

@@ -19,14 +19,14 @@ _LABEL = pattern(
         )
       | ^ [ \t*_>-]{0,8} (?P<dotted> [A-Za-z] ) [*_]{0,3} \.
     ) [*_]{0,3} [ \t]++ (?=\S)
-    """,  # noqa: RUF001
+    """,
     re.VERBOSE | re.MULTILINE,
 )
 # Where an option's text may end before its line does: Rome. It ..., Rome: it ..., Rome, because ...
-_GOES_ON = pattern(r"[.:;](?=\s)|\s(?:\.\.|…)|</|\s[-–—]\s(?=[A-Za-z])|,?\s(?:because|since|as|which)\b")  # noqa: RUF001
+_GOES_ON = pattern(r"[.:;](?=\s)|\s(?:\.\.|…)|</|\s[-–—]\s(?=[A-Za-z])|,?\s(?:because|since|as|which)\b")
 _MOST_CHARACTERS = 200  # of an option's text that are compared
 _MOST_OPTIONS = 100  # the last ones: all letters, each listed several times
-_AROUND = " \t*_#$\"'“”’,;/|})]"  # noqa: RUF001
+_AROUND = " \t*_#$\"'“”’,;/|})]"
 
 
 Letters = dict[str, set[str]]

@@ -21,7 +21,7 @@ _MARKER = pattern(
         | (?: [Uu]ser | USER | [Hh]uman | HUMAN ) [*_]{0,3} \ ?[:：]
         | \#{2,4}\ (?: Instruction | Input | Question | User | Human ) \b
         | (?: user | human ) [\ \t]*+ $ )
-      | (?P<weak> (?: Problem | Exercise | Task | Aufgabe | Problème | Exercice | Problema | Ejercicio | Задача )
+      | (?P<weak> (?: Problem | Exercise | Input | Task | Aufgabe | Problème | Exercice | Problema | Ejercicio | Задача )
         (?: \ [0-9]{1,3} )?+ [*_]{0,3} \ ?[:：] )
       | (?P<again> [Aa]ssistant | ASSISTANT ) [*_]{0,3} (?: \ ?[:：] | [\ \t]*+ $ ) )
     """,
@@ -33,6 +33,7 @@ _LEAD = pattern(
     r"|the (?:question|problem|task))\b",
     re.IGNORECASE,
 )
+_RULE = pattern(r"\s*\n[ \t]*(?:-{3,}|={3,}|\*{3,})\s*\Z")  # between a turn and the next
 _SHORT = 200  # characters of such words
 _MOST_MARKERS = 20  # that are looked at: each costs as much as the text is long
 
@@ -60,7 +61,7 @@ def without_run_on(text: str, question: str = "") -> str:
             continue  # a heading of the working: Problem: ... Solution: ...
         if _leads(before) or left_open(before):
             continue
-        return before
+        return _RULE.sub("", before)
     return text
 
 

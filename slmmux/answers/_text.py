@@ -14,7 +14,7 @@ _EMPHASIS = pattern(r"[*_`]++|~~")
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}  # no single quotes: 5' is five feet
 # Normalization sorts combining marks in a time quadratic in their number, so no more than these go in at once.
 _PIECE = pattern(r"\s++|\S{1,200}")
-_FINAL = ".!?,;:…。！？ "  # noqa: RUF001  # Chinese and Japanese replies end so
+_FINAL = ".!?,;:…。！？ "  # Chinese and Japanese replies end so
 _ARTICLE = pattern(r"(?:the|an?) (?=\S)")
 _ABBREVIATION = pattern(r"(?<!\w)(?:[^\W\d_]\.){2,}+(?:[^\W\d_](?!\w))?+")
 _AND = pattern(r",? (?:and|&) |, ?(?=[^\W\d])")

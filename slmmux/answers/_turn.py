@@ -16,7 +16,7 @@ _HEAD = pattern(
         <s> | <bos> | <\|begin_of_text\|> | <[|｜]begin[▁_]of[▁_]sentence[|｜]>
       | (?: <\|im_start\|> | <\|start\|> | <start_of_turn> | <\|turn> | <\|start_header_id\|> | <\|start_of_role\|> )
         (?: assistant | model | AI ) (?: <\|im_sep\|> | <\|end_header_id\|> | <\|end_of_role\|> | \s*\n )?+
-      | <[|｜][Aa]ssistant[|｜]> | <\|CHATBOT_TOKEN\|> | \[/INST\] | \#\#\#\ (?:Response|Assistant):
+      | <[|｜][Aa]ssistant[|｜]> | <\|CHATBOT_TOKEN\|> | \[/INST\] | <(?:response|final|output|result)> | \#\#\#\ (?:Response|Assistant):
       | (?: assistant | Assistant | ASSISTANT | AI ) (?: [ ]*+ : | [ ]*+ (?=\n) )
     ) )*+
     """,
@@ -26,10 +26,11 @@ _HEAD = pattern(
 _END = pattern(
     r"""
     <[|｜] (?! end_of_(?:thought|box|role) | end_header | end_thinking )
-        (?: im_(?:end|start) | e(?:nd|o) [a-z_▁]{0,24} | return | call | stop | start(?:_header_id|_of_role)?
+        (?: fim_[a-z]{1,9} | assistant_end | im_(?:end|start) | e(?:nd|o) [a-z_▁]{0,24} | return | call | stop | start(?:_header_id|_of_role)?
           | user(?:_token)? | human | system(?:_token)? | assistant | chatbot_token ) [|｜]>
   | <end_of_(?:turn|utterance)> | <start_of_turn> | <eos> | <EOT> | <turn\|> | <\|turn> | <extra_id_1>
   | \[/?INST\] | \[END\ FINAL\ RESPONSE\] | \[EOS\]
+  | </(?:response|final|output|result|answer)> (?= \s*+ \Z )
   | </s> (?= \s*+ (?: \Z | <s> | \[INST\] ) )                     # it also ends what is struck out
     """,
     re.VERBOSE | re.IGNORECASE,

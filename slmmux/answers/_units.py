@@ -52,7 +52,7 @@ def _sizes() -> dict[str, tuple[str, Fraction]]:
         "h hr hrs hour hours Stunde Stunden": ("s", "3600"), "day days Tag Tage": ("s", "86400"),
         "week weeks": ("s", "604800"), "month months": ("month", "1"), "year years": ("month", "12"),
         "gallon gallons gal": ("gallon", "1"), "quart quarts": ("gallon", "0.25"), "mph": ("mph", "1"), "kph": ("km/h", "1"),
-        "atm": ("atm", "1"), "bar": ("bar", "1"), "rad radian radians": ("rad", "1"), "°C": ("°C", "1"), "°F": ("°F", "1"),
+        "atm": ("atm", "1"), "bar": ("bar", "1"), "rad radian radians": ("rad", "1"), "°C celsius Celsius": ("°C", "1"), "°F fahrenheit Fahrenheit": ("°F", "1"),
         "K kelvin": ("K", "1"), "secs": ("s", "1"),
         "€ EUR euro euros": ("€", "1"), "£ GBP": ("£", "1"), "¥ JPY yen": ("¥", "1"), "₹ INR rupee rupees": ("₹", "1"),
         "₩ won": ("₩", "1"), "₽ ruble rubles": ("₽", "1"), "CHF": ("CHF", "1"), "yuan RMB CNY": ("yuan", "1"), "peso pesos": ("peso", "1"),
@@ -69,6 +69,7 @@ _UNIT = pattern(
     r"[\s~]*+(?:(?P<raised>square|cubic)\s)?(?P<unit>°?[A-Za-zµμ]{1,16}|[¢€£¥₹₩₽₺₫$])(?P<power>\^?\{?[23]\}?|²|³)?"
     r"(?:\s?(?P<per>/|per\s)\s?(?P<below>[A-Za-z]{1,12})(?P<power_below>\^?\{?[23]\}?)?)?[\s.]*+"
 )
+_DEGREES = pattern(r"(?:°|degrees?) ?(?=[CF]\b|Celsius|Fahrenheit|celsius|fahrenheit)")
 _MONEY = pattern(r"[^0-9]{0,4}?(?P<money>[$€£¥₹₩₽₺₫])")
 _POWERS = {"square": 2, "cubic": 3}
 _ASKED = pattern(
@@ -108,7 +109,7 @@ def quantity(text: str) -> Quantity | None:
         >>> quantity("3 cm").key, quantity("0.03 m").key, quantity("€5").key, quantity("$5").key, quantity("5 apples")
         ('0.03 m', '0.03 m', '5 €', '5', None)
     """
-    text = text.strip().removeprefix("US")
+    text = _DEGREES.sub("°", text.strip().removeprefix("US"))
     number = numeral_at(text, 0)
     if number is None or number.value is None or number.doubtful:
         return None
@@ -159,6 +160,7 @@ def agree(one: Quantity, other: Quantity) -> bool:
 
 
 def _size(unit: str, power: int) -> tuple[str, Fraction] | None:
+    unit = unit if unit in _SIZES or len(unit) < len("°CC") else unit.removeprefix("°")  # °Celsius
     size = _SIZES.get(unit) or _SIZES.get(unit.lower() if len(unit) > 2 else "")  # noqa: PLR2004 - Pa is not pa
     if size is None or power == 1:
         return size

@@ -1,7 +1,9 @@
 """The offline commands: they read a recording and print a table or JSON, or write a file, without calling a model."""
 
 import dataclasses
+import json
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +30,8 @@ _AGREEMENTS = ("canonical", "math")
 _SOURCES = ("lm-eval", "inspect", "batch", "helm", "promptfoo", "lighteval", "slm-mux", "table")
 _CORRECT = ("unanimous", "plurality", "at_least:2")
 _RULES = get_args(RuleName)
+_MOST_SUGGESTED = 3
+_SCORES = ("exact", "includes", "choice", "math", "recorded")
 
 Recordings = Annotated[list[Path], typer.Argument(help="A recording, .jsonl or .jsonl.gz; several are read as one.")]
 Samples = Annotated[
@@ -39,6 +43,10 @@ Drop = Annotated[bool, typer.Option("--drop", help="Leave out questions that lac
 Resamples = Annotated[
     int, typer.Option(metavar="N", help="Resamples for the 95 % intervals; 0 leaves the intervals out.")
 ]
+NoAnswer = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ANSWER", help="An answer that is none, such as unknown; can be given several times."),
+]
 Worth = Annotated[float, typer.Option(metavar="X", help="The smallest gain worth a mux, in points.")]
 RuleAsked = Annotated[
     str,
@@ -46,6 +54,14 @@ RuleAsked = Annotated[
         metavar="NAME",
         help=f"The decision rule, compared with simpler ones: {', '.join(_RULES)}.",
         autocompletion=completing(lambda: _RULES),
+    ),
+]
+Scoring = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help=f"When a sample is right: {', '.join(_SCORES)}. By default includes for texts, and exact otherwise.",
+        autocompletion=completing(lambda: _SCORES),
     ),
 ]
 Extract = Annotated[
@@ -74,6 +90,12 @@ def _load(paths: Sequence[Path]) -> "Recording":
         return Recording.load(*paths)
 
 
+def _score(name: str | None) -> Any:
+    if name is not None:
+        one_of("score", name, _SCORES)
+    return name
+
+
 def select(
     recording: Recordings,
     sizes: Annotated[
@@ -95,7 +117,9 @@ def select(
     seed: Annotated[int, typer.Option(metavar="N", help="Random seed for the held-out splits.")] = 0,
     resamples: Resamples = 50,
     worth: Worth = 1.0,
+    no_answer: NoAnswer = None,
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of subsets to show for each size.")] = 3,
+    score: Scoring = None,
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:
@@ -108,6 +132,7 @@ def select(
     from slmmux.selection import select_complementary  # noqa: PLC0415
 
     one_of("rule", rule, _RULES)
+    form = _score(score)
     options: dict[str, Any] = {} if sizes is None else {"sizes": _whole_numbers("sizes", sizes)}
     if not re.fullmatch(r"unanimous|plurality|at_least:0*[1-9]\d*", correct):
         raise OptionError(f"correct {correct!r} does not exist; write unanimous, plurality or at_least:2")
@@ -120,9 +145,11 @@ def select(
             models=_labels(models),
             seed=seed,
             missing="drop" if drop else "error",
+            score=form,
             rule=cast("RuleName", rule),
             n_resamples=resamples,
             worth=worth / 100,
+            no_answer=no_answer or (),
             progress=progress,
             **options,
         )
@@ -145,7 +172,16 @@ def select(
         console.print(
             shown(f"the time ran out before the best subset was proved: size {', '.join(unproved)}", "yellow")
         )
+    if selection.never_right:
+        console.print(shown(_suggestion(selection.never_right), "yellow"))
     console.print(shown(selection.verdict, "bold"))
+
+
+def _suggestion(never_right: Sequence[str]) -> str:
+    """Return a sentence about answers that are common and were never right."""
+    named = ", ".join(json.dumps(answer, ensure_ascii=False) for answer in never_right[:_MOST_SUGGESTED])
+    option = " ".join(f"--no-answer {shlex.quote(answer)}" for answer in never_right[:_MOST_SUGGESTED])
+    return f"common and never right: {named}; if that is no answer, select again with {option}"
 
 
 def _subsets(selection: "Selection", top: int) -> Table:
@@ -217,6 +253,7 @@ def scale(
     samples: Annotated[
         str | None, typer.Option(metavar="K,K,...", help="Samples of each model, such as 2,3,5; by default 2 to 9.")
     ] = None,
+    score: Scoring = None,
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:
@@ -230,16 +267,17 @@ def scale(
     ks = None if samples is None else _whole_numbers("samples", samples)
     loaded = _load(recording)
     missing: Any = "drop" if drop else "error"
-    rows = baselines(loaded, _labels(models), missing=missing)
+    form = _score(score)
+    rows = baselines(loaded, _labels(models), missing=missing, score=form)
     # The rank of the baselines: best first, in-sample.
     rank = max((row.models for row in rows), key=len)
-    points = scaling(loaded, rank, ks, sizes=range(1, len(rank) + 1), missing=missing)
+    points = scaling(loaded, rank, ks, sizes=range(1, len(rank) + 1), missing=missing, score=form)
     if as_json:
         plain = [{k: v for k, v in dataclasses.asdict(row).items() if k != "right"} for row in rows]
         print_json({"baselines": plain, "scaling": [dataclasses.asdict(point) for point in points]})
         return
     console = Console()
-    table = _table("on all recorded samples, %", "right", "samples")
+    table = _table(f"on all recorded samples, %{f', by {score}' if score else ''}", "right", "samples")
     table.add_column("way to answer")
     for row in rows:
         who = row.models[0] if len(row.models) == 1 else f"{len(row.models)} models"
@@ -269,8 +307,10 @@ def report(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("report.html"),
     samples: Samples = None,
     rule: RuleAsked = "self-consistency",
+    score: Scoring = None,
     resamples: Resamples = 50,
     worth: Worth = 1.0,
+    no_answer: NoAnswer = None,
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:
@@ -290,9 +330,11 @@ def report(
             out,
             samples=samples,
             missing="drop" if drop else "error",
+            score=_score(score),
             rule=cast("RuleName", rule),
             n_resamples=resamples,
             worth=worth / 100,
+            no_answer=no_answer or (),
             progress=progress,
         )
     summary = {"written": str(out), "models": list(loaded.models), "questions": len(loaded.questions)}
@@ -363,6 +405,9 @@ def convert(
     filter_name: Annotated[
         str | None, typer.Option("--filter", metavar="NAME", help="The lm-eval filter whose verdicts to keep.")
     ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Questions with golds, by id, if the files have none.")
+    ] = None,
     extract: Annotated[
         str,
         typer.Option(
@@ -393,6 +438,7 @@ def convert(
             model=model,
             map=None if fields is None else map_of(fields),
             filter=filter_name,
+            questions=questions,
             extract=extract or None,
         )
         recording.save(out)

@@ -72,7 +72,7 @@ def profile(
 
     Example: slmmux profile questions.jsonl --config mux.toml --out samples.jsonl
 
-    Example: slmmux profile questions.jsonl --limit 2 --seed 1 --out samples.jsonl
+    Example: slmmux profile questions.jsonl --limit 200 --out samples.jsonl
     """
     from slmmux._files.fields import map_of  # noqa: PLC0415
     from slmmux.profiling import preset_of, read_questions  # noqa: PLC0415

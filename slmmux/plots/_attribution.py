@@ -6,7 +6,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 
 from slmmux.recording import Recording, arrays_of
-from slmmux.recording._arrays import Missing, Same
+from slmmux.recording._arrays import Missing, Same, Score
 from slmmux.recording._replay import replay
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def attribution(
     *,
     same: Same | None = None,
     missing: Missing = "error",
+    score: Score | None = None,
 ) -> tuple[Spoken, ...]:
     """Return the share of a mux's answers that each member supplied, right and wrong.
 
@@ -59,6 +60,7 @@ def attribution(
             Without it, answers are compared as recorded.
         missing: What to do if a member lacks samples for a question: "error" raises and names them, "drop" leaves the
             question out.
+        score: When a sample is right; see `slmmux.recording.arrays_of`.
 
     Returns:
         The shares of each member, in rank order, and then, if some question has no answer, the share of those. All
@@ -79,7 +81,7 @@ def attribution(
         >>> attribution(recording, ["qwen", "phi"])
         (Spoken(model='qwen', right=0.5, wrong=0.0), Spoken(model='phi', right=0.5, wrong=0.0))
     """
-    arrays = arrays_of(recording, models, samples, same=same, missing=missing)
+    arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
     planned = dict(zip(arrays.models, arrays.of.tolist(), strict=True))
     decisions = replay(recording, arrays.models, planned, same=same)
     index_of = {model: m for m, model in enumerate(arrays.models)}
@@ -101,6 +103,7 @@ def plot_attribution(
     *,
     same: Same | None = None,
     missing: Missing = "error",
+    score: Score | None = None,
     held_out: bool = False,
 ) -> "Figure":
     """Return a pie chart of the share of a mux's answers that each member supplied, right and wrong.
@@ -111,6 +114,7 @@ def plot_attribution(
         samples: As for `attribution`.
         same: As for `attribution`.
         missing: As for `attribution`.
+        score: As for `attribution`.
         held_out: Whether the models were chosen on other questions; the title says so.
 
     Raises:
@@ -118,7 +122,7 @@ def plot_attribution(
         RecordingError: As for `attribution`.
     """
     need_matplotlib()
-    shares = attribution(recording, models, samples, same=same, missing=missing)
+    shares = attribution(recording, models, samples, same=same, missing=missing, score=score)
     with drawn_alike():
         from matplotlib.patches import Patch  # noqa: PLC0415 - an extra
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slmmux.recording import Arrays, Recording, arrays_of
-from slmmux.recording._arrays import Missing, Same
+from slmmux.recording._arrays import Missing, Same, Score
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,6 +48,7 @@ def complement(
     *,
     same: Same | None = None,
     missing: Missing = "error",
+    score: Score | None = None,
 ) -> Complement:
     """Return for each pair of members the share of questions on which one is right and the other is wrong.
 
@@ -61,6 +62,7 @@ def complement(
             Without it, answers are compared as recorded.
         missing: What to do if a member lacks samples for a question: "error" raises and names them, "drop" leaves the
             question out.
+        score: When a sample is right; see `slmmux.recording.arrays_of`.
 
     Raises:
         ArgumentError: `models` is empty or names a model that is unknown or repeated, or k is more than was recorded.
@@ -76,7 +78,7 @@ def complement(
         >>> complement(recording).share
         ((0.0, 0.5), (0.25, 0.0))
     """
-    arrays = arrays_of(recording, models, samples, same=same, missing=missing)
+    arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
     return complement_of(arrays, arrays.models)
 
 
@@ -99,6 +101,7 @@ def plot_complement(
     *,
     same: Same | None = None,
     missing: Missing = "error",
+    score: Score | None = None,
     held_out: bool = False,
 ) -> "Figure":
     """Return a heat map of the shares of questions on which one model is right and another is wrong.
@@ -109,6 +112,7 @@ def plot_complement(
         samples: As for `complement`.
         same: As for `complement`.
         missing: As for `complement`.
+        score: As for `complement`.
         held_out: Whether the models were chosen on other questions; the title says so.
 
     Raises:
@@ -116,7 +120,8 @@ def plot_complement(
         RecordingError: As for `complement`.
     """
     need_matplotlib()
-    return draw_complement(complement(recording, models, samples, same=same, missing=missing), held_out=held_out)
+    shares = complement(recording, models, samples, same=same, missing=missing, score=score)
+    return draw_complement(shares, held_out=held_out)
 
 
 def draw_complement(found: Complement, *, held_out: bool = False) -> "Figure":

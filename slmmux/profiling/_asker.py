@@ -83,7 +83,8 @@ class Functions:
         if not_texts := [label for label in models if not isinstance(label, str)]:
             raise ArgumentError(f"a member's label must be a text, received {not_texts[0]!r}")
         self._models = models
-        self._reader = answers.reader(extract)
+        answers.reader(extract)  # whatever is wrong with it is said before a call
+        self._extract = extract
         self.samples: Mapping[str, int] = by_label("samples", samples, models)
         self.settings: Mapping[str, Any] = {
             "extract": extractor_name(extract),
@@ -101,7 +102,7 @@ class Functions:
         text = self._models[draws[0].model](question)
         if not isinstance(text, str):
             raise TypeError(f"{draws[0].model} returned a {type(text).__name__}, not a text")
-        return [Completion(text, lambda: self._reader(text))]
+        return [Completion(text, lambda: answers.reader(self._extract, question=question)(text))]
 
     async def acall(self, question: str, draws: Draws) -> list[Completion]:
         """Call the function in a thread."""

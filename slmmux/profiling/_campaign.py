@@ -11,8 +11,8 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from slmmux._decision.drive import Draws
+from slmmux._decision.passing import passes, retry_after
 from slmmux._decision.types import Draw
-from slmmux.profiling._passing import passes, retry_after
 
 __all__ = ["Bounds", "Campaign", "PlannedRequest"]
 

@@ -35,7 +35,8 @@ def hub_rows(questions: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         if (Path(name) / "state.json").is_file() or (Path(name) / "dataset_dict.json").is_file():
             loaded = datasets.load_from_disk(name)
-            loaded = loaded[_split(list(loaded), split, questions)] if isinstance(loaded, dict) else loaded
+            if isinstance(loaded, dict):
+                loaded = loaded[_split([str(name) for name in loaded], split, questions)]
         else:
             chosen = _split(datasets.get_dataset_split_names(name, config or None), split, questions)
             loaded = datasets.load_dataset(name, config or None, split=chosen)
@@ -45,7 +46,7 @@ def hub_rows(questions: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         sentence = " ".join(str(error).split()) or type(error).__name__
         raise ArgumentError(f"{questions} cannot be loaded: {sentence[:300]}") from error
     for number, row in enumerate(loaded):
-        yield f"{questions} row {number}", row
+        yield f"{questions} row {number}", dict(row)
 
 
 def _split(splits: list[str], named: str, questions: str) -> str:

@@ -10,6 +10,7 @@ from slmmux.readers import _batch, _collect, _helm, _inspect_ai, _lighteval, _lm
 from slmmux.readers._foreign import Foreign, Request
 from slmmux.readers._forms import FORMS, files_of
 from slmmux.readers._gather import Extract, gathered
+from slmmux.readers._question_file import with_questions
 from slmmux.recording import Recording
 
 __all__ = ["FORMS", "read", "read_inspect", "read_lm_eval"]
@@ -34,6 +35,7 @@ def read(
     model: str | None = None,
     map: Mapping[str, str | Sequence[str]] | None = None,  # noqa: A002 - the option's name
     filter: str | None = None,  # noqa: A002 - the harness's own word
+    questions: str | PathLike[str] | None = None,
     extract: Extract = "auto",
 ) -> Recording:
     r"""Read samples that another tool wrote, in any of the forms below.
@@ -60,6 +62,7 @@ def read(
             lead into objects and lists. The reply may have several fields, one a sample. Fields not named are found by
             their usual names.
         filter: For lm-eval, the filter whose verdicts count and, with `extract=None`, whose answers.
+        questions: A table of questions with their ids, for files without gold answers, such as the results of batches.
         extract: The extractor that reads the answers in the texts, as for the mux; `None` keeps the tool's own answers.
 
     Returns:
@@ -99,7 +102,8 @@ def read(
     )
     settings = {} if filter is None else {"filter": filter}
     source = _SOURCES.get(found.form, found.form)
-    return gathered(_SAMPLES[found.form](found.files, request), source, extract, settings)
+    recording = gathered(_SAMPLES[found.form](found.files, request), source, extract, settings)
+    return recording if questions is None else with_questions(recording, questions)
 
 
 def read_lm_eval(

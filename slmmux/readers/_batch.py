@@ -73,12 +73,6 @@ class _Batch:
     path: Path
     lines: list[tuple[str, _Line]] = field(default_factory=list)
 
-    @property
-    def model(self) -> str | None:
-        """The model that all responses name, for the lines that have none."""
-        models = {model for _, line in self.lines if isinstance(model := line.reply.get("model"), str)}
-        return models.pop() if len(models) == 1 else None
-
 
 def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
     """Yield the samples of files, file by file; files of requests among them name the questions.
@@ -100,15 +94,20 @@ def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
             batches.append(batch)
     if not batches:
         raise RecordingError(f"{', '.join(map(str, files))}: requests without results; {_INSTEAD}")
+    # A line that failed names no model: it is the one that all others name, also those of another file.
+    models = {line.reply.get("model") for batch in batches for _, line in batch.lines} - {None}
+    only = str(models.pop()) if len(models) == 1 else None
     for batch in batches:
-        yield from _of_batch(batch, requests, request)
+        yield from _of_batch(batch, requests, request.model, only or stem(batch.path))
 
 
-def _of_batch(batch: _Batch, requests: Mapping[str, dict[str, Any]], request: Request) -> Iterator[Foreign]:
+def _of_batch(
+    batch: _Batch, requests: Mapping[str, dict[str, Any]], label: str | None, otherwise: str
+) -> Iterator[Foreign]:
     for number, (place, line) in enumerate(batch.lines):
         question_id = str(line.custom_id)
         body = requests.get(question_id, {})
-        model = request.model or line.reply.get("model") or body.get("model") or batch.model or stem(batch.path)
+        model = label or line.reply.get("model") or body.get("model") or otherwise
         failure = line.failure
         replies = [_Reply(None)] if failure is not None else _replies(line.reply, place)
         usage = line.reply.get("usage")

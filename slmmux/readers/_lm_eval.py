@@ -118,6 +118,9 @@ def _of_file(path: Path, request: Request) -> Iterator[Foreign]:
             _of_filter(document.filtered, request.filter, place)
         question = _question(prompt, line.doc)
         gold = _gold(line, question, place)
+        lost = _LOST if _has_lost_replies(line) else None
+        if lost:
+            replies = [None if text == "None" else text for text in replies]
         score = _score(document.scores, request.filter) if len(replies) == 1 else None
         for index, (text, answer) in enumerate(zip(replies, answers, strict=True)):
             row = Row(
@@ -131,7 +134,17 @@ def _of_file(path: Path, request: Request) -> Iterator[Foreign]:
                 text=text,
                 score=score,
             )
-            yield Foreign(path, place, row, settings, TESTS if are_tests(line.target) else None)
+            note = TESTS if are_tests(line.target) else lost if text is None else None
+            yield Foreign(path, place, row, settings, note)
+
+
+def _has_lost_replies(line: _Line) -> bool:
+    """Return whether replies are missing that are logged as the text None.
+
+    From version 0.4.3 on the harness turns every reply into a text before it logs it, and so what an API client that
+    gave up returned. As answers these would agree with each other.
+    """
+    return isinstance(line.arguments, dict) and "None" in line.resps[0] and str(line.target).strip() != "None"
 
 
 def _names(path: Path) -> tuple[str, str]:
@@ -301,6 +314,7 @@ def _answers(filtered: list[Any], replies: int, place: str) -> list[Any]:
     return [None if answer in _NO_ANSWER else answer for answer in answers]
 
 
+_LOST = 'replies that the harness logged as "None", because its client gave none: samples without an answer'
 _TEXTS = "give a task whose output_type is generate_until"
 _MOST_REPEATS = 10**6  # of a document in one run; a later run's replies come after
 _MOST_RESULTS = 2**24

@@ -36,11 +36,18 @@ def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
             yield from _of_row(path, place, number, row, by_id, request)
 
 
+_READ = "lm-eval, inspect, batch, helm, promptfoo, lighteval, slm-mux, and a table as JSONL, JSON, CSV or Parquet"
 _Table = tuple[Path, Fields, list[tuple[str, dict[str, Any]]]]
 
 
 def _table(path: Path, request: Request) -> tuple[Fields, list[tuple[str, dict[str, Any]]]]:
-    rows = list(rows_of(path))
+    rows: list[tuple[str, dict[str, Any]]] = []
+    try:
+        rows.extend(rows_of(path))
+    except RecordingError as error:
+        if rows:
+            raise
+        raise RecordingError(f"{error}; the forms that are read are {_READ}") from None
     if not rows:
         raise RecordingError(f"{path}: the file has no rows; give one with a sample in each")
     first: dict[str, Any] = {}
@@ -64,9 +71,8 @@ def unclear(path: Path, names: Mapping[str, Any]) -> RecordingError:
     """Return the error for a table without a clear question and reply, which may be no table of samples at all."""
     shown = ", ".join(map(str, list(names)[:12])) + (" and more" if len(names) > 12 else "")  # noqa: PLR2004
     return RecordingError(
-        f"{path}: in none of the forms that are read (lm-eval, inspect, batch, helm, promptfoo, lighteval, slm-mux, or "
-        "a table as JSONL, CSV or Parquet), unless it is a table of samples: then name its fields with "
-        f"--map question=FIELD,answer=FIELD,gold=FIELD; it has {shown or 'no fields'}"
+        f"{path}: in none of the forms that are read ({_READ}), unless it is a table of samples: then name its fields "
+        f"with --map question=FIELD,answer=FIELD,gold=FIELD; it has {shown or 'no fields'}"
     )
 
 
@@ -131,13 +137,20 @@ def _replies(row: Mapping[str, Any], fields: Fields, *, lists_as_texts: bool) ->
     value = field_value(row, names[0])
     if lists_as_texts and names[0].lower().rstrip("0123456789_").endswith("s"):
         value = json_list(value)
-    # A list of messages or parts is one reply; a list of texts, or of objects that each hold one, is several samples.
-    is_one = (
-        isinstance(value, list) and value and all(isinstance(v, dict) and {"type", "role"} & v.keys() for v in value)
-    )
-    if isinstance(value, list) and not is_one:
+    # A chat or the parts of a message are one reply; a list of texts, or of messages, is samples.
+    if isinstance(value, list) and not _is_one_reply(value):
         return [_reply(item) for item in value] or [None]
     return [_reply(value)]
+
+
+def _is_one_reply(value: list[Any]) -> bool:
+    if not value or not all(isinstance(item, dict) for item in value):
+        return False
+    roles = {item.get("role") for item in value} - {None}
+    return bool(roles - {"assistant"}) or all(item.get("type") in _PARTS for item in value)
+
+
+_PARTS = {"text", "output_text", "reasoning", "thinking", "image_url"}
 
 
 def _reply(value: Any) -> str | None:

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from slmmux._decision.rules import text_of
 from slmmux._decision.types import Answer
 from slmmux._errors import RecordingError
-from slmmux.answers import right
+from slmmux.answers import Score, ScoreName, right
+from slmmux.answers._scores import score_name, scored
 from slmmux.recording._recording import Recording
 from slmmux.recording._replay import group_of, planned_samples, read_answers, replay
-from slmmux.recording._row import Row, answer_of, as_recorded
+from slmmux.recording._row import Row, answer_of, as_recorded, scored_right
 
-__all__ = ["Arrays", "Bools", "Floats", "Ints", "Missing", "Same", "Votes", "arrays_of"]
+__all__ = ["Arrays", "Bools", "Floats", "Ints", "Missing", "Same", "Score", "ScoreName", "Votes", "arrays_of"]
 
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -87,6 +88,7 @@ class Arrays:
         tokens_alone: [m, q] tokens that the first sample would take alone. If one request brought all k samples, these
             are its input tokens and one k-th of its output tokens.
         answers: [q] by code, the text of each answer (`text_of`); empty if the texts are unknown.
+        score: The form of scoring.
     """
 
     models: tuple[str, ...]
@@ -98,6 +100,7 @@ class Arrays:
     tokens: Ints | None
     tokens_alone: Floats | None
     answers: tuple[tuple[str, ...], ...] = ()
+    score: str = "exact"
 
 
 def arrays_of(
@@ -107,6 +110,7 @@ def arrays_of(
     *,
     same: Same | None = None,
     missing: Missing = "error",
+    score: Score | None = None,
 ) -> Arrays:
     """Return a recording's samples as arrays.
 
@@ -118,10 +122,15 @@ def arrays_of(
             Without it, answers are compared as they were when recorded, and with gold by `answers.right`.
         missing: What to do if a member lacks samples for a question: "error" raises and names them, "drop" leaves the
             question out for all members.
+        score: When a sample is right: "exact", "includes", "choice", "math", "recorded" or a function of the reply and
+            gold, see `slmmux.answers.scored`. `None`: its answer is gold, by `same` or else by `answers.right`, and a
+            reply that is read as a text includes gold. A vote is right if the first sample that gave its answer is:
+            that is the reply that is shown.
 
     Raises:
         ArgumentError: `models` is empty or names a model that is unknown or repeated, or k is more than was recorded.
-        RecordingError: Samples are missing, or a question has no gold answer or two different ones.
+        RecordingError: Samples are missing, a question has no gold answer or two different ones, or a sample has not
+            what the score needs.
 
     Example:
         >>> recording = Recording.of(
@@ -132,6 +141,8 @@ def arrays_of(
         >>> arrays.codes.tolist(), arrays.right.tolist()
         ([[[0, 1, 0]]], [[[True, False, True]]])
     """
+    if score is not None:
+        score_name(score)
     planned = planned_samples(recording, recording.models if models is None else models, samples)
     questions = _complete(recording, planned, missing)
     shape = len(planned), len(questions), max(planned.values())
@@ -140,20 +151,33 @@ def arrays_of(
     tokens = np.zeros(shape[:2], dtype=np.int64)
     tokens_alone = np.zeros(shape[:2])
     has_tokens = np.zeros(len(planned), dtype=np.bool_)
+    forms: set[str] = set()
     texts: list[tuple[str, ...]] = []
     for q, question in enumerate(questions):
         by_model = recording.by_question[question]
-        gold = _gold(question, by_model)
+        gold = None if score == "recorded" else _gold(question, by_model)
         coding = _Coding(same)
         rights: dict[Answer, bool] = {}
+        says = _says(by_model)
         for m, (model, k) in enumerate(planned.items()):
             rows = by_model[model][:k]
             place_of = {row.sample_index: i for i, row in enumerate(rows)}
             for row, code, answer in coding.of(rows):
                 i = place_of[row.sample_index]
                 codes[m, q, i] = code
+                form: Score | None = score or (
+                    "includes" if same is None and answer.kind == "text" and row.text else None
+                )
+                if form is not None and not _is_exact(form):
+                    forms.add(score_name(form))
+                    is_right[m, q, i] = _scored(row, answer, gold, form, says)
+                    continue
                 if answer not in rights:
-                    rights[answer] = right(answer, gold) if same is None else same(answer.value, gold)
+                    rights[answer] = (
+                        right(answer, gold, question=says)
+                        if same is None or score is not None
+                        else same(answer.value, gold)
+                    )
                 is_right[m, q, i] = rights[answer]
             if any(row.input_tokens is not None or row.output_tokens is not None for row in rows):
                 has_tokens[m] = True
@@ -161,9 +185,39 @@ def arrays_of(
         texts.append(tuple(coding.texts))
     of = np.array(list(planned.values()), dtype=np.int64)
     compared_in_pairs = same is None and group_of(recording) is not None
-    votes = _votes_by_replay(recording, planned, questions, of) if compared_in_pairs else _votes(codes, is_right, of)
+    votes = (
+        _votes_by_replay(recording, planned, questions, of, score) if compared_in_pairs else _votes(codes, is_right, of)
+    )
     sums, firsts = (tokens, tokens_alone) if has_tokens.all() else (None, None)
-    return Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, tuple(texts))
+    used = "includes" if "includes" in forms else "exact" if score is None else score_name(score)
+    return Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, tuple(texts), used)
+
+
+def _is_exact(score: Score) -> bool:
+    return not callable(score) and score == "exact"
+
+
+def _says(by_model: Mapping[str, Sequence[Row]]) -> str:
+    """Return the text of a question, if any sample has it."""
+    return next((row.question for rows in by_model.values() for row in rows if row.question), "")
+
+
+def _scored(row: Row, answer: Answer, gold: Any, score: Score, question: str) -> bool:
+    """Return whether a recorded sample is right by a form of scoring."""
+    if score == "recorded":
+        verdict = scored_right(row)
+        if verdict is None:
+            raise RecordingError(
+                f"sample {row.sample_index} of {row.model!r} for question {row.question_id!r} has no recorded score; "
+                'convert the other program\'s file again, or write score="exact"'
+            )
+        return verdict
+    if score == "exact":
+        return right(answer, gold, question=question)
+    reply = row.text if row.text is not None else answer.value
+    if not isinstance(reply, str):
+        return right(answer, gold, question=question)
+    return scored(reply, gold, score, question=question, answer=answer)
 
 
 def _tokens(rows: Sequence[Row]) -> tuple[int, float]:
@@ -183,7 +237,9 @@ def _votes(codes: Ints, is_right: Bools, of: Ints) -> Votes:
     )
 
 
-def _votes_by_replay(recording: Recording, planned: Mapping[str, int], questions: Sequence[str], of: Ints) -> Votes:
+def _votes_by_replay(
+    recording: Recording, planned: Mapping[str, int], questions: Sequence[str], of: Ints, score: Score | None
+) -> Votes:
     """Return the members' votes as the race itself forms them.
 
     Answers that were compared in pairs fall into groups that only the race knows how to form, so each member is
@@ -197,7 +253,13 @@ def _votes_by_replay(recording: Recording, planned: Mapping[str, int], questions
             decision = decisions[question]
             answer = next((s.answer for s in decision.samples if s.draw == decision.sample), None)
             count[m, q] = decision.winner.count
-            is_right[m, q] = answer is not None and right(answer, _gold(question, recording.by_question[question]))
+            if answer is None or decision.sample is None:
+                continue
+            by_model = recording.by_question[question]
+            gold = None if score == "recorded" else _gold(question, by_model)
+            row = next(row for row in by_model[model] if row.sample_index == decision.sample.index)
+            form = score or ("includes" if answer.kind == "text" and row.text else "exact")
+            is_right[m, q] = _scored(row, answer, gold, form, _says(by_model))
     return Votes(count, is_right, of)
 
 

@@ -69,6 +69,8 @@ def question_row(row: Mapping[str, Any], fields: Fields, place: str, *, lists_as
 def question_text(row: Mapping[str, Any], fields: Fields) -> str | None:
     """Return a question's text with its options, as a model should see it."""
     value = fields.value(row, "question")
+    if isinstance(value, list) and value and isinstance(value[-1], dict) and value[-1].get("role") == "assistant":
+        value = value[:-1]  # A chat with its reply.
     text = message_text(value)
     if text is None and value is not None:
         text = json.dumps(value, ensure_ascii=False, sort_keys=True)

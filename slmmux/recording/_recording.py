@@ -5,7 +5,7 @@ Nothing here calls a model, decides, or reads `gold`.
 
 import gzip
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Any
 
 from slmmux._errors import RecordingError
 from slmmux._files.write import write_whole
-from slmmux.recording._row import Row, head_line, is_packed, lines, row_line
+from slmmux.answers._no_answer import NoAnswers
+from slmmux.recording._row import Row, answer_of, head_line, is_packed, lines, row_line
 
 __all__ = ["Recording", "Row"]
 
@@ -107,6 +108,25 @@ class Recording:
         """
         whole = self.of((*self.rows, *rows), self.settings)
         return replace(whole, history=(*self.history, *whole.history))
+
+    def abstaining(self, no_answer: Collection[str]) -> "Recording":
+        """Return the recording with some answers read as no answer, as a mux with `no_answer=` reads them.
+
+        Args:
+            no_answer: Whole answers, in any case, such as ["unknown", "I don't know"].
+
+        Raises:
+            ArgumentError: One of them is empty or no text.
+
+        Example:
+            >>> from slmmux import Row
+            >>> recording = Recording.of([Row(question_id="q", model="qwen", sample_index=0, answer="Unknown.")])
+            >>> recording.abstaining(["unknown"]).rows[0].answer is None
+            True
+        """
+        no_answers = NoAnswers(no_answer)
+        rows = [replace(row, answer=None) if no_answers.holds(answer_of(row)) else row for row in self.rows]
+        return replace(self.of(rows, self.settings), history=self.history)
 
     @property
     def questions(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from slmmux._files.write import write_whole
 from slmmux.baselines import baselines
 from slmmux.plots import complement_of, draw_complement, need_matplotlib, plot_attribution, plot_objective, plot_scaling
 from slmmux.recording import Arrays, Recording, Row, arrays_of
-from slmmux.recording._arrays import Missing, Same
+from slmmux.recording._arrays import Missing, Same, Score
 from slmmux.recording._replay import group_of, replay
 from slmmux.report._confidence import confidence, gain_of
 from slmmux.report._counts import by_dataset, changed, dataset_of, recorded
@@ -34,6 +34,16 @@ _MOST_CHANGED = 10  # The page shows this many of the questions that the mux win
 _ANSWER, _QUESTION = 160, 1200  # The characters shown of an answer, and of a question or a gold answer.
 
 
+_SCORED = {
+    "exact": "the answer that was read in the reply is the gold answer",
+    "includes": "a reply that is read as a text says the gold answer in it, and any other answer is the gold answer",
+    "choice": "the reply chooses the gold letter",
+    "math": "the answer equals the gold answer as mathematics",
+    "recorded": "the other program's grader said so",
+}
+_SCORED_ELSE = "a function of the reply and the gold answer said so"
+
+
 class Choosing(TypedDict, total=False):
     """Options of the choice of models; `select_complementary()` describes them."""
 
@@ -47,6 +57,7 @@ class Choosing(TypedDict, total=False):
     embedding: Any
     n_resamples: int
     worth: float
+    no_answer: Sequence[str]
     progress: Progress | None
 
 
@@ -59,6 +70,7 @@ def report(
     models: Sequence[str] | None = None,
     same: Same | None = None,
     missing: Missing = "error",
+    score: Score | None = None,
     **choosing: Unpack[Choosing],
 ) -> str:
     """Return one self-contained page of HTML about a recorded pool: whether to mux, which models, and why.
@@ -73,6 +85,7 @@ def report(
             Without it, answers are compared as recorded.
         missing: What to do if a model lacks samples for a question: "error" raises and names them, "drop" leaves the
             question out.
+        score: When a sample is right; see `select_complementary`. The page names it.
         choosing: Options of the choice of models, and with `rule` the rules to compare; see `Choosing`.
 
     Returns:
@@ -97,9 +110,10 @@ def report(
     choose = (
         partial(select_complementary, recording) if sizes is None else partial(select_complementary, recording, sizes)
     )
-    selection = choose(samples=samples, models=models, same=same, missing=missing, **choosing)
-    arrays = arrays_of(recording, models, samples, same=same, missing=missing)
-    text = str(_Report(recording, selection, arrays, same).page())
+    selection = choose(samples=samples, models=models, same=same, missing=missing, score=score, **choosing)
+    recording = recording.abstaining(selection.no_answer)
+    arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
+    text = str(_Report(recording, selection, arrays, same, score).page())
     if path is not None:
         write_whole(path, text.encode())
     return text
@@ -108,11 +122,14 @@ def report(
 class _Report:
     """The sections of the page."""
 
-    def __init__(self, recording: Recording, selection: Selection, arrays: Arrays, same: Same | None) -> None:
+    def __init__(
+        self, recording: Recording, selection: Selection, arrays: Arrays, same: Same | None, score: Score | None
+    ) -> None:
         self._recording = recording
         self._selection = selection
         self._arrays = arrays
         self._same = same
+        self._score = score
         # Limited to the samples of the selection, so that every section counts the same questions and samples.
         self._selected_samples = _only(recording, arrays, arrays.questions)
         self._single = selection.single.models[0]
@@ -166,6 +183,7 @@ class _Report:
             "Confidence": "The share of a model's samples that gave its vote: 3 of 5 is 60 %.",
             "Mux": "Several models asked side by side; the one that agrees most with itself answers. If two agree "
             "equally with themselves, it is the one that was right more often.",
+            "Right": f"Scored by {self._arrays.score}: {_SCORED.get(self._arrays.score, _SCORED_ELSE)}.",
             "In-sample": "Counted on the same questions that the models were chosen on, which flatters the result.",
             "Held-out": "Counted on questions that had no part in the choice: an estimate for new questions of the "
             "same kind.",
@@ -177,8 +195,21 @@ class _Report:
                 f" with known answers, {repeats}. This page shows which of them answer better together than the best "
                 f"one alone, if any do.{dropped}",
             ),
+            *self._no_answers(),
             element("dl", *(each([element("dt", word), element("dd", means)]) for word, means in words.items())),
         ]
+
+    def _no_answers(self) -> list[Html]:
+        """Return a paragraph on answers that are none, and on those that may be."""
+        sentences = []
+        if read_as_none := self._selection.no_answer:
+            sentences.append(f"Read as no answer: {_quoted(read_as_none)}.")
+        if never_right := self._selection.never_right:
+            sentences.append(
+                f"Common and never right: {_quoted(never_right)}. If that is no answer, make the page again with "
+                "no_answer=, and its samples abstain."
+            )
+        return [element("p", " ".join(sentences))] if sentences else []
 
     def _sizes(self) -> list[Html]:
         selection = self._selection
@@ -231,7 +262,7 @@ class _Report:
                 number(f"{row.samples:.1f}"),
                 number(_share(row.accuracy)),
             )
-            for row in baselines(self._selected_samples, self._mux.models, same=self._same)
+            for row in baselines(self._selected_samples, self._mux.models, same=self._same, score=self._score)
         ]
         return [
             element("h2", "Baselines"),
@@ -265,7 +296,7 @@ class _Report:
                 "chance. Below: the shares that the models were chosen by (in-sample).",
             ),
             captioned(
-                plot_attribution(recording, mux, same=same),
+                plot_attribution(recording, mux, same=same, score=self._score),
                 "attribution",
                 f"The model of {together} whose answer the mux returned. A model with a small share contributes "
                 "little. In-sample.",
@@ -273,7 +304,9 @@ class _Report:
         ]
         if group_of(recording) is None or same is not None:
             curves = [
-                p for subset in self._selection.by_size.values() for p in scaling(recording, subset.models, same=same)
+                point
+                for subset in self._selection.by_size.values()
+                for point in scaling(recording, subset.models, same=same, score=self._score)
             ]
             says = (
                 "Whether more samples of each model would help: the expected accuracy with k samples of each, over all "
@@ -437,6 +470,10 @@ class _Report:
             element("h2", "Settings"),
             element("details", element("summary", "The settings of the recording"), element("pre", settings)),
         ]
+
+
+def _quoted(answers: Sequence[str]) -> str:
+    return ", ".join(f'"{answer}"' for answer in answers)
 
 
 def _only(recording: Recording, arrays: Arrays, questions: Sequence[str]) -> Recording:

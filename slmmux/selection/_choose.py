@@ -10,11 +10,12 @@ import numpy as np
 from slmmux._errors import ArgumentError, RecordingError
 from slmmux.learned import never_right
 from slmmux.recording import Recording
-from slmmux.recording._arrays import Arrays, Missing, Same, arrays_of
+from slmmux.recording._arrays import Arrays, Missing, Same, Score, arrays_of
 from slmmux.recording._replay import group_of, replay
 from slmmux.selection._contest import RULES, Rule, contest, learners
 from slmmux.selection._held_out import SELF_CONSISTENCY, Progress, held_out
 from slmmux.selection._pool import Bools, PoolFigures
+from slmmux.selection._scores import parting
 from slmmux.selection._search import ScoredSubset
 from slmmux.selection._selection import Profiled, Selection, Subset
 from slmmux.selection._verdict import verdict_of
@@ -42,11 +43,13 @@ def select_complementary(
     seed: int = 0,
     same: Same | None = None,
     missing: Missing = "error",
+    score: Score | None = None,
     time_limit: float = _TIME_LIMIT_S,
     rule: Rule = SELF_CONSISTENCY,
     embedding: Any = None,
     n_resamples: int = _RESAMPLES,
     worth: float = _WORTH,
+    no_answer: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Selection:
     """Return the subsets of a recorded pool whose models complete each other, best first, and what to expect of them.
@@ -69,6 +72,9 @@ def select_complementary(
         seed: The random seed of its splits and resamples.
         same: Whether two answers are equal, the gold one included; without it answers are compared as recorded.
         missing: "error" refuses a question that was not recorded in full for every model, "drop" leaves it out.
+        score: When a sample is right: "exact", "includes", "choice", "math", "recorded" or a function of the reply and
+            gold; see `slmmux.answers.scored`. `None`: replies that are read as texts include gold, and other answers
+            equal it. If "exact" and "includes" differ by more than two points for a model, the verdict gives both.
         time_limit: Seconds per size; past them the best subsets so far are returned, and `proved` says so.
         rule: The rule that decides. With more than "self-consistency" the rules up to it ("pooled", "learned",
             "learned-by-question") are fitted for the best subset of each size, and compared with each other and the
@@ -80,6 +86,8 @@ def select_complementary(
         n_resamples: The halves of the questions on which models, rank and rule are chosen again for the 95 % interval
             of each gain; 0 leaves the intervals out. Each costs about one search and one fit per size.
         worth: The smallest gain worth the cost of a mux: the verdict is "do not mux" if the interval lies below it.
+        no_answer: Answers that are none, such as "unknown": their samples abstain, here and in a mux that serves the
+            selection. `.never_right` names candidates.
         progress: Called with the number of resamples done and the number of all.
 
     Returns:
@@ -104,7 +112,8 @@ def select_complementary(
     """
     if not recording.rows:
         raise RecordingError("the recording holds no samples; record a pool first with `slmmux profile`")
-    arrays = arrays_of(recording, models, samples, same=same, missing=missing)
+    fingerprint, recording = recording.fingerprint, recording.abstaining(no_answer)
+    arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
     wanted = _sizes(sizes, len(arrays.models))
     _check(penalty, {"keep": keep, "folds": folds, "repeats": repeats}, n_resamples, worth)
     _check_rule(rule, recording, embedding)
@@ -138,7 +147,8 @@ def select_complementary(
         by_size=by_size,
         ranking=tuple(ranking),
         single=single,
-        verdict=verdict.sentence,
+        verdict=verdict.sentence
+        + parting(recording, arrays, models=models, samples=samples, same=same, missing=missing),
         recommendation=verdict.recommendation,
         more_questions=verdict.more_questions,
         never_right=never_right(arrays),
@@ -157,7 +167,9 @@ def select_complementary(
         agreement=settings.get("agreement", "canonical"),
         system_prompt=settings.get("system_prompt"),
         proved=proved,
-        fingerprint=recording.fingerprint,
+        fingerprint=fingerprint,
+        no_answer=tuple(no_answer),
+        score=arrays.score,
     )
 
 

@@ -98,7 +98,9 @@ class Selection:
             smallest gain worth the cost, else "cannot tell yet"; `None` in the file of an older version.
         more_questions: With "cannot tell yet", about how many more questions would tell; `None` if no number would.
         never_right: Answers that are common and were never right, most frequent first: likely no answers, as
-            "unknown" is.
+            "unknown" is. If they are, select again with `no_answer=`.
+        no_answer: Answers whose samples abstain.
+        score: The form of scoring; see `slmmux.answers.scored`.
     """
 
     best: Subset
@@ -118,6 +120,8 @@ class Selection:
     recommendation: Literal["mux", "do not mux", "cannot tell yet"] | None = None
     more_questions: int | None = None
     never_right: tuple[str, ...] = ()
+    no_answer: tuple[str, ...] = ()
+    score: str = "exact"
 
     def of_size(self, size: int | None = None) -> Subset:
         """Return the best subset of a size; `None` means the subset to serve.

@@ -234,8 +234,6 @@ def _at_least(k: int, n: int, share: float) -> float:
     """Return P(Binomial(n, share) >= k)."""
     if share >= 1:
         return 1.0
-    if share <= 0:
-        return float(k == 0)
     return 1 - float(_binomial(n, share)[:k].sum())
 
 

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001, RUF003 - signs of other scripts
 """Answers announced in other languages, and written with the signs of other scripts."""
 
 import pytest

@@ -10,8 +10,8 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from slmmux import Draw
+from slmmux._decision.passing import passes, retry_after
 from slmmux.profiling._campaign import Bounds, Campaign, PlannedRequest
-from slmmux.profiling._passing import passes, retry_after
 
 
 class Fault(Exception):

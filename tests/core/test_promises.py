@@ -1,51 +1,22 @@
-"""The promises of a selection, on simulated pools of known truth: coverage of the interval, and the verdicts."""
+"""The promises of a selection on simulated pools of known truth: coverage, verdicts and thresholds."""
 
-import numpy as np
+from math import ceil
+
 import pytest
-from simulated import FRESH, KINDS, chooser, chosen, pool_of, true_gain
 
-from slmmux.selection._held_out import held_out
-from slmmux.selection._selection import Subset
-from slmmux.selection._verdict import verdict_of
-
-WORTH = 0.01
-SHORT = {"repeats": 3, "n_resamples": 20}
-AS_BY_DEFAULT = {"repeats": 20, "n_resamples": 50}
+from bench.simulated import KINDS, SHAPES, broken_promises, outcomes
 
 
-def subset_of(arrays, rank, estimate):
-    """Return the best subset of a selection, as far as a verdict looks at it."""
-    models = tuple(arrays.models[m] for m in rank)
-    figures = dict.fromkeys(("objective", "union", "contradiction", "floor", "ceiling", "accuracy"), 0.0)
-    return Subset(models=models, samples={}, held_out=estimate, **figures)
+def within_chance(runs, share=0.1):
+    """Return the most of some runs that may break a promise which is broken with this share: three deviations."""
+    return ceil(runs * share + 3 * (runs * share * (1 - share)) ** 0.5)
 
 
-def outcomes(kind, questions, runs, options):
-    """Yield the estimate of a run, the true gain of what is chosen in it, and the verdict's recommendation."""
-    for run in range(runs):
-        rng = np.random.default_rng([run, questions])
-        pool = pool_of(kind, rng)
-        arrays, fresh = pool.arrays(rng, questions), pool.arrays(rng, FRESH)
-        size = 2 + run % 2
-        rank, single = chosen(arrays, size)
-        estimate = held_out(arrays.votes, chooser(arrays, size), size, folds=5, seed=run, **options)
-        mux = subset_of(arrays, rank, estimate)
-        alone = subset_of(arrays, [single], None)
-        verdict = verdict_of(mux, {size: mux}, alone, "self-consistency", questions=questions, worth=WORTH)
-        yield estimate, true_gain(fresh, rank, single), verdict.recommendation
-
-
-def tally(kind, questions, runs, options):
-    """Return how many of the intervals hold the true gain, and how many of the verdicts are wrong."""
-    covered, wrong = 0, 0
-    for estimate, gain, recommendation in outcomes(kind, questions, runs, options):
-        assert estimate.low < estimate.high
-        covered += estimate.low <= gain <= estimate.high
-        # Half a point for what the fresh questions themselves leave open.
-        wrong += (recommendation == "mux" and gain < -0.005) or (
-            recommendation == "do not mux" and gain > WORTH + 0.005
-        )
-    return covered, wrong
+def counts(kind, questions, runs, **options):
+    """Return how many of the intervals hold the true gain, and how many verdicts are wrong; none has zero width."""
+    every = list(outcomes(kind, questions, runs, **options))
+    assert all(each.estimate.low < each.estimate.high for each in every)
+    return sum(each.is_covered for each in every), sum(each.is_wrong for each in every)
 
 
 @pytest.mark.parametrize("questions", [60, 200])
@@ -55,7 +26,7 @@ def test_the_interval_covers_the_true_gain_and_the_verdicts_are_right(kind, ques
 
     The gain is that of the models chosen on all questions over the single model chosen on them, on fresh questions.
     """
-    covered, wrong = tally(kind, questions, 16, SHORT)
+    covered, wrong = counts(kind, questions, 16, repeats=3, n_resamples=20)
     # Of 16 intervals of 95 % fewer than 12 hold the gain once in a thousand times.
     assert covered >= 12
     assert wrong <= 2
@@ -66,6 +37,23 @@ def test_the_interval_covers_the_true_gain_and_the_verdicts_are_right(kind, ques
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_interval_covers_at_length(kind, questions):
     """With the resamples of a selection at least 93 % of 200 intervals hold the gain, and 95 % of verdicts are right."""
-    covered, wrong = tally(kind, questions, 200, AS_BY_DEFAULT)
+    covered, wrong = counts(kind, questions, 200, repeats=20, n_resamples=50)
     assert covered >= 0.93 * 200
     assert wrong <= 0.05 * 200
+
+
+@pytest.mark.parametrize("questions", [60, 300])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_threshold_is_kept_on_fresh_questions(questions, shape):
+    """On questions drawn afresh nine thresholds of ten keep their accuracy and their budget, whatever the pool."""
+    broken = {name: count for name, (count, _) in broken_promises(questions, shape, 60).items()}
+    assert max(broken.values()) <= within_chance(60), broken
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("questions", [40, 60, 150, 400])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_threshold_is_kept_at_length(questions, shape):
+    """The same over 1,000 runs of each, where a promise broken by 13 % of the thresholds would show."""
+    broken = {name: count for name, (count, _) in broken_promises(questions, shape, 1000).items()}
+    assert max(broken.values()) <= within_chance(1000), broken

@@ -193,3 +193,58 @@ def test_without_its_extra_a_framework_is_a_sentence(command, monkeypatch):
         result = command(a=a)
     assert result.exit_code == 1
     assert 'pip install "slmmux[langchain,local]"' in result.stderr
+
+
+def test_questions_may_be_a_part_of_a_table(command, tmp_path):
+    """--map names the fields of any table, and --limit with --seed takes some of its questions."""
+    with serving(["4"]) as a:
+        table = tmp_path / "table.csv"
+        table.write_text("text,right\n" + "".join(f"{n} + {n}?,{2 * n}\n" for n in range(20)))
+        command.questions.write_text("")
+        config = tmp_path / "mux.toml"
+        config.write_text(f'samples = 1\n[models.a]\nurl = "{a.url}"\nmodel = "a"\n')
+        arguments = ["profile", str(table), "--map", "question=text,gold=right", "--config", str(config)]
+        result = run(app, [*arguments, "--limit", "3", "--seed", "1", "--out", str(command.out)])
+    assert result.exit_code == 0, result.output
+    rows = Recording.load(command.out).rows
+    assert len(rows) == 3
+    assert all(row.gold == str(2 * int(row.question.split()[0])) for row in rows)
+    assert [row.question for row in rows] != ["0 + 0?", "1 + 1?", "2 + 2?"]
+
+
+def test_a_preset_has_its_prompt_and_extractor(command):
+    """A preset sets the system prompt and the extractor; --system replaces its prompt."""
+    with serving(["So\n#### 4"]) as a:
+        assert command("--preset", "gsm8k", a=a).exit_code == 0
+        assert "#### 7" in a.requests[0]["messages"][0]["content"]
+        recording = Recording.load(command.out)
+        assert (recording.settings["extract"], recording.rows[0].answer) == ("number", "4")
+        result = command("--preset", "gsm", a=a)
+        assert (result.exit_code, "--preset 'gsm' does not exist; did you mean 'gsm8k'?" in result.stderr) == (2, True)
+    result = run(app, ["profile", "--out", str(command.out)])
+    assert (result.exit_code, "there are no questions; name a file, a data set or a --preset" in result.stderr) == (
+        2,
+        True,
+    )
+
+
+def test_failed_samples_are_requested_again(command):
+    """The command says how many samples failed, and --retry-failed requests only those."""
+    down = True
+
+    def reply(body, _):
+        return Refused(400, "no") if down and body["messages"][-1]["content"][0] == "1" else "4"
+
+    with serving(["4"]) as a, serving(reply) as b:
+        result = command(a=a, b=b)
+        assert result.exit_code == 0, result.output
+        assert "2 of 16 samples failed (12.5%); run the same command with --retry-failed" in " ".join(
+            result.stderr.split()
+        )
+        before, down = len(a.requests), False
+        result = command("--retry-failed", a=a, b=b)
+        assert "failed (" not in result.stderr
+        assert len(a.requests) == before
+    recording = Recording.load(command.out)
+    assert not any(row.error for row in recording.rows)
+    assert (len(recording.rows), len(recording.history)) == (16, 2)

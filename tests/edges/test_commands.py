@@ -120,6 +120,80 @@ def test_convert_reads_the_logs_of_other_tools(tmp_path):
     )
 
 
+def test_convert_maps_the_fields_of_a_table(tmp_path):
+    """--map names the fields and --model the label; what was not named is found, and standard error says how."""
+    path, out = tmp_path / "a.csv", tmp_path / "samples.jsonl"
+    path.write_text("prompt,one,two,label\n3 + 4?,7,8,7\n")
+    result = run(app, ["convert", str(path), "--map", "answer=one,answer=two", "--model", "qwen", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert f"{path}: read as answer=one, answer=two, question=prompt, gold=label;" in " ".join(result.stderr.split())
+    assert [(r.model, r.sample_index, r.answer, r.gold) for r in Recording.load(out).rows] == [
+        ("qwen", 0, "7", "7"), ("qwen", 1, "8", "7"),
+    ]  # fmt: skip
+    for mapping, sentence in (("answer", "received 'answer'; write question=prompt"), ("reply=one", "no 'reply'")):
+        failure = run(app, ["convert", str(path), "--map", mapping, "--out", str(out)])
+        assert failure.exit_code == 1
+        assert sentence in failure.stderr
+
+
+def test_convert_says_what_is_missing(tmp_path):
+    """Failed samples and samples without a gold answer are counted; --questions has the gold answers."""
+    path, out = tmp_path / "batch.jsonl", tmp_path / "samples.jsonl"
+    body = {"model": "qwen", "choices": [{"index": 0, "message": {"content": "7"}}]}
+    lines = [
+        {"custom_id": "a", "response": {"status_code": 200, "body": body}, "error": None},
+        {"custom_id": "b", "response": None, "error": {"message": "expired"}},
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = run(app, ["convert", str(path), "--out", str(out)])
+    assert result.stdout.split(", ", 1)[1] == "2 samples of qwen; 1 failed; 2 without a gold answer\n"
+    questions = tmp_path / "questions.csv"
+    questions.write_text("id,question,answer\na,3 + 4?,7\nb,1 + 1?,2\n")
+    result = run(app, ["convert", str(path), "--questions", str(questions), "--out", str(out), "--json"])
+    assert json.loads(result.stdout) == {
+        "written": str(out), "samples": 2, "models": ["qwen"], "questions": 2, "failed": 1, "no_answer": 0, "no_gold": 0,
+    }  # fmt: skip
+    assert [row.gold for row in Recording.load(out).rows] == ["7", "2"]
+
+
+def test_convert_keeps_the_verdicts_of_a_filter(tmp_path):
+    """--filter names the filter of lm-eval whose verdicts are the scores."""
+    path, out = tmp_path / "samples_sums.jsonl", tmp_path / "samples.jsonl"
+    line = {"doc_id": 0, "target": "7", "arguments": [["3 + 4?", {}]], "resps": [["7"]], "filtered_resps": ["7"]}
+    graded = [{**line, "filter": name, "exact_match": score} for name, score in (("strict", 0), ("lax", 1))]
+    path.write_text("".join(json.dumps(each) + "\n" for each in graded))
+    assert run(app, ["convert", str(path), "--filter", "lax", "--out", str(out)]).exit_code == 0
+    assert [row.score for row in Recording.load(out).rows] == [1.0]
+    failure = run(app, ["convert", str(path), "--filter", "other", "--out", str(out)])
+    assert "the log has no filter 'other'; it has 'strict', 'lax'" in failure.stderr
+
+
+def test_repair_keeps_whole_rows_and_says_what_went(samples):
+    """Each part removed is named with its line and kept beside the file; a whole file is not touched."""
+    before = Recording.load(samples)
+    content = samples.read_bytes()
+    result = run(app, ["repair", str(samples)])
+    assert (result.exit_code, result.stdout) == (
+        0,
+        f"{samples}: nothing to repair, {len(before.rows):,} rows are whole\n",
+    )
+    lines = content.splitlines(keepends=True)
+    samples.write_bytes(b"".join([*lines[:7], b"damage\n", *lines[7:]]))
+    result = run(app, ["repair", str(samples)])
+    assert result.exit_code == 0, result.output
+    assert "removed, and kept in" in result.stdout
+    assert "line 8: the line: Invalid JSON: expected value at column 1" in result.stdout
+    assert Recording.load(samples) == before
+    assert samples.with_name(f"{samples.name}.removed").read_bytes() == b"damage\n"
+    samples.write_bytes(b"".join([*lines[1:7], b"damage\n", *lines[7:]]))
+    result = run(app, ["repair", str(samples), "--json"])
+    assert json.loads(result.stdout)["removed"] == [
+        {"line": 7, "reason": "the line: Invalid JSON: expected value at column 1"}
+    ]
+    samples.write_bytes(b"damage\n" * 30)
+    assert run(app, ["repair", str(samples)]).exit_code == 1
+
+
 def test_incomplete_questions_are_named_or_dropped(samples):
     """An unfinished recording names the missing samples; --drop leaves those questions out."""
     lines = samples.read_bytes().splitlines(keepends=True)

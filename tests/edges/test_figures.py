@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from itertools import product
 from pathlib import Path
 from unittest import mock
 
@@ -31,6 +32,7 @@ def test_the_readme_prints_the_recorded_accuracies():
     computed = {}
     for recording in recordings:
         for who, samples, shares in accuracy.figures(recording, 5):
+            assert (who, samples, shares) in accuracy.figures(recording, 5, "includes")
             computed.setdefault((who, str(samples)), []).extend(f"{share:.1f}" for share in shares)
     readme = README.partition("## When it helps")[2].partition("\n## ")[0]
     rows = [re.split(r"\s*\|\s*", line)[1:-1] for line in readme.splitlines() if re.match(r"\| \S.*\| \d", line)]
@@ -43,23 +45,25 @@ def test_the_readme_prints_the_recorded_accuracies():
 
 
 def test_the_readme_prints_what_the_selection_says():
-    """Both rows of the table of pools, and their verdicts, are recomputed from the published recording."""
+    """Each row of the table of pools, by both scores, and its verdict are recomputed from the published recording."""
     recording = Recording.load(ROOT / "cookbook" / "data" / "samples.jsonl.gz")
     small = ["smollm2-135m", "gemma-270m", "qwen-coder-0.5b"]
     rows = []
-    for name, models in (("three up to 0.5B", small), ("the same and a 1.5B", None)):
-        selection = select_complementary(recording, models=models)
+    pools = {"three up to 0.5B": small, "the same and a 1.5B": None}
+    for (name, models), score in product(pools.items(), ("includes", "exact")):
+        selection = select_complementary(recording, models=models, score=score)
         mux, single = selection.by_size[2], selection.single
         assert selection.best == mux
-        forest = next(row for row in baselines(recording, mux.models) if row.name == AGENT_FOREST)
+        forest = next(row for row in baselines(recording, mux.models, score=score) if row.name == AGENT_FOREST)
         held_out = mux.held_out
         rows.append(
-            f"| {name} | {100 * single.accuracy:.1f} ({single.models[0]}) | {100 * forest.accuracy:.1f} | "
+            f"| {name} | {score} | {100 * single.accuracy:.1f} ({single.models[0]}) | {100 * forest.accuracy:.1f} | "
             f"{100 * mux.accuracy:.1f} ({' + '.join(mux.models)}) | {100 * held_out.accuracy:.1f} | "
             f"{100 * held_out.gain:+z.1f} ({100 * held_out.low:+z.1f} to {100 * held_out.high:+z.1f}) |"
         )
-        assert selection.recommendation == ("mux" if models else "cannot tell yet")
-        assert models or round(selection.more_questions, -2) == 700
+        without = "do not mux" if score == "includes" else "cannot tell yet"
+        assert selection.recommendation == ("mux" if models else without)
+        assert models or score == "includes" or round(selection.more_questions, -2) == 700
     for row in rows:
         assert row in README
     assert (len(recording.questions), len(recording.rows)) == (336, 336 * 4 * 5)

@@ -58,6 +58,7 @@ RECORD = {
         | {"answers": [["5", 3]]},
     ],
     "lost": [],
+    "resting": [],
     "samples": {"planned": 6, "used": 6},
     "usage": USAGE,
     "abandoned": {"calls": 0, "usage": None},

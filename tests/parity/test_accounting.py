@@ -189,3 +189,24 @@ def test_on_an_event_loop_a_sync_member_is_abandoned_like_on_a_thread(framework)
     release.set()
     assert reported.wait(30)
     assert reports == [("slow", 12)]
+
+
+def test_a_server_that_is_down_is_asked_on_two_questions_and_rests(framework, ask):
+    """From the third question on it is not asked, the record names it, and the others answer."""
+    down, up = framework.member([ConnectionError("refused")]), framework.member(["4"])
+    mux = framework.mux({"down": down, "up": up}, samples=2, wait="exhausted")
+    records = [ask(mux) for _ in range(4)]
+    assert [record["resting"] for record in records] == [[], [], ["down"], ["down"]]
+    assert [record["lost"] for record in records] == [["down"]] * 4
+    assert [record["model"] for record in records] == ["up"] * 4
+    assert (len(down.calls), len(up.calls)) == (4, 8)
+
+
+def test_a_lone_member_is_always_asked(framework, ask):
+    """Nobody could answer in its place, so its own error is what its user gets, each time."""
+    down = framework.member([ConnectionError("refused")])
+    mux = framework.mux({"down": down}, samples=1)
+    for _ in range(4):
+        with pytest.raises(ConnectionError, match="refused"):
+            ask(mux)
+    assert len(down.calls) == 4

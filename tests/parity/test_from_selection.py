@@ -1,6 +1,8 @@
 """A selection served by both classes: what was profiled is what is asked, and what differs is said."""
 
 import warnings
+from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -129,3 +131,36 @@ def test_an_extractor_that_no_file_can_hold_is_asked_for(framework, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         cls.from_selection(selection, models=members, extract=str.strip)
+
+
+def test_what_is_no_answer_abstains_live_too(framework, tmp_path):
+    """A member that says "unknown" has no vote, whether its mux was told so or serves a selection that was."""
+    _, cls, make, ask = framework
+    bold = count(40)  # of two minds
+    members = {"shy": make(lambda *_: "Unknown."), "bold": make(lambda *_: next(bold))}
+    plain = ask(cls(models=members, samples=2), "What is it?")
+    assert (plain["model"], plain["confidence"]) == ("shy", 1.0)
+    told = cls(models=members, samples=2, no_answer=["unknown"], wait="exhausted")
+    record = ask(told, "What is it?")
+    assert (record["model"], record["confidence"]) == ("bold", 0.5)
+    assert [vote["abstained"] for vote in record["votes"]] == [2, 0]
+    members, _, selection = selected(framework, tmp_path)
+    served = cls.from_selection(replace(selection, no_answer=("no idea 1",)), models=members)
+    assert served.no_answer == ["no idea 1"]
+    with pytest.warns(UserWarning, match=r"were chosen with no_answer=\['no idea 1'\] and are served with \[\]"):
+        cls.from_selection(replace(selection, no_answer=("no idea 1",)), models=members, no_answer=[])
+    with pytest.raises(ArgumentError, match="no_answer is a list of answers, received 'unknown'"):
+        cls(models=members, no_answer="unknown")
+
+
+def test_a_mux_of_one_that_streams_says_so_too(framework):
+    """The text is the member's own; the record has no answer."""
+    _, cls, make, _ = framework
+    mux = cls(models={"shy": make(lambda *_: "unknown")}, samples=1, no_answer=["unknown"])
+    if cls is SLMMuxChatModel:
+        chunks = list(mux.stream("What is it?"))
+        assert "".join(chunk.text for chunk in chunks) == "unknown"
+        (record,) = (c.response_metadata["slmmux"] for c in chunks if "slmmux" in c.response_metadata)
+    else:
+        record = mux.complete("What is it?").raw["slmmux"]
+    assert (record["answer"], record["confidence"]) == (None, 0)

@@ -45,7 +45,7 @@ from slmmux.config import Config, MemberConfig, default_config, load_config
 from slmmux.learned import fit
 from slmmux.local import Entry, Server, fetch, listing, serve
 from slmmux.plots import Complement, complement_of
-from slmmux.readers import read_inspect, read_lm_eval
+from slmmux.readers import read, read_inspect, read_lm_eval
 from slmmux.recording import Arrays, arrays_of
 from slmmux.report import Recorded, recorded, report
 from slmmux.rereading import reread
@@ -179,6 +179,8 @@ async def the_offline_half(chat: BaseChatModel, llm: LLM) -> None:
     assert_type(Recording.load("a.jsonl", "b.jsonl.gz").rows, tuple[Row, ...])
     assert_type(read_lm_eval("results", extract="number"), Recording)
     assert_type(read_inspect("log.eval"), Recording)
+    assert_type(read("outputs.csv", map={"question": "prompt", "answer": ["a", "b"]}, model="qwen"), Recording)
+    assert_type(read("results", source="helm", questions="questions.jsonl").history, tuple[Row, ...])
     assert_type(reread(recording, "boxed"), Recording)
     selection = select_complementary(recording, sizes=(1, 2), correct="at_least:2")
     assert_type(selection, Selection)

@@ -1,0 +1,105 @@
+"""A rest for a member whose server is down, so that it does not cost its time-out on every question.
+
+A circuit breaker: a member rests after `RESTS_AFTER` questions in a row on which all of its samples failed by faults
+that may pass. After the rest one question asks it again while the others still go without it (half open). A reply ends
+the rest; another failure doubles it.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from slmmux._decision.passing import passes
+from slmmux._decision.types import Decision
+from slmmux._errors import MemberRestsError, quote
+
+__all__ = ["Rest", "note_failures", "resting"]
+
+RESTS_AFTER = 2
+FIRST_REST_S = 10.0
+LONGEST_REST_S = 300.0
+
+
+class Rest:
+    """Whether a member rests.
+
+    Example:
+        >>> rest = Rest()
+        >>> rest.fail(ConnectionError("refused")); rest.error() is None
+        True
+        >>> rest.fail(ConnectionError("refused")); str(rest.error())
+        'not asked for 10 s, after it failed on 2 questions in a row: ConnectionError: refused'
+        >>> rest.recover(); rest.error() is None
+        True
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._length = 0.0
+        self._end = 0.0
+        self._cause = ""
+
+    def __deepcopy__(self, memo: object) -> "Rest":
+        return Rest()
+
+    def is_resting(self) -> bool:
+        """Return whether the member rests now."""
+        return self._length > 0 and time.monotonic() < self._end
+
+    def error(self) -> MemberRestsError | None:
+        """Return the error that the member's samples fail with; `None` if the member must be asked.
+
+        The first question after the end of a rest asks the member; until it has a result the others go without.
+        """
+        with self._lock:
+            if not self._length:
+                return None
+            now = time.monotonic()
+            if now >= self._end:
+                self._end = now + self._length
+                return None
+            return MemberRestsError(
+                f"not asked for {self._end - now:.0f} s, after it failed on {self._failures} questions in a row: "
+                f"{self._cause}"
+            )
+
+    def fail(self, cause: BaseException) -> None:
+        """Note a question on which all of the member's samples failed."""
+        with self._lock:
+            self._failures += 1
+            self._cause = quote(cause)
+            if self._failures >= RESTS_AFTER:
+                self._length = min(LONGEST_REST_S, 2 * self._length or FIRST_REST_S)
+                self._end = time.monotonic() + self._length
+
+    def recover(self) -> None:
+        """Note a reply: the member is asked again."""
+        with self._lock:
+            self._failures, self._length = 0, 0.0
+
+
+def resting(rests: Mapping[str, Rest]) -> dict[str, MemberRestsError]:
+    """Return the members that are not to be asked, each with its error; none if all would rest."""
+    if all(rest.is_resting() for rest in rests.values()):
+        return {}  # an answer from a server that may be back is better than none
+    errors = {label: rest.error() for label, rest in rests.items()}
+    return {label: error for label, error in errors.items() if error is not None}
+
+
+def note_failures(decision: Decision[Any], rests: Mapping[str, Rest], labels: Iterable[str]) -> None:
+    """Note which of the members that were asked replied, and which failed on everything.
+
+    Args:
+        decision: The decision on one question.
+        rests: The rests by label.
+        labels: The members that were asked.
+    """
+    for label in labels:
+        errors = [sample.error for sample in decision.samples if sample.draw.model == label]
+        faults = [error for error in errors if error is not None]
+        if len(faults) < len(errors):
+            rests[label].recover()
+        elif faults and all(map(passes, faults)):
+            rests[label].fail(faults[-1])
