@@ -1,10 +1,11 @@
 """Histories in pools of several makers, and errors that shorten them."""
 
+import json
+
 import pytest
 from langchain_anthropic import ChatAnthropic
 from langchain_core.exceptions import ContextOverflowError
-from langchain_core.load import dumpd, load
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import HumanMessage, messages_from_dict, messages_to_dict
 from langchain_openai import ChatOpenAI
 
 from langchain_slmmux import SLMMuxChatModel
@@ -25,16 +26,14 @@ def test_thinking_goes_back_to_its_own_maker_alone(through_json, streamed):
         serving(openai_chat, [Reply("")]) as two,
     ):
         thinking = {"type": "enabled", "budget_tokens": 2000}
-        first = ChatAnthropic(
-            model="claude-next", api_key="sk-1", base_url=one.url, max_tokens=3000, thinking=thinking
-        )
+        first = ChatAnthropic(model="claude-next", api_key="sk-1", base_url=one.url, max_tokens=3000, thinking=thinking)
         second = ChatOpenAI(model="gpt-4.1-mini", api_key="sk-2", base_url=f"{two.url}/v1")
         mux = SLMMuxChatModel(models={"a": first, "b": second}, samples=1, wait="exhausted")
         question = HumanMessage("Capital of Norway?")
         message = next(iter(mux.stream([question]))) if streamed else mux.invoke([question])
         assert message.response_metadata["slmmux"]["model"] == "a"
         if through_json:
-            message = load(dumpd(message), allowed_objects="all")
+            (message,) = messages_from_dict(json.loads(json.dumps(messages_to_dict([message]))))
         mux.invoke([question, message, HumanMessage("Sure?")])
     assert [block["type"] for block in one.requests[-1].body["messages"][1]["content"]] == ["thinking", "text"]
     assert "think" not in str(two.requests[-1].body)

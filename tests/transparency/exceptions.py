@@ -147,6 +147,13 @@ EXCEPTIONS: tuple[Allowed, ...] = (
         _quoted,
     ),
     Allowed(
+        "whether an overflow can be retried",
+        "A server's own words for a prompt that is too long are the framework's overflow as well, which says this too.",
+        r".*error\.fields\.is_retryable",
+        lambda alone, mux: alone is ABSENT and mux is False,
+        "langchain",
+    ),
+    Allowed(
         "a message that an error quotes",
         "A parser that quotes the message it cannot read quotes the record that stands on it, too.",
         r".*error\.text",
