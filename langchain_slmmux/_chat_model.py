@@ -553,7 +553,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             winner,
             self._record(result, question),
             model_name=name if isinstance(name, str) and name else str(speaker),
-            message_id=f"lc_run--{run_manager.run_id}-0" if run_manager else None,
+            message_id=_id_of(winner, run_manager, alone=alone),
             additional={} if alone else kept(winner),
             alone=alone,
             written=[] if alone or not result.reply else question.calls_in(result.reply),
@@ -622,6 +622,15 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             return result["parsed"]
 
         return derived.bind(ls_structured_output_format=shown) | RunnableLambda(parse)
+
+
+def _id_of(
+    winner: AIMessage, run: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None, *, alone: bool
+) -> str | None:
+    """Return the id of the message that leaves: its provider's if there is no other sample, else that of our run."""
+    if alone and winner.id and not winner.id.startswith("lc_run-"):
+        return winner.id
+    return f"lc_run--{run.run_id}-0" if run else None
 
 
 def _as_json(kwargs: dict[str, Any]) -> dict[str, Any]:

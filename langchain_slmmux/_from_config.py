@@ -41,6 +41,8 @@ def member(endpoint: Endpoint) -> BaseChatModel:
         more["max_tokens"] = endpoint.max_tokens
     if endpoint.timeout is not None:
         more["timeout"] = openai.Timeout(endpoint.timeout, pool=None)
+    if endpoint.context is not None:  # what shortens histories by a share of the window looks here
+        more["profile"] = {"max_input_tokens": endpoint.context}
     chat = ChatLlama if endpoint.local else ChatOpenAI
     return chat(
         base_url=endpoint.url,

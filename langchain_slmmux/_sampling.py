@@ -14,6 +14,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 
 from langchain_slmmux._members import MemberCall
 from langchain_slmmux._messages import history_of
+from langchain_slmmux._overflow import overflow_or_same
 from langchain_slmmux._tracing import Traces, inner_config
 from slmmux import Draw, Pool, Race
 from slmmux._mux.limiter import await_for, wait_for
@@ -90,7 +91,7 @@ class Sampling:
             result = _generate(member_call, list(messages), runs[0], self._kwargs(draws))
             replies, results = _replies_of(member_call, draws, result)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
-            fault = clean_error(error, member_call.member.secrets)
+            fault = clean_error(overflow_or_same(error), member_call.member.secrets)
             remedy = remedy_for(error, draws)
             if remedy == "singly":
                 _remember_class(member_call, error)
@@ -132,7 +133,7 @@ class Sampling:
                 result = await _agenerate(member_call, list(messages), runs[0], kwargs)
             replies, results = _replies_of(member_call, draws, result)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
-            fault = clean_error(error, member_call.member.secrets)
+            fault = clean_error(overflow_or_same(error), member_call.member.secrets)
             remedy = remedy_for(error, draws)
             if remedy == "singly":
                 _remember_class(member_call, error)

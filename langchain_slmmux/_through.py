@@ -14,6 +14,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_slmmux._members import MemberCall
 from langchain_slmmux._messages import history_of
+from langchain_slmmux._overflow import overflow_or_same
 from langchain_slmmux._question import Question
 from langchain_slmmux._sampling import Reply, usage_of
 from slmmux import Answer, Draw, Race
@@ -50,7 +51,7 @@ def through(
                 yield held
             held, whole = chunk, _joined(whole, chunk)
     except Exception as error:  # noqa: BLE001 - raised again, cleaned
-        fault = clean_error(error, call.member.secrets)
+        fault = clean_error(overflow_or_same(error), call.member.secrets)
     if fault is not None:
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
     if held is not None and whole is not None:
@@ -73,7 +74,7 @@ async def athrough(
                 yield held
             held, whole = chunk, _joined(whole, chunk)
     except Exception as error:  # noqa: BLE001 - raised again, cleaned
-        fault = clean_error(error, call.member.secrets)
+        fault = clean_error(overflow_or_same(error), call.member.secrets)
     if fault is not None:
         raise fault
     if held is not None and whole is not None:

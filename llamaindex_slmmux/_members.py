@@ -6,7 +6,7 @@ Knows nothing of races or messages.
 import copy
 import inspect
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -175,19 +175,27 @@ def _own_settings(llm: LLM, settings: Mapping[str, Any], before: Mapping[str, An
     for name, value in settings.items():
         if (field := field_for(name, fields) or name) in fields:
             update[field] = value
-        elif (option := field_for(name, _OLLAMA) or (name if name in _OLLAMA else None)) and _is_ollama(llm):
+        elif (option := field_for(name, _OLLAMA) or (name if name in _OLLAMA else None)) and _is_of(llm, "ollama"):
             update["additional_kwargs"] = {**update.get("additional_kwargs", _more_arguments(llm)), option: value}
     return update
 
 
 # The options of Ollama's protocol that its class has no field for.
 _OLLAMA = {"frequency_penalty", "num_predict", "presence_penalty", "repeat_penalty", "seed", "stop", "top_k", "top_p"}
-_OF_ANTHROPIC = {"max_tokens", "temperature", "top_k", "top_p"}  # what its client takes with a call
-_CLOSED = ("llama_index.llms.anthropic", "llama_index.llms.google_genai", "llama_index.llms.ollama")
-
-
-def _is_ollama(llm: LLM) -> bool:
-    return any(c.__module__.startswith("llama_index.llms.ollama") for c in type(llm).__mro__)
+_CLOSED = ("anthropic", "google_genai", "ollama")  # packages of clients that know their arguments
+# What such clients take with a call, each under its own name.
+_ARGUMENTS: Mapping[str, Collection[str]] = {
+    "anthropic": {"max_tokens", "temperature", "top_k", "top_p"},
+    "google_genai": {
+        "frequency_penalty",
+        "max_output_tokens",
+        "presence_penalty",
+        "seed",
+        "temperature",
+        "top_k",
+        "top_p",
+    },
+}
 
 
 def with_settings(llm: LLM, kwargs: Mapping[str, Any]) -> tuple[LLM, dict[str, Any]]:
@@ -202,10 +210,12 @@ def with_settings(llm: LLM, kwargs: Mapping[str, Any]) -> tuple[LLM, dict[str, A
     arguments = {name: value for name, value in kwargs.items() if name not in settings}
     update: dict[str, Any] = {}
     for name, value in settings.items():
-        if (argument := _argument_for(llm, name)) is not None:
-            arguments[argument] = value
-        else:
+        if (argument := _argument_for(llm, name)) is None:
             update |= _own_settings(llm, {name: value}, update)
+        elif _is_of(llm, "google_genai"):  # its settings come as one argument
+            arguments["generation_config"] = {**arguments.get("generation_config", {}), argument: value}
+        else:
+            arguments[argument] = value
     return (_copy(llm, update) if update else llm), arguments
 
 
@@ -235,14 +245,20 @@ def _takes(llm: LLM, name: str, value: Any) -> bool:
 
 
 def _is_closed(llm: LLM) -> bool:
-    return any(c.__module__.startswith(_CLOSED) for c in type(llm).__mro__)
+    return any(_is_of(llm, package) for package in _CLOSED)
 
 
 def _argument_for(llm: LLM, setting: str) -> str | None:
     """Return the call argument by which a closed client takes a setting, if it does."""
-    if any(c.__module__.startswith("llama_index.llms.anthropic") for c in type(llm).__mro__):
-        return "stop_sequences" if setting == "stop" else field_for(setting, _OF_ANTHROPIC)
+    for package, names in _ARGUMENTS.items():
+        if _is_of(llm, package):
+            return "stop_sequences" if setting == "stop" else field_for(setting, names)
     return None
+
+
+def _is_of(llm: LLM, package: str) -> bool:
+    # By name: whoever has a member of a class has its package, and nobody else needs it.
+    return any(c.__module__.startswith(f"llama_index.llms.{package}.") for c in type(llm).__mro__)
 
 
 def _copy(llm: LLM, update: Mapping[str, Any]) -> LLM:

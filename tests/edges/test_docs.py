@@ -146,6 +146,17 @@ def test_the_command_makes_the_page(tmp_path):
     assert not page.exists()
 
 
+def test_the_page_of_integrations_is_what_the_script_makes():
+    """`python docs/integrations.py` would not change the page; it names each integration with the version of the lock."""
+    script = load("integrations")
+    written = script.PAGE.read_text(encoding="utf-8")
+    assert written == script.page()
+    locked = script.versions()
+    for framework in script.FRAMEWORKS:
+        for each in script.integrations(framework):
+            assert f"| {each.name} | {each.package} {locked[each.package]} |" in written
+
+
 # --- tables of options, commands and fields -------------------------------------------------------------------------------------
 
 

@@ -63,12 +63,14 @@ class Loopback:
         script: The replies, in the order of the requests that take one; the last repeats.
         requests: Every request, in the order of arrival.
         url: The address, without a path.
+        error: What the protocol itself raised: both sides of a comparison would fail alike.
     """
 
     protocol: Protocol
     script: Script
     requests: list[Request] = field(default_factory=list)
     url: str = ""
+    error: Exception | None = None
     _taken: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -76,7 +78,11 @@ class Loopback:
         """Return the response to a request."""
         with self._lock:
             self.requests.append(request)
-            return self.protocol(request, self._next)
+            try:
+                return self.protocol(request, self._next)
+            except Exception as error:
+                self.error = error
+                raise
 
     def _next(self) -> Reply | Fault:
         reply = self.script[min(self._taken, len(self.script) - 1)]

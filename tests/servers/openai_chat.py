@@ -34,7 +34,7 @@ def openai_chat(request: Request, take: Callable[[], Reply | Fault]) -> Response
     head = {"id": "chatcmpl-1", "created": 1700000000, "model": request.body["model"], "system_fingerprint": "fp_1"}
     if request.body.get("stream"):
         options = request.body.get("stream_options") or {}
-        chunks = list(_chunks(head, reply, counted=bool(options.get("include_usage"))))
+        chunks = list(_chunks(head, reply, _usage(reply) if options.get("include_usage") else None))
         return sse(chunks, end="data: [DONE]\n\n")
     choice = {"index": 0, "message": _message(reply), "logprobs": None, "finish_reason": _finish(reply)}
     return Response.of({**head, "object": "chat.completion", "choices": [choice], "usage": _usage(reply)})
@@ -83,12 +83,12 @@ def _usage(reply: Reply) -> dict[str, Any]:
     }
 
 
-def _chunks(head: dict[str, Any], reply: Reply, *, counted: bool) -> Iterator[dict[str, Any]]:
+def _chunks(head: dict[str, Any], reply: Reply, usage: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
     head = {**head, "object": "chat.completion.chunk"}
 
     def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return {**head, "choices": [choice], **({"usage": None} if counted else {})}
+        return {**head, "choices": [choice], **({} if usage is None else {"usage": None})}
 
     yield chunk({"role": "assistant", "content": "" if not reply.calls else None, "refusal": None})
     for word in reply.reasoning.split(" ") if reply.reasoning else []:
@@ -103,5 +103,5 @@ def _chunks(head: dict[str, Any], reply: Reply, *, counted: bool) -> Iterator[di
         for part in (args[: len(args) // 2], args[len(args) // 2 :]):
             yield chunk({"tool_calls": [{"index": index, "function": {"arguments": part}}]})
     yield chunk({}, _finish(reply))
-    if counted:
-        yield {**head, "choices": [], "usage": _usage(reply)}
+    if usage is not None:
+        yield {**head, "choices": [], "usage": usage}

@@ -80,7 +80,7 @@ def without_ids(value: Any, names: Mapping[str, str], addresses: Mapping[str, st
         if isinstance(item, str):
             for text, other in addresses.items():
                 item = item.replace(text, other)
-            return _UUID.sub(named, item)
+            return _ADDRESS.sub("<address>", _UUID.sub(named, item))
         if isinstance(item, dict):
             return {walk(name): walk(part) for name, part in item.items()}
         return [walk(part) for part in item] if isinstance(item, list) else item

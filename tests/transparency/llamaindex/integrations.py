@@ -32,7 +32,13 @@ def _gemini(url: str, **settings: Any) -> Any:
     """Return Google's LLM, whose address goes into an object of Google's package."""
     module = importlib.import_module("llama_index.llms.google_genai")
     types = importlib.import_module("google.genai.types")
-    fixed = {"model": "gemini-2.5-flash", "api_key": "sk-member", "max_retries": 0, "context_window": 8192}
+    fixed = {
+        "model": "gemini-2.5-flash",
+        "api_key": "sk-member",
+        "max_retries": 0,
+        "context_window": 8192,
+        "max_tokens": 256,
+    }
     return module.GoogleGenAI(**{**fixed, "http_options": types.HttpOptions(base_url=url), **settings})
 
 
@@ -175,8 +181,9 @@ INTEGRATIONS = (
         gemini,
         _gemini,
         settings={"schema": {}},
-        forms={"structured": "text", "options": {"user": None}},
+        forms={"structured": "text"},
         without={
+            "call-time options": "they go into an object of Google's package; `test_settings.py` looks at the wire",
             "invalid tool call": _ARGS_PARSED,
             "cut-off tool call": _ARGS_PARSED,
             "audio out": _NO_AUDIO,
