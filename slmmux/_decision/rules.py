@@ -4,13 +4,12 @@ Pure counting in whole numbers. `settled` decides whether outstanding samples co
 the weights, and `vote` has Algorithm 1, the rule that compares members instead.
 """
 
-import json
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, fsum, lcm, log, tanh
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, get_args, runtime_checkable
 
-from slmmux._decision.types import Answer
+from slmmux._decision.types import text_of
 from slmmux._errors import ArgumentError
 
 __all__ = [
@@ -28,7 +27,6 @@ __all__ = [
     "pooled",
     "probability_of",
     "rule_at",
-    "text_of",
 ]
 
 A = TypeVar("A", bound=Hashable)
@@ -228,21 +226,6 @@ def pooled(samples: Mapping[str, int]) -> WeightedRule:
         ('5', 'phi')
     """
     return WeightedRule(tuple(samples), tuple(k * UNIT for k in samples.values()), (0,) * len(samples))
-
-
-def text_of(answer: object) -> str:
-    """Return the text by which a rule knows an answer: the same for a recorded answer and for one that is read live.
-
-    Example:
-        >>> text_of(Answer("Unknown", "recorded", '"Unknown"')), text_of(Answer("unknown.", "text", "unknown"))
-        ('unknown', 'unknown')
-    """
-    text = str(answer)
-    if isinstance(answer, Answer):
-        # An answer recorded without a key stands as JSON there, in quotes; a live one is read without them.
-        is_plain = isinstance(answer.value, str) and answer.key == json.dumps(answer.value)
-        text = answer.value if is_plain else answer.key
-    return text.strip().casefold()
 
 
 def log_odds(best: int, rivals: Sequence[int], denominator: int) -> float:

@@ -7,8 +7,8 @@ reads the members' tallies in rank order and knows neither plans nor calls.
 from collections.abc import Iterator, Mapping, Sequence
 from math import lcm
 
-from slmmux._decision.rules import WeightedRule, text_of
-from slmmux._decision.types import Answer
+from slmmux._decision.rules import WeightedRule
+from slmmux._decision.types import Answer, text_of
 from slmmux._decision.vote import Tally, leader
 
 __all__ = ["is_settled", "is_settled_by", "most_promising"]

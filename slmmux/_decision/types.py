@@ -3,11 +3,12 @@
 This file decides nothing. It does not know models, frameworks or clocks.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-__all__ = ["Answer", "DecidedBy", "Decision", "Draw", "Draws", "Reason", "Sample", "Vote"]
+__all__ = ["Answer", "DecidedBy", "Decision", "Draw", "Draws", "Reason", "Sample", "Vote", "text_of"]
 
 R = TypeVar("R")
 
@@ -152,3 +153,18 @@ class Decision(Generic[R]):
     probability: float | None = None
     seconds: float | None = None
     abandoned: tuple[Draws, ...] = ()
+
+
+def text_of(answer: object) -> str:
+    """Return the text by which a rule knows an answer: the same for a recorded answer and for one that is read live.
+
+    Example:
+        >>> text_of(Answer("Unknown", "recorded", '"Unknown"')), text_of(Answer("unknown.", "text", "unknown"))
+        ('unknown', 'unknown')
+    """
+    text = str(answer)
+    if isinstance(answer, Answer):
+        # An answer recorded without a key stands as JSON there, in quotes; a live one is read without them.
+        is_plain = isinstance(answer.value, str) and answer.key == json.dumps(answer.value)
+        text = answer.value if is_plain else answer.key
+    return text.strip().casefold()

@@ -2,8 +2,7 @@
 
 from collections.abc import Collection
 
-from slmmux._decision.rules import text_of
-from slmmux._decision.types import Answer
+from slmmux._decision.types import Answer, text_of
 from slmmux._errors import ArgumentError
 
 __all__ = ["NoAnswers"]

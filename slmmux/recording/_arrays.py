@@ -10,8 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from slmmux._decision.rules import text_of
-from slmmux._decision.types import Answer
+from slmmux._decision.types import Answer, text_of
 from slmmux._errors import RecordingError
 from slmmux.answers import Score, ScoreName, right
 from slmmux.answers._scores import score_name, scored

@@ -13,8 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from slmmux import ArgumentError, Recording, Row
-from slmmux._decision.rules import LearnedRule, WeightedRule, text_of
-from slmmux._decision.types import Answer
+from slmmux._decision.rules import LearnedRule, WeightedRule
+from slmmux._decision.types import Answer, text_of
 from slmmux.baselines import AGENT_FOREST, baselines
 from slmmux.learned import FEWEST, _learning, _logit, brier, evaluate, expected_calibration_error, fit, never_right
 from slmmux.learned._answer_table import AnswerTable

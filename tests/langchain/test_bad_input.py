@@ -196,7 +196,7 @@ def test_a_fixed_seed_with_several_samples():
         ("sample", "did you mean 'samples'"),
         ("temprature", "did you mean 'temperature'"),
         ("max_concurency", "did you mean 'max_concurrency'"),
-        ("zzz", "known are .*accuracies.*wait"),
+        ("zzz", "the options are .*accuracies.*wait"),
     ],
 )
 def test_an_unknown_keyword(keyword, hint):

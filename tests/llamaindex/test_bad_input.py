@@ -219,7 +219,7 @@ def test_samples_that_may_differ_are_worth_no_word():
         ("sample", "did you mean 'samples'"),
         ("temprature", "did you mean 'temperature'"),
         ("max_concurency", "did you mean 'max_concurrency'"),
-        ("zzz", "known are .*accuracies.*wait"),
+        ("zzz", "the options are .*accuracies.*wait"),
     ],
 )
 def test_an_unknown_keyword(keyword, hint):
