@@ -96,8 +96,10 @@ def chat_response(
             "additional_kwargs": dict(winner.message.additional_kwargs),
         }
     )
+    if total and calls and not any(isinstance(block, ToolCallBlock) for block in message.blocks):
+        message.blocks += with_calls(calls)
     if speaker is not None:
-        _mark(message, calls, speaker)
+        _mark(message, speaker)
     spent = {
         "prompt_tokens": usage["input_tokens"],
         "completion_tokens": usage["output_tokens"],
@@ -108,11 +110,9 @@ def chat_response(
     return winner.model_copy(update={"message": message, "raw": raw, "additional_kwargs": more})
 
 
-def _mark(message: ChatMessage, calls: Sequence[ToolSelection], speaker: str) -> None:
+def _mark(message: ChatMessage, speaker: str) -> None:
     """Bring the message of one of several members into the form that the others can be told of, and say who spoke."""
-    if calls:
-        if not any(isinstance(block, ToolCallBlock) for block in message.blocks):
-            message.blocks += with_calls(calls)
+    if any(isinstance(block, ToolCallBlock) for block in message.blocks):
         message.additional_kwargs.pop("tool_calls", None)  # a second copy of a call would be a second call
     if message.additional_kwargs or not all(isinstance(block, _PORTABLE) for block in message.blocks):
         message.additional_kwargs[SPEAKER] = speaker
