@@ -54,8 +54,8 @@ The vote is about content and not about phrasing:
   Qwen, Llama, Mistral, Hermes, DeepSeek, Granite and their kin. If such a reply wins, the message holds the call,
   except in a mux of one sample, which is its member.
 - Where the prompt sets a form, the reply is read in it, whatever `extract` says: `[[A]]`, `[RESULT] 5`, YES or NO with
-  a reason, a score on a line of its own, ranked documents, a selector's choices, SQL with or without a fence, and code in
-  `<execute>` tags.
+  a reason, a score on a line of its own, ranked documents, a selector's choices, SQL with or without a fence, and code
+  in `<execute>` tags.
 
 ## When a reply is right
 

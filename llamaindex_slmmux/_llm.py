@@ -405,13 +405,14 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     def _response(self, result: Result[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
         reply = result.reply
         response, calls = (reply.response, reply.calls) if reply else (self._abstention(), ())
-        if reply and not calls and (len(result.decision.samples) > 1 or result.bigger):
-            calls = question.calls_in(reply)
         speaker = ESCALATION if result.bigger else reply.model if reply else ""
         several = len(self._callable_members) > 1
         total = len(result.decision.samples) > 1 or result.bigger is not None
+        # What the only sample wrote stays as it is: a mux of one is its member.
+        written = question.calls_in(reply) if reply and total else ()
         record = self._record(result, question)
-        return chat_response(response, calls, record, speaker if several else None, total=total), reply
+        told = speaker if several else None
+        return chat_response(response, calls, record, told, written=written, total=total), reply
 
     def _abstention(self) -> ChatResponse:
         return ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=self.abstain_with))

@@ -78,6 +78,7 @@ def chat_response(
     record: Mapping[str, Any],
     speaker: str | None,
     *,
+    written: Sequence[ToolSelection] = (),
     total: bool = True,
 ) -> ChatResponse:
     """Return the winner's response as a fresh one, with the record and the whole cost.
@@ -85,6 +86,7 @@ def chat_response(
     Args:
         winner: The winner's own response.
         calls: Its tool calls, read its own way.
+        written: Calls that it wrote into its text, to be made as such.
         record: The record.
         speaker: The label of the member that speaks; `None` if the mux has no other, and the message stays its own.
         total: Whether the cost is more than that of the winner's own request.
@@ -96,10 +98,9 @@ def chat_response(
             "additional_kwargs": dict(winner.message.additional_kwargs),
         }
     )
-    if total and calls and not any(isinstance(block, ToolCallBlock) for block in message.blocks):
-        message.blocks += with_calls(calls)
+    message.blocks += with_calls(written)
     if speaker is not None:
-        _mark(message, speaker)
+        _mark(message, calls, speaker)
     spent = {
         "prompt_tokens": usage["input_tokens"],
         "completion_tokens": usage["output_tokens"],
@@ -110,9 +111,11 @@ def chat_response(
     return winner.model_copy(update={"message": message, "raw": raw, "additional_kwargs": more})
 
 
-def _mark(message: ChatMessage, speaker: str) -> None:
+def _mark(message: ChatMessage, calls: Sequence[ToolSelection], speaker: str) -> None:
     """Bring the message of one of several members into the form that the others can be told of, and say who spoke."""
-    if any(isinstance(block, ToolCallBlock) for block in message.blocks):
+    if calls:
+        if not any(isinstance(block, ToolCallBlock) for block in message.blocks):
+            message.blocks += with_calls(calls)
         message.additional_kwargs.pop("tool_calls", None)  # a second copy of a call would be a second call
     if message.additional_kwargs or not all(isinstance(block, _PORTABLE) for block in message.blocks):
         message.additional_kwargs[SPEAKER] = speaker

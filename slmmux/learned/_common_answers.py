@@ -15,6 +15,7 @@ _MOST = 20  # answers with a weight of their own
 _COVER = 0.7  # the share of samples that they must cover together
 _LEAST = 5  # questions on which an answer must have been given
 _COMMON = 0.05  # the share of questions on which an answer is common
+_NUMBER_MARKS = str.maketrans("", "", "+-.,/ %")
 _CHANCE = 0.01  # that an answer as good as the others is never right
 
 
@@ -41,7 +42,8 @@ def never_right(
     """Return the answers that are common and never right: they are likely no answers, as "unknown" is.
 
     An answer counts as common on at least 5 % of the questions that have answers, and as never right if an answer that
-    is right as often as the others would be so on that many questions with a probability below 1 %.
+    is right as often as the others would be so on that many questions with a probability below 1 %. Numbers and single
+    letters are left out: they may never be right, but they are answers.
 
     Args:
         arrays: The samples.
@@ -53,7 +55,11 @@ def never_right(
     """
     places = np.arange(len(arrays.questions)) if questions is None else np.asarray(questions, dtype=np.int64)
     members = [arrays.models.index(model) for model in (arrays.models if models is None else models)]
-    return _never_right(AnswerTable.of_arrays(arrays, members, places))
+    return tuple(text for text in _never_right(AnswerTable.of_arrays(arrays, members, places)) if not _is_answer(text))
+
+
+def _is_answer(text: str) -> bool:
+    return (len(text) == 1 and text.isalnum()) or text.translate(_NUMBER_MARKS).isdigit()
 
 
 def _never_right(table: AnswerTable) -> tuple[str, ...]:

@@ -43,8 +43,9 @@ def gathered(samples: Iterable[Foreign], source: str, extract: Extract, settings
     models: dict[str, dict[str, Any]] = {}
     notes: Counter[str] = Counter()
     golds: dict[str, tuple[list[Any], str]] = {}
-    for sample in _numbered(samples, source, golds):
-        row = replace(sample.row, temperature=_number(sample.settings.get("temperature")))
+    for sample, index in _numbered(samples, source, golds):
+        # One copy for both: copying is most of the time that a large file takes.
+        row = replace(sample.row, sample_index=index, temperature=_number(sample.settings.get("temperature")))
         rows.append(row if reader is None else _with_answer(row, reader))
         of_model = models.setdefault(row.model, {})
         if row.dataset is None:
@@ -55,12 +56,20 @@ def gathered(samples: Iterable[Foreign], source: str, extract: Extract, settings
             notes[sample.note] += 1
     for note, count in notes.items():
         warnings.warn(f"{count:,} samples: {note}", stacklevel=3)
-    rows = [row if row.gold is None else replace(row, gold=accepted(golds[row.question_id][0])) for row in rows]
+    wider = {question for question, (known, _) in golds.items() if len(known) > 1}
+    rows = [
+        replace(row, gold=accepted(golds[row.question_id][0]))
+        if row.gold is not None and row.question_id in wider
+        else row
+        for row in rows
+    ]
     name = None if extract is None else extractor_name(extract)
     return Recording.of(rows, {"source": source, "extract": name, **settings, "models": models})
 
 
-def _numbered(samples: Iterable[Foreign], source: str, golds: dict[str, tuple[list[Any], str]]) -> Iterator[Foreign]:
+def _numbered(
+    samples: Iterable[Foreign], source: str, golds: dict[str, tuple[list[Any], str]]
+) -> Iterator[tuple[Foreign, int]]:
     """Yield the samples with their final indices, and put each question's gold answers into `golds`."""
     counts: Counter[tuple[str, str]] = Counter()
     contents: dict[tuple[str, str], Path] = {}
@@ -70,8 +79,7 @@ def _numbered(samples: Iterable[Foreign], source: str, golds: dict[str, tuple[li
         _refuse_copies(file, in_file, contents)
         for sample in in_file:
             _refuse_other_question(sample, texts, golds, in_one_file=source != "inspect_ai")
-        for sample, index in zip(in_file, _indices(in_file, counts), strict=True):
-            yield replace(sample, row=replace(sample.row, sample_index=index))
+        yield from zip(in_file, _indices(in_file, counts), strict=True)
 
 
 def _indices(in_file: Sequence[Foreign], counts: Counter[tuple[str, str]]) -> list[int]:
@@ -128,6 +136,8 @@ def _refuse_other_question(
     if row.gold is None:
         return
     known, place = golds.setdefault(row.question_id, (_items(row.gold), sample.place))
+    if known in (row.gold, [row.gold]):
+        return
     if not {*map(_plain, known)} & {*map(_plain, _items(row.gold))}:
         raise RecordingError(
             f"{sample.place}: question {row.question_id!r} has the gold answer {row.gold!r}, and {accepted(known)!r} "

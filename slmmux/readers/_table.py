@@ -32,8 +32,9 @@ def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
     ids = _ids_by_text(tables)
     for path, fields, rows in tables:
         by_id = fields if ids else replace(fields, guessed_id=None)
+        is_csv = kind_of(path) == "csv"  # A cell holds only a text, so a list in it is JSON.
         for number, (place, row) in enumerate(rows):
-            yield from _of_row(path, place, number, row, by_id, request)
+            yield from _of_row(path, place, number, row, by_id, request, lists_as_texts=is_csv)
 
 
 _READ = "lm-eval, inspect, batch, helm, promptfoo, lighteval, slm-mux, and a table as JSONL, JSON, CSV or Parquet"
@@ -93,9 +94,15 @@ def _ids_by_text(tables: Sequence[_Table]) -> bool:
 
 
 def _of_row(  # noqa: PLR0917 - a row, where it is, and how it is read
-    path: Path, place: str, number: int, row: Mapping[str, Any], fields: Fields, request: Request
+    path: Path,
+    place: str,
+    number: int,
+    row: Mapping[str, Any],
+    fields: Fields,
+    request: Request,
+    *,
+    lists_as_texts: bool,
 ) -> Iterator[Foreign]:
-    lists_as_texts = kind_of(path) == "csv"  # A cell holds only a text, so a list in it is JSON.
     question = question_row(row, fields, place, lists_as_texts=lists_as_texts)
     if question.question_id is None:
         raise RecordingError(f"{place}: the row has no question and no question_id; give each row one of the two")

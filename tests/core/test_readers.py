@@ -109,7 +109,7 @@ def test_answers_are_read_in_the_text():
     """The harness's own answers are ignored: the extractor reads each text and gives its kind and key."""
     rows = read_lm_eval(TINY).rows
     assert [(row.answer, row.kind) for row in rows[:4]] == [
-        ("4", "boxed"), ("5", "boxed"), ("7", "number"), (None, None),
+        ("4", "number"), ("5", "number"), ("7", "number"), (None, None),
     ]  # fmt: skip
     first, second = rows[4:]
     assert first.key == second.key == "1234"
@@ -412,7 +412,7 @@ def test_an_epoch_is_a_sample():
 def test_the_first_choice_is_the_reply():
     """Of several choices the first is the reply, as in Inspect's scoring."""
     row = one(read_inspect(LOG), "sums/1")
-    assert (row.text, row.answer, row.kind, row.key) == ("Two and two: \\boxed{4}", "4", "boxed", "4")
+    assert (row.text, row.answer, row.kind, row.key) == ("Two and two: \\boxed{4}", "4", "number", "4")
 
 
 def test_the_text_blocks_are_the_reply():

@@ -293,9 +293,9 @@ def test_resamples_are_counted_for_whoever_waits():
 
 
 def test_answers_that_are_common_and_never_right_are_named():
-    """An answer given on every third question and right on none stands in the selection; a right one does not."""
+    """An answer common and right on none stands in the selection; a right one and a number do not."""
     recording = recorded({"a": ["?" * 2 if q % 3 else "11" for q in range(60)], "b": ["12"] * 60}, golds=["1"] * 60)
-    assert select_complementary(recording, n_resamples=0, repeats=1).never_right == ("?", "2")
+    assert select_complementary(recording, n_resamples=0, repeats=1).never_right == ("?",)
     assert select_complementary(mux_of(lambda m, q: "11"), n_resamples=0, repeats=1).never_right == ()
 
 
