@@ -15,7 +15,10 @@ from slmmux.answers._same import same
 __all__ = ["SCORES", "Score", "ScoreName", "score_name", "scored"]
 
 ScoreName: TypeAlias = Literal["exact", "includes", "choice", "math", "recorded"]
+"""The name of a form of scoring."""
+
 Score: TypeAlias = ScoreName | Callable[[str, Any], bool]
+"""A form of scoring by name, or a function: (reply, gold) -> whether the reply is right."""
 
 SCORES: tuple[ScoreName, ...] = ("exact", "includes", "choice", "math", "recorded")
 

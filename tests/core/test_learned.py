@@ -657,7 +657,7 @@ def real():
     if not path:
         pytest.skip("SLMMUX_TEST_RECORDING names no recording; set it to a .jsonl.gz to learn from real samples")
     recording = Recording.load(path)
-    return arrays_of(recording, [model for model in recording.models if model != "claude-instant-1"], 5)
+    return arrays_of(recording, [model for model in recording.models if model != "claude-instant-1"], 5, score="exact")
 
 
 @pytest.mark.parametrize(("size", "validation", "splits"), [(3, 60, 2), (5, 60, 2), (3, 30, 4)])
