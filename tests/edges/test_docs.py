@@ -69,7 +69,19 @@ def test_the_page_is_what_the_script_makes(script):
 
 def test_every_extractor_has_a_section(script):
     """Each extractor has a section with its docstring's first sentence and three examples."""
-    others = {"FirstOf", "Regex", "Score", "ScoreName", "canonical", "includes", "reader", "right", "same", "scored", "strip_reasoning"}
+    others = {
+        "FirstOf",
+        "Regex",
+        "Score",
+        "ScoreName",
+        "canonical",
+        "includes",
+        "reader",
+        "right",
+        "same",
+        "scored",
+        "strip_reasoning",
+    }
     assert set(sections()) == set(answers.__all__) - others
     for name, section in sections().items():
         assert getattr(answers, name).__doc__.splitlines()[0] in section
