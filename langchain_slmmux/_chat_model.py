@@ -100,10 +100,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         own = [unwrap(label, model)[0].metadata or {} for label, model in self._labelled.items()]
         versions = [each["lc_versions"] for each in (*own, self.metadata or {}) if each.get("lc_versions")]
         if versions:
-            self.metadata = {
-                **(self.metadata or {}),
-                "lc_versions": {k: v for each in versions for k, v in each.items()},
-            }
+            merged = {name: version for each in versions for name, version in each.items()}
+            super().__setattr__("metadata", {**(self.metadata or {}), "lc_versions": merged})
         return self
 
     # --- what the mux has to know of a chat model -----------------------------------------------------------------

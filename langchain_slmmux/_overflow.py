@@ -4,6 +4,8 @@
 on overflow would not hear of it.
 """
 
+from typing import Any
+
 from langchain_core.exceptions import ContextOverflowError
 
 __all__ = ["overflow_or_same"]
@@ -23,8 +25,9 @@ def overflow_or_same(error: BaseException) -> BaseException:
         return error
     cls = type(error)
     names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    bases: tuple[Any, ...] = (cls, ContextOverflowError)
     try:
-        combined = type(cls.__name__, (cls, ContextOverflowError), names)
+        combined: Any = type(cls.__name__, bases, names)
         overflow: BaseException = combined.__new__(combined, *error.args)
     except TypeError:  # two layouts that cannot be one
         return error

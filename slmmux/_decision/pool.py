@@ -48,7 +48,7 @@ class Pool:
     """
 
     def __init__(self, limit: int) -> None:
-        self.window = Window(limit)
+        self.window: Window = Window(limit)
 
     def __deepcopy__(self, memo: object) -> "Pool":
         return Pool(self.window.limit)  # the copy of a mux has places of its own

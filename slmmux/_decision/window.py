@@ -54,14 +54,14 @@ class Place:
     __slots__ = ("due", "has_returned", "holders", "job", "label", "patience", "serial", "wake")
 
     def __init__(self, label: str | None, wake: "Callable[[Place], None]", job: Any = None) -> None:
-        self.label = label
-        self.wake = wake
-        self.job = job
-        self.due = inf
-        self.patience = inf
-        self.has_returned = False
-        self.serial = 0  # its number in the order of arrival
-        self.holders = 1  # a task, and the threads that it started
+        self.label: str | None = label
+        self.wake: Callable[[Place], None] = wake
+        self.job: Any = job
+        self.due: float = inf
+        self.patience: float = inf
+        self.has_returned: bool = False
+        self.serial: int = 0  # its number in the order of arrival
+        self.holders: int = 1  # a task, and the threads that it started
 
 
 class Window:

@@ -71,7 +71,7 @@ class _Settings:
 
 
 def learn(
-    arrays: Arrays, questions: ArrayLike, ridge: float | None = None, nears: Sequence[Near] = ()
+    arrays: Arrays, questions: ArrayLike, ridge: float | None = None, near: Near | Sequence[Near] = ()
 ) -> Lesson | None:
     """Return the weights learned on some questions.
 
@@ -80,7 +80,8 @@ def learn(
         questions: The validation questions, by their places; their order changes nothing.
         ridge: The penalty on all weights; `None` chooses it, and which features are worth having, by the log loss of a
             cross-validation in five parts.
-        nears: Ways to find how much more reliable each member is near a question than everywhere, members in the order
+        near: One or several ways to find how much more reliable each member is near a question than everywhere, members
+            in the order
             of their labels and questions in that of their ids. With a fixed ridge the first of them is used.
 
     Returns:
@@ -102,7 +103,8 @@ def learn(
     rights = table.rights()
     rank = sorted(range(len(by_label)), key=lambda m: (-rights[m], m))
     members = [by_label[m] for m in rank]
-    learner = _Learner(table.in_rank(rank), places.size, [_of_members(near, rank) for near in nears])
+    nears = [near] if callable(near) else near
+    learner = _Learner(table.in_rank(rank), places.size, [_of_members(each, rank) for each in nears])
     settings = _chosen_settings(learner) if ridge is None else _Settings(ridge, 0 if nears else None)
     weights = learner.fit(np.ones(places.size, dtype=np.bool_), settings)
     return Lesson(

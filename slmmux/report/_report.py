@@ -129,7 +129,7 @@ class _Report:
         self._selection = selection
         self._arrays = arrays
         self._same = same
-        self._score = score
+        self._score: Score | None = score
         # Limited to the samples of the selection, so that every section counts the same questions and samples.
         self._selected_samples = _only(recording, arrays, arrays.questions)
         self._single = selection.single.models[0]

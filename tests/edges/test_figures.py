@@ -25,6 +25,7 @@ def bench(name="accuracy"):
     return module
 
 
+@pytest.mark.full
 def test_the_readme_prints_the_recorded_accuracies():
     """Each row of the README's table equals the bench's row, to the decimal, at both temperatures."""
     accuracy = bench()
@@ -44,6 +45,7 @@ def test_the_readme_prints_the_recorded_accuracies():
     assert f"*alone*, with five samples at\n0.7, had {large:.1f}" in readme
 
 
+@pytest.mark.full
 def test_the_readme_prints_what_the_selection_says():
     """Each row of the table of pools, by both scores, and its verdict are recomputed from the published recording."""
     recording = Recording.load(ROOT / "cookbook" / "data" / "samples.jsonl.gz")

@@ -30,6 +30,7 @@ from slmmux.cli import app
 from slmmux.config import load_config
 
 ROOT = Path(__file__).parents[2]
+CHOOSING = {"choose.md", "confidence.md"}  # they choose models and rules, for half a minute each
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^( *)```([\w-]*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 # "text" is what a program prints, or a picture of words: nothing to try.
@@ -50,7 +51,9 @@ def blocks(page, *languages):
 
 
 def pages_with(*languages):
-    return [pytest.param(page, id=name_of(page)) for page in PAGES if blocks(page, *languages)]
+    pages = [page for page in PAGES if blocks(page, *languages)]
+    marks = {page: [pytest.mark.full] if "pycon" in languages and page.name in CHOOSING else [] for page in pages}
+    return [pytest.param(page, id=name_of(page), marks=marks[page]) for page in pages]
 
 
 # --- the reader's world -----------------------------------------------------------------------------------------
