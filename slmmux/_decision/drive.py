@@ -119,13 +119,12 @@ def drive(
         budget,
         pace,
         observe,
-        resting=resting or {},
+        resting=resting,
         timeout=timeout,
         deadline=deadline,
         wake=arrivals.put,
         window=pool.window,
     )
-    asked = [label for label in race.models if label not in (resting or {})]
 
     def submit(draws: Draws) -> None:
         def run(place: Place) -> Sequence[R] | _Paced:
@@ -139,7 +138,7 @@ def drive(
         running[draws] = future = pool.submit_with_place(run, draws[0].model)
         future.add_done_callback(lambda _: arrivals.put(draws))
 
-    pool.window.enter(asked)
+    pool.window.enter(requests.models)
     try:
         while True:
             for draws in requests.next():
@@ -161,7 +160,7 @@ def drive(
         begun = {*requests.close()}
         _report([(draws, future) for draws, future in running.items() if draws in begun], late)
         pool.abandon(*running.values())
-        pool.window.leave(asked)
+        pool.window.leave(requests.models)
 
 
 async def adrive(
@@ -209,20 +208,19 @@ async def adrive(
         budget,
         pace,
         observe,
-        resting=resting or {},
+        resting=resting,
         timeout=timeout,
         deadline=deadline,
         wake=arrivals.put_nowait,
         window=window,
     )
-    asked = [label for label in race.models if label not in (resting or {})]
 
     def start(draws: Draws) -> None:
         running[draws] = task = asyncio.create_task(_call_in(slots, requests, call, draws))
         task.add_done_callback(lambda _: arrivals.put_nowait(draws))
 
     if window is not None:
-        window.enter(asked)
+        window.enter(requests.models)
     try:
         while True:
             for draws in requests.next():
@@ -249,7 +247,7 @@ async def adrive(
         begun = {*requests.close()}
         _report([(draws, task) for draws, task in running.items() if draws in begun], late)
         if window is not None:
-            window.leave(asked)
+            window.leave(requests.models)
         await _end([*cancelled, *running.values()])
 
 
@@ -310,7 +308,7 @@ class _Requests(Generic[R]):
         pace: Callable[[Draws], float] | None,
         observe: Callable[[Sample[R]], None] | None,
         *,
-        resting: Mapping[str, BaseException],
+        resting: Mapping[str, BaseException] | None,
         timeout: float | None,
         deadline: float | None,
         wake: Callable[[Draws], None],
@@ -321,7 +319,7 @@ class _Requests(Generic[R]):
         self._budget = budget or Budget()
         self._pace = pace
         self._observe = observe
-        self._resting = resting
+        self._resting = resting or {}
         self._timeout = timeout
         self._start = time.monotonic()
         self._end = inf if deadline is None else self._start + deadline
@@ -335,6 +333,11 @@ class _Requests(Generic[R]):
         self._begun: dict[Draws, None] = {}  # running
         self._due: deque[tuple[float, Draws]] = deque()  # one time-out for all: the first to begin is the first due
         self._is_closed = False
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The members that are asked, in rank order."""
+        return tuple(label for label in self._race.models if label not in self._resting)
 
     @property
     def elapsed(self) -> float:

@@ -4,17 +4,8 @@ from typing import Any
 
 __all__ = ["passes", "retry_after"]
 
-_TEMPORARY_STATUSES = {
-    408,
-    409,
-    425,
-    429,
-    500,
-    502,
-    503,
-    504,
-    529,
-}  # time-out, conflict, too early, too many, or a server in trouble
+# Time-out, conflict, too early, too many, or a server in trouble.
+_TEMPORARY_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 # Broken connections, by the class names that the clients give them, so that no client has to be imported here.
 _CONNECTION_ERRORS = {
     "APIConnectionError",

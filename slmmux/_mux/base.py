@@ -183,6 +183,7 @@ class Mux(BaseModel):
     _bigger: dict[str, Any] = PrivateAttr(default_factory=dict)  # the model escalated to: one or none
     _agreement: Agreement = PrivateAttr()
     _policy: Policy = PrivateAttr()
+    _no_answers: NoAnswers = PrivateAttr()
     _pool: Pool = PrivateAttr()
 
     # --- hooks: what a framework alone knows ----------------------------------------------------------------------
@@ -284,6 +285,7 @@ class Mux(BaseModel):
         self._bigger = dict(self._new_members(bigger, samples={ESCALATION: 1}, temperature={}, settings={}))
         self._agreement = agreement_of(self.agreement, own_embedding(self), self.tau)
         self._policy = policy_of(self, options.rank, explicit=self._is_set("wait"))
+        self._no_answers = NoAnswers(self.no_answer)
         self._pool = self._labelled.window(self.max_concurrency)
 
     def _is_set(self, name: str) -> bool:
@@ -331,7 +333,7 @@ class Mux(BaseModel):
         for name in options:
             super().__setattr__(name, getattr(twin, name))
         self._members, self._bigger = twin._members, twin._bigger
-        self._agreement, self._policy = twin._agreement, twin._policy
+        self._agreement, self._policy, self._no_answers = twin._agreement, twin._policy, twin._no_answers
         if "max_concurrency" in options:  # calls under way hold places, which no other option changes
             self._pool = twin._pool
 
@@ -449,7 +451,7 @@ class Mux(BaseModel):
 
     def _reading(self, question: Question[R]) -> Callable[[R], Answer | None]:
         """Return how replies are read for the vote: one of the answers that are none is an abstention."""
-        no_answers = NoAnswers(self.no_answer)
+        no_answers = self._no_answers
         if not no_answers:
             return question.read
 
@@ -513,7 +515,7 @@ class Mux(BaseModel):
 
 M = TypeVar("M", bound=Mux)
 
-_DERIVED = {"_members", "_bigger", "_agreement", "_policy", "_pool"}  # what follows from the options
+_DERIVED = {"_members", "_bigger", "_agreement", "_policy", "_no_answers", "_pool"}  # what follows from the options
 
 
 def _validated(cls: type[M], options: Mapping[str, Any]) -> M:

@@ -177,7 +177,7 @@ def run(
         while True:
             calls = sampling(race)
             try:
-                outcome_of_race: Decision[R] | NoAnswerError = drive(
+                ending: Decision[R] | NoAnswerError = drive(
                     race,
                     calls.call,
                     pool=pool,
@@ -191,10 +191,10 @@ def run(
                     resting=limits.resting,
                 )
             except NoAnswerError as failure:
-                outcome_of_race = failure
+                ending = failure
             finally:
                 calls.close()
-            race = _next(flow, outcome_of_race, seconds_left)
+            race = _next(flow, ending, seconds_left)
     except StopIteration as end:
         result: Result[R] = end.value
         return result
@@ -214,7 +214,7 @@ async def arun(
         while True:
             calls = sampling(race)
             try:
-                outcome_of_race: Decision[R] | NoAnswerError = await adrive(
+                ending: Decision[R] | NoAnswerError = await adrive(
                     race,
                     calls.acall,
                     slots=pool,
@@ -228,20 +228,18 @@ async def arun(
                     resting=limits.resting,
                 )
             except NoAnswerError as failure:
-                outcome_of_race = failure
+                ending = failure
             finally:
                 await calls.aclose()
-            race = _next(flow, outcome_of_race, seconds_left)
+            race = _next(flow, ending, seconds_left)
     except StopIteration as end:
         result: Result[R] = end.value
         return result
 
 
-def _next(
-    flow: Flow[R], outcome_of_race: Decision[R] | NoAnswerError, seconds_left: Callable[[], float | None]
-) -> Race[R]:
+def _next(flow: Flow[R], ending: Decision[R] | NoAnswerError, seconds_left: Callable[[], float | None]) -> Race[R]:
     """Send a race's result to the flow and return the race to drive next, unless the deadline has passed."""
-    race = flow.throw(outcome_of_race) if isinstance(outcome_of_race, NoAnswerError) else flow.send(outcome_of_race)
+    race = flow.throw(ending) if isinstance(ending, NoAnswerError) else flow.send(ending)
     return flow.throw(NoAnswerError((), "deadline reached")) if seconds_left() == 0 else race
 
 
