@@ -4,6 +4,7 @@ Every session runs in the environment that the README's second command makes (`.
 """
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def types(session: nox.Session) -> None:
     for package in ("slmmux", "langchain_slmmux", "llamaindex_slmmux"):
         session.run(
             str(BIN / "pyright"), "--verifytypes", package, "--ignoreexternal",
-            env={"PATH": f"{BIN}:{session.env.get('PATH', '')}"}, external=True,
+            env={"PATH": f"{BIN}:{os.environ['PATH']}"}, external=True,
         )  # fmt: skip
 
 
