@@ -591,6 +591,7 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch):
 # On real samples
 
 
+@pytest.mark.full
 def test_it_pays_on_the_cookbooks_samples():
     """Six kinds of questions, four small models, 150 for validation: no worse than learned weights, on the mean.
 

@@ -28,6 +28,7 @@ from slmmux import Answer, Decision, Draw, NoAnswerError, Race, Recording, Sampl
 from slmmux._decision.record import record
 from slmmux.recording import Row
 
+from ..lengths import examples as in_short_form
 from ..lengths import short_form
 from ..llamaindex.support import Events, user
 
@@ -381,7 +382,10 @@ NO_REPLY = Recorded({"a": [Failed("refused"), Failed("cut off")], "b": [Failed("
 
 
 def tried(examples: int) -> Any:
-    return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    # A quarter in each run, as for all properties, and never fewer than eight.
+    return settings(
+        max_examples=max(8, in_short_form(examples)), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
 
 
 # --- the claims -------------------------------------------------------------------------------------------------------
