@@ -90,6 +90,15 @@ def test_a_bad_gzip_is_a_sentence(tmp_path, spoil):
             reading()
 
 
+@pytest.mark.parametrize("ending", [".gz", ".gzip", ".GZ"])
+def test_every_ending_of_gzip_is_unpacked(tmp_path, ending):
+    """A file is unpacked by each ending that gzip uses, and the ending before it says how the file is read."""
+    path = tmp_path / f"qwen2.5.csv{ending}"
+    path.write_bytes(gzip.compress(b"a\n1\n"))
+    assert (table.kind_of(path), table.stem(path)) == ("csv", "qwen2.5")
+    assert [row for _, row in table.rows_of(path)] == [{"a": "1"}]
+
+
 def test_a_recording_is_read_once(tmp_path, monkeypatch):
     """Opening a recording to continue it reads each byte once, whatever its size, but for the last line."""
     from slmmux.profiling import profile

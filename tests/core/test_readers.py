@@ -117,11 +117,11 @@ def test_answers_are_read_in_the_text():
 
 @given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=4))
 def test_answers_equal_those_of_the_reader(tmp_path_factory, texts):
-    """For any reply the answer, kind and key are what `answers.reader` reads in the text."""
+    """For any reply the answer, kind and key are what `answers.reader` reads in the text, knowing the question."""
     recording = read_lm_eval(lines(tmp_path_factory.mktemp("any"), {"resps": [texts]}))
     assert [row.text for row in recording.rows] == texts
     for row in recording.rows:
-        answer = answers.reader("auto")(row.text)
+        answer = answers.reader("auto", question=row.question)(row.text)
         assert (row.answer, row.kind, row.key) == ((answer.value, answer.kind, answer.key) if answer else (None,) * 3)
 
 

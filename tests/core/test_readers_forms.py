@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from slmmux import ArgumentError, RecordingError
 from slmmux.readers import FORMS, read
 from slmmux.recording._row import scored_right
+from slmmux.rereading import reread
 
 pyarrow = pytest.importorskip("pyarrow", reason="pyarrow reads Parquet")
 
@@ -368,6 +369,14 @@ def test_replies_may_be_the_answers(tmp_path):
     """With extract=None a reply is the answer as it is written."""
     recording = read(lines(tmp_path / "a.jsonl", {"question": "q", "output": "the answer: 7"}), extract=None)
     assert [(row.answer, row.kind) for row in recording.rows] == [("the answer: 7", None)]
+
+
+def test_a_reply_is_read_with_its_question(tmp_path):
+    """The words of the question are no part of the answer, as in a live mux; reading again changes nothing."""
+    question, reply = "What is the capital of Ghana?", "The capital of Ghana is Accra."
+    recording = read(lines(tmp_path / "a.jsonl", {"question": question, "output": reply, "gold": "Accra"}))
+    assert [row.answer for row in recording.rows] == ["Accra"]
+    assert reread(recording).rows == recording.rows
 
 
 rows_of_tables = st.lists(
@@ -812,6 +821,30 @@ def test_tasks_without_texts_in_a_folder_are_left_out_and_said(tmp_path):
         UserWarning, match="left out: .*samples_pairs.jsonl line 1: task 'pairs' was scored by log-likelihood"
     ):
         assert read(tmp_path).questions == ("sums/0",)
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("promptfoo", '{"provider": '),
+        ("lm-eval", '{"doc_id": 1, "doc": {"samples": '),
+        ("lm-eval", '{"doc_id": 1, "prompt_0": "q", "logit_0": '),
+        ("batch", '{"custom_id": '),
+    ],
+)
+def test_a_broken_line_is_a_sentence(tmp_path, source, line):
+    """In every form of JSON Lines a line that is cut off is named."""
+    first = {"promptfoo": outcome("q", "7", EQUALS), "lm-eval": logged(0, "7"), "batch": result("a", "7")}[source]
+    path = lines(tmp_path / "samples_sums.jsonl", first)
+    path.write_text(path.read_text() + line + "\n")
+    assert error_of(path).startswith(f"{path} line 2: ")
+
+
+def test_a_document_may_name_its_own_samples(tmp_path):
+    """A field "samples" or "prompt_0" inside a document does not make the line another form."""
+    docs = [{"samples": {"a": 1}}, {"prompt_0": "q", "logit_0": "7"}]
+    path = lines(tmp_path / "samples_sums.jsonl", *(logged(n, "7", doc=doc) for n, doc in enumerate(docs)))
+    assert read(path).questions == ("sums/0", "sums/1")
 
 
 # --- the form of a file -----------------------------------------------------------------------------------------------
