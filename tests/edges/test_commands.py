@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from slmmux import Recording, Row, Selection
 from slmmux.cli import app
 
+from ..pydantic_words import json_fault
+
 run = CliRunner().invoke
 FOREIGN = Path(__file__).parents[1] / "core" / "foreign"
 
@@ -182,14 +184,13 @@ def test_repair_keeps_whole_rows_and_says_what_went(samples):
     result = run(app, ["repair", str(samples)])
     assert result.exit_code == 0, result.output
     assert "removed, and kept in" in result.stdout
-    assert "line 8: the line: Invalid JSON: expected value at column 1" in result.stdout
+    reason = f"the line: {json_fault('damage')}"
+    assert f"line 8: {reason}" in result.stdout
     assert Recording.load(samples) == before
     assert samples.with_name(f"{samples.name}.removed").read_bytes() == b"damage\n"
     samples.write_bytes(b"".join([*lines[1:7], b"damage\n", *lines[7:]]))
     result = run(app, ["repair", str(samples), "--json"])
-    assert json.loads(result.stdout)["removed"] == [
-        {"line": 7, "reason": "the line: Invalid JSON: expected value at column 1"}
-    ]
+    assert json.loads(result.stdout)["removed"] == [{"line": 7, "reason": reason}]
     samples.write_bytes(b"damage\n" * 30)
     assert run(app, ["repair", str(samples)]).exit_code == 1
 
