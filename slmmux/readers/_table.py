@@ -34,9 +34,10 @@ def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
     has_ids = _ids_fit_texts(tables)
     for path, fields, rows in tables:
         by_id = fields if has_ids else replace(fields, guessed_id=None)
+        name = stem(path)
         is_csv = kind_of(path) == "csv"  # A cell holds only a text, so a list in it is JSON.
         for number, (place, row) in enumerate(rows):
-            yield from _of_row(path, place, number, row, by_id, request, lists_as_texts=is_csv)
+            yield from _of_row(path, place, number, row, by_id, request, otherwise=name, lists_as_texts=is_csv)
 
 
 _KNOWN_FORMS = f"{', '.join(FORMS[:-1])}, and a table as JSONL, JSON, CSV or Parquet"
@@ -104,6 +105,7 @@ def _of_row(  # noqa: PLR0917 - a row, where it is, and how it is read
     fields: Fields,
     request: Request,
     *,
+    otherwise: str,
     lists_as_texts: bool,
 ) -> Iterator[Foreign]:
     question = question_row(row, fields, place, lists_as_texts=lists_as_texts)
@@ -112,7 +114,7 @@ def _of_row(  # noqa: PLR0917 - a row, where it is, and how it is read
     replies = _replies(row, fields, lists_as_texts=lists_as_texts)
     scores = _scores(fields.value(row, "score"), len(replies))
     error = fields.value(row, "error")
-    model = request.model or fields.value(row, "model") or stem(path)
+    model = request.model or fields.value(row, "model") or otherwise
     temperature = _float(fields.value(row, "temperature"))
     settings = {} if temperature is None else {"temperature": temperature}
     one = len(replies) == 1

@@ -132,22 +132,20 @@ def gold_of(
     gold = accepted(value, texts=texts)
     if gold is None or are_tests(gold):
         return None
-    options = options_of(question)
-    golds = [
-        _letter_or_gold(item, options, choices, is_place=is_place)
-        for item in (gold if isinstance(gold, list) else [gold])
-    ]
-    return accepted(golds)
+    golds = gold if isinstance(gold, list) else [gold]
+    return accepted([_letter_or_gold(item, question, choices, is_place=is_place) for item in golds])
 
 
-def _letter_or_gold(gold: Any, options: Mapping[str, str], choices: Sequence[Any], *, is_place: bool) -> Any:
+def _letter_or_gold(gold: Any, question: str | None, choices: Sequence[Any], *, is_place: bool) -> Any:
     if isinstance(gold, str) and (marked := _MARKED.search(gold)):
         return marked[1]
     if isinstance(gold, bool) or not (isinstance(gold, int) or (isinstance(gold, str) and _PLACE.fullmatch(gold))):
         return gold
     place = int(gold)
+    options = options_of(question)
     texts = list(options.values()) or [str(choice).strip() for choice in choices]
     # The text of an option is its content, not a place: of the options 2, 3 and 4 the gold 3 is the second.
-    if place >= len(texts) or (str(place) in texts and not is_place):
+    # Below 0 is no place: data sets without answers often have -1.
+    if not 0 <= place < len(texts) or (str(place) in texts and not is_place):
         return gold
     return list(options)[place] if options else choices[place]

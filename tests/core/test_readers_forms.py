@@ -238,6 +238,7 @@ OPTIONS = "Which is a fish?\nA. otter\nB. trout"
         (OPTIONS, "1", "B"),
         (OPTIONS, "B", "B"),
         (OPTIONS, 7, 7),
+        (OPTIONS, -1, -1),
         (OPTIONS, [0, 1], ["A", "B"]),
         ("Which is a fish? (A) otter (B) trout", 0, "A"),
         ("Which?\nA) 1\nB) 2", "1", "1"),

@@ -138,6 +138,18 @@ def test_convert_maps_the_fields_of_a_table(tmp_path):
         assert sentence in failure.stderr
 
 
+def test_an_error_follows_how_the_file_was_read(tmp_path):
+    """If a guessed field is the cause of an error, standard error has the guess before it."""
+    path = tmp_path / "a.jsonl"
+    rows = [{"task_id": "sums", "question": question, "output": "2"} for question in ("1 + 1?", "3 + 4?")]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = run(app, ["convert", str(path), "--out", str(tmp_path / "samples.jsonl")])
+    assert result.exit_code == 1
+    guess, error = result.stderr.split("error:")
+    assert "read as question_id=task_id, question=question, answer=output" in guess
+    assert "question 'sums' of 'a' has another text than in" in error
+
+
 def test_convert_says_what_is_missing(tmp_path):
     """Failed samples and samples without a gold answer are counted; --questions has the gold answers."""
     path, out = tmp_path / "batch.jsonl", tmp_path / "samples.jsonl"
