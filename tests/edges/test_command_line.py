@@ -95,7 +95,7 @@ def folder(tmp_path, monkeypatch):
     ("command", "example"), [(command, example) for command in ["", *COMMANDS] for example in examples(command)]
 )
 def test_the_examples_of_the_help_work(folder, command, example):
-    """Each example runs as it is printed, if the files that it names exist."""
+    """Each printed example runs, if the files that it names exist."""
     program, *args = shlex.split(example)
     assert program == "slmmux"
     if command in {"profile", "convert"}:
