@@ -42,12 +42,14 @@ def reread(
         >>> reread(Recording.of([row]), "boxed").rows[0].answer
         '5'
     """
-    read = partial(answers.reader, extract)
-    read()  # whatever is wrong with the extractor is said before anything is read
+    reader_of = partial(answers.reader, extract)
+    reader_of()  # An extractor that does not exist is reported before a text is read.
     name, alike = compare or ("canonical", None)
     earlier: dict[tuple[str, str], dict[int, Answer]] = {}
     rows = [
-        _reread_row(row, read(question=row.question or ""), alike, earlier.setdefault((row.question_id, row.model), {}))
+        _reread_row(
+            row, reader_of(question=row.question or ""), alike, earlier.setdefault((row.question_id, row.model), {})
+        )
         for row in recording.rows
     ]
     return Recording.of(rows, {**recording.settings, "extract": extractor_name(extract), "agreement": name})

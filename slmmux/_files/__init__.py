@@ -1,4 +1,4 @@
-"""Files as they are read and written everywhere in this package: bounded, once, and whole.
+"""How this package reads files (bounded, and once) and writes them (whole).
 
 Nothing here knows what a file is about.
 """

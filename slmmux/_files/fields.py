@@ -6,17 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import from_json
-
 from slmmux._errors import ArgumentError, did_you_mean
 
 __all__ = [
     "FIELDS",
     "Fields",
     "checked_map",
+    "ends_with_reply",
     "field_value",
     "fields_of",
-    "json_list",
     "key_of",
     "map_of",
     "message_text",
@@ -80,42 +78,42 @@ def map_of(text: str) -> dict[str, list[str]]:
         >>> map_of("question=prompt,answer=outputs.0,answer=outputs.1")
         {'question': ['prompt'], 'answer': ['outputs.0', 'outputs.1']}
     """
-    named: dict[str, list[str]] = {}
+    field_map: dict[str, list[str]] = {}
     for part in text.split(","):
         name, equals, field = (piece.strip() for piece in part.partition("="))
         if not (name and equals and field):
             raise ArgumentError(
                 f"a map is made of NAME=FIELD, received {part!r}; write question=prompt,answer=output,gold=target"
             )
-        named.setdefault(name, []).append(field)
-    return checked_map(named)
+        field_map.setdefault(name, []).append(field)
+    return checked_map(field_map)
 
 
-def checked_map(named: Mapping[str, str | Sequence[str]]) -> dict[str, list[str]]:
+def checked_map(field_map: Mapping[str, str | Sequence[str]]) -> dict[str, list[str]]:
     """Return a map with a list of fields for each name.
 
     Raises:
         ArgumentError: A name is not one of `FIELDS`, or a name other than the reply's has several fields.
     """
-    whole = {name: [fields] if isinstance(fields, str) else list(fields) for name, fields in named.items()}
-    for name, fields in whole.items():
+    lists = {name: [fields] if isinstance(fields, str) else list(fields) for name, fields in field_map.items()}
+    for name, fields in lists.items():
         if name not in FIELDS:
-            near = did_you_mean(name, FIELDS)
-            raise ArgumentError(f"a map has no {name!r}; {near or 'the names are'} {', '.join(FIELDS)}")
+            hint = did_you_mean(name, FIELDS) or f"the names are {', '.join(FIELDS)}"
+            raise ArgumentError(f"a map has no {name!r}; {hint}")
         if len(fields) != 1 and name != "answer":
             raise ArgumentError(f"{name} is one field, received {', '.join(fields)}; only answer may have several")
-    return whole
+    return lists
 
 
-def fields_of(row: Mapping[str, Any], named: Mapping[str, Sequence[str]] | None, *, replies: bool) -> Fields:
+def fields_of(row: Mapping[str, Any], field_map: Mapping[str, Sequence[str]] | None, *, replies: bool) -> Fields:
     """Return the fields of a table.
 
     Args:
         row: The first value of each of its fields.
-        named: The fields that the user named; the others are found by their usual names.
+        field_map: The fields that the user named; the others are found by their usual names.
         replies: Whether the table holds replies, and not only questions.
     """
-    names: dict[str, Sequence[str]] = dict(named or {})
+    names: dict[str, Sequence[str]] = dict(field_map or {})
     lower = {name.lower(): name for name in reversed(list(row))}
     free = {plain: name for plain, name in lower.items() if not any(name in fields for fields in names.values())}
     for name in FIELDS:
@@ -129,24 +127,19 @@ def fields_of(row: Mapping[str, Any], named: Mapping[str, Sequence[str]] | None,
         names.setdefault(part, [free["correct"]])
     if replies and "answer" not in names:
         names |= _numbered(free)
-    if (
-        replies
-        and not {"answer"} & {*names, *free}
-        and "question" in names
-        and _is_conversation(row, names["question"][0])
-    ):
-        names["answer"] = names["question"]
+    no_reply = replies and "answer" not in names
     if "answer" in free:
-        if replies and "answer" not in names:
+        if no_reply:
             names["answer"] = [free["answer"]]
-        elif "gold" not in (named or {}):  # "answer" is the surer name beside a reply; a "solution" explains it
+        elif "gold" not in (field_map or {}):  # "answer" is the surer name beside a reply; a "solution" explains it
             names["gold"] = [free["answer"]]
+    elif no_reply and "question" in names and ends_with_reply(field_value(row, names["question"][0])):
+        names["answer"] = names["question"]
     return Fields(names, None if "question_id" in names else free.get("id") or free.get("idx"))
 
 
-def _is_conversation(row: Mapping[str, Any], field: str) -> bool:
-    """Return whether a field holds a chat that ends with the reply."""
-    chat = field_value(row, field)
+def ends_with_reply(chat: Any) -> bool:
+    """Return whether a value is a chat whose last message is the assistant's."""
     return isinstance(chat, list) and bool(chat) and isinstance(chat[-1], dict) and chat[-1].get("role") == "assistant"
 
 
@@ -202,12 +195,12 @@ def message_text(value: Any) -> str | None:
         case {"message": message}:
             return message_text(message)
         case [_, *_]:
-            return _joined(value)
+            return _text_of_parts(value)
         case _:
             return None
 
 
-def _joined(parts: Iterable[Any]) -> str | None:
+def _text_of_parts(parts: Iterable[Any]) -> str | None:
     parts = list(parts)
     of_user = [part for part in parts if isinstance(part, dict) and part.get("role") not in {"system", "developer"}]
     texts = [text for part in (of_user if len(of_user) == 1 else parts) if (text := message_text(part)) is not None]
@@ -224,18 +217,3 @@ def key_of(*parts: str | None) -> str:
     """
     text = "\n".join(" ".join((part or "").split()) for part in parts)
     return f"q-{hashlib.sha256(text.encode('utf-8', 'backslashreplace')).hexdigest()[:12]}"
-
-
-def json_list(value: Any) -> Any:
-    """Return the list or object that a text holds as JSON, and any other value as it is.
-
-    Example:
-        >>> json_list('["5", "five"]'), json_list("[5, five]")
-        (['5', 'five'], '[5, five]')
-    """
-    if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
-        try:
-            return from_json(value)
-        except ValueError:
-            return value
-    return value

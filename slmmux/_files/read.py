@@ -8,39 +8,47 @@ import gzip
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from slmmux._errors import RecordingError
 
-__all__ = ["DOCUMENT_BYTES", "LINE_BYTES", "document", "first_bytes", "is_gzip", "lines", "opened", "too_long"]
+__all__ = [
+    "DOCUMENT_BYTES",
+    "GZIP_ERRORS",
+    "LINE_BYTES",
+    "document",
+    "first_bytes",
+    "lines",
+    "open_unpacked",
+    "too_long",
+    "unpacked_name",
+]
 
 LINE_BYTES = 64 * 2**20
 DOCUMENT_BYTES = 512 * 2**20
+GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)  # what reading a damaged gzip file raises
 _FIRST_BYTES = 2**20
+_GZIP_ENDINGS = (".gz", ".gzip")
 
 
-def is_gzip(path: Path) -> bool:
-    """Return whether a file's name says that it is packed with gzip."""
-    return path.name.lower().endswith((".gz", ".gzip"))
+def unpacked_name(path: Path) -> str:
+    """Return a file's name without the ending that says that it is packed with gzip.
+
+    Example:
+        >>> unpacked_name(Path("runs/a.jsonl.gz")), unpacked_name(Path("runs/a.jsonl"))
+        ('a.jsonl', 'a.jsonl')
+    """
+    return path.name[: path.name.rindex(".")] if path.name.lower().endswith(_GZIP_ENDINGS) else path.name
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading, unpacked.
+def open_unpacked(path: Path) -> BinaryIO:
+    """Open a file for reading; if its name says that it is packed, it is unpacked while it is read.
 
     Raises:
-        RecordingError: While the block reads: the file is not gzip, or an incomplete one.
         OSError: The file cannot be opened.
     """
-    with cast(BinaryIO, gzip.open(path)) if is_gzip(path) else path.open("rb") as file:
-        try:
-            yield file
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise RecordingError(
-                f"{path}: not a gzip file, or an incomplete one ({error}); copy the file again"
-            ) from error
+    return path.open("rb") if unpacked_name(path) == path.name else cast(BinaryIO, gzip.open(path))
 
 
 def lines(path: Path, limit: int = LINE_BYTES) -> Iterator[tuple[int, bytes]]:
@@ -55,14 +63,12 @@ def lines(path: Path, limit: int = LINE_BYTES) -> Iterator[tuple[int, bytes]]:
         OSError: The file cannot be opened.
     """
     number = 0
-    with cast(BinaryIO, gzip.open(path)) if is_gzip(path) else path.open("rb") as file:
+    with open_unpacked(path) as file:
         while True:
             try:  # only around the reading: what goes wrong with a line where it is used is not the file's fault
                 line = file.readline(limit + 1)
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise RecordingError(
-                    f"{path} after line {number}: not a gzip file, or an incomplete one ({error}); copy the file again"
-                ) from error
+            except GZIP_ERRORS as error:
+                raise _bad_gzip(f"{path} after line {number}", error) from error
             if not line:
                 return
             number += 1
@@ -78,8 +84,7 @@ def document(path: Path, limit: int = DOCUMENT_BYTES) -> bytes:
         RecordingError: It is longer than `limit` bytes, or the file is not gzip.
         OSError: The file cannot be opened.
     """
-    with opened(path) as file:
-        content = file.read(limit + 1)
+    content = _beginning(path, limit + 1)
     if len(content) > limit:
         raise too_long(str(path), limit, "document")
     return content.removeprefix(BOM_UTF8)
@@ -87,8 +92,19 @@ def document(path: Path, limit: int = DOCUMENT_BYTES) -> bytes:
 
 def first_bytes(path: Path) -> bytes:
     """Return the first megabyte of a file, without a byte-order mark: enough to see what kind of file it is."""
-    with opened(path) as file:
-        return file.read(_FIRST_BYTES).removeprefix(BOM_UTF8)
+    return _beginning(path, _FIRST_BYTES).removeprefix(BOM_UTF8)
+
+
+def _beginning(path: Path, size: int) -> bytes:
+    try:
+        with open_unpacked(path) as file:
+            return file.read(size)
+    except GZIP_ERRORS as error:
+        raise _bad_gzip(str(path), error) from error
+
+
+def _bad_gzip(place: str, error: Exception) -> RecordingError:
+    return RecordingError(f"{place}: not a gzip file, or an incomplete one ({error}); copy the file again")
 
 
 def too_long(place: str, limit: int, what: str) -> RecordingError:

@@ -10,22 +10,23 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from slmmux._errors import ArgumentError, RecordingError
-from slmmux._files.read import DOCUMENT_BYTES, LINE_BYTES, lines, too_long
+from slmmux._files.read import DOCUMENT_BYTES, LINE_BYTES, lines, too_long, unpacked_name
+from slmmux._files.values import is_json, json_value
 
-__all__ = ["ENDINGS", "json_items", "kind_of", "rows_of", "stem"]
+__all__ = ["json_items", "kind_of", "rows_of", "stem"]
 
 # What a file's name may end with, and how the file is read; ".gz" may follow, except after ".parquet".
-ENDINGS = {
+_ENDINGS = {
     ".jsonl": "json", ".ndjson": "json", ".json": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet",
 }  # fmt: skip
 
 
 def kind_of(path: Path) -> str | None:
     """Return how a file is read, by its name's ending: json, csv or parquet."""
-    return ENDINGS.get(Path(_unpacked(path)).suffix.lower())
+    return _ENDINGS.get(Path(unpacked_name(path)).suffix.lower())
 
 
 def stem(path: Path) -> str:
@@ -35,12 +36,8 @@ def stem(path: Path) -> str:
         >>> stem(Path("runs/qwen2.5-3b.jsonl.gz"))
         'qwen2.5-3b'
     """
-    name = _unpacked(path)
-    return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in ENDINGS else name
-
-
-def _unpacked(path: Path) -> str:
-    return path.name[:-3] if path.name.lower().endswith(".gz") else path.name
+    name = unpacked_name(path)
+    return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in _ENDINGS else name
 
 
 def rows_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -71,16 +68,16 @@ def _json_rows(path: Path) -> Iterator[tuple[str, Any]]:
     first = next(items, None)
     if first is None:
         return
-    place, value = first[0], _json(first[1], first[0])
+    place, value = first[0], json_value(first[1], first[0])
     following = next(items, None)
     if following is None and isinstance(value, dict) and kind_of(path) == "json" and ".jsonl" not in path.name:
         yield from ((f"{path} {name}", row) for name, row in _rows_in(value))
         return
     yield place, value
     if following is not None:
-        yield following[0], _json(following[1], following[0])
+        yield following[0], json_value(following[1], following[0])
     for place, item in items:
-        yield place, _json(item, place)
+        yield place, json_value(item, place)
 
 
 def _rows_in(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -108,7 +105,7 @@ def json_items(path: Path) -> Iterator[tuple[str, bytes]]:
             continue
         start = line.lstrip()
         # A list, or an object over several lines, is one document; a broken first line of JSON lines is an error.
-        if start[:1] == b"[" or (start[:1] == b"{" and line.rstrip()[-1:] in b"{[,:" and not _is_json(line)):
+        if start[:1] == b"[" or (start[:1] == b"{" and line.rstrip()[-1:] in b"{[,:" and not is_json(line)):
             yield from _document_items(path, line, numbered)
             return
         yield f"{path} line {number}", line
@@ -125,24 +122,9 @@ def _document_items(path: Path, first: bytes, rest: Iterable[tuple[int, bytes]])
         if size > DOCUMENT_BYTES:
             raise too_long(str(path), DOCUMENT_BYTES, "document")
         pieces.append(line)
-    value = _json(b"".join(pieces), str(path))
+    value = json_value(b"".join(pieces), str(path))
     for number, item in enumerate(value if isinstance(value, list) else [value]):
         yield f"{path} item {number}", to_json(item, inf_nan_mode="constants")
-
-
-def _json(data: bytes, place: str) -> Any:
-    try:
-        return from_json(data)
-    except ValueError as error:
-        raise RecordingError(f"{place}: not JSON ({error}); write one JSON object a line") from None
-
-
-def _is_json(data: bytes) -> bool:
-    try:
-        from_json(data)
-    except ValueError:
-        return False
-    return True
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

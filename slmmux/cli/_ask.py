@@ -10,11 +10,11 @@ from rich.console import Console
 from slmmux._decision.race import Plan
 from slmmux._display.terminal import shown, whole
 from slmmux.cli._console import completing, print_json
+from slmmux.cli._frameworks import ASKERS, FRAMEWORK_NAMES, AskFunction, make_with
+from slmmux.cli._settings import UNFITTED_RULES, settings_of
 
 if TYPE_CHECKING:
     from slmmux.config import Config
-from slmmux.cli._frameworks import ASKERS, FRAMEWORK_NAMES, AskFunction, make_with
-from slmmux.cli._settings import UNFITTED_RULES, settings_of
 
 __all__ = ["ConfigFile", "Framework", "Samples", "System", "ask"]
 

@@ -154,10 +154,12 @@ def notices() -> Iterator[None]:
     """Print the warnings of a block as sentences on standard error, without the place in this program's code."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        yield
-    console = Console(stderr=True)
-    for warning in caught:
-        console.print(shown(str(warning.message), "dim"), soft_wrap=True)
+        try:
+            yield
+        finally:  # Before an error too: how a file was read may be its cause.
+            console = Console(stderr=True)
+            for warning in caught:
+                console.print(shown(str(warning.message), "dim"), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

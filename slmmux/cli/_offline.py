@@ -179,9 +179,9 @@ def select(
 
 def _suggestion(never_right: Sequence[str]) -> str:
     """Return a sentence about answers that are common and were never right."""
-    named = ", ".join(json.dumps(answer, ensure_ascii=False) for answer in never_right[:_MOST_SUGGESTED])
+    quotes = ", ".join(json.dumps(answer, ensure_ascii=False) for answer in never_right[:_MOST_SUGGESTED])
     option = " ".join(f"--no-answer {shlex.quote(answer)}" for answer in never_right[:_MOST_SUGGESTED])
-    return f"common and never right: {named}; if that is no answer, select again with {option}"
+    return f"common and never right: {quotes}; if that is no answer, select again with {option}"
 
 
 def _subsets(selection: "Selection", top: int) -> Table:
@@ -214,9 +214,9 @@ def _contest(selection: "Selection") -> Table:
     for size, subset in selection.by_size.items():
         for name, result in (subset.contest or {}).items():
             interval = _interval(result)
-            served = name == subset.rule
+            is_served = name == subset.rule
             row = str(size), _percent(result.accuracy), f"{100 * result.gain:+z.1f}", interval
-            table.add_row(*row, shown(f"{name}, served" if served else name, "bold" if served else ""))
+            table.add_row(*row, shown(f"{name}, served" if is_served else name, "bold" if is_served else ""))
     return table
 
 
@@ -472,10 +472,10 @@ def repair(
 
     Example: slmmux repair samples.jsonl
     """
-    from slmmux.recording._repair import repair as mend  # noqa: PLC0415
+    from slmmux.recording._repair import repair as repair_file  # noqa: PLC0415
 
     with _files():
-        result = mend(recording, out)
+        result = repair_file(recording, out)
     target = out or recording
     if not result.losses:
         text = f"{recording}: nothing to repair, {result.rows:,} rows are whole"

@@ -8,16 +8,14 @@ import typer
 from rich.console import Console
 
 from slmmux._errors import ArgumentError
+from slmmux.cli._ask import ConfigFile, Framework, Samples, System
 from slmmux.cli._console import OptionError, completing, notices, one_of, print_json
+from slmmux.cli._frameworks import PROFILERS, make_with
 from slmmux.cli._offline import Json
+from slmmux.cli._settings import settings_of
 
 if TYPE_CHECKING:
     from slmmux.recording import Recording
-
-
-from slmmux.cli._ask import ConfigFile, Framework, Samples, System
-from slmmux.cli._frameworks import PROFILERS, make_with
-from slmmux.cli._settings import settings_of
 
 __all__ = ["profile"]
 

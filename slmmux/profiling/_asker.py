@@ -83,7 +83,7 @@ class Functions:
         if not_texts := [label for label in models if not isinstance(label, str)]:
             raise ArgumentError(f"a member's label must be a text, received {not_texts[0]!r}")
         self._models = models
-        answers.reader(extract)  # whatever is wrong with it is said before a call
+        answers.reader(extract)  # An extractor that does not exist is reported before a call.
         self._extract = extract
         self.samples: Mapping[str, int] = by_label("samples", samples, models)
         self.settings: Mapping[str, Any] = {

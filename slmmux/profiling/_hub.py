@@ -34,24 +34,24 @@ def hub_rows(questions: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         raise ArgumentError(f'{questions} needs the package datasets: pip install "slmmux[datasets]"') from None
     try:
         if (Path(name) / "state.json").is_file() or (Path(name) / "dataset_dict.json").is_file():
-            loaded = datasets.load_from_disk(name)
-            if isinstance(loaded, dict):
-                loaded = loaded[_split([str(name) for name in loaded], split, questions)]
+            rows = datasets.load_from_disk(name)
+            if isinstance(rows, dict):
+                rows = rows[_split(list(map(str, rows)), split, questions)]
         else:
-            chosen = _split(datasets.get_dataset_split_names(name, config or None), split, questions)
-            loaded = datasets.load_dataset(name, config or None, split=chosen)
+            split = _split(datasets.get_dataset_split_names(name, config or None), split, questions)
+            rows = datasets.load_dataset(name, config or None, split=split)
     except ArgumentError:
         raise
     except Exception as error:  # the package raises errors of many kinds: of the network, of names, of files
         sentence = " ".join(str(error).split()) or type(error).__name__
         raise ArgumentError(f"{questions} cannot be loaded: {sentence[:300]}") from error
-    for number, row in enumerate(loaded):
+    for number, row in enumerate(rows):
         yield f"{questions} row {number}", dict(row)
 
 
-def _split(splits: list[str], named: str, questions: str) -> str:
-    if named:
-        if named not in splits:
-            raise ArgumentError(f"{questions}: there is no split {named!r}; choose one of {', '.join(splits)}")
-        return named
+def _split(splits: list[str], name: str, questions: str) -> str:
+    if name:
+        if name not in splits:
+            raise ArgumentError(f"{questions}: there is no split {name!r}; choose one of {', '.join(splits)}")
+        return name
     return next((split for split in _SPLITS if split in splits), splits[0])

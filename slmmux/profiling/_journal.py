@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Self
 from pydantic_core import from_json
 
 from slmmux._errors import RecordingError
+from slmmux._files.values import is_json
 from slmmux.recording import Recording
 from slmmux.recording._row import Row, head_line, is_packed, row_line, row_of
 
@@ -108,11 +109,7 @@ def _last_line(path: Path) -> tuple[int, bool]:
         line_start = end + tail.rfind(b"\n") + 1
         file.seek(line_start)
         last = file.read(size - line_start)
-    try:
-        from_json(last)
-    except ValueError:
-        return line_start, False
-    return line_start, True
+    return line_start, is_json(last)
 
 
 def _finish_last_line(path: Path, end: int, *, complete: bool) -> None:

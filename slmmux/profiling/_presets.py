@@ -70,6 +70,6 @@ def preset_of(name: str) -> Preset:
         'number'
     """
     if name not in PRESETS:
-        near = did_you_mean(name, PRESETS)
-        raise ArgumentError(f"there is no preset {name!r}; {near or 'choose one of'} {', '.join(PRESETS)}")
+        hint = did_you_mean(name, PRESETS) or f"choose one of {', '.join(PRESETS)}"
+        raise ArgumentError(f"there is no preset {name!r}; {hint}")
     return PRESETS[name]

@@ -5,6 +5,7 @@ import random
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeAlias
@@ -18,15 +19,9 @@ from slmmux._files.table import json_items, kind_of, rows_of
 from slmmux.profiling._hub import hub_rows, is_hub_name
 from slmmux.profiling._presets import preset_of
 from slmmux.recording._questions import QuestionRow, question_row
-from slmmux.recording._row import holds_nan
+from slmmux.recording._row import gold_without_nan
 
 __all__ = ["Question", "Questions", "questions_of", "read_questions"]
-
-
-def _no_nan(gold: Any) -> Any:
-    if holds_nan(gold):
-        raise ValueError("NaN equals no answer, write null if there is no gold answer")
-    return gold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +39,7 @@ class Question:
 
     question_id: str
     question: str
-    gold: Annotated[Any, AfterValidator(_no_nan)] = None
+    gold: Annotated[Any, AfterValidator(gold_without_nan)] = None
     dataset: str | None = None
 
 
@@ -144,40 +139,33 @@ def _questions(
     source: str | PathLike[str], fields: Mapping[str, str] | None, seed: int
 ) -> Iterator[tuple[str, Question, bool]]:
     """Yield each question with its place, and whether its id is its own."""
-    named = checked_map(fields or {})
+    field_map = checked_map(fields or {})
     path = Path(source)
     if is_hub_name(fspath(source)):
         rows: Iterable[tuple[str, Mapping[str, Any]]] = hub_rows(fspath(source))
-    elif not named and kind_of(path) in {"json", None}:
+    elif not field_map and kind_of(path) in {"json", None}:
         yield from _own_or_table(path, seed)
         return
     else:
         rows = rows_of(path)
-    yield from _of_table(rows, named, seed, lists_as_texts=kind_of(path) == "csv")
+    yield from _of_table(rows, field_map, seed, lists_as_texts=kind_of(path) == "csv")
 
 
 def _own_or_table(path: Path, seed: int) -> Iterator[tuple[str, Question, bool]]:
     """Yield the questions of a JSON file: in this package's form if the first row is, else as a table."""
     items = json_items(path)
     first = next(items, None)
-    if first is None:
+    if first is None or not _is_own(first[1]):
+        yield from _of_table(rows_of(path), {}, seed, lists_as_texts=False)
         return
-
-    def every() -> Iterator[tuple[str, bytes]]:
-        yield first
-        yield from items
-
-    if _is_own(first[1]):
-        for place, data in every():
-            try:
-                yield place, _QUESTION.validate_json(data), True
-            except ValidationError as error:
-                fault = first_fault(error, "the line")
-                raise ArgumentError(
-                    f'{place}: {fault}; write {{"question_id": "q1", "question": "2 + 2?", "gold": "4"}}'
-                ) from None
-    else:
-        yield from _of_table(((place, from_json(data)) for place, data in every()), {}, seed, lists_as_texts=False)
+    for place, data in chain([first], items):
+        try:
+            yield place, _QUESTION.validate_json(data), True
+        except ValidationError as error:
+            fault = first_fault(error, "the line")
+            raise ArgumentError(
+                f'{place}: {fault}; write {{"question_id": "q1", "question": "2 + 2?", "gold": "4"}}'
+            ) from None
 
 
 def _is_own(data: bytes) -> bool:
@@ -191,24 +179,22 @@ def _is_own(data: bytes) -> bool:
 
 def _of_table(
     rows: Iterable[tuple[str, Mapping[str, Any]]],
-    named: Mapping[str, Sequence[str]],
+    field_map: Mapping[str, Sequence[str]],
     seed: int,
     *,
     lists_as_texts: bool,
 ) -> Iterator[tuple[str, Question, bool]]:
     fields: Fields | None = None
     for place, row in rows:
-        if not isinstance(row, Mapping):
-            raise ArgumentError(f"{place}: a question is a JSON object, received {type(row).__name__}")
-        whole = _gpqa(row, seed) if _GPQA[0] in row else row
+        lettered = _gpqa(row, seed) if _GPQA[0] in row else row
         if fields is None:
-            fields = fields_of(whole, named, replies=False)
+            fields = fields_of(lettered, field_map, replies=False)
             if "question" not in fields.names:
                 raise ArgumentError(
                     f"{place}: which field is the question is not clear from {', '.join(map(str, row))}; "
                     "name it with --map question=FIELD,gold=FIELD"
                 )
-        item = question_row(whole, fields, place, lists_as_texts=lists_as_texts)
+        item = question_row(lettered, fields, place, lists_as_texts=lists_as_texts)
         yield place, _question(item, place), item.has_id
 
 

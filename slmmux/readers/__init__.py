@@ -6,6 +6,7 @@ from pathlib import Path
 
 from slmmux._errors import ArgumentError
 from slmmux._files.fields import checked_map
+from slmmux.answers import reader
 from slmmux.readers import _batch, _collect, _helm, _inspect_ai, _lighteval, _lm_eval, _promptfoo, _table
 from slmmux.readers._foreign import Foreign, Request
 from slmmux.readers._forms import FORMS, files_of
@@ -83,26 +84,24 @@ def read(
         [('qwen', 0, '4', '4'), ('qwen', 1, '5', '4')]
     """
     if extract is not None:
-        from slmmux.answers import reader  # noqa: PLC0415 - a name that does not exist is reported before any file
-
-        reader(extract)
-    found = files_of(paths, "table" if map is not None and source is None else source)
-    if map is not None and found.form != "table":
-        raise ArgumentError(f"map names the fields of a table, and these files are {found.form}; leave it out")
-    if filter is not None and found.form != "lm-eval":
-        raise ArgumentError(f"filter names a filter of lm-eval, and these files are {found.form}; leave it out")
-    if extract is None and found.form not in _OWN_ANSWERS:
-        raise ArgumentError(f"{found.form} files have no answers but the texts; write an extractor's name as extract")
+        reader(extract)  # A name that does not exist is reported before a file is read.
+    logs = files_of(paths, "table" if map is not None and source is None else source)
+    if map is not None and logs.form != "table":
+        raise ArgumentError(f"map names the fields of a table, and these files are {logs.form}; leave it out")
+    if filter is not None and logs.form != "lm-eval":
+        raise ArgumentError(f"filter names a filter of lm-eval, and these files are {logs.form}; leave it out")
+    if extract is None and logs.form not in _OWN_ANSWERS:
+        raise ArgumentError(f"{logs.form} files have no answers but the texts; write an extractor's name as extract")
     request = Request(
         model=model,
         with_answers=extract is None,
         filter=filter,
         fields=None if map is None else checked_map(map),
-        folder=found.folder,
+        folder=logs.folder,
     )
     settings = {} if filter is None else {"filter": filter}
-    source = _SOURCES.get(found.form, found.form)
-    recording = gathered(_SAMPLES[found.form](found.files, request), source, extract, settings)
+    source = _SOURCES.get(logs.form, logs.form)
+    recording = gathered(_SAMPLES[logs.form](logs.files, request), source, extract, settings)
     return recording if questions is None else with_questions(recording, questions)
 
 
@@ -123,15 +122,16 @@ def read_lm_eval(
         model: The member's label. Without it, the name of the folder that holds the file.
         extract: The extractor that reads the answers in the texts, as for the mux. `None`: the answers are
             `filtered_resps` as logged, and "[invalid]" from one of the harness's filters means no answer.
-        filter: With `extract=None`, the filter whose answers to use; needed if the log has several.
+        filter: The filter whose verdicts count and, with `extract=None`, whose answers; needed then if the log has
+            several.
 
     Returns:
         One recording of all files. `settings["models"][model][task]` holds the generation settings of its texts.
 
     Raises:
-        RecordingError: A file has another format, or no texts or samples; or a sample occurs in two files.
+        RecordingError: A file has another format, or no texts or samples; or two files hold the same samples.
         ExtractorError: The extractor does not exist.
-        ArgumentError: There are no paths, or a filter is given without `extract=None`.
+        ArgumentError: There are no paths.
         OSError: A file cannot be opened.
 
     Example:
@@ -169,7 +169,7 @@ def read_inspect(*paths: str | PathLike[str], extract: Extract = "auto") -> Reco
         One recording of all logs. `settings["models"][model][task]` holds the generation settings of its texts.
 
     Raises:
-        RecordingError: A file has another format or no samples, or a sample occurs in two files.
+        RecordingError: A file has another format or no samples, or two files hold the same samples.
         ExtractorError: The extractor does not exist.
         ArgumentError: There are no paths.
         OSError: A file cannot be opened.

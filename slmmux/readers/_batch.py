@@ -143,7 +143,7 @@ def _replies(body: Mapping[str, Any], place: str) -> list[_Reply]:
     tokens = _count(body.get("usage") or {}, "completion_tokens", "output_tokens")
     if not texts:
         return [_Reply(None)]
-    # The usage is that of all choices; it is shared out, so that the sum stays what was paid.
+    # The usage counts all choices together; it is shared out, so that the sum stays what was paid.
     shares = [None if tokens is None else tokens // len(texts) + (i < tokens % len(texts)) for i in range(len(texts))]
     return [_Reply(text, count) for text, count in zip(texts, shares, strict=True)]
 

@@ -37,6 +37,12 @@ class _File:
     responses: list[dict[str, Any]] = field(default_factory=list)
     results: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The generation settings, by the names that recordings use."""
+        settings = {"temperature": self.temperature, "max_tokens": self.max_new_tokens}
+        return {name: value for name, value in settings.items() if value is not None}
+
 
 def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
     """Yield the samples of files, file by file.
@@ -46,23 +52,18 @@ def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
     """
     for path in files:
         content = checked(_FILE, document(path), str(path), _INSTEAD)
-        settings = {
-            name: value
-            for name, value in (("temperature", content.temperature), ("max_tokens", content.max_new_tokens))
-            if value is not None
-        }
         empty = True
         for number, response in enumerate(content.responses or content.results):
-            for sample in _of_question(path, number, response, content.model, request):
+            for sample in _of_question(path, number, response, content, request):
                 empty = False
-                yield Foreign(path, sample[0], sample[1], settings, sample[2])
+                yield sample
         if empty:
             raise RecordingError(f"{path}: the file has no samples; {_INSTEAD}")
 
 
 def _of_question(
-    path: Path, number: int, response: Mapping[str, Any], model: str | None, request: Request
-) -> Iterator[tuple[str, Row, str | None]]:
+    path: Path, number: int, response: Mapping[str, Any], content: _File, request: Request
+) -> Iterator[Foreign]:
     place = f"{path} responses.{number}"
     text = next((value for name in _QUESTIONS if isinstance(value := response.get(name), str)), None)
     if text is None:
@@ -77,7 +78,7 @@ def _of_question(
         usage = sample.get("token_usage") or {}
         row = Row(
             question_id=key_of(question),
-            model=str(request.model or model or response.get("model") or stem(path)),
+            model=str(request.model or content.model or response.get("model") or stem(path)),
             sample_index=number * 10**4 + index,
             answer=(answer or None) if request.with_answers else None,
             question=question,
@@ -87,7 +88,7 @@ def _of_question(
             output_tokens=usage.get("completion_tokens"),
             score=share(sample.get("is_correct")),
         )
-        yield place, row, TESTS if tests else None
+        yield Foreign(path, place, row, content.settings, TESTS if tests else None)
 
 
 _FILE = TypeAdapter(_File)

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from slmmux._errors import RecordingError, first_fault
-from slmmux.recording._row import Row
+from slmmux._errors import RecordingError
+from slmmux.recording._row import Row, fault_in_line
 
 __all__ = ["Foreign", "Request", "checked", "share"]
 
@@ -72,13 +72,12 @@ def checked(form: TypeAdapter[F], data: bytes, place: str, instead: str) -> F:
         received = error.errors(include_url=False)[0]["input"]
         if isinstance(received, bytes):
             received = received[:80].decode(errors="replace").strip()
-        # pydantic counts lines within this one piece of JSON; `place` has the line of the file.
-        fault = first_fault(error, "the JSON").replace("at line 1 column", "at column")
+        fault = fault_in_line(error, "the JSON")
         raise RecordingError(f"{place}: {fault}, received {reprlib.repr(received)}; {instead}") from None
 
 
 def share(value: Any) -> float | None:
-    """Return another tool's verdict as a number from 0 to 1; `None` if it is none.
+    """Return another tool's verdict as a number from 0 to 1; `None` for any other value.
 
     Example:
         >>> share(True), share("C"), share(0.5), share("1.0"), share(7), share(None)

@@ -1,6 +1,6 @@
 """Which tool's form a file has, found in its name and its first megabyte; and the files of a form in a folder."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -9,16 +9,16 @@ from typing import Any
 from pydantic_core import from_json
 
 from slmmux._errors import ArgumentError, RecordingError
-from slmmux._files.read import first_bytes
+from slmmux._files.read import first_bytes, unpacked_name
 from slmmux._files.table import kind_of
 
-__all__ = ["FORMS", "Found", "files_of"]
+__all__ = ["FORMS", "Logs", "files_of"]
 
 FORMS = ("lm-eval", "inspect", "batch", "helm", "promptfoo", "lighteval", "slm-mux", "table")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Logs:
     """The files to read.
 
     Attributes:
@@ -32,7 +32,7 @@ class Found:
     folder: bool
 
 
-def files_of(paths: Sequence[str | PathLike[str]], form: str | None) -> Found:
+def files_of(paths: Sequence[str | PathLike[str]], form: str | None) -> Logs:
     """Return the files of one form among paths.
 
     Args:
@@ -56,24 +56,23 @@ def files_of(paths: Sequence[str | PathLike[str]], form: str | None) -> Found:
         else:
             by_form.setdefault(form or _form_of(path) or "table", []).append(path)
     if len(by_form) > 1:
-        shown = "; ".join(f"{name}, such as {files[0]}" for name, files in by_form.items())
-        raise RecordingError(f"the files have several forms ({shown}); convert each form by itself, with its name")
+        examples = "; ".join(f"{name}, such as {files[0]}" for name, files in by_form.items())
+        raise RecordingError(f"the files have several forms ({examples}); convert each form by itself, with its name")
     ((name, files),) = by_form.items()
-    seen: set[Path] = set()
+    earlier: set[Path] = set()
     for file in files:
-        if file.resolve() in seen:
+        if file.resolve() in earlier:
             raise RecordingError(f"{file}: the file is given twice; give it once")
-        seen.add(file.resolve())
-    return Found(name, files, any(Path(path).is_dir() for path in paths))
+        earlier.add(file.resolve())
+    return Logs(name, files, any(Path(path).is_dir() for path in paths))
 
 
 def _in_folder(folder: Path, form: str | None) -> dict[str, list[Path]]:
     by_form: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and (path.suffix == ".eval" or kind_of(path) is not None):
-            name = _form_of(path)
-            if name is not None and (form is None or name == form):
-                by_form.setdefault(name, []).append(path)
+        name = _form_of(path) if path.is_file() else None
+        if name is not None and (form is None or name == form):
+            by_form.setdefault(name, []).append(path)
     # A table has no signs of its own: beside the files of a tool it is something else, such as a list of results.
     if len(by_form) > 1:
         by_form.pop("table", None)
@@ -86,7 +85,7 @@ def _in_folder(folder: Path, form: str | None) -> dict[str, list[Path]]:
 
 
 def _form_of(path: Path) -> str | None:
-    """Return the form of a file; "table" if it may be one, `None` if it is none that is read."""
+    """Return the form of a file; "table" if it may be one, `None` if it is in no form that is read."""
     if path.suffix == ".eval":
         return "inspect"
     match kind_of(path):
@@ -95,13 +94,13 @@ def _form_of(path: Path) -> str | None:
         case "parquet":
             return "lighteval" if _is_lighteval(path) else "table"
         case "json":
-            return next(_forms(_start(path), path), None)
+            return _json_form(_first_value(path), path)
         case _:
             return None
 
 
-def _start(path: Path) -> Any:
-    """Return the first value of a file as far as it is in the first megabyte: of a list, the first item."""
+def _first_value(path: Path) -> Any:
+    """Return the part of a file's first value that is in the first megabyte; if it is a list, its first item."""
     data = first_bytes(path)
     first = data.lstrip().split(b"\n", 1)[0]
     for piece in (first, data):  # the first line may be all of a value, or the beginning of one
@@ -113,24 +112,26 @@ def _start(path: Path) -> Any:
     return None
 
 
-def _forms(value: Any, path: Path) -> Iterator[str]:
+def _json_form(value: Any, path: Path) -> str | None:
     if not isinstance(value, dict):
-        return
+        return None
+    form: str | None = None
     names = value.keys()
     if {"doc_id", "resps"} <= names or {"prompt_0", "logit_0"} <= names or isinstance(value.get("samples"), dict):
-        yield "lm-eval"
+        form = "lm-eval"
     elif "request_states" in names or ("adapter_spec" in names and path.name.startswith("scenario_state")):
-        yield "helm"
+        form = "helm"
     elif isinstance(value.get("eval"), dict) and {"task", "model"} <= value["eval"].keys():
-        yield "inspect"
+        form = "inspect"
     elif "custom_id" in names and names & {"response", "error", "body"}:
-        yield "batch"
+        form = "batch"
     elif {"promptIdx", "testIdx"} & names or _is_promptfoo(value):
-        yield "promptfoo"
+        form = "promptfoo"
     elif any(_has_samples(value.get(name)) for name in ("responses", "results")):
-        yield "slm-mux"
+        form = "slm-mux"
     elif not _is_something_else(value, path):
-        yield "table"
+        form = "table"
+    return form
 
 
 def _is_promptfoo(value: dict[str, Any]) -> bool:
@@ -160,7 +161,7 @@ def _is_something_else(value: dict[str, Any], path: Path) -> bool:
     """Return whether a file is one that tools write beside their samples: means, lists of logs, settings."""
     tables = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
     scalars = [v for v in value.values() if isinstance(v, str | int | float)]
-    is_document = path.name.lower().removesuffix(".gz").endswith(".json")
+    is_document = unpacked_name(path).lower().endswith(".json")
     return is_document and not tables and (path.name.startswith(("results_", "results.")) or not scalars)
 
 

@@ -1,4 +1,4 @@
-"""Samples of several files as one recording: numbered, compared with what came before, and read by an extractor."""
+"""Samples of several files as one recording: numbered, compared with the earlier ones, and read by an extractor."""
 
 import hashlib
 import json
@@ -6,14 +6,14 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from slmmux import answers
-from slmmux._decision.types import Answer
 from slmmux._errors import RecordingError
-from slmmux.answers._reader import extractor_name
+from slmmux.answers._reader import Reader, extractor_name
 from slmmux.readers._foreign import Foreign
 from slmmux.recording import Recording
 from slmmux.recording._gold import accepted
@@ -38,7 +38,7 @@ def gathered(samples: Iterable[Foreign], source: str, extract: Extract, settings
     Raises:
         RecordingError: Two files hold the same samples, or a question has two texts or two gold answers.
     """
-    reader = None if extract is None else answers.reader(extract)
+    reader_of = None if extract is None else partial(answers.reader, extract)
     rows: list[Row] = []
     models: dict[str, dict[str, Any]] = {}
     notes: Counter[str] = Counter()
@@ -46,7 +46,7 @@ def gathered(samples: Iterable[Foreign], source: str, extract: Extract, settings
     for sample, index in _numbered(samples, source, golds):
         # One copy for both: copying is most of the time that a large file takes.
         row = replace(sample.row, sample_index=index, temperature=_number(sample.settings.get("temperature")))
-        rows.append(row if reader is None else _with_answer(row, reader))
+        rows.append(row if reader_of is None else _with_answer(row, reader_of))
         of_model = models.setdefault(row.model, {})
         if row.dataset is None:
             of_model.update({name: of_model.get(name, value) for name, value in sample.settings.items()})
@@ -56,11 +56,9 @@ def gathered(samples: Iterable[Foreign], source: str, extract: Extract, settings
             notes[sample.note] += 1
     for note, count in notes.items():
         warnings.warn(f"{count:,} samples: {note}", stacklevel=3)
-    wider = {question for question, (known, _) in golds.items() if len(known) > 1}
+    several = {question: accepted(spellings) for question, (spellings, _) in golds.items() if len(spellings) > 1}
     rows = [
-        replace(row, gold=accepted(golds[row.question_id][0]))
-        if row.gold is not None and row.question_id in wider
-        else row
+        replace(row, gold=several[row.question_id]) if row.gold is not None and row.question_id in several else row
         for row in rows
     ]
     name = None if extract is None else extractor_name(extract)
@@ -135,16 +133,17 @@ def _refuse_other_question(
         )
     if row.gold is None:
         return
-    known, place = golds.setdefault(row.question_id, (_items(row.gold), sample.place))
-    if known in (row.gold, [row.gold]):
+    spellings, place = golds.setdefault(row.question_id, (_items(row.gold), sample.place))
+    if spellings in (row.gold, [row.gold]):
         return
-    if not {*map(_plain, known)} & {*map(_plain, _items(row.gold))}:
+    plain = {*map(_plain, spellings)}
+    if not plain & {*map(_plain, _items(row.gold))}:
         raise RecordingError(
-            f"{sample.place}: question {row.question_id!r} has the gold answer {row.gold!r}, and {accepted(known)!r} "
-            f"in {place}; name the field that tells the questions apart with question_id"
+            f"{sample.place}: question {row.question_id!r} has the gold answer {row.gold!r}, and "
+            f"{accepted(spellings)!r} in {place}; name the field that tells the questions apart with question_id"
         )
     # Files may accept more or fewer spellings of one answer; what one of them accepts, all do.
-    known += [gold for gold in _items(row.gold) if _plain(gold) not in {*map(_plain, known)}]
+    spellings += [gold for gold in _items(row.gold) if _plain(gold) not in plain]
 
 
 def _items(gold: Any) -> list[Any]:
@@ -155,8 +154,9 @@ def _plain(gold: Any) -> str:
     return json.dumps(gold, sort_keys=True) if isinstance(gold, list | dict) else str(gold).strip()
 
 
-def _with_answer(row: Row, reader: Callable[[str], Answer | None]) -> Row:
-    answer = None if row.error is not None or row.text is None else reader(row.text)
+def _with_answer(row: Row, reader_of: Callable[..., Reader]) -> Row:
+    # With the question, as in a live mux and in `reread`: its options bound a choice, and its words are no answer.
+    answer = None if row.error is not None or row.text is None else reader_of(question=row.question or "")(row.text)
     return row if answer is None else replace(row, answer=answer.value, kind=answer.kind, key=answer.key)
 
 

@@ -20,13 +20,13 @@ from slmmux.recording._row import Row
 __all__ = ["samples"]
 
 _INSTEAD = "give the scenario_state.json of a HELM run"
-_LENIENT = ConfigDict(strict=True)
+_STRICT = ConfigDict(strict=True)
 _SETTINGS = ("temperature", "max_tokens", "top_p", "stop_sequences", "presence_penalty", "frequency_penalty")
 
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    __pydantic_config__ = _LENIENT
+    __pydantic_config__ = _STRICT
 
     output: str | dict[str, Any]  # A text in versions of before 2023.
     tags: list[str] = field(default_factory=list)
@@ -34,7 +34,7 @@ class _Reference:
 
 @dataclass(frozen=True, slots=True)
 class _Instance:
-    __pydantic_config__ = _LENIENT
+    __pydantic_config__ = _STRICT
 
     input: str | dict[str, Any]
     references: list[_Reference] = field(default_factory=list)
@@ -44,7 +44,7 @@ class _Instance:
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    __pydantic_config__ = _LENIENT
+    __pydantic_config__ = _STRICT
 
     success: bool
     completions: list[dict[str, Any]] = field(default_factory=list)
@@ -54,7 +54,7 @@ class _Result:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    __pydantic_config__ = _LENIENT
+    __pydantic_config__ = _STRICT
 
     instance: _Instance
     request: dict[str, Any]
@@ -66,7 +66,7 @@ class _State:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    __pydantic_config__ = _LENIENT
+    __pydantic_config__ = _STRICT
 
     request_states: list[_State]
     adapter_spec: dict[str, Any] = field(default_factory=dict)
@@ -126,8 +126,8 @@ def _question_id(instance: _Instance, question: str | None) -> str:
 
     HELM numbers the instances of each scenario from "id0", so the number alone would mix two scenarios.
     """
-    changed = instance.perturbation or {}
-    key = key_of(question, str(changed.get("name", "")) if changed else "")
+    perturbation = instance.perturbation or {}
+    key = key_of(question, str(perturbation.get("name", "")))
     return key if instance.id is None else f"{instance.id}-{key.removeprefix('q-')}"
 
 
@@ -137,8 +137,8 @@ def _scenario(path: Path) -> str | None:
     scenario, colon, arguments = name.partition(":")
     if not colon:
         return None
-    kept = [part for part in arguments.split(",") if not part.startswith(("model=", "model_deployment="))]
-    return f"{scenario}:{','.join(kept)}" if kept else scenario
+    parts = [part for part in arguments.split(",") if not part.startswith(("model=", "model_deployment="))]
+    return f"{scenario}:{','.join(parts)}" if parts else scenario
 
 
 def _gold(right: Sequence[str], mapping: Mapping[str, str] | None, question: str | None, place: str) -> Any:

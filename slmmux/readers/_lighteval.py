@@ -5,7 +5,6 @@ from 0.10 on (its pages write them with underscores around), and before that `fu
 more, whose lists are texts as Python prints them. lighteval itself is never imported.
 """
 
-import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import Any
 from slmmux._errors import RecordingError
 from slmmux._files.fields import key_of, message_text
 from slmmux._files.table import rows_of, stem
+from slmmux._files.values import python_value
 from slmmux.readers._foreign import Foreign, Request, share
-from slmmux.recording._gold import TESTS, accepted, are_tests, gold_of, options_of, with_options
+from slmmux.recording._gold import TESTS, accepted, are_tests, gold_of, options_of
 from slmmux.recording._row import Row
 
 __all__ = ["samples"]
@@ -37,7 +37,7 @@ def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
             document = _part(row, "doc")
             new = document is not None
             texts = _texts(_part(row, "model_response") or {} if new else row, place)
-            question = _question(document if document is not None else row)
+            question = _question(row if document is None else document)
             gold = _gold(document, row, question, place)
             tests = are_tests(gold)
             verdict = _verdict((_part(row, "metric") if new else row.get("metrics")) or {}) if len(texts) == 1 else None
@@ -80,25 +80,15 @@ def _model(path: Path) -> str:
 
 
 def _part(row: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    part = _unprinted(row.get(name, row.get(f"__{name}__")))
+    part = python_value(row.get(name, row.get(f"__{name}__")))
     return part if isinstance(part, dict) else None
-
-
-def _unprinted(value: Any) -> Any:
-    """Return the list or object that a text prints, and any other value as it is."""
-    if isinstance(value, str) and value[:1] in {"[", "{"}:
-        try:
-            return ast.literal_eval(value)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return value
-    return value
 
 
 def _texts(response: Mapping[str, Any], place: str) -> list[str | None]:
     """Return the replies; without the reasoning, if lighteval took it out."""
     texts: Any = None
     for name in ("text_post_processed", "text", "predictions"):
-        texts = _unprinted(response.get(name))
+        texts = python_value(response.get(name))
         texts = [texts] if isinstance(texts, str) else texts
         if isinstance(texts, list) and texts:
             break
@@ -112,7 +102,7 @@ def _texts(response: Mapping[str, Any], place: str) -> list[str | None]:
 
 def _question(document: Mapping[str, Any]) -> str | None:
     prompt = next((document[name] for name in ("query", "full_prompt", "example") if document.get(name)), None)
-    return message_text(_unprinted(prompt)) or (prompt if isinstance(prompt, str) else None)
+    return message_text(python_value(prompt)) or (prompt if isinstance(prompt, str) else None)
 
 
 def _document_id(document: Mapping[str, Any] | None, question: str | None) -> str:
@@ -122,18 +112,17 @@ def _document_id(document: Mapping[str, Any] | None, question: str | None) -> st
 
 def _gold(document: Mapping[str, Any] | None, row: Mapping[str, Any], question: str | None, place: str) -> Any:
     of = row if document is None else document
-    choices = _unprinted(of.get("choices")) or []
-    if document is None and (golds := accepted(_unprinted(row.get("gold")))) is not None:
+    choices = python_value(of.get("choices")) or []
+    if document is None and (golds := accepted(python_value(row.get("gold")))) is not None:
         return golds if are_tests(golds) else gold_of(_stripped(golds), question, place)
-    indices = _unprinted(of.get("gold_index"))
+    indices = python_value(of.get("gold_index"))
     indices = indices if isinstance(indices, list) else [indices]
     golds = accepted([str(choices[i]).strip() for i in indices if type(i) is int and 0 <= i < len(choices)])
     if golds is None or are_tests(golds):
         return golds
     # Options that the prompt shows with letters are answered with a letter, and these choices are their texts.
-    letters = {text: letter for letter, text in options_of(with_options(question, ())).items()}
-    named = [letters.get(gold, gold) for gold in (golds if isinstance(golds, list) else [golds])]
-    return accepted(named)
+    letters = {text: letter for letter, text in options_of(question).items()}
+    return accepted([letters.get(gold, gold) for gold in (golds if isinstance(golds, list) else [golds])])
 
 
 def _stripped(golds: Any) -> Any:
@@ -143,7 +132,7 @@ def _stripped(golds: Any) -> Any:
 
 
 def _verdict(metrics: Any) -> float | None:
-    metrics = _unprinted(metrics)
+    metrics = python_value(metrics)
     if not isinstance(metrics, dict):
         return None
     return next((verdict for value in metrics.values() if (verdict := share(value)) is not None), None)

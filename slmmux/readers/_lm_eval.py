@@ -26,7 +26,9 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic_core import from_json, to_json
 
 from slmmux._errors import RecordingError
+from slmmux._files.read import document as content_of
 from slmmux._files.table import json_items, stem
+from slmmux._files.values import json_value
 from slmmux.readers._foreign import Foreign, Request, checked, share
 from slmmux.recording._gold import TESTS, are_tests, gold_of
 from slmmux.recording._row import Row
@@ -158,8 +160,8 @@ def _names(path: Path) -> tuple[str, str]:
     if (arguments := _MODEL_ARGUMENTS.match(name)) is None:
         return folder, name
     # Nothing parts the arguments from the task but an underscore, which both may have; the results know the tasks.
-    known = [task for task in _tasks_beside(path) if name.endswith(f"_{task}")]
-    task = max(known, key=len) if known else name.rpartition("_")[2]
+    tasks = [task for task in _tasks_beside(path) if name.endswith(f"_{task}")]
+    task = max(tasks, key=len) if tasks else name.rpartition("_")[2]
     model = arguments[1].removesuffix(f"_{task}").removeprefix("__").replace("__", "/")
     return model, task
 
@@ -167,8 +169,8 @@ def _names(path: Path) -> tuple[str, str]:
 def _tasks_beside(path: Path) -> list[str]:
     for results in sorted(path.parent.glob("results*.json")):
         try:
-            value = from_json(results.read_bytes()[:_MOST_RESULTS])
-        except (OSError, ValueError):
+            value = json_value(content_of(results), str(results))
+        except (OSError, RecordingError):
             continue
         if isinstance(value, dict) and isinstance(value.get("results"), dict):
             return list(value["results"])
@@ -178,19 +180,22 @@ def _tasks_beside(path: Path) -> list[str]:
 def _items(path: Path, task: str) -> Iterator[tuple[str, str, bytes]]:
     """Yield the task, the place and the JSON of each line, in the form of today's versions."""
     for place, data in json_items(path):
-        if b'"prompt_0"' in data and b'"logit_0"' in data:
-            yield task, place, _written_out(data, place)
-        elif b'"samples"' in data[:_MOST_RESULTS] and isinstance(samples := from_json(data).get("samples"), dict):
-            for name, items in samples.items():
-                for number, item in enumerate(items):
-                    yield name, f"{place} samples.{name}.{number}", to_json(item, inf_nan_mode="constants")
+        # Nearly every line is in today's form already, and need not be parsed to see that.
+        item = json_value(data, place, _INSTEAD) if any(name in data for name in _OTHER_FORMS) else None
+        if not isinstance(item, dict):
+            yield task, place, data
+        elif {"prompt_0", "logit_0"} <= item.keys():
+            yield task, place, _today(item, place)
+        elif isinstance(item.get("samples"), dict):
+            for name, lines in item["samples"].items():
+                for number, line in enumerate(lines):
+                    yield name, f"{place} samples.{name}.{number}", to_json(line, inf_nan_mode="constants")
         else:
             yield task, place, data
 
 
-def _written_out(data: bytes, place: str) -> bytes:
+def _today(item: Mapping[str, Any], place: str) -> bytes:
     """Return a document of `--write_out` in the form of today's versions."""
-    item = from_json(data)
     logits = [value for name, value in item.items() if name.startswith("logit_")]
     if len(logits) != 1 or not isinstance(logits[0], str):
         raise _NoTextsError(f"{place}: the task was scored by log-likelihood, so there are no texts; {_TEXTS}")
@@ -287,8 +292,8 @@ def _score(scores: Mapping[str, float | None], filter_name: str | None) -> float
     """Return the verdict under a filter or, if none is named, the one that all filters share."""
     if filter_name is not None:
         return scores[filter_name]
-    first, *others = scores.values()
-    return first if all(other == first for other in others) else None
+    first, *rest = scores.values()
+    return first if all(score == first for score in rest) else None
 
 
 def _of_filter(filtered: Mapping[str, list[Any]], filter_name: str | None, place: str) -> list[Any]:
@@ -317,5 +322,5 @@ def _answers(filtered: list[Any], replies: int, place: str) -> list[Any]:
 _LOST = 'replies that the harness logged as "None", because its client gave none: samples without an answer'
 _TEXTS = "give a task whose output_type is generate_until"
 _MOST_REPEATS = 10**6  # of a document in one run; a later run's replies come after
-_MOST_RESULTS = 2**24
+_OTHER_FORMS = (b'"prompt_0"', b'"samples"')
 _LINE = TypeAdapter(_Line)

@@ -11,12 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
-
 from slmmux._errors import RecordingError
 from slmmux._files.fields import key_of, message_text
 from slmmux._files.read import document
 from slmmux._files.table import json_items
+from slmmux._files.values import json_list, json_value
 from slmmux.readers._foreign import Foreign, Request
 from slmmux.recording._gold import TESTS, accepted, are_tests, gold_of
 from slmmux.recording._row import Row
@@ -49,13 +48,10 @@ def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
 
 def _results(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if ".jsonl" in path.name:
-        values = [(place, from_json(data)) for place, data in json_items(path)]
+        values = [(place, json_value(data, place, _INSTEAD)) for place, data in json_items(path)]
     else:
-        try:
-            whole = from_json(document(path))
-        except ValueError as error:
-            raise RecordingError(f"{path}: not JSON ({error}); {_INSTEAD}") from None
-        summary = whole.get("results") if isinstance(whole, dict) else whole
+        content = json_value(document(path), str(path), _INSTEAD)
+        summary = content.get("results") if isinstance(content, dict) else content
         tests: list[Any] = []
         if isinstance(summary, dict):
             tests = _tests(summary)
@@ -129,12 +125,8 @@ def _question(result: Mapping[str, Any]) -> str | None:
     raw = prompt.get("raw") if isinstance(prompt, dict) else prompt
     if not isinstance(raw, str):
         return message_text(raw) or json.dumps(result.get("vars"), ensure_ascii=False, sort_keys=True)
-    if raw.lstrip()[:1] == "[":  # A chat, as promptfoo renders one.
-        try:
-            return message_text(from_json(raw)) or raw
-        except ValueError:
-            return raw
-    return raw
+    chat = json_list(raw) if raw.lstrip()[:1] == "[" else raw  # promptfoo renders a chat as JSON.
+    return message_text(chat) or raw
 
 
 def _failure(result: Mapping[str, Any], response: Mapping[str, Any], text: str | None) -> str | None:
@@ -179,9 +171,9 @@ def _rendered(value: Any, variables: Any) -> Any:
     """Return an assertion's value with the test's variables in it."""
     if not (isinstance(value, str) and isinstance(variables, dict)):
         return value.strip() if isinstance(value, str) else value
-    whole = _VARIABLE.fullmatch(value.strip())
-    if whole and whole[1] in variables:
-        return variables[whole[1]]
+    variable = _VARIABLE.fullmatch(value.strip())
+    if variable and variable[1] in variables:
+        return variables[variable[1]]
     return _VARIABLE.sub(lambda name: str(variables.get(name[1], name[0])), value).strip()
 
 

@@ -27,19 +27,20 @@ def with_questions(recording: Recording, path: str | PathLike[str]) -> Recording
     """
     questions: dict[str, QuestionRow] = {}
     fields: Fields | None = None
+    is_csv = kind_of(Path(path)) == "csv"
     for place, row in rows_of(Path(path)):
         fields = fields or fields_of(row, None, replies=False)
-        question = question_row(row, fields, place, lists_as_texts=kind_of(Path(path)) == "csv")
+        question = question_row(row, fields, place, lists_as_texts=is_csv)
         if question.question_id is not None:
             questions[question.question_id] = question
-    known = [row for row in recording.rows if row.question_id in questions]
-    if not known:
+    absent = sum(row.question_id not in questions for row in recording.rows)
+    if absent == len(recording.rows):
         raise RecordingError(
             f"{path}: none of the {len(questions):,} questions is one of the samples' "
             f"({', '.join(map(repr, recording.questions[:3]))} and so on); give the file that has these ids"
         )
-    if len(known) < len(recording.rows):
-        warnings.warn(f"{len(recording.rows) - len(known):,} samples: their question is not in {path}", stacklevel=3)
+    if absent:
+        warnings.warn(f"{absent:,} samples: their question is not in {path}", stacklevel=3)
     return Recording.of(
         (_with_question(row, questions.get(row.question_id)) for row in recording.rows), recording.settings
     )

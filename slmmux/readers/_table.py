@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from slmmux._errors import RecordingError
-from slmmux._files.fields import Fields, field_value, fields_of, json_list, message_text
+from slmmux._files.fields import Fields, field_value, fields_of, message_text
 from slmmux._files.table import kind_of, rows_of, stem
+from slmmux._files.values import json_list
 from slmmux.readers._foreign import Foreign, Request, share
+from slmmux.readers._forms import FORMS
 from slmmux.recording._gold import TESTS
 from slmmux.recording._questions import question_row, question_text
 from slmmux.recording._row import Row
 
-__all__ = ["samples", "unclear"]
+__all__ = ["samples"]
 
 
 def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
@@ -29,15 +31,17 @@ def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
     """
     tables = [(path, *_table(path, request)) for path in files]
     # "id" may number the questions or only the rows: it is a question's id if it goes with the texts one to one.
-    ids = _ids_by_text(tables)
+    has_ids = _ids_fit_texts(tables)
     for path, fields, rows in tables:
-        by_id = fields if ids else replace(fields, guessed_id=None)
+        by_id = fields if has_ids else replace(fields, guessed_id=None)
+        name = stem(path)
         is_csv = kind_of(path) == "csv"  # A cell holds only a text, so a list in it is JSON.
         for number, (place, row) in enumerate(rows):
-            yield from _of_row(path, place, number, row, by_id, request, lists_as_texts=is_csv)
+            yield from _of_row(path, place, number, row, by_id, request, otherwise=name, lists_as_texts=is_csv)
 
 
-_READ = "lm-eval, inspect, batch, helm, promptfoo, lighteval, slm-mux, and a table as JSONL, JSON, CSV or Parquet"
+_KNOWN_FORMS = f"{', '.join(FORMS[:-1])}, and a table as JSONL, JSON, CSV or Parquet"
+_MOST_NAMED = 12  # An error names this many fields.
 _Table = tuple[Path, Fields, list[tuple[str, dict[str, Any]]]]
 
 
@@ -48,36 +52,36 @@ def _table(path: Path, request: Request) -> tuple[Fields, list[tuple[str, dict[s
     except RecordingError as error:
         if rows:
             raise
-        raise RecordingError(f"{error}; the forms that are read are {_READ}") from None
+        raise RecordingError(f"{error}; the forms that are read are {_KNOWN_FORMS}") from None
     if not rows:
         raise RecordingError(f"{path}: the file has no rows; give one with a sample in each")
     first: dict[str, Any] = {}
     for _, row in rows[:100]:  # a row may leave out a field without a value
         first |= {name: value for name, value in row.items() if first.get(name) is None}
     fields = fields_of(first, request.fields, replies=True)
-    for name, named in (request.fields or {}).items():
-        for field in named:
+    for name, mapping in (request.fields or {}).items():
+        for field in mapping:
             if all(field_value(row, field) is None for _, row in rows):
                 raise RecordingError(
                     f"{path}: no row has a field {field!r} for {name}; the fields are {', '.join(map(str, first))}"
                 )
     if "answer" not in fields.names or not ({"question", "question_id"} & fields.names.keys() or fields.guessed_id):
-        raise unclear(path, first)
+        raise _unclear(path, first)
     if request.fields is None or fields.names.keys() - request.fields.keys():
         warnings.warn(f"{path}: read as {fields}; name other fields with --map", stacklevel=6)
     return fields, rows
 
 
-def unclear(path: Path, names: Mapping[str, Any]) -> RecordingError:
+def _unclear(path: Path, names: Mapping[str, Any]) -> RecordingError:
     """Return the error for a table without a clear question and reply, which may be no table of samples at all."""
-    shown = ", ".join(map(str, list(names)[:12])) + (" and more" if len(names) > 12 else "")  # noqa: PLR2004
+    examples = ", ".join(map(str, list(names)[:_MOST_NAMED])) + (" and more" if len(names) > _MOST_NAMED else "")
     return RecordingError(
-        f"{path}: in none of the forms that are read ({_READ}), unless it is a table of samples: then name its fields "
-        f"with --map question=FIELD,answer=FIELD,gold=FIELD; it has {shown or 'no fields'}"
+        f"{path}: in none of the forms that are read ({_KNOWN_FORMS}), unless it is a table of samples: then name its "
+        f"fields with --map question=FIELD,answer=FIELD,gold=FIELD; it has {examples or 'no fields'}"
     )
 
 
-def _ids_by_text(tables: Sequence[_Table]) -> bool:
+def _ids_fit_texts(tables: Sequence[_Table]) -> bool:
     """Return whether the guessed ids tell the questions apart, over all files, as their texts do."""
     texts: dict[str, str] = {}
     ids: dict[str, str] = {}
@@ -101,6 +105,7 @@ def _of_row(  # noqa: PLR0917 - a row, where it is, and how it is read
     fields: Fields,
     request: Request,
     *,
+    otherwise: str,
     lists_as_texts: bool,
 ) -> Iterator[Foreign]:
     question = question_row(row, fields, place, lists_as_texts=lists_as_texts)
@@ -109,10 +114,11 @@ def _of_row(  # noqa: PLR0917 - a row, where it is, and how it is read
     replies = _replies(row, fields, lists_as_texts=lists_as_texts)
     scores = _scores(fields.value(row, "score"), len(replies))
     error = fields.value(row, "error")
-    model = request.model or fields.value(row, "model") or stem(path)
-    temperature = fields.value(row, "temperature")
+    model = request.model or fields.value(row, "model") or otherwise
+    temperature = _float(fields.value(row, "temperature"))
+    settings = {} if temperature is None else {"temperature": temperature}
+    one = len(replies) == 1
     for index, (text, score) in enumerate(zip(replies, scores, strict=True)):
-        one = len(replies) == 1
         yield Foreign(
             path,
             place,
@@ -125,13 +131,13 @@ def _of_row(  # noqa: PLR0917 - a row, where it is, and how it is read
                 question=question.question,
                 gold=question.gold,
                 text=text,
-                input_tokens=_whole(fields.value(row, "input_tokens")) if one else None,
-                output_tokens=_whole(fields.value(row, "output_tokens")) if one else None,
+                input_tokens=_count(fields.value(row, "input_tokens")) if one else None,
+                output_tokens=_count(fields.value(row, "output_tokens")) if one else None,
                 latency_s=_float(fields.value(row, "latency_s")) if one else None,
                 error=None if error in (None, "", False) else str(error),
                 score=score,
             ),
-            {} if _float(temperature) is None else {"temperature": _float(temperature)},
+            settings,
             TESTS if question.tests else None,
         )
 
@@ -179,7 +185,7 @@ def _scores(value: Any, count: int) -> list[float | None]:
     return [share(value)] if count == 1 else [None] * count
 
 
-def _whole(value: Any) -> int | None:
+def _count(value: Any) -> int | None:
     number = _float(value)
     return int(number) if number is not None and number.is_integer() and number >= 0 else None
 

@@ -15,7 +15,7 @@ from slmmux._errors import RecordingError
 from slmmux.answers import Score, ScoreName, right
 from slmmux.answers._scores import score_name, scored
 from slmmux.recording._recording import Recording
-from slmmux.recording._replay import group_of, planned_samples, read_answers, replay
+from slmmux.recording._replay import group_of, planned_samples, question_of, read_answers, replay
 from slmmux.recording._row import Row, answer_of, as_recorded, scored_right
 
 __all__ = ["Arrays", "Bools", "Floats", "Ints", "Missing", "Same", "Score", "ScoreName", "Votes", "arrays_of"]
@@ -157,23 +157,21 @@ def arrays_of(
         gold = None if score == "recorded" else _gold(question, by_model)
         coding = _Coding(same)
         rights: dict[Answer, bool] = {}
-        says = _says(by_model)
+        text = question_of(by_model)
         for m, (model, k) in enumerate(planned.items()):
             rows = by_model[model][:k]
             place_of = {row.sample_index: i for i, row in enumerate(rows)}
             for row, code, answer in coding.of(rows):
                 i = place_of[row.sample_index]
                 codes[m, q, i] = code
-                form: Score | None = score or (
-                    "includes" if same is None and answer.kind == "text" and row.text else None
-                )
-                if form is not None and not _is_exact(form):
+                form = _form(row, answer, score, same)
+                if not _is_exact(form):
                     forms.add(score_name(form))
-                    is_right[m, q, i] = _scored(row, answer, gold, form, says)
+                    is_right[m, q, i] = _right_by(row, answer, gold, form, text)
                     continue
                 if answer not in rights:
                     rights[answer] = (
-                        right(answer, gold, question=says)
+                        right(answer, gold, question=text)
                         if same is None or score is not None
                         else same(answer.value, gold)
                     )
@@ -188,20 +186,22 @@ def arrays_of(
         _votes_by_replay(recording, planned, questions, of, score) if compared_in_pairs else _votes(codes, is_right, of)
     )
     sums, firsts = (tokens, tokens_alone) if has_tokens.all() else (None, None)
-    used = "includes" if "includes" in forms else "exact" if score is None else score_name(score)
-    return Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, tuple(texts), used)
+    form_name = "includes" if "includes" in forms else "exact" if score is None else score_name(score)
+    return Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, tuple(texts), form_name)
+
+
+def _form(row: Row, answer: Answer, score: Score | None, same: Same | None) -> Score:
+    """Return the form of scoring of a sample: if none is named, a reply that is read as a text has to include gold."""
+    if score is not None:
+        return score
+    return "includes" if same is None and answer.kind == "text" and row.text else "exact"
 
 
 def _is_exact(score: Score) -> bool:
     return not callable(score) and score == "exact"
 
 
-def _says(by_model: Mapping[str, Sequence[Row]]) -> str:
-    """Return the text of a question, if any sample has it."""
-    return next((row.question for rows in by_model.values() for row in rows if row.question), "")
-
-
-def _scored(row: Row, answer: Answer, gold: Any, score: Score, question: str) -> bool:
+def _right_by(row: Row, answer: Answer, gold: Any, score: Score, question: str) -> bool:
     """Return whether a recorded sample is right by a form of scoring."""
     if score == "recorded":
         verdict = scored_right(row)
@@ -257,8 +257,8 @@ def _votes_by_replay(
             by_model = recording.by_question[question]
             gold = None if score == "recorded" else _gold(question, by_model)
             row = next(row for row in by_model[model] if row.sample_index == decision.sample.index)
-            form = score or ("includes" if answer.kind == "text" and row.text else "exact")
-            is_right[m, q] = _scored(row, answer, gold, form, _says(by_model))
+            form = _form(row, answer, score, None)
+            is_right[m, q] = _right_by(row, answer, gold, form, question_of(by_model))
     return Votes(count, is_right, of)
 
 

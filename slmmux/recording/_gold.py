@@ -1,16 +1,14 @@
 """The gold answers of other tools in one form: an answer, a list of accepted answers, or none.
 
-An option's place becomes its letter, and what cannot be compared with an answer (tests of a program) is none.
+An option's place becomes its letter, and what cannot be compared with an answer (tests of a program) becomes `None`.
 """
 
-import ast
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic_core import from_json
-
 from slmmux._errors import RecordingError
+from slmmux._files.values import json_list, python_value
 from slmmux.recording._row import holds_nan
 
 __all__ = ["TESTS", "accepted", "are_tests", "gold_of", "options_of", "with_options"]
@@ -61,20 +59,16 @@ def with_options(question: str | None, options: Sequence[Any] | Mapping[str, Any
     pairs = (
         options.items() if isinstance(options, Mapping) else zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", options, strict=False)
     )
-    shown = [text if re.match(rf"\W?{re.escape(letter)}\W", text) else f"{letter}. {text}" for letter, text in
+    lines = [text if re.match(rf"\W?{re.escape(letter)}\W", text) else f"{letter}. {text}" for letter, text in
              ((str(letter), str(option).strip()) for letter, option in pairs)]  # fmt: skip
-    return "\n".join([question, *shown])
+    return "\n".join([question, *lines])
 
 
 def are_tests(gold: Any) -> bool:
     """Return whether a gold answer is a program's tests, or instructions that a program checks."""
     if isinstance(gold, list):
         return any(map(are_tests, gold))
-    if isinstance(gold, str) and gold[:1] == "{":  # The paper's files keep them as JSON.
-        try:
-            gold = from_json(gold)
-        except ValueError:
-            return False
+    gold = json_list(gold) if isinstance(gold, str) and gold[:1] == "{" else gold  # The paper's files keep JSON.
     if isinstance(gold, Mapping):
         return {"test", "entry_point"} <= gold.keys() or "instruction_id_list" in gold
     return isinstance(gold, str) and _TESTS.search(gold) is not None
@@ -101,10 +95,7 @@ def accepted(value: Any, *, texts: bool = False) -> Any:
 
 def _printed_list(text: str) -> Any:
     """Return the list of texts that a text prints; another text stays, such as the interval [0, 1]."""
-    try:
-        value = ast.literal_eval(text) if len(text) < 10**6 else text  # No list of names is a megabyte.
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text
+    value = python_value(text) if len(text) < 10**6 else text  # No list of names is a megabyte.
     return value if isinstance(value, list) and value and all(isinstance(item, str) for item in value) else text
 
 
@@ -141,21 +132,20 @@ def gold_of(
     gold = accepted(value, texts=texts)
     if gold is None or are_tests(gold):
         return None
-    options = options_of(question)
-    golds = [
-        _chosen(item, options, choices, is_place=is_place) for item in (gold if isinstance(gold, list) else [gold])
-    ]
-    return accepted(golds)
+    golds = gold if isinstance(gold, list) else [gold]
+    return accepted([_letter_or_gold(item, question, choices, is_place=is_place) for item in golds])
 
 
-def _chosen(gold: Any, options: Mapping[str, str], choices: Sequence[Any], *, is_place: bool) -> Any:
+def _letter_or_gold(gold: Any, question: str | None, choices: Sequence[Any], *, is_place: bool) -> Any:
     if isinstance(gold, str) and (marked := _MARKED.search(gold)):
         return marked[1]
     if isinstance(gold, bool) or not (isinstance(gold, int) or (isinstance(gold, str) and _PLACE.fullmatch(gold))):
         return gold
     place = int(gold)
-    shown = list(options.values()) or [str(choice).strip() for choice in choices]
+    options = options_of(question)
+    texts = list(options.values()) or [str(choice).strip() for choice in choices]
     # The text of an option is its content, not a place: of the options 2, 3 and 4 the gold 3 is the second.
-    if place >= len(shown) or (str(place) in shown and not is_place):
+    # Below 0 is no place: data sets without answers often have -1.
+    if not 0 <= place < len(texts) or (str(place) in texts and not is_place):
         return gold
     return list(options)[place] if options else choices[place]

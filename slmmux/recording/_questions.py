@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slmmux._files.fields import Fields, json_list, key_of, message_text
+from slmmux._files.fields import Fields, ends_with_reply, key_of, message_text
+from slmmux._files.values import json_list
 from slmmux.recording._gold import are_tests, gold_of, with_options
 
 __all__ = ["QuestionRow", "options_in", "question_row", "question_text"]
@@ -69,8 +70,8 @@ def question_row(row: Mapping[str, Any], fields: Fields, place: str, *, lists_as
 def question_text(row: Mapping[str, Any], fields: Fields) -> str | None:
     """Return a question's text with its options, as a model should see it."""
     value = fields.value(row, "question")
-    if isinstance(value, list) and value and isinstance(value[-1], dict) and value[-1].get("role") == "assistant":
-        value = value[:-1]  # A chat with its reply.
+    if ends_with_reply(value):
+        value = value[:-1]
     text = message_text(value)
     if text is None and value is not None:
         text = json.dumps(value, ensure_ascii=False, sort_keys=True)

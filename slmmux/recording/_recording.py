@@ -14,7 +14,7 @@ from typing import Any
 from slmmux._errors import RecordingError
 from slmmux._files.write import write_whole
 from slmmux.answers._no_answer import NoAnswers
-from slmmux.recording._row import Row, answer_of, head_line, is_packed, lines, row_line
+from slmmux.recording._row import Row, answer_of, head_line, is_packed, is_retry, lines, row_line
 
 __all__ = ["Recording", "Row"]
 
@@ -82,7 +82,7 @@ class Recording:
             sample = row.question_id, row.model, row.sample_index
             first_place, earlier = latest.get(sample, (place, row))
             if first_place != place:
-                if earlier.error is None or (row.attempt or 1) <= (earlier.attempt or 1):
+                if not is_retry(row, earlier):
                     raise RecordingError(
                         f"{place}: sample {row.sample_index} of {row.model!r} for question {row.question_id!r} "
                         f"is already in {first_place}; give each sample of a model its own sample_index"
@@ -106,8 +106,8 @@ class Recording:
         Raises:
             RecordingError: A sample occurs twice.
         """
-        whole = self.of((*self.rows, *rows), self.settings)
-        return replace(whole, history=(*self.history, *whole.history))
+        longer = self.of((*self.rows, *rows), self.settings)
+        return replace(longer, history=(*self.history, *longer.history))
 
     def abstaining(self, no_answer: Collection[str]) -> "Recording":
         """Return the recording with some answers read as no answer, as a mux with `no_answer=` reads them.

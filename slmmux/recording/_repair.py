@@ -7,16 +7,15 @@ Nothing is guessed: a row is kept only if it is complete.
 import gzip
 import json
 import re
-import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from slmmux._errors import RecordingError
-from slmmux._files.read import LINE_BYTES
+from slmmux._files.read import GZIP_ERRORS, LINE_BYTES, open_unpacked
 from slmmux._files.write import write_whole
-from slmmux.recording._row import Row, fault_of, is_first_line, is_packed, row_of
+from slmmux.recording._row import Row, fault_of, is_first_line, is_packed, is_retry, row_of
 
 __all__ = ["Loss", "Repair", "repair"]
 
@@ -62,8 +61,8 @@ class Repair:
 def repair(path: Path, out: Path | None = None) -> Repair:
     """Write a recording again with its whole rows only.
 
-    The file is replaced in one step, and what is removed is put into a file beside it, FILE.removed. A file that needs
-    no repair is not written.
+    The file is replaced in one step, and the removed parts go into a file beside it, FILE.removed. An intact file is
+    not written.
 
     Args:
         path: The recording.
@@ -83,14 +82,14 @@ def repair(path: Path, out: Path | None = None) -> Repair:
         >>> file.read_text() == row + chr(10)
         True
     """
-    packed = is_packed(path)
+    is_packed(path)  # refuses a name with another ending
     target = path if out is None else out
-    packed_target = is_packed(target)
+    is_gzip = is_packed(target)
     head: bytes | None = None
     rows: list[bytes] = []
     losses: list[Loss] = []
     latest: dict[tuple[str, str, int], Row] = {}
-    for number, piece, fault in _pieces(path, packed=packed):
+    for number, piece, fault in _pieces(path):
         if fault is not None:
             losses.append(Loss(number, fault, piece))
         elif is_first_line(piece):
@@ -110,7 +109,7 @@ def repair(path: Path, out: Path | None = None) -> Repair:
             removed = b"".join(loss.content.rstrip(b"\n") + b"\n" for loss in losses)
             write_whole(target.with_name(f"{target.name}.removed"), removed)
         content = b"".join([*([] if head is None else [head]), *rows])
-        write_whole(target, gzip.compress(content, mtime=0) if packed_target else content)
+        write_whole(target, gzip.compress(content, mtime=0) if is_gzip else content)
     return result
 
 
@@ -118,25 +117,25 @@ def _repeats(row: Row, latest: dict[tuple[str, str, int], Row]) -> str | None:
     """Return why a row cannot be kept beside the earlier ones, which it repeats; `None` if it can."""
     sample = row.question_id, row.model, row.sample_index
     earlier = latest.get(sample)
-    if earlier is not None and (earlier.error is None or (row.attempt or 1) <= (earlier.attempt or 1)):
+    if earlier is not None and not is_retry(row, earlier):
         return f"sample {row.sample_index} of {row.model!r} for question {row.question_id!r} a second time"
     latest[sample] = row
     return None
 
 
-def _pieces(path: Path, *, packed: bool) -> Iterator[tuple[int, bytes, str | None]]:
+def _pieces(path: Path) -> Iterator[tuple[int, bytes, str | None]]:
     """Yield the rows, first lines and other parts of a file, each with its line and what is wrong with it."""
-    with cast(BinaryIO, gzip.open(path)) if packed else path.open("rb") as file:
+    with open_unpacked(path) as file:
         number = 0
         while True:
             try:
                 line = file.readline(LINE_BYTES + 1)
                 rest = 0
-                while len(line) > LINE_BYTES and line[-1:] != b"\n" and (more := file.readline(LINE_BYTES)):
-                    rest += len(more)
-                    if more.endswith(b"\n"):
+                while len(line) > LINE_BYTES and line[-1:] != b"\n" and (next_piece := file.readline(LINE_BYTES)):
+                    rest += len(next_piece)
+                    if next_piece.endswith(b"\n"):
                         break
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            except GZIP_ERRORS as error:
                 yield number + 1, b"", f"the gzip file ends or is damaged here ({error})"
                 return
             if not line:
@@ -150,12 +149,12 @@ def _pieces(path: Path, *, packed: bool) -> Iterator[tuple[int, bytes, str | Non
 
 def _of_line(line: bytes) -> Iterator[tuple[bytes, str | None]]:
     """Yield the parts of a line: one row if it is whole, else the whole rows in it and what stands between."""
-    whole = line.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n") + b"\n"
-    fault = fault_of(whole)
+    content = line.removeprefix(BOM_UTF8).rstrip(b"\r\n") + b"\n"
+    fault = fault_of(content)
     if fault is None:
-        yield whole, None
+        yield content, None
         return
-    text = whole.decode("utf-8", "surrogateescape")  # so that bytes that are no text come out as they went in
+    text = content.decode("utf-8", "surrogateescape")  # so that bytes that are no text come out as they went in
     loose = failures = 0
     for beginning in _BEGINNING.finditer(text):
         if beginning.start() < loose or failures == _MOST_FAILURES:
@@ -174,7 +173,7 @@ def _of_line(line: bytes) -> Iterator[tuple[bytes, str | None]]:
         else:
             failures += 1
     if not loose:
-        yield whole, fault
+        yield content, fault
     elif after := text[loose:].strip():
         yield _bytes(after), "no row after a whole one"
 

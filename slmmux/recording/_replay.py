@@ -14,7 +14,7 @@ from slmmux._errors import ArgumentError, NoAnswerError, did_you_mean
 from slmmux.recording._recording import Recording
 from slmmux.recording._row import RECORDED, Row, answer_of, as_recorded
 
-__all__ = ["group_of", "planned_samples", "read_answers", "replay"]
+__all__ = ["group_of", "planned_samples", "question_of", "read_answers", "replay"]
 
 _GROUPS: dict[str, Group] = {"math": classes, "embedding": neighbourhoods}  # by the recording's agreement
 
@@ -87,7 +87,7 @@ def _replay_one(  # noqa: PLR0917 - replay's own arguments
         plan=plan,
         wait=wait,
         group=group,
-        rule=rule_at(rule, planned, lambda: _question(rows_by_model)),
+        rule=rule_at(rule, planned, lambda: question_of(rows_by_model)),
     )
     try:
         while (decision := race.decision) is None:
@@ -105,8 +105,9 @@ def _replay_one(  # noqa: PLR0917 - replay's own arguments
     return decision
 
 
-def _question(by_model: Mapping[str, Sequence[Row]]) -> str:
-    return next((row.question for rows in by_model.values() for row in rows if row.question is not None), "")
+def question_of(by_model: Mapping[str, Sequence[Row]]) -> str:
+    """Return the text of a question, or "" if no sample has it."""
+    return next((row.question for rows in by_model.values() for row in rows if row.question), "")
 
 
 def group_of(recording: Recording) -> Group | None:

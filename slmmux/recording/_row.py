@@ -6,7 +6,6 @@ Our own fields are checked strictly; fields that others added are ignored.
 import json
 import reprlib
 import warnings
-from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,17 +17,21 @@ from pydantic_core import from_json
 from slmmux._decision.types import Answer
 from slmmux._errors import RecordingError, first_fault
 from slmmux._files import read
+from slmmux._files.values import is_json
 
 __all__ = [
     "RECORDED",
     "Row",
     "answer_of",
     "as_recorded",
+    "fault_in_line",
     "fault_of",
+    "gold_without_nan",
     "head_line",
     "holds_nan",
     "is_first_line",
     "is_packed",
+    "is_retry",
     "lines",
     "row_line",
     "row_of",
@@ -40,6 +43,7 @@ F = TypeVar("F")
 RECORDED = "recorded"  # The kind of an answer whose line does not say which reading it came from.
 
 _FORM = 'one JSON object a line, such as {"question_id": "q1", "model": "qwen", "sample_index": 0, "answer": "4"}'
+_VERSION_KEY = "slmmux_recording"
 _HEAD_FORM = 'as first line {"slmmux_recording": 1, "settings": {...}}; a higher version needs a newer slmmux'
 
 
@@ -49,7 +53,12 @@ def _no_nan(answer: Any) -> Any:
     return answer
 
 
-def _no_nan_as_gold(gold: Any) -> Any:
+def gold_without_nan(gold: Any) -> Any:
+    """Return a gold answer, for pydantic as a validator.
+
+    Raises:
+        ValueError: It is NaN, or holds NaN.
+    """
     if holds_nan(gold):
         raise ValueError("NaN equals no answer, write null if there is no gold answer")
     return gold
@@ -104,7 +113,7 @@ class Row:
     answer: Annotated[Any, AfterValidator(_no_nan)]
     dataset: str | None = None
     question: str | None = None
-    gold: Annotated[Any, AfterValidator(_no_nan_as_gold)] = None
+    gold: Annotated[Any, AfterValidator(gold_without_nan)] = None
     text: str | None = None
     temperature: float | None = None
     input_tokens: int | None = None
@@ -166,13 +175,12 @@ def scored_right(row: Row) -> bool | None:
 def lines(path: Path, settings: dict[str, Any]) -> Iterator[tuple[int, Row]]:
     """Yield each row with its line number, and put the settings of the first line into `settings`."""
     is_packed(path)
-    for number, raw in read.lines(path):
-        line = raw.removeprefix(BOM_UTF8)
-        if number == 1 and _is_json(line, key="slmmux_recording"):
+    for number, line in read.lines(path):
+        if number == 1 and is_first_line(line):
             settings.update(_validated(_HEAD, line, f"{path} line 1", _HEAD_FORM).settings)
         elif line.isspace():
             continue
-        elif line.endswith(b"\n") or _is_json(line):
+        elif line.endswith(b"\n") or is_json(line):
             yield number, row_of(line, f"{path} line {number}")
         else:  # Only the last line can lack its line feed, so the program that wrote it was cut off.
             warnings.warn(f"{path} line {number}: cut off while it was written, dropped", stacklevel=4)
@@ -195,13 +203,32 @@ def fault_of(line: bytes) -> str | None:
         else:
             _ROW.validate_json(line)
     except ValidationError as error:
-        return first_fault(error, "the line").replace("at line 1 column", "at column")
+        return fault_in_line(error, "the line")
     return None
+
+
+def fault_in_line(error: ValidationError, root: str) -> str:
+    """Return the first fault of one line of JSON; `first_fault` has the arguments.
+
+    pydantic counts lines within the piece that it reads, so "line 1" would contradict the line of the file.
+    """
+    return first_fault(error, root).replace("at line 1 column", "at column")
 
 
 def is_first_line(line: bytes) -> bool:
     """Return whether a line states the format's version, as the first line of a recording may."""
-    return _is_json(line, key="slmmux_recording")
+    if _VERSION_KEY.encode() not in line:  # Nearly every line of a recording is a row, and need not be parsed for this.
+        return False
+    try:
+        value = from_json(line)
+    except ValueError:
+        return False
+    return isinstance(value, dict) and _VERSION_KEY in value
+
+
+def is_retry(row: Row, earlier: Row) -> bool:
+    """Return whether a row is a later attempt at a sample that failed, and so may repeat it."""
+    return earlier.error is not None and (row.attempt or 1) > (earlier.attempt or 1)
 
 
 def is_packed(path: Path) -> bool:
@@ -212,7 +239,7 @@ def is_packed(path: Path) -> bool:
 
 def head_line(settings: Mapping[str, Any]) -> bytes:
     """Return a recording's first line."""
-    return _line({"slmmux_recording": 1, "settings": settings})
+    return _line({_VERSION_KEY: 1, "settings": settings})
 
 
 def row_line(row: Row) -> bytes:
@@ -225,21 +252,11 @@ def _line(value: Mapping[str, Any]) -> bytes:
     return (json.dumps(value, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
-def _is_json(line: bytes, *, key: str = "") -> bool:
-    """Return whether a line is complete JSON and, with `key`, an object that has this key."""
-    try:
-        value = from_json(line)
-    except ValueError:
-        return False
-    return not key or (isinstance(value, dict) and key in value)
-
-
 def _validated(form: TypeAdapter[F], line: bytes, where: str, write: str) -> F:
     try:
         return form.validate_json(line)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         received = first["input"] if first["loc"] else line.decode(errors="replace").strip()
-        # pydantic counts lines within this one line; `where` has the line of the file.
-        fault = first_fault(error, "the line").replace("at line 1 column", "at column")
+        fault = fault_in_line(error, "the line")
         raise RecordingError(f"{where}: {fault}, received {reprlib.repr(received)}; write {write}") from None

@@ -90,8 +90,17 @@ def test_a_bad_gzip_is_a_sentence(tmp_path, spoil):
             reading()
 
 
+@pytest.mark.parametrize("ending", [".gz", ".gzip", ".GZ"])
+def test_every_ending_of_gzip_is_unpacked(tmp_path, ending):
+    """A file is unpacked by each ending that gzip uses, and the ending before it says how the file is read."""
+    path = tmp_path / f"qwen2.5.csv{ending}"
+    path.write_bytes(gzip.compress(b"a\n1\n"))
+    assert (table.kind_of(path), table.stem(path)) == ("csv", "qwen2.5")
+    assert [row for _, row in table.rows_of(path)] == [{"a": "1"}]
+
+
 def test_a_recording_is_read_once(tmp_path, monkeypatch):
-    """Opening a recording to continue it reads each byte once, whatever its size, but for the last line."""
+    """Opening a recording to continue it reads each byte once, whatever its size; only the last line is read again."""
     from slmmux.profiling import profile
 
     path = tmp_path / "samples.jsonl"
@@ -149,14 +158,14 @@ def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def test_readers_see_the_old_or_the_new(tmp_path):
-    """While a file is replaced again and again, whoever reads it finds one whole content."""
+    """While a file is replaced again and again, each reading has one whole content."""
     path = tmp_path / "a.json"
     contents = {bytes([sign]) * 100_000 for sign in b"ab"}
     write_whole(path, min(contents))
-    done = threading.Event()
+    stop = threading.Event()
 
     def replace():
-        while not done.is_set():
+        while not stop.is_set():
             for content in contents:
                 write_whole(path, content)
 
@@ -165,7 +174,7 @@ def test_readers_see_the_old_or_the_new(tmp_path):
     try:
         assert {path.read_bytes() for _ in range(300)} <= contents
     finally:
-        done.set()
+        stop.set()
         thread.join()
 
 

@@ -337,7 +337,7 @@ class Interrupting(Observer):
 
     def came(self, *what, **more):
         super().came(*what, **more)
-        if sum(limit[0] == "came" for limit in self.events) == self.after:
+        if sum(event[0] == "came" for event in self.events) == self.after:
             raise Interrupted
 
 
@@ -450,16 +450,16 @@ async def test_a_member_that_cancels_its_own_call_fails(path):
 
 def test_a_hanging_thread_is_abandoned(path):
     """A call past its time-out is retried or recorded as an error; its late reply is ignored."""
-    gate, remaining = threading.Event(), threading.Event()
+    gate, late_reply = threading.Event(), threading.Event()
 
     def reply(question, _):
         if question.startswith("1"):
             gate.wait(60)
-            remaining.set()
+            late_reply.set()
             return ["too late"]
         if question.startswith("2"):
             gate.set()
-            remaining.wait(60)
+            late_reply.wait(60)
         return [double(question)]
 
     members = Members(reply, {"a": 1})

@@ -41,6 +41,23 @@ def test_questions_of_any_table(tmp_path, name):
     assert recording.questions == tuple(q.question_id for q in questions)
 
 
+def test_documents_around_questions(tmp_path):
+    """Questions may be the one list in a JSON document, or an object with their ids as names, as in other tables."""
+    path = tmp_path / "q.json"
+    path.write_text(json.dumps({"version": 1, "data": ROWS}))
+    assert [q.gold for q in read_questions(path)] == ["4", "7"]
+    path.write_text(json.dumps({"x": ROWS[0], "y": ROWS[1]}))
+    assert [(q.question_id, q.gold) for q in read_questions(path)] == [("x", "4"), ("y", "7")]
+
+
+def test_a_broken_line_of_questions_is_a_sentence(tmp_path):
+    """A line that is cut off is named, also after lines that are whole."""
+    path = written(tmp_path, "q.jsonl")
+    path.write_text(path.read_text() + '{"prompt": ')
+    with pytest.raises(ArgumentError, match=r"q\.jsonl line 3: not JSON"):
+        read_questions(path)
+
+
 def test_options_are_shown_and_a_place_is_a_letter(tmp_path):
     """Options of their own are part of the question, and a gold answer that is one's place is its letter."""
     row = {"question": "Which is a fish?", "choices": ["otter", "trout"], "answer": 1, "subject": "animals"}

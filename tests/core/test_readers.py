@@ -117,11 +117,11 @@ def test_answers_are_read_in_the_text():
 
 @given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=4))
 def test_answers_equal_those_of_the_reader(tmp_path_factory, texts):
-    """For any reply the answer, kind and key are what `answers.reader` reads in the text."""
+    """For any reply the answer, kind and key are what `answers.reader` reads in the text, knowing the question."""
     recording = read_lm_eval(lines(tmp_path_factory.mktemp("any"), {"resps": [texts]}))
     assert [row.text for row in recording.rows] == texts
     for row in recording.rows:
-        answer = answers.reader("auto")(row.text)
+        answer = answers.reader("auto", question=row.question)(row.text)
         assert (row.answer, row.kind, row.key) == ((answer.value, answer.kind, answer.key) if answer else (None,) * 3)
 
 
@@ -238,7 +238,7 @@ def test_an_unknown_filter_is_refused():
 
 
 def test_a_filter_chooses_the_verdicts(tmp_path):
-    """Two filters may judge one reply differently; the verdict is that of the filter named, else there is none."""
+    """Two filters may judge one reply differently; a filter that is named decides; without one there is no verdict."""
     path = lines(tmp_path, {"filter": "strict", "exact_match": 0.0}, {"filter": "lax", "exact_match": 1.0})
     for name, score in (("strict", 0.0), ("lax", 1.0), (None, None)):
         assert [row.score for row in read_lm_eval(path, filter=name).rows] == [score]
@@ -434,7 +434,7 @@ def test_a_conversation_is_the_question():
 
 
 def test_a_single_target_is_unpacked():
-    """A list with one target becomes that target, several stay a list of accepted ones, and an empty one is none."""
+    """A list with one target becomes that target, several stay a list of accepted ones, and an empty list becomes `None`."""
     recording = read_inspect(LOG)
     assert [row.gold for row in recording.rows] == ["4", "4", ["7", "seven"], ["7", "seven"], None, None]
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from slmmux import ArgumentError, RecordingError
 from slmmux.readers import FORMS, read
 from slmmux.recording._row import scored_right
+from slmmux.rereading import reread
 
 pyarrow = pytest.importorskip("pyarrow", reason="pyarrow reads Parquet")
 
@@ -129,8 +130,8 @@ def test_numbered_fields_are_several_samples(tmp_path, ending):
     row = {"question": "1 + 1?", **{f"output_{n}": str(n) for n in (1, 2, 10)}, "gold": "2"}
     path = table(tmp_path / f"a{ending}", row)
     assert [row.answer for row in read(path).rows] == ["1", "2", "10"]
-    chosen = read(path, map={"answer": ["output_10", "output_1"]})
-    assert [row.answer for row in chosen.rows] == ["10", "1"]
+    two = read(path, map={"answer": ["output_10", "output_1"]})
+    assert [row.answer for row in two.rows] == ["10", "1"]
 
 
 def test_dots_lead_into_objects_and_lists(tmp_path):
@@ -237,6 +238,7 @@ OPTIONS = "Which is a fish?\nA. otter\nB. trout"
         (OPTIONS, "1", "B"),
         (OPTIONS, "B", "B"),
         (OPTIONS, 7, 7),
+        (OPTIONS, -1, -1),
         (OPTIONS, [0, 1], ["A", "B"]),
         ("Which is a fish? (A) otter (B) trout", 0, "A"),
         ("Which?\nA) 1\nB) 2", "1", "1"),
@@ -365,9 +367,17 @@ def test_options_that_do_not_fit_are_refused(tmp_path, options, sentence):
 
 
 def test_replies_may_be_the_answers(tmp_path):
-    """With extract=None a reply is the answer as it is written."""
+    """With extract=None a reply is the answer, unchanged."""
     recording = read(lines(tmp_path / "a.jsonl", {"question": "q", "output": "the answer: 7"}), extract=None)
     assert [(row.answer, row.kind) for row in recording.rows] == [("the answer: 7", None)]
+
+
+def test_a_reply_is_read_with_its_question(tmp_path):
+    """The words of the question are no part of the answer, as in a live mux; reading again changes nothing."""
+    question, reply = "What is the capital of Ghana?", "The capital of Ghana is Accra."
+    recording = read(lines(tmp_path / "a.jsonl", {"question": question, "output": reply, "gold": "Accra"}))
+    assert [row.answer for row in recording.rows] == ["Accra"]
+    assert reread(recording).rows == recording.rows
 
 
 rows_of_tables = st.lists(
@@ -425,7 +435,7 @@ def test_a_failed_request_is_one_failed_sample(tmp_path, change, reason):
 
 
 def test_requests_name_question_temperature_and_model(tmp_path):
-    """The file of requests, given with the results or in one folder with them, says what was asked of whom."""
+    """The file of requests, given with the results or in one folder with them, has the question, the temperature and the model."""
     body = {"model": "phi", "temperature": 0.7, "messages": [{"role": "user", "content": "1 + 1?"}]}
     lines(
         tmp_path / "requests.jsonl", {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}
@@ -436,7 +446,7 @@ def test_requests_name_question_temperature_and_model(tmp_path):
 
 
 def test_a_file_of_errors_beside_the_results(tmp_path):
-    """OpenAI writes refused requests into a file of their own, which names no model: it is that of the results."""
+    """OpenAI writes refused requests into a file of their own, which names no model, so the model of the results is used."""
     lines(tmp_path / "output.jsonl", result("a", "2"))
     lines(tmp_path / "errors.jsonl", result("b", response={"status_code": 429, "body": {"error": {"message": "slow"}}}))
     recording = read(tmp_path)
@@ -564,9 +574,9 @@ def test_results_of_promptfoo_are_samples(tmp_path):
 
 def test_only_a_call_that_failed_is_a_failure(tmp_path):
     """A wrong answer has an error text in promptfoo too; the reason of the failure tells them apart."""
-    failed = outcome("3 + 4?", None, EQUALS, response=None, error="out of memory", failureReason=2, success=False)
-    refused = outcome("3 + 4?", None, EQUALS, response={"error": "HTTP 500"}, failureReason=2, success=False)
-    recording = read(summary(tmp_path, failed, refused))
+    crash = outcome("3 + 4?", None, EQUALS, response=None, error="out of memory", failureReason=2, success=False)
+    refusal = outcome("3 + 4?", None, EQUALS, response={"error": "HTTP 500"}, failureReason=2, success=False)
+    recording = read(summary(tmp_path, crash, refusal))
     assert short(recording, "error", "score") == [("out of memory", None), ("HTTP 500", None)]
 
 
@@ -626,7 +636,7 @@ def test_details_of_lighteval_are_samples(tmp_path):
 
 
 def test_one_text_of_lighteval_has_a_score(tmp_path):
-    """The metric is that of the document, so it is a sample's only where there is one; options give a letter."""
+    """A metric judges the whole document, so it is a score only for a single sample; options give a letter."""
     document_ = {"id": "1", "query": OPTIONS, "choices": ["otter", "trout"], "gold_index": [1]}
     response = {"text": ["<think>?</think>B"], "text_post_processed": ["B"]}
     details(tmp_path, {"__doc__": document_, "__model_response__": response, "__metric__": {"em": 0.0}})
@@ -703,7 +713,7 @@ def test_the_papers_fields_have_had_several_names(tmp_path, field, gold_field):
 
 
 def test_choices_of_the_papers_files_are_shown(tmp_path):
-    """Choices that have their letters already are shown as they are."""
+    """Choices that have their letters already get no others."""
     item = response("Which is a fish?", "B", "##Answer: B##", field="question", choices=["A. otter", "B. trout"])
     assert short(read(collected(tmp_path / "a.json", item)), "question", "answer", "gold") == [(OPTIONS, "B", "B")]
 
@@ -805,13 +815,37 @@ def test_a_place_among_choices_that_the_prompt_does_not_show(tmp_path):
 
 
 def test_tasks_without_texts_in_a_folder_are_left_out_and_said(tmp_path):
-    """Of the logs of several tasks those scored by log-likelihood are named, and the rest is read."""
+    """In a folder of several tasks, those scored by log-likelihood are named, and the rest is read."""
     lines(tmp_path / "samples_sums.jsonl", logged(0, "7"))
     lines(tmp_path / "samples_pairs.jsonl", logged(0, "7", arguments=[["a", "b"]], resps=[[[-1.5, False]]]))
     with pytest.warns(
         UserWarning, match="left out: .*samples_pairs.jsonl line 1: task 'pairs' was scored by log-likelihood"
     ):
         assert read(tmp_path).questions == ("sums/0",)
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("promptfoo", '{"provider": '),
+        ("lm-eval", '{"doc_id": 1, "doc": {"samples": '),
+        ("lm-eval", '{"doc_id": 1, "prompt_0": "q", "logit_0": '),
+        ("batch", '{"custom_id": '),
+    ],
+)
+def test_a_broken_line_is_a_sentence(tmp_path, source, line):
+    """In every form of JSON Lines a line that is cut off is named."""
+    first = {"promptfoo": outcome("q", "7", EQUALS), "lm-eval": logged(0, "7"), "batch": result("a", "7")}[source]
+    path = lines(tmp_path / "samples_sums.jsonl", first)
+    path.write_text(path.read_text() + line + "\n")
+    assert error_of(path).startswith(f"{path} line 2: ")
+
+
+def test_a_document_may_name_its_own_samples(tmp_path):
+    """A field "samples" or "prompt_0" inside a document does not make the line another form."""
+    docs = [{"samples": {"a": 1}}, {"prompt_0": "q", "logit_0": "7"}]
+    path = lines(tmp_path / "samples_sums.jsonl", *(logged(n, "7", doc=doc) for n, doc in enumerate(docs)))
+    assert read(path).questions == ("sums/0", "sums/1")
 
 
 # --- the form of a file -----------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def damaged(path, *lines):
 
 @pytest.mark.parametrize("name", ["samples.jsonl", "samples.jsonl.gz"])
 def test_all_whole_rows_stay(tmp_path, name):
-    """Of a file with damage in the middle every whole row stays, in order, with the settings; the rest is named."""
+    """Damage in the middle of a file takes no whole row with it; order and settings stay, and the rest is named."""
     path = damaged(tmp_path / name, *LINES[:5], b"\x00\xff damage\n", *LINES[5:9], LINES[9][:30] + b"\n", *LINES[10:])
     with pytest.raises(RecordingError):
         Recording.load(path)
@@ -82,7 +82,7 @@ def test_another_file_may_be_written(tmp_path):
 
 
 def test_a_gzip_file_that_ends_early_keeps_what_it_has(tmp_path):
-    """Of a packed file that was cut off, the rows up to the cut stay."""
+    """The rows before the cut of a packed file stay."""
     path = tmp_path / "samples.jsonl.gz"
     chance = random.Random(0)
     rows = [Row(question_id=f"q{q}", model="m", sample_index=0, answer=str(chance.random())) for q in range(5000)]
@@ -104,7 +104,7 @@ def test_a_line_without_end_is_passed_over(tmp_path, monkeypatch):
 
 
 def test_a_file_without_a_row_is_refused(tmp_path):
-    """Where nothing is whole, the file stays as it is."""
+    """A file without a whole row is left unchanged."""
     path = damaged(tmp_path / "samples.jsonl", b"hello\n")
     with pytest.raises(RecordingError, match="no row is whole, so there is nothing to keep"):
         repair(path)
@@ -115,17 +115,17 @@ def test_any_damage_loses_only_what_it_hit(tmp_path):
     """Whatever bytes are overwritten, every row whose bytes were not touched stays."""
     chance = random.Random(1)
     lines = [row_line(Row(question_id=f"q{q}", model="m", sample_index=0, answer="4")) for q in range(50)]
-    whole = b"".join(lines)
+    content = b"".join(lines)
     for trial in range(40):
-        start = chance.randrange(len(whole) - 60)
+        start = chance.randrange(len(content) - 60)
         length = chance.randrange(1, 60)
         path = tmp_path / f"{trial}.jsonl"
-        path.write_bytes(whole[:start] + chance.randbytes(length).replace(b"\n", b" ") + whole[start + length :])
+        path.write_bytes(content[:start] + chance.randbytes(length).replace(b"\n", b" ") + content[start + length :])
         repair(path)
-        kept = {json.loads(line)["question_id"] for line in path.read_bytes().splitlines()}
+        ids = {json.loads(line)["question_id"] for line in path.read_bytes().splitlines()}
         place, touched = 0, set()
         for number, line in enumerate(lines):
             if place < start + length and start < place + len(line):
                 touched.add(f"q{number}")
             place += len(line)
-        assert kept >= {f"q{n}" for n in range(50)} - touched
+        assert ids >= {f"q{n}" for n in range(50)} - touched

@@ -9,16 +9,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from slmmux import Recording, Row, answers, config
-from slmmux.cli import app
+from slmmux.answers import ScoreName
+from slmmux.cli import _offline, _profile, app
 from slmmux.cli._console import print_json
 from slmmux.cli._offline import _EXTRACTORS
 from slmmux.local import CATALOGUE
+from slmmux.profiling import PRESETS
+from slmmux.readers import FORMS
 
 from ..langchain.openai_server import serving
 from .test_commands import FOREIGN
@@ -91,7 +95,7 @@ def folder(tmp_path, monkeypatch):
     ("command", "example"), [(command, example) for command in ["", *COMMANDS] for example in examples(command)]
 )
 def test_the_examples_of_the_help_work(folder, command, example):
-    """Each example runs as it is printed, if the files that it names exist."""
+    """Each printed example runs, if the files that it names exist."""
     program, *args = shlex.split(example)
     assert program == "slmmux"
     if command in {"profile", "convert"}:
@@ -192,6 +196,13 @@ def test_the_shell_completes_values():
     assert completed("slmmux select --correct p") == ["plurality"]
     assert completed("slmmux convert --from l") == ["lm-eval", "lighteval"]
     assert completed("slmmux re") == ["report", "reread", "repair"]
+
+
+def test_the_choices_are_those_of_the_package():
+    """The names that the help lists without importing their parts are all that exist."""
+    assert _offline._SOURCES == FORMS
+    assert get_args(ScoreName) == _offline._SCORES
+    assert tuple(PRESETS) == _profile.PRESETS
 
 
 def test_every_extractor_is_offered():

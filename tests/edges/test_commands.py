@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from slmmux import Recording, Row, Selection
 from slmmux.cli import app
 
+from ..pydantic_words import json_fault
+
 run = CliRunner().invoke
 FOREIGN = Path(__file__).parents[1] / "core" / "foreign"
 
@@ -136,6 +138,18 @@ def test_convert_maps_the_fields_of_a_table(tmp_path):
         assert sentence in failure.stderr
 
 
+def test_an_error_follows_how_the_file_was_read(tmp_path):
+    """If a guessed field is the cause of an error, standard error has the guess before it."""
+    path = tmp_path / "a.jsonl"
+    rows = [{"task_id": "sums", "question": question, "output": "2"} for question in ("1 + 1?", "3 + 4?")]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = run(app, ["convert", str(path), "--out", str(tmp_path / "samples.jsonl")])
+    assert result.exit_code == 1
+    guess, error = result.stderr.split("error:")
+    assert "read as question_id=task_id, question=question, answer=output" in guess
+    assert "question 'sums' of 'a' has another text than in" in error
+
+
 def test_convert_says_what_is_missing(tmp_path):
     """Failed samples and samples without a gold answer are counted; --questions has the gold answers."""
     path, out = tmp_path / "batch.jsonl", tmp_path / "samples.jsonl"
@@ -182,14 +196,13 @@ def test_repair_keeps_whole_rows_and_says_what_went(samples):
     result = run(app, ["repair", str(samples)])
     assert result.exit_code == 0, result.output
     assert "removed, and kept in" in result.stdout
-    assert "line 8: the line: Invalid JSON: expected value at column 1" in result.stdout
+    reason = f"the line: {json_fault('damage')}"
+    assert f"line 8: {reason}" in result.stdout
     assert Recording.load(samples) == before
     assert samples.with_name(f"{samples.name}.removed").read_bytes() == b"damage\n"
     samples.write_bytes(b"".join([*lines[1:7], b"damage\n", *lines[7:]]))
     result = run(app, ["repair", str(samples), "--json"])
-    assert json.loads(result.stdout)["removed"] == [
-        {"line": 7, "reason": "the line: Invalid JSON: expected value at column 1"}
-    ]
+    assert json.loads(result.stdout)["removed"] == [{"line": 7, "reason": reason}]
     samples.write_bytes(b"damage\n" * 30)
     assert run(app, ["repair", str(samples)]).exit_code == 1
 

@@ -18,7 +18,7 @@ def test_a_whole_one_passes(tmp_path, gguf):
 
 
 @pytest.mark.parametrize(
-    ("content", "notices"),
+    ("content", "sentence"),
     [
         (b"", "it is empty"),
         (b"<!DOCTYPE html>", "it begins with b'<!DOCTYPE ht'"),
@@ -28,13 +28,13 @@ def test_a_whole_one_passes(tmp_path, gguf):
     ],
     ids=["empty", "a web page", "six bytes", "version 99", "absurd counts"],
 )
-def test_the_sentence_says_what_was_found(tmp_path, content, notices):
+def test_the_sentence_says_what_was_found(tmp_path, content, sentence):
     """What is not a GGUF is refused with what it is instead."""
     file = tmp_path / "a.gguf"
     file.write_bytes(content)
     with pytest.raises(NotAGGUFError) as error:
         check_gguf(file)
-    assert notices in str(error.value)
+    assert sentence in str(error.value)
 
 
 def test_every_cut_before_the_tensors_end_is_seen(tmp_path, gguf):

@@ -35,12 +35,12 @@ def smol(_shared):
 
 @pytest.fixture
 def ask(smol):
-    def ask(**second_server):
+    def ask(**settings):
         body = {
             "model": smol.model,
             "messages": [{"role": "user", "content": "What is the capital of France?"}],
             "max_tokens": 12,
-            **second_server,
+            **settings,
         }
         key = {"Authorization": f"Bearer {smol.api_key}"}
         return httpx.post(f"{smol.base_url}/chat/completions", headers=key, json=body, timeout=120).json()
@@ -94,15 +94,13 @@ def test_the_key_is_nowhere_to_be_seen(smol):
 
 def test_all_who_ask_for_it_share_it(smol):
     """Threads that ask at once get the same server; fewer slots do too, more slots another one."""
-    reply_text = []
-    threads = [
-        threading.Thread(target=lambda: reply_text.append(serve(NAME, parallel=3, context=512))) for _ in range(4)
-    ]
+    servers = []
+    threads = [threading.Thread(target=lambda: servers.append(serve(NAME, parallel=3, context=512))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(120)
-    assert reply_text == [smol] * 4
+    assert servers == [smol] * 4
     assert serve(NAME, parallel=1, context=512) is smol
 
 
@@ -171,7 +169,7 @@ def test_a_schema_is_kept(ask):
     assert json.loads(response["choices"][0]["message"]["content"])["city"] in {"Paris", "Rome"}
 
 
-def _python(code: str, **second_server) -> subprocess.Popen:
+def _python(code: str, **settings) -> subprocess.Popen:
     path = os.pathsep.join(path for path in sys.path if path)
     return subprocess.Popen(
         [sys.executable, "-c", code],
@@ -179,7 +177,7 @@ def _python(code: str, **second_server) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": path},
-        **second_server,
+        **settings,
     )
 
 

@@ -113,13 +113,13 @@ def test_one_start_for_all_who_ask_at_once(unservable, llama, monkeypatch):
     starts, ready, go = [], threading.Event(), threading.Event()
     start = server._start
 
-    def requests_seen(*args, **kwargs):
+    def delayed_start(*args, **kwargs):
         starts.append(args)
         ready.set()
         go.wait(60)
         return start(*args, **kwargs)
 
-    monkeypatch.setattr(server, "_start", requests_seen)
+    monkeypatch.setattr(server, "_start", delayed_start)
     errors = []
 
     def ask():
