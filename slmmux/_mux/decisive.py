@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-__all__ = ["decisive", "plain_value", "without_filled"]
+__all__ = ["decisive", "is_explanation", "plain_value", "without_filled"]
 
 # The names under which frameworks and prompts ask for free text that explains the rest.
 _EXPLANATIONS = {
@@ -45,14 +45,15 @@ def decisive(value: Any, vote_on: Collection[str] | None = None) -> Any:
 def _telling(value: Any) -> Any:
     if isinstance(value, Mapping):
         telling = {name: _telling(item) for name, item in value.items() if item is not None and item not in ([], {})}
-        rest = {name: item for name, item in telling.items() if not _is_explanation(name, item)}
+        rest = {name: item for name, item in telling.items() if not is_explanation(name, item)}
         return rest or telling
     if isinstance(value, list | tuple):
         return [_telling(item) for item in value]
     return value
 
 
-def _is_explanation(name: Any, item: Any) -> bool:
+def is_explanation(name: Any, item: Any) -> bool:
+    """Return whether a field is a free text, or a list of such, that explains the others."""
     texts = item if isinstance(item, list) else [item]
     return str(name).lower() in _EXPLANATIONS and all(isinstance(text, str) for text in texts)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from slmmux import answers
 from slmmux._decision.types import Answer
+from slmmux._mux.decisive import is_explanation
 from slmmux._mux.written_calls import written_calls
 
 __all__ = ["Tools"]
@@ -19,13 +20,12 @@ __all__ = ["Tools"]
 _DEEPEST = 40  # levels of a schema
 _INTEGER = re.compile(r"\s*[-+]?[0-9]{1,300}(?:\.0{1,300})?\s*")
 _NUMBER = re.compile(r"\s*[-+]?(?:[0-9]{1,300}(?:\.[0-9]{0,300})?|\.[0-9]{1,300})(?:[eE][-+]?[0-9]{1,3})?\s*")
-# Arguments that are written anew each time: a search query, a message. Short ones are compared as they are.
+# Arguments that models word differently each time: a search query, a message. Short ones are compared unchanged.
 _FREE = {
-    "body", "comment", "content", "description", "instruction", "instructions", "input", "keywords", "message", "note",
-    "notes", "prompt", "q", "query", "question", "request", "search", "search_query", "search_term", "search_terms",
-    "subject", "summary", "task", "text",
+    "analysis", "body", "comment", "comments", "content", "description", "feedback", "input", "instruction",
+    "instructions", "keywords", "message", "note", "notes", "prompt", "q", "query", "question", "request", "search",
+    "search_query", "search_term", "search_terms", "subject", "summary", "task", "text",
 }  # fmt: skip
-_EXPLAINS = {"explanation", "justification", "rationale", "reason", "reasoning", "thought", "thoughts"}
 _FEWEST_WORDS = 3  # of a free text under one of these names
 _FEWEST_ELSEWHERE = 8
 _FEWEST_SIGNS = 8  # of a text in a script without blanks
@@ -113,7 +113,7 @@ def _is_free(name: str, value: Any, schema: Any) -> bool:
         isinstance(schema, Mapping) and {"enum", "const", "format", "pattern"} & schema.keys()
     ):
         return False
-    if name.lower() in _EXPLAINS:
+    if is_explanation(name, value) and name.lower() not in _FREE:
         return True
     if _CODE.search(value):
         return False

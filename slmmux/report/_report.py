@@ -19,7 +19,7 @@ from slmmux.baselines import baselines
 from slmmux.plots import complement_of, draw_complement, need_matplotlib, plot_attribution, plot_objective, plot_scaling
 from slmmux.recording import Arrays, Recording, Row, arrays_of
 from slmmux.recording._arrays import Missing, Same, Score
-from slmmux.recording._replay import group_of, replay
+from slmmux.recording._replay import group_of, question_of, replay
 from slmmux.report._confidence import confidence, gain_of
 from slmmux.report._counts import by_dataset, changed, dataset_of, recorded
 from slmmux.report._page import Html, bare, captioned, each, element, heads, number, page, table, times
@@ -426,9 +426,9 @@ class _Report:
         return [*head, *(self._question(q, together[q], alone[q].winner, won=q in won) for q in some.questions)]
 
     def _question(self, question: str, decision: Decision[Row | None], alone: Vote, *, won: bool) -> Html:
-        rows = [row for of_model in self._selected_samples.by_question[question].values() for row in of_model]
-        text = next((row.question for row in rows if row.question), None)
-        gold = next(row.gold for row in rows if row.gold is not None)
+        by_model = self._selected_samples.by_question[question]
+        text = question_of(by_model)
+        gold = next(row.gold for rows in by_model.values() for row in rows if row.gold is not None)
         votes = list(decision.votes)
         if alone.model not in self._mux.models:
             votes.append(alone)

@@ -11,7 +11,7 @@ from slmmux._errors import ArgumentError, RecordingError
 from slmmux.learned import never_right
 from slmmux.recording import Recording
 from slmmux.recording._arrays import Arrays, Missing, Same, Score, arrays_of
-from slmmux.recording._replay import group_of, replay
+from slmmux.recording._replay import group_of, question_of, replay
 from slmmux.selection._contest import RULES, Rule, contest, learners
 from slmmux.selection._held_out import SELF_CONSISTENCY, Progress, held_out
 from slmmux.selection._pool import Bools, PoolFigures
@@ -272,9 +272,8 @@ def _check(penalty: float, counts: Mapping[str, int], n_resamples: int, worth: f
 def _texts(recording: Recording, questions: Sequence[str]) -> list[str]:
     texts: list[str] = []
     for question in questions:
-        rows = (row for of_model in recording.by_question[question].values() for row in of_model)
-        text = next((row.question for row in rows if row.question), None)
-        if text is None:
+        text = question_of(recording.by_question[question])
+        if not text:
             raise RecordingError(
                 f'rule="learned-by-question" goes by the text of a question, and {question!r} has none; '
                 'record it as "question", or ask for rule="learned"'

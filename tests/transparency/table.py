@@ -6,6 +6,7 @@ Knows no framework: what is particular to LangChain or LlamaIndex comes with the
 import asyncio
 import contextlib
 import gc
+import importlib
 import inspect
 import io
 import logging
@@ -21,10 +22,29 @@ from .difference import Difference, differences
 from .exceptions import EXCEPTIONS, Allowed
 from .plain import plain, plain_error, without_ids
 
-__all__ = ["Cell", "Desk", "Framework", "Integration", "Outcome", "Situation", "compare"]
+__all__ = [
+    "ARGS_PARSED", "NO_AUDIO", "NO_IMAGES_OUT", "NO_REASONING", "NO_REFUSAL",
+    "Cell", "Desk", "Framework", "Integration", "Outcome", "Situation", "compare", "model_of",
+]  # fmt: skip
+
+# Why a protocol cannot be in a situation.
+NO_REFUSAL = "the protocol has no refusals: a model refuses in its text"
+NO_IMAGES_OUT = "the protocol brings no pictures back"
+NO_AUDIO = "the protocol brings no sound back"
+NO_REASONING = "chat completions carry no reasoning back"
+ARGS_PARSED = "the protocol carries a call's arguments as an object: there are none that cannot be read"
 
 # Headers that carry what the body and the address say already, or a measure of the client's own time.
 _UNCOMPARED_HEADERS = {"host", "content-length", "connection", "accept-encoding", "x-stainless-read-timeout"}
+
+
+def model_of(module: str, name: str, address: Callable[[str], dict[str, Any]], **fixed: Any) -> Callable[..., Any]:
+    """Return a function that makes a model of a class; the package is imported when the first is made."""
+
+    def build(url: str, **settings: Any) -> Any:
+        return getattr(importlib.import_module(module), name)(**{**fixed, **address(url), **settings})
+
+    return build
 
 
 @dataclass(frozen=True)

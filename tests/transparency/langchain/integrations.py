@@ -1,9 +1,6 @@
 """The rows of LangChain: each class of chat models as its package ships it, against its own protocol."""
 
-import importlib
 import os
-from collections.abc import Callable
-from typing import Any
 
 from tests.servers.anthropic import anthropic
 from tests.servers.gemini import gemini
@@ -11,19 +8,10 @@ from tests.servers.ollama import ollama
 from tests.servers.openai_chat import openai_chat
 from tests.servers.openai_responses import openai_responses
 
-from ..table import Integration
+from ..table import ARGS_PARSED, NO_AUDIO, NO_IMAGES_OUT, NO_REASONING, NO_REFUSAL, Integration, model_of
 from .situations import SITUATIONS
 
 __all__ = ["INTEGRATIONS"]
-
-
-def _made(module: str, name: str, address: Callable[[str], dict[str, Any]], **fixed: Any) -> Callable[..., Any]:
-    """Return what makes a model of a class; the package is imported when the first is made."""
-
-    def build(url: str, **settings: Any) -> Any:
-        return getattr(importlib.import_module(module), name)(**{**fixed, **address(url), **settings})
-
-    return build
 
 
 # LiteLLM fetches its list of prices when it is imported, unless it is told to take the one it brings.
@@ -33,10 +21,9 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 _LITELLM_STREAMS = {"stream", "astream", "stream of tool calls", "astream_events v2", "400", "401", "429", "500"}
 _LITELLM_FAILS = "langchain-litellm 0.11.2 fails by itself over litellm 1.110.2 when it reads the tokens of a reply"
 
-_NO_REFUSAL = "the protocol has no refusals: a model refuses in its text"
-_NO_IMAGES_OUT = "the protocol brings no pictures back"
-_NO_AUDIO = "the protocol brings no sound back"
-_ARGS_PARSED = "the protocol carries a call's arguments as an object: there are none that cannot be read"
+
+# A counter of tokens of the user's own.
+_COUNTER = {"custom_get_token_ids": lambda text: list(range(len(text.split())))}
 
 INTEGRATIONS = (
     Integration(
@@ -44,7 +31,7 @@ INTEGRATIONS = (
         "langchain",
         "langchain-openai",
         openai_chat,
-        _made(
+        model_of(
             "langchain_openai",
             "ChatOpenAI",
             lambda url: {"base_url": f"{url}/v1"},
@@ -52,14 +39,14 @@ INTEGRATIONS = (
             api_key="sk-member",
             max_retries=0,
         ),
-        settings={"count": {"custom_get_token_ids": lambda text: list(range(len(text.split())))}},
+        settings={"count": _COUNTER},
         forms={"search": {"type": "web_search_preview"}, "default_method": "json_schema"},
         without={
-            "reasoning": "chat completions carry no reasoning back",
-            "reasoning with tools": "chat completions carry no reasoning back",
+            "reasoning": NO_REASONING,
+            "reasoning with tools": NO_REASONING,
             "provider tools": "chat completions have none: they are the Responses API's",
             "tool extras": "chat completions know no extras of tools",
-            "images out": _NO_IMAGES_OUT,
+            "images out": NO_IMAGES_OUT,
         },
         common=True,
     ),
@@ -68,10 +55,10 @@ INTEGRATIONS = (
         "langchain",
         "langchain-ollama",
         ollama,
-        _made("langchain_ollama", "ChatOllama", lambda url: {"base_url": url}, model="qwen2.5:3b"),
+        model_of("langchain_ollama", "ChatOllama", lambda url: {"base_url": url}, model="qwen2.5:3b"),
         settings={
             "thinking": {"reasoning": True},
-            "count": {"custom_get_token_ids": lambda text: list(range(len(text.split())))},
+            "count": _COUNTER,
         },
         forms={
             "default_method": "json_schema",
@@ -86,13 +73,13 @@ INTEGRATIONS = (
             },
         },
         without={
-            "refusal": _NO_REFUSAL,
-            "invalid tool call": _ARGS_PARSED,
-            "cut-off tool call": _ARGS_PARSED,
+            "refusal": NO_REFUSAL,
+            "invalid tool call": ARGS_PARSED,
+            "cut-off tool call": ARGS_PARSED,
             "provider tools": "Ollama has no tools of its own",
             "tool extras": "Ollama knows no extras of tools",
-            "images out": _NO_IMAGES_OUT,
-            "audio out": _NO_AUDIO,
+            "images out": NO_IMAGES_OUT,
+            "audio out": NO_AUDIO,
         },
         common=True,
     ),
@@ -101,7 +88,7 @@ INTEGRATIONS = (
         "langchain",
         "langchain-anthropic",
         anthropic,
-        _made(
+        model_of(
             "langchain_anthropic",
             "ChatAnthropic",
             lambda url: {"base_url": url},
@@ -119,9 +106,9 @@ INTEGRATIONS = (
         },
         without={
             "structured json_mode": "ChatAnthropic has no method json_mode",
-            "invalid tool call": _ARGS_PARSED,
-            "images out": _NO_IMAGES_OUT,
-            "audio out": _NO_AUDIO,
+            "invalid tool call": ARGS_PARSED,
+            "images out": NO_IMAGES_OUT,
+            "audio out": NO_AUDIO,
         },
         common=True,
     ),
@@ -130,7 +117,7 @@ INTEGRATIONS = (
         "langchain",
         "langchain-google-genai",
         gemini,
-        _made(
+        model_of(
             "langchain_google_genai",
             "ChatGoogleGenerativeAI",
             lambda url: {"base_url": url},
@@ -145,8 +132,8 @@ INTEGRATIONS = (
             "options": {"max_tokens": {"max_tokens": 20}, "user": None},
         },
         without={
-            "invalid tool call": _ARGS_PARSED,
-            "cut-off tool call": _ARGS_PARSED,
+            "invalid tool call": ARGS_PARSED,
+            "cut-off tool call": ARGS_PARSED,
             "tool extras": "Gemini knows no extras of tools",
             "audio out": "asked for in its own way, with a model that speaks",
         },
@@ -157,7 +144,7 @@ INTEGRATIONS = (
         "langchain",
         "langchain-openai",
         openai_responses,
-        _made(
+        model_of(
             "langchain_openai",
             "ChatOpenAI",
             lambda url: {"base_url": f"{url}/v1"},
@@ -168,7 +155,7 @@ INTEGRATIONS = (
         ),
         settings={
             "thinking": {"reasoning": {"effort": "low", "summary": "auto"}},
-            "count": {"custom_get_token_ids": lambda text: list(range(len(text.split())))},
+            "count": _COUNTER,
         },
         forms={
             "search": {"type": "web_search_preview"},
@@ -177,7 +164,7 @@ INTEGRATIONS = (
         },
         without={
             "tool extras": "the Responses API knows no extras of tools",
-            "audio out": _NO_AUDIO,
+            "audio out": NO_AUDIO,
         },
     ),
     Integration(
@@ -185,7 +172,7 @@ INTEGRATIONS = (
         "langchain",
         "langchain-mistralai",
         openai_chat,
-        _made(
+        model_of(
             "langchain_mistralai",
             "ChatMistralAI",
             lambda url: {"base_url": f"{url}/v1"},
@@ -193,16 +180,16 @@ INTEGRATIONS = (
             api_key="sk-member",
             max_retries=0,
         ),
-        settings={"count": {"custom_get_token_ids": lambda text: list(range(len(text.split())))}},
+        settings={"count": _COUNTER},
         forms={"default_method": "function_calling", "options": {"seed": {"random_seed": 7}}},
         without={
             "reasoning": "the class passes over reasoning",
             "reasoning with tools": "the class passes over reasoning",
-            "refusal": _NO_REFUSAL,
+            "refusal": NO_REFUSAL,
             "provider tools": "the API of completions has none",
             "tool extras": "Mistral knows no extras of tools",
-            "images out": _NO_IMAGES_OUT,
-            "audio out": _NO_AUDIO,
+            "images out": NO_IMAGES_OUT,
+            "audio out": NO_AUDIO,
         },
     ),
     Integration(
@@ -210,7 +197,7 @@ INTEGRATIONS = (
         "langchain",
         "langchain-deepseek",
         openai_chat,
-        _made(
+        model_of(
             "langchain_deepseek",
             "ChatDeepSeek",
             lambda url: {"api_base": f"{url}/v1"},
@@ -218,13 +205,13 @@ INTEGRATIONS = (
             api_key="sk-member",
             max_retries=0,
         ),
-        settings={"count": {"custom_get_token_ids": lambda text: list(range(len(text.split())))}},
+        settings={"count": _COUNTER},
         forms={"default_method": "function_calling"},
         without={
             "provider tools": "DeepSeek has no tools of its own",
             "tool extras": "DeepSeek knows no extras of tools",
-            "images out": _NO_IMAGES_OUT,
-            "audio out": _NO_AUDIO,
+            "images out": NO_IMAGES_OUT,
+            "audio out": NO_AUDIO,
         },
     ),
     Integration(
@@ -232,7 +219,7 @@ INTEGRATIONS = (
         "langchain",
         "langchain-litellm",
         openai_chat,
-        _made(
+        model_of(
             "langchain_litellm",
             "ChatLiteLLM",
             lambda url: {"api_base": f"{url}/v1"},

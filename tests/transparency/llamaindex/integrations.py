@@ -1,7 +1,6 @@
 """The rows of LlamaIndex: each class of LLMs as its package ships it, against its own protocol."""
 
 import importlib
-from collections.abc import Callable
 from typing import Any
 
 from tests.servers.anthropic import anthropic
@@ -11,21 +10,10 @@ from tests.servers.ollama import ollama
 from tests.servers.openai_chat import openai_chat
 from tests.servers.openai_responses import openai_responses
 
-from ..table import Integration
+from ..table import ARGS_PARSED, NO_AUDIO, NO_IMAGES_OUT, NO_REASONING, NO_REFUSAL, Integration, model_of
 from .completion_llm import CompletionLLM
 
 __all__ = ["INTEGRATIONS"]
-
-
-def _made(module: str, name: str, address: Callable[[str], dict[str, Any]], **fixed: Any) -> Callable[..., Any]:
-    """Return what makes an LLM of a class; the package is imported when the first is made."""
-
-    def build(url: str, **settings: Any) -> Any:
-        return getattr(importlib.import_module(f"llama_index.llms.{module}"), name)(
-            **{**fixed, **address(url), **settings}
-        )
-
-    return build
 
 
 def _gemini(url: str, **settings: Any) -> Any:
@@ -42,12 +30,6 @@ def _gemini(url: str, **settings: Any) -> Any:
     return module.GoogleGenAI(**{**fixed, "http_options": types.HttpOptions(base_url=url), **settings})
 
 
-_NO_REFUSAL = "the protocol has no refusals: a model refuses in its text"
-_NO_IMAGES_OUT = "the protocol brings no pictures back"
-_NO_AUDIO = "the protocol brings no sound back"
-_NO_REASONING = "chat completions carry no reasoning back"
-_ARGS_PARSED = "the protocol carries a call's arguments as an object: there are none that cannot be read"
-
 _NO_FUNCTIONS = "an LLM that completes a text calls no functions"
 _TEXT_ONLY = "an LLM that completes a text has nothing else"
 
@@ -57,8 +39,8 @@ INTEGRATIONS = (
         "llamaindex",
         "llama-index-llms-openai",
         openai_chat,
-        _made(
-            "openai",
+        model_of(
+            "llama_index.llms.openai",
             "OpenAI",
             lambda url: {"api_base": f"{url}/v1"},
             model="gpt-4.1-mini",
@@ -67,7 +49,7 @@ INTEGRATIONS = (
         ),
         forms={"structured": "text"},
         without={
-            "images out": _NO_IMAGES_OUT,
+            "images out": NO_IMAGES_OUT,
             "provider tools": "chat completions have none: they are the Responses API's",
         },
         common=True,
@@ -77,8 +59,8 @@ INTEGRATIONS = (
         "llamaindex",
         "llama-index-llms-openai-like",
         openai_chat,
-        _made(
-            "openai_like",
+        model_of(
+            "llama_index.llms.openai_like",
             "OpenAILike",
             lambda url: {"api_base": f"{url}/v1"},
             model="qwen2.5-3b",
@@ -90,7 +72,7 @@ INTEGRATIONS = (
         settings={"schema": {"should_use_structured_outputs": True}},
         forms={"structured": "call"},
         without={
-            "images out": _NO_IMAGES_OUT,
+            "images out": NO_IMAGES_OUT,
             "provider tools": "chat completions have none: they are the Responses API's",
         },
         common=True,
@@ -100,7 +82,9 @@ INTEGRATIONS = (
         "llamaindex",
         "llama-index-llms-ollama",
         ollama,
-        _made("ollama", "Ollama", lambda url: {"base_url": url}, model="qwen2.5:3b", context_window=4096),
+        model_of(
+            "llama_index.llms.ollama", "Ollama", lambda url: {"base_url": url}, model="qwen2.5:3b", context_window=4096
+        ),
         settings={"thinking": {"thinking": True}},
         forms={
             "structured": "text",
@@ -116,12 +100,12 @@ INTEGRATIONS = (
             },
         },
         without={
-            "refusal": _NO_REFUSAL,
-            "invalid tool call": _ARGS_PARSED,
-            "cut-off tool call": _ARGS_PARSED,
+            "refusal": NO_REFUSAL,
+            "invalid tool call": ARGS_PARSED,
+            "cut-off tool call": ARGS_PARSED,
             "provider tools": "Ollama has no tools of its own",
-            "images out": _NO_IMAGES_OUT,
-            "audio out": _NO_AUDIO,
+            "images out": NO_IMAGES_OUT,
+            "audio out": NO_AUDIO,
         },
         common=True,
     ),
@@ -130,8 +114,8 @@ INTEGRATIONS = (
         "llamaindex",
         "llama-index-llms-anthropic",
         anthropic,
-        _made(
-            "anthropic",
+        model_of(
+            "llama_index.llms.anthropic",
             "Anthropic",
             lambda url: {"base_url": url},
             model="claude-sonnet-4-5",
@@ -148,9 +132,9 @@ INTEGRATIONS = (
             "options": {"stop": {"additional_kwargs": {"stop_sequences": ["\n"]}}, "seed": None, "user": None},
         },
         without={
-            "invalid tool call": _ARGS_PARSED,
-            "images out": _NO_IMAGES_OUT,
-            "audio out": _NO_AUDIO,
+            "invalid tool call": ARGS_PARSED,
+            "images out": NO_IMAGES_OUT,
+            "audio out": NO_AUDIO,
         },
         common=True,
     ),
@@ -159,8 +143,8 @@ INTEGRATIONS = (
         "llamaindex",
         "llama-index-llms-openai",
         openai_responses,
-        _made(
-            "openai",
+        model_of(
+            "llama_index.llms.openai",
             "OpenAIResponses",
             lambda url: {"api_base": f"{url}/v1"},
             model="gpt-4.1-mini",
@@ -172,7 +156,7 @@ INTEGRATIONS = (
             "search": {"built_in_tools": [{"type": "web_search_preview"}]},
         },
         forms={"structured": "text", "options": {"stop": None, "seed": None}},
-        without={"audio out": _NO_AUDIO},
+        without={"audio out": NO_AUDIO},
     ),
     Integration(
         "GoogleGenAI",
@@ -184,9 +168,9 @@ INTEGRATIONS = (
         forms={"structured": "text"},
         without={
             "call-time options": "they go into an object of Google's package; `test_settings.py` looks at the wire",
-            "invalid tool call": _ARGS_PARSED,
-            "cut-off tool call": _ARGS_PARSED,
-            "audio out": _NO_AUDIO,
+            "invalid tool call": ARGS_PARSED,
+            "cut-off tool call": ARGS_PARSED,
+            "audio out": NO_AUDIO,
             "provider tools": "asked for by an object of Google's package",
         },
     ),
@@ -195,8 +179,8 @@ INTEGRATIONS = (
         "llamaindex",
         "llama-index-llms-mistralai",
         openai_chat,
-        _made(
-            "mistralai",
+        model_of(
+            "llama_index.llms.mistralai",
             "MistralAI",
             lambda url: {"endpoint": url},
             model="mistral-small-latest",
@@ -205,11 +189,11 @@ INTEGRATIONS = (
         ),
         forms={"structured": "call"},
         without={
-            "reasoning": _NO_REASONING,
-            "reasoning with tools": _NO_REASONING,
-            "refusal": _NO_REFUSAL,
-            "images out": _NO_IMAGES_OUT,
-            "audio out": _NO_AUDIO,
+            "reasoning": NO_REASONING,
+            "reasoning with tools": NO_REASONING,
+            "refusal": NO_REFUSAL,
+            "images out": NO_IMAGES_OUT,
+            "audio out": NO_AUDIO,
             "provider tools": "the API of completions has none",
         },
     ),
