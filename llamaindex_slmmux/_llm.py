@@ -55,7 +55,7 @@ from llamaindex_slmmux._through import (
     through,
     values_through,
 )
-from llamaindex_slmmux._tools import Tools, selections
+from llamaindex_slmmux._tools import LiveTools, selections
 from slmmux import AbstainedError, ArgumentError, NoAnswerError
 from slmmux._mux.base import Mux
 from slmmux._mux.engine import Result
@@ -443,7 +443,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             )
         return {
             "messages": messages,
-            "tools": Tools(tools),
+            "tools": LiveTools(tools),
             "allow_parallel_tool_calls": allow_parallel_tool_calls,
             "tool_required": tool_required,
             "verbose": verbose,

@@ -26,12 +26,12 @@ from llamaindex_slmmux._messages import as_chat, history_of, under_instruction
 from llamaindex_slmmux._predicted import Predicted
 from llamaindex_slmmux._react import react_step
 from llamaindex_slmmux._several import split
-from llamaindex_slmmux._tools import Tools, calls_of
+from llamaindex_slmmux._tools import LiveTools, calls_of
 from llamaindex_slmmux._usage import usage_of
 from slmmux import Answer
 from slmmux._mux.cut_off import is_cut_off
 from slmmux._mux.reading import Read, reading
-from slmmux._mux.tools import Tools as ToolSchemas
+from slmmux._mux.tools import Tools
 
 __all__ = ["Call", "Chat", "Completion", "Reply", "Request"]
 
@@ -163,7 +163,7 @@ class Chat:
         """Return the calls that a model wrote into its text, where it made none in its protocol's own way."""
         if reply.calls:
             return []
-        calls = ToolSchemas(self._tools()).written(reply.response.message.content or "")
+        calls = Tools(self._tools()).written(reply.response.message.content or "")
         return [
             ToolSelection(tool_id=f"call_{uuid4().hex}", tool_name=call["name"], tool_kwargs=call["args"])
             for call in calls
@@ -273,7 +273,7 @@ class Completion(Chat):
 
 def _live(tools: Any) -> list[BaseTool] | None:
     """Return tools for a member to bind; None where there are none, or where they are bound already."""
-    if isinstance(tools, Tools):
+    if isinstance(tools, LiveTools):
         return list(tools.live)
     if isinstance(tools, list | tuple) and tools and all(isinstance(tool, BaseTool) for tool in tools):
         return list(tools)

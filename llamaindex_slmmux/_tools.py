@@ -11,10 +11,10 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.llms.utils import parse_partial_json
 from llama_index.core.tools.types import BaseTool
 
-__all__ = ["Tools", "calls_of", "in_openai_form", "selections", "with_calls"]
+__all__ = ["LiveTools", "calls_of", "in_openai_form", "selections", "with_calls"]
 
 
-class Tools(list[dict[str, Any]]):
+class LiveTools(list[dict[str, Any]]):
     """Tools in OpenAI's form, with the live ones behind.
 
     LlamaIndex puts call arguments into events, which tracers write as JSON, so the arguments hold plain dicts; each
