@@ -38,7 +38,7 @@ Invariants:
     the decision's (model, answer) is a function of the set of counted samples, whatever the order they arrived in.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, get_args
@@ -190,10 +190,19 @@ class Race(Generic[R]):
         """
         self._count(Sample(draw, error=error))
 
-    def stop(self, reason: Reason) -> None:
-        """End the race with the samples so far, because of a deadline or a budget."""
-        if self._reason is None:  # a settled outcome stays one, whatever the clock says afterwards
-            self._reason = reason
+    def stop(self, reason: Reason, unread: Iterable[tuple[Draw, R]] = ()) -> None:
+        """End the race with the samples so far, because of a deadline or a budget.
+
+        Args:
+            reason: Why it ends.
+            unread: Replies that arrived and could not be read in time: they abstain, and one of them is the answer if
+                nothing better arrived.
+        """
+        if self._reason is not None:  # a settled outcome stays one, whatever the clock says afterwards
+            return
+        for draw, reply in unread:
+            self._add(Sample(draw, reply=reply, is_unread=True))
+        self._reason = reason
 
     def sample(self, draw: Draw) -> Sample[R] | None:
         """Return the sample of a draw, or `None` while it is not counted."""
@@ -231,16 +240,13 @@ class Race(Generic[R]):
         return self._decision
 
     def _count(self, sample: Sample[R]) -> None:
-        place = model, _ = sample.draw.model, sample.draw.index
+        place = sample.draw.model, sample.draw.index
         if place not in self._outstanding:
             fault = "is counted already" if place in self._samples else "was never requested"
             raise ArgumentError(f"{sample.draw} {fault}; tell a race each draw of its ask() once, and no others")
         if self._reason is not None:
             return  # late; the draw stays outstanding, and the decision lists it as unused
-        self._outstanding.remove(place)
-        self._samples[place] = sample
-        self._tallies[model].add(sample)
-        self._uncounted -= 1
+        self._add(sample)
         # The only place where a race ends by itself. "exhausted" comes first: with nothing outstanding every outcome is
         # settled as well, and the stronger reason is the one to report.
         if not self._uncounted:
@@ -249,6 +255,13 @@ class Race(Generic[R]):
             self._reason = "settled"
         elif len(self._samples) == self._first_round and self._is_unanimous():
             self._reason = "first-round"
+
+    def _add(self, sample: Sample[R]) -> None:
+        place = sample.draw.model, sample.draw.index
+        self._outstanding.remove(place)
+        self._samples[place] = sample
+        self._tallies[sample.draw.model].add(sample)
+        self._uncounted -= 1
 
     def _is_unanimous(self) -> bool:
         """Return whether all samples so far have the same answer."""

@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from slmmux._decision.budget import Budget
+from slmmux._decision.clock import Clock
 from slmmux._decision.labels import by_label
 from slmmux._decision.pool import Pool
 from slmmux._decision.race import Plan, Race, Wait
@@ -49,7 +50,8 @@ from slmmux._mux.options import (
     warn_unknown,
 )
 from slmmux._mux.rest import Rest, note_failures, resting
-from slmmux._mux.rule import ESCALATION, Policy, own_embedding, policy_of
+from slmmux._mux.rule import ESCALATION, LateError, Policy, own_embedding, policy_of
+from slmmux._mux.size import QUICK, is_longer, number_too_long, read_within
 from slmmux._mux.usage import DETAILS, no_usage
 from slmmux.answers import reader
 from slmmux.answers._no_answer import NoAnswers
@@ -409,16 +411,24 @@ class Mux(BaseModel):
 
     def _answer(self, question: Question[R]) -> Result[R]:
         """Ask one question on threads."""
-        rule = self._policy.at(self.k, question.text)
-        limits = self._limits(question)
+        clock = Clock(self.deadline)
+        try:
+            rule, name = self._policy.at(self.k, question.text, self._pool.readers, clock), None
+        except LateError:
+            rule, name = None, "self-consistency"
+        limits = self._limits(question, clock, name)
         with taken_observer() as observe:
             result = run(self._flow(question, rule), question.sampling, limits, self._pool, observe)
         return self._noted(result, limits)
 
     async def _aanswer(self, question: Question[R]) -> Result[R]:
         """Ask one question on the event loop."""
-        rule = await self._policy.aat(self.k, question.text)
-        limits = self._limits(question)
+        clock = Clock(self.deadline)
+        try:
+            rule, name = await self._policy.aat(self.k, question.text, self._pool.readers, clock), None
+        except LateError:
+            rule, name = None, "self-consistency"
+        limits = self._limits(question, clock, name)
         with taken_observer() as observe:
             result = await arun(self._flow(question, rule), question.sampling, limits, self._pool, observe)
         return self._noted(result, limits)
@@ -426,7 +436,7 @@ class Mux(BaseModel):
     def _noted(self, result: Result[R], limits: Limits) -> Result[R]:
         """Note which members failed and which replied."""
         note_failures(result.decision, self._rests, self._members.keys() - limits.resting)
-        return replace(result, resting=tuple(limits.resting))
+        return replace(result, resting=tuple(limits.resting), rule=limits.rule)
 
     @property
     def _rests(self) -> dict[str, Rest]:
@@ -450,18 +460,22 @@ class Mux(BaseModel):
         return answer_flow(race, self._policy, Race({ESCALATION: 1}, question.read) if self._bigger else None)
 
     def _reading(self, question: Question[R]) -> Callable[[R], Answer | None]:
-        """Return how replies are read for the vote: one of the answers that are none is an abstention."""
+        """Return how replies are read for the vote: too long ones, and answers that are none, abstain."""
         no_answers = self._no_answers
-        if not no_answers:
-            return question.read
 
         def read(reply: R) -> Answer | None:
-            answer = question.read(reply)
-            return None if no_answers.holds(answer) else answer
+            answer = read_within(question, reply)
+            return None if no_answers and no_answers.holds(answer) else answer
 
         return read
 
-    def _limits(self, question: Question[R]) -> Limits:
+    def _may_take_long(self, question: Question[R]) -> Callable[[R], bool]:
+        """Return whether a reply may take long to read: it is long itself, or code of the user's reads it."""
+        if not isinstance(self.extract, str) or question.extractor == "structured":
+            return lambda _: True
+        return lambda reply: is_longer(question.content_of(reply), QUICK)
+
+    def _limits(self, question: Question[R], clock: Clock, rule: str | None) -> Limits:
         budget = None
         if self.budget is not None:
             longest = question.longest
@@ -471,7 +485,15 @@ class Mux(BaseModel):
                 lambda reply: question.usage_of(reply)["total_tokens"],
                 lambda reply: question.usage_of(reply)["input_tokens"],
             )
-        return Limits(self._agreement.compare, self.timeout, self.deadline, budget, resting(self._rests))
+        return Limits(
+            self._agreement.compare,
+            self.timeout,
+            clock,
+            budget,
+            resting(self._rests),
+            self._may_take_long(question),
+            rule,
+        )
 
     def _record(self, result: Result[R], question: Question[R]) -> dict[str, Any]:
         """Return the record of an answered question."""
@@ -482,11 +504,12 @@ class Mux(BaseModel):
             extractor=question.extractor,
             usage=usage,
             equality=self._agreement.name,
-            rule=self._policy.name,
+            rule=result.rule or self._policy.name,
             outcome=result.outcome,
             escalation=self._escalation(result, question),
             abandoned_usage=question.account.close(),
             resting=result.resting,
+            too_long=number_too_long(question, result.decision.samples),
         )
         full["usage"] |= {name: usage[name] for name in DETAILS if name in usage}
         self._warn_of_lost(result.decision, full["lost"])

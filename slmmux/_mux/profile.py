@@ -12,6 +12,7 @@ from slmmux._mux.base import Mux
 from slmmux._mux.engine import Question
 from slmmux._mux.generation import generation_settings
 from slmmux._mux.limiter import await_for, wait_for
+from slmmux._mux.size import read_within
 from slmmux.answers._reader import extractor_name
 from slmmux.profiling import Came, Questions, Watch
 from slmmux.profiling import aprofile as aprofile_members
@@ -68,7 +69,7 @@ class _Members:
 
 def _completion(question: Question[Any], reply: Any) -> Came:
     def read() -> Answer | None:
-        return question.read(reply)
+        return read_within(question, reply)
 
     tokens = question.usage_of(reply)
     usage = tokens if tokens.get("total_tokens") else {}  # tokens that were not counted are unknown, not 0

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from slmmux._decision.forks import renew_in_fork
 from slmmux._decision.passing import passes
 from slmmux._decision.types import Decision
 from slmmux._errors import MemberRestsError, quote
@@ -35,11 +36,15 @@ class Rest:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._failures = 0
         self._length = 0.0
         self._end = 0.0
         self._cause = ""
+        self._renew()
+        renew_in_fork(self)
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
 
     def __deepcopy__(self, memo: object) -> "Rest":
         return Rest()
