@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from math import inf
 
-__all__ = ["LONGEST_S", "Clock", "Work", "current_work"]
+__all__ = ["LONGEST_S", "Clock", "Work", "call_end", "current_work", "seconds_for_call"]
 
 LONGEST_S = 1e9  # some thirty years: a longer limit is no limit, and the clocks of threads cannot count it
 
@@ -49,3 +49,17 @@ class Work:
 
 # Set where work is handed to a thread, whose context is a copy: nobody has to set it back.
 current_work: ContextVar[Work | None] = ContextVar("slmmux_work", default=None)
+
+# The time at which nobody waits any more for the call that runs in this context: so its own client can give up, too.
+call_end: ContextVar[float] = ContextVar("slmmux_call_end", default=inf)
+
+
+def seconds_for_call() -> float | None:
+    """Return the seconds that the call in this context has; `None` without a limit.
+
+    Example:
+        >>> seconds_for_call() is None
+        True
+    """
+    end = call_end.get()
+    return None if end == inf else max(0.0, end - time.monotonic())

@@ -39,7 +39,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from slmmux._decision.budget import Budget
-from slmmux._decision.clock import LONGEST_S, Clock
+from slmmux._decision.clock import LONGEST_S, Clock, call_end
 from slmmux._decision.pool import Pool, report_late
 from slmmux._decision.race import Race, Verdict
 from slmmux._decision.reading import Compare, Readings, verdict_on
@@ -402,7 +402,8 @@ class _Requests(Generic[R]):
         now = time.monotonic()
         while self._paced and self._paced[0][0] <= now:
             queued.append(heapq.heappop(self._paced)[2])
-        self._waiting += self._group(self._ask())
+        if not self._waiting and any(self._has_room(model) for model in self._race.models):
+            self._waiting += self._group(self._ask())
         while self._waiting:
             draws = self._waiting[0]
             model = draws[0].model
@@ -423,14 +424,20 @@ class _Requests(Generic[R]):
         return queued
 
     def _ask(self) -> list[Draw]:
-        """Return the next draws of members that do not rest; the others fail at once."""
-        while draws := self._race.ask():
+        """Return the next draws of members that do not rest; the others fail at once.
+
+        A hundred thousand draws are asked for a part at a time, or a deadline would pass before the first request.
+        """
+        while draws := self._race.ask(self._most_open * len(self._race.models)):
             for draw in draws:
                 if draw.model in self._resting:
                     self.fail(draw, self._resting[draw.model])
-            if asked := [draw for draw in draws if draw.model not in self._resting]:
-                return asked
+            if wanted := [draw for draw in draws if draw.model not in self._resting]:
+                return wanted
         return []
+
+    def _has_room(self, model: str) -> bool:
+        return self._open_of[model] < self._most_open and not self._held.get(model)
 
     def begin(self, draws: Draws, place: Place | None = None) -> _Paced | None:
         """Begin a request that has a place: return `None`, or the time that its rate limiter asks for.
@@ -444,6 +451,8 @@ class _Requests(Generic[R]):
             if self._is_closed:
                 raise asyncio.CancelledError("decided before this call began")
             self._begun[draws] = None
+            # Each call runs in a context of its own, so that nobody has to set this back.
+            call_end.set(min(self._end, inf if self._timeout is None else time.monotonic() + self._timeout))
             if self._timeout is None:
                 return None
             due = time.monotonic() + self._timeout

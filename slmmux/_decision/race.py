@@ -38,9 +38,10 @@ Invariants:
     the decision's (model, answer) is a function of the set of counted samples, whatever the order they arrived in.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
 from slmmux._decision.groups import GROUPS, GroupAnswers, GroupName, RelatedTally
@@ -135,6 +136,7 @@ class Race(Generic[R]):
         }
         self._by_rank = list(self._tallies.values())
         self._steps = PLANS[plan](self._by_rank)
+        self._step: Iterator[Draw] = iter(())  # what is left of the current step
         self._first_round = len(samples) if plan == "first_round" else 0  # the samples in it
         # Draws are kept as (model, index): a tuple is hashed in C, a dataclass in Python, some four times a sample.
         self._outstanding: set[tuple[str, int]] = set()
@@ -143,11 +145,19 @@ class Race(Generic[R]):
         self._reason: Reason | None = None  # why the race is over; `None` while it is open
         self._decision: Decision[R] | None = None  # made when it is first read: few drivers read it after each sample
 
-    def ask(self) -> list[Draw]:
-        """Return the draws to start now: each of them once, and none after the decision."""
-        if self._outstanding or self._reason is not None:
+    def ask(self, most: int | None = None) -> list[Draw]:
+        """Return the draws to start now: each of them once, and none after the decision.
+
+        Args:
+            most: The most draws to return. The rest of a step is returned by the next calls, of which each then has
+                draws as long as there are some, outstanding ones or not.
+        """
+        if self._reason is not None:
             return []
-        draws = next(self._steps, [])
+        draws = list(islice(self._step, most))
+        if not draws and not self._outstanding:
+            self._step = iter(next(self._steps, ()))
+            draws = list(islice(self._step, most))
         self._outstanding.update((draw.model, draw.index) for draw in draws)
         return draws
 

@@ -49,9 +49,9 @@ from slmmux._mux.options import (
     warn_if_unbounded,
     warn_unknown,
 )
+from slmmux._mux.reading import QUICK, is_longer, number_too_long, read_within
 from slmmux._mux.rest import Rest, note_failures, resting
 from slmmux._mux.rule import ESCALATION, LateError, Policy, own_embedding, policy_of
-from slmmux._mux.size import QUICK, is_longer, number_too_long, read_within
 from slmmux._mux.usage import DETAILS, no_usage
 from slmmux.answers import reader
 from slmmux.answers._no_answer import NoAnswers

@@ -12,7 +12,7 @@ from slmmux._mux.base import Mux
 from slmmux._mux.engine import Question
 from slmmux._mux.generation import generation_settings
 from slmmux._mux.limiter import await_for, wait_for
-from slmmux._mux.size import read_within
+from slmmux._mux.reading import read_within
 from slmmux.answers._reader import extractor_name
 from slmmux.profiling import Came, Questions, Watch
 from slmmux.profiling import aprofile as aprofile_members

@@ -130,8 +130,9 @@ def test_types_import_nothing_of_ours():
 
 @pytest.mark.parametrize("module", [module for module in MODULES if folder(module) == "answers"])
 def test_the_answers_know_the_nouns_of_a_decision_alone(module):
-    """The extractors know each other, the error tree and the types, and no driver or race."""
-    assert {name for name in ours(module) if folder(name) == "_decision"} <= {"slmmux._decision.types"}
+    """The extractors know each other, the error tree, the types, and whose work they do; and no driver or race."""
+    nouns = {f"slmmux._decision.{name}" for name in ("clock", "forks", "types")}
+    assert {name for name in ours(module) if folder(name) == "_decision"} <= nouns
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if folder(module) not in {"cli", *ADAPTERS}])
