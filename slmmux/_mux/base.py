@@ -7,7 +7,8 @@ wraps every implementation of an abstract method in a span of its own.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from os import PathLike
@@ -33,10 +34,11 @@ from slmmux._decision.race import Plan, Race, Wait
 from slmmux._decision.record import Escalation, compact, record
 from slmmux._decision.rules import RuleLike, WeightedRule
 from slmmux._decision.types import Answer, Decision
-from slmmux._errors import quote
+from slmmux._errors import NoAnswerError, quote
 from slmmux._mux.agreement import Agreement, AgreementName, agreement_of
 from slmmux._mux.engine import Flow, Limits, Question, Result, answer_flow, arun, run
 from slmmux._mux.generation import longest_reply
+from slmmux._mux.kept import kept_alive
 from slmmux._mux.labelled import Labelled
 from slmmux._mux.members import Member
 from slmmux._mux.observe import taken_observer
@@ -50,7 +52,7 @@ from slmmux._mux.options import (
     warn_unknown,
 )
 from slmmux._mux.reading import QUICK, is_longer, number_too_long, read_within
-from slmmux._mux.rest import Rest, note_failures, resting
+from slmmux._mux.rest import Rest, note_failures, note_outage, resting
 from slmmux._mux.rule import ESCALATION, LateError, Policy, own_embedding, policy_of
 from slmmux._mux.usage import DETAILS, no_usage
 from slmmux.answers import reader
@@ -279,8 +281,10 @@ class Mux(BaseModel):
         members = self._new_members(
             self._labelled, samples=options.samples, temperature=options.temperature, settings=options.settings
         )
+        self._pool = self._labelled.window(self.max_concurrency)
         for label, member in members.items():
             member.memory = self._labelled.memory(label)
+            member.pace = kept_alive(member.model, member.memory.rest, member.pace, self._pool.readers)
         self._members = {label: members[label] for label in options.rank}
         warn_if_unbounded(self.budget, {label: longest_reply(m.model, m.kwargs) for label, m in members.items()})
         bigger = {} if self.escalate_to is None else {ESCALATION: self.escalate_to}
@@ -288,7 +292,6 @@ class Mux(BaseModel):
         self._agreement = agreement_of(self.agreement, own_embedding(self), self.tau)
         self._policy = policy_of(self, options.rank, explicit=self._is_set("wait"))
         self._no_answers = NoAnswers(self.no_answer)
-        self._pool = self._labelled.window(self.max_concurrency)
 
     def _is_set(self, name: str) -> bool:
         """Return whether an option was chosen; a mux that was configured from another has all of them as fields."""
@@ -417,7 +420,7 @@ class Mux(BaseModel):
         except LateError:
             rule, name = None, "self-consistency"
         limits = self._limits(question, clock, name)
-        with taken_observer() as observe:
+        with taken_observer() as observe, self._noting_outages(limits):
             result = run(self._flow(question, rule), question.sampling, limits, self._pool, observe)
         return self._noted(result, limits)
 
@@ -429,7 +432,7 @@ class Mux(BaseModel):
         except LateError:
             rule, name = None, "self-consistency"
         limits = self._limits(question, clock, name)
-        with taken_observer() as observe:
+        with taken_observer() as observe, self._noting_outages(limits):
             result = await arun(self._flow(question, rule), question.sampling, limits, self._pool, observe)
         return self._noted(result, limits)
 
@@ -437,6 +440,15 @@ class Mux(BaseModel):
         """Note which members failed and which replied."""
         note_failures(result.decision, self._rests, self._members.keys() - limits.resting)
         return replace(result, resting=tuple(limits.resting), rule=limits.rule)
+
+    @contextmanager
+    def _noting_outages(self, limits: Limits) -> Iterator[None]:
+        """Note that no member replied, if that is how the question ends."""
+        try:
+            yield
+        except NoAnswerError as failure:
+            note_outage(failure, self._rests, self._members.keys() - limits.resting)
+            raise
 
     @property
     def _rests(self) -> dict[str, Rest]:
