@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from slmmux._errors import stand_in
+
 __all__ = ["MASK", "clean_error", "secrets_of", "strike"]
 
 MASK = "**********"
@@ -63,9 +65,10 @@ def clean_error(error: BaseException, secrets: tuple[str, ...]) -> BaseException
     """
     if not any(secret in text for secret in secrets for text in _texts(error)):
         return error
-    stand_in = type(type(error).__name__, (RuntimeError,), {"__module__": type(error).__module__})
-    clean: BaseException = stand_in(strike(str(error), secrets))
-    return clean
+    status = getattr(error, "status_code", None)
+    cls = type(error)
+    text: str = strike(str(error), secrets)
+    return stand_in(cls.__module__, cls.__name__, text, status if isinstance(status, int) else None)
 
 
 def _texts(error: BaseException | None) -> Iterable[str]:
