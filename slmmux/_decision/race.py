@@ -52,7 +52,7 @@ from slmmux._decision.types import Answer, DecidedBy, Decision, Draw, Reason, Sa
 from slmmux._decision.vote import Tally, choose
 from slmmux._errors import ArgumentError, NoAnswerError, SampleError
 
-__all__ = ["Plan", "Race", "Verdict", "Wait", "check_samples"]
+__all__ = ["MOST_SAMPLES", "Plan", "Race", "Verdict", "Wait", "check_samples"]
 
 R = TypeVar("R")
 
