@@ -92,7 +92,7 @@ class Sampling:
             result = _generate(member_call, list(messages), runs[0], self._kwargs(draws))
             replies, results = _replies_of(member_call, draws, result)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
-            fault = clean_error(overflow_or_same(error), member_call.member.secrets)
+            fault = clean_error(overflow_or_same(error), *member_call.secrets)
             remedy = remedy_for(error, draws)
             if remedy == "singly":
                 _remember_class(member_call, error)
@@ -134,7 +134,7 @@ class Sampling:
                 result = await _agenerate(member_call, list(messages), runs[0], kwargs)
             replies, results = _replies_of(member_call, draws, result)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
-            fault = clean_error(overflow_or_same(error), member_call.member.secrets)
+            fault = clean_error(overflow_or_same(error), *member_call.secrets)
             remedy = remedy_for(error, draws)
             if remedy == "singly":
                 _remember_class(member_call, error)
