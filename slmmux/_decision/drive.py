@@ -432,8 +432,8 @@ class _Requests(Generic[R]):
             for draw in draws:
                 if draw.model in self._resting:
                     self.fail(draw, self._resting[draw.model])
-            if wanted := [draw for draw in draws if draw.model not in self._resting]:
-                return wanted
+            if awake := [draw for draw in draws if draw.model not in self._resting]:
+                return awake
         return []
 
     def _has_room(self, model: str) -> bool:
