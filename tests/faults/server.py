@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-__all__ = ["FAULTS", "Faulty", "serving"]
+__all__ = ["ANSWERS", "EITHER", "FAULTS", "HANGING", "Faulty", "serving"]
 
 ANSWER = "The answer is 4."
 
@@ -202,6 +202,7 @@ FAULTS: dict[str, Fault] = {
     "usage enormous": _usage(prompt_tokens=10**30, completion_tokens=10**30, total_tokens=2 * 10**30),
 }
 # Of these the faulty member's own answer is as good as any: only what is beside it is wrong.
-ANSWERS = {
-    "too few choices", "too many choices", "usage null", "usage negative", "usage a text", "usage enormous",
-}  # fmt: skip
+ANSWERS = {"too few choices", "too many choices", "usage null", "usage negative", "usage enormous"}
+# Of these the client decides: one refuses the whole reply, another leaves out what it cannot read.
+EITHER = {"usage a text"}
+HANGING = {"hangs", "hangs in the body", "dribbles"}
