@@ -72,7 +72,8 @@ def test_a_faulty_member_costs_its_own_vote_alone(server, fault, framework, way,
     timeout = TIMEOUT_S if fault in HANGING else 60
     mux = kind.mux(models, samples=SAMPLES, timeout=timeout, deadline=120, wait="exhausted")
     kind.ask(kind.mux({"sound": models["sound"]}, samples=1))  # what is imported at the first call is no fault's
-    before = descriptors()
+    # A server that dribbles keeps the threads of an earlier case.
+    before, threads = descriptors(), own_threads()
     if way == "sync":
         text, record = kind.ask(mux)
     else:
@@ -95,7 +96,7 @@ def test_a_faulty_member_costs_its_own_vote_alone(server, fault, framework, way,
     assert (record["lost"] == ["faulty"]) is (faulty["failed"] == SAMPLES)
     if fault == "dribbles" and way == "sync":
         return  # no read takes long, so that the client never gives up, and nobody can stop its thread
-    assert soon(lambda: own_threads() == 0), f"{own_threads()} threads are left"
+    assert soon(lambda: own_threads() <= threads), f"{own_threads() - threads} threads are left"
     for client in kind.clients:
         client.close()
     assert soon(lambda: descriptors() <= before + 2), f"{descriptors() - before} files are left"
