@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from slmmux.cli._ask import ask
+from slmmux.cli._compare import compare
 from slmmux.cli._console import STATUS, Command, Group, refusing
 from slmmux.cli._models import models_app
 from slmmux.cli._offline import convert, repair, report, reread, scale, select
@@ -44,6 +45,7 @@ for _command, _panel in (
     (profile, "Choose your models"),
     (select, "Choose your models"),
     (scale, "Choose your models"),
+    (compare, "Choose your models"),
     (report, "Choose your models"),
     (reread, "Recordings"),
     (convert, "Recordings"),

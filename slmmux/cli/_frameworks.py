@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from slmmux._mux.observe import Observe
     from slmmux.config import Config
 
-__all__ = ["ASKERS", "FRAMEWORK_NAMES", "PROFILERS", "AskFunction", "make_with"]
+__all__ = ["ASKERS", "COMPARERS", "FRAMEWORK_NAMES", "PROFILERS", "AskFunction", "make_with"]
 
 # Asks a question and returns the answer's text and the record. The second argument, if any, is called with each sample
 # when it arrives.
@@ -105,6 +105,19 @@ def _llamaindex_profile(settings: "Config") -> tuple[Any, Callable[..., Any]]:
     return llamaindex_slmmux.SLMMuxLLM.from_config(settings), llamaindex_slmmux.profile
 
 
+def _langchain_compare(settings: "Config") -> tuple[Any, Callable[..., Any]]:
+    import langchain_slmmux  # noqa: PLC0415
+
+    return langchain_slmmux.SLMMuxChatModel.from_config(settings), langchain_slmmux.compare
+
+
+def _llamaindex_compare(settings: "Config") -> tuple[Any, Callable[..., Any]]:
+    import llamaindex_slmmux  # noqa: PLC0415
+
+    return llamaindex_slmmux.SLMMuxLLM.from_config(settings), llamaindex_slmmux.compare
+
+
+COMPARERS = {"langchain": _langchain_compare, "llamaindex": _llamaindex_compare}
 PROFILERS = {"langchain": _langchain_profile, "llamaindex": _llamaindex_profile}
 
 
