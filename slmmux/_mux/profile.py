@@ -13,7 +13,7 @@ from slmmux._mux.engine import Question
 from slmmux._mux.generation import generation_settings
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux.answers._reader import extractor_name
-from slmmux.profiling import Came, Questions, Watch
+from slmmux.profiling import Came, MemberPool, Questions, Watch
 from slmmux.profiling import aprofile as aprofile_members
 from slmmux.profiling import profile as profile_members
 from slmmux.profiling._asker import Draws
@@ -21,7 +21,7 @@ from slmmux.profiling._pressing import Pressing, split
 from slmmux.profiling._progress import watching
 from slmmux.recording import Recording
 
-__all__ = ["Questions", "Watch", "aprofile_mux", "profile_mux"]
+__all__ = ["Questions", "Watch", "aprofile_mux", "member_pool", "profile_mux"]
 
 _SAMPLES = 5  # k of a mux that a profile makes itself
 
@@ -64,6 +64,11 @@ class _Members:
         calls = asking.sampling()
         await await_for(partial(calls.pace, draws))
         return [_completion(asking, reply) for reply in await calls.acall(draws)]
+
+
+def member_pool(mux: Mux) -> MemberPool:
+    """Return a mux's members as a pool that a store's workers can ask."""
+    return _Members(mux, None)
 
 
 def _completion(question: Question[Any], reply: Any) -> Came:

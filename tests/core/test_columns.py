@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slmmux import ArgumentError, Recording, RecordingError, Row, select_complementary
@@ -56,11 +56,12 @@ def in_every_format(recording, folder):
     return loaded
 
 
+@settings(max_examples=40, deadline=None)
 @given(rows, st.dictionaries(texts, jsons, max_size=3), st.sampled_from(["samples.parquet", "parts"]))
-def test_a_recording_in_parquet_loads_equal(tmp_path_factory, rows, settings, name):
+def test_a_recording_in_parquet_loads_equal(tmp_path_factory, rows, stated, name):
     """Rows of every kind, with their settings, load from Parquet and from a folder as they were saved."""
     path = tmp_path_factory.mktemp("saved") / name
-    recording = Recording.of(rows, settings)
+    recording = Recording.of(rows, stated)
     recording.save(path)
     loaded = Recording.load(path)
     assert loaded == recording
