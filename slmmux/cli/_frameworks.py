@@ -38,8 +38,16 @@ def _installed(module: str) -> bool:
         return False
 
 
-def make_with(makers: "Mapping[str, Callable[[Config], Any]]", framework: str, settings: "Config") -> Any:
+def make_with(
+    makers: "Mapping[str, Callable[[Config], Any]]", framework: str, settings: "Config", *, prepare: bool = True
+) -> Any:
     """Make something of the settings with one framework's maker, after checking that its extras are installed.
+
+    Args:
+        makers: The maker of each framework.
+        framework: The framework.
+        settings: The settings.
+        prepare: Whether local models are fetched and started meanwhile.
 
     Raises:
         ConfigError: An extra is not installed; this is found out before any download.
@@ -50,7 +58,8 @@ def make_with(makers: "Mapping[str, Callable[[Config], Any]]", framework: str, s
         modules_of["local"] = _MODULES["local"]
     if absent := [extra for extra, modules in modules_of.items() if not all(map(_installed, modules))]:
         raise ConfigError(f'a package is not installed: pip install "slmmux[{",".join(absent)}]"')
-    _prepare_local_models(settings)
+    if prepare:
+        _prepare_local_models(settings)
     try:
         return makers[framework](settings)
     except ImportError as error:

@@ -43,6 +43,7 @@ ARROWS = {
         "plots", "selection", "baselines", "scaling", "learned", "recording", "_decision", "_display", "_files",
         "_errors",
     },
+    "store": {"_files", "profiling", "recording", "_decision", "_errors"},
     "_mux": {"selection", "compare", "profiling", "learned", "recording", "config", "local", "answers", "_decision", "_errors"},
     "testing": {"answers", "_decision", "_errors"},
     "langchain_slmmux": {"slmmux", "answers", "config", "testing", "_mux"},

@@ -34,7 +34,7 @@ class Members:
         samples: k, or k by label; `None` leaves the mux's own.
     """
 
-    def __init__(self, mux: Mux, samples: int | dict[str, int] | None) -> None:
+    def __init__(self, mux: Mux, samples: int | dict[str, int] | None = None) -> None:
         self._mux = mux
         self.pressing: Pressing = {"max_concurrency": mux.max_concurrency, "timeout": mux.timeout}
         self.samples = mux.k if samples is None else by_label("samples", samples, mux.k)
