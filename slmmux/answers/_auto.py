@@ -150,7 +150,7 @@ def _said(stretch: str) -> str:
 def _plain(reply: str, asked: _Asked) -> Answer | None:
     """Return the answer that a reply is, where it is nothing else: a number, a letter, a formula, an option's text."""
     content = content_of(reply) if len(reply) <= _LONGEST_FORMULA else None
-    if content and content.quantity and content.quantity.unit:  # €5 is not 5
+    if content and content.kind == "number" and content.quantity and content.quantity.unit:  # €5 is not 5
         return _content(reply, asked, boxed=False)
     number = _number(plain_number(reply), comma=False)
     if number:

@@ -23,7 +23,7 @@ _VERDICT = pattern(
   | \b(?i: choose|chose|pick|select|say|go\ with|going\ with|opt\ for | conclusion:? | wähle | nehme | choisis | choisirais | opte\ pour | elijo
         | escojo | selecciono | escolho | scelgo | выбираю | kies | leaves | leaving | left\ with
         | (?:that|remaining)\ (?:one\ )?is )
-        (?:\ (?i:us|me|with|only|the|option|choice|answer|letter|la|el|a|opción|opção|opzione|alternativa|вариант)){0,4}+
+        (?:\ (?i:us|me|with|only|the|option|choice|answer|letter|opción|opção|opzione|alternativa|вариант|la|el|a)(?=\ )){0,4}+
         \ [(\[*_"]*+ (?P<object> [A-Z] ) \b (?! ['’]\w | (?<=[AI])\ [a-z] )
   | (?<![A-Za-z0-9_'’]) [(\[*_]{0,4}+ (?P<foreign> [A-Z] ) [)\]*_]{0,4}+ (?:
         \ (?i: ist|est|es|é|è|это|[-–—] ) \ (?i: (?:die|das|la|le|el|a|o|il) \ )?+ (?: l['’] )?+ (?i: alternativa\ | opción\ | opção\ | option\ | opzione\ )?+

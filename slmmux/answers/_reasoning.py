@@ -9,8 +9,14 @@ __all__ = ["strip_reasoning"]
 
 # No white space but blanks inside a tag: the parts kept are joined by a newline, so that cutting makes no new tag.
 _NAME = (
-    r"(?:[a-z]{1,9}:)?+(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|scratch[_-]?pad|reflection|cot"
-    r"|chain[_-]of[_-]thought|(?:inner|internal)[_-](?:monologue|thoughts?)|rationale|deliberation)"
+    r"(?:[a-z]{1,9}[:_-]){0,2}(?:think(?:ing)?|thoughts?|reason(?:ing|s)?|analysis|scratch[_-]?pad|reflections?|cot"
+    r"|chain[_-]of[_-]thoughts?|monologue|rationale|deliberation)(?:[_-](?:process|content|steps?|block|trace))?"
+)
+# Tags that an answer itself can have: they are left out only where something else is left.
+_DRAFT = pattern(
+    r"<(?P<name>plan(?:ning)?|working(?:s|_out)?|steps?|step_by_step|draft|notes?|calculations?)>"
+    r"(?:[^<]++|<(?!/(?P=name)>))*+</(?P=name)>",
+    re.IGNORECASE,
 )
 _TAG = pattern(
     rf"""
@@ -18,8 +24,8 @@ _TAG = pattern(
   | \[ (?P<square> /? ) (?: THINK | REASONING ) \]
   | ◁ (?P<triangle> /? ) think ▷
   | <\| (?P<bar> /? ) (?: think(?:ing)? | thought | reasoning ) \|>
-  | (?P<opens> <\|begin_of_thought\|> | <\|START_THINKING\|> | <unused94> | <\|channel>thought\b )
-  | (?P<closes> <\|end_of_thought\|> | <\|END_THINKING\|> | <unused95> | <channel\|>
+  | (?P<opens> <[|｜]begin[_▁]of[_▁]thought[|｜]> | <\|START_THINKING\|> | <unused94> | <\|channel>thought\b )
+  | (?P<closes> <[|｜]end[_▁]of[_▁]thought[|｜]> | <\|END_THINKING\|> | <unused95> | <channel\|>
       | <\|begin_of_solution\|> | <\|START_RESPONSE\|> | \[BEGIN\ FINAL\ RESPONSE\] )      # all before it was reasoning
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -50,7 +56,8 @@ def strip_reasoning(text: str) -> str:
         >>> strip_reasoning("<think>4? no, 5</think>\nThe answer is 5.")
         'The answer is 5.'
     """
-    return _decoded(_untagged(one_turn(_channel(text)))).strip()
+    reply = one_turn(_untagged(one_turn(_channel(text))))
+    return _decoded(_DRAFT.sub("", reply).strip() or reply).strip()
 
 
 def _channel(text: str) -> str:
