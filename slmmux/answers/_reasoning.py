@@ -14,9 +14,7 @@ _NAME = (
 )
 # Tags that an answer itself can have: they are left out only where something else is left.
 _DRAFT = pattern(
-    r"<(?P<name>plan(?:ning)?|working(?:s|_out)?|steps?|step_by_step|draft|notes?|calculations?)>"
-    r"(?:[^<]++|<(?!/(?P=name)>))*+</(?P=name)>",
-    re.IGNORECASE,
+    r"<(?P<closes>/?)(?P<name>plan(?:ning)?|working(?:s|_out)?|steps?|step_by_step|draft|notes?|calculations?)>", re.IGNORECASE
 )
 _TAG = pattern(
     rf"""
@@ -57,7 +55,7 @@ def strip_reasoning(text: str) -> str:
         'The answer is 5.'
     """
     reply = one_turn(_untagged(one_turn(_channel(text))))
-    return _decoded(_DRAFT.sub("", reply).strip() or reply).strip()
+    return _decoded(_without_drafts(reply).strip() or reply).strip()
 
 
 def _channel(text: str) -> str:
@@ -76,6 +74,20 @@ def _decoded(text: str) -> str:
         text = text[text.rfind(_FINAL) + len(_FINAL) :] if _FINAL in text else ""
         text = "" if _DECODED.match(text.lstrip()) else text
     return _DECODED_FINAL.sub("", text)
+
+
+def _without_drafts(text: str) -> str:
+    """Return a text without the drafts that it closes; a second opening tag inside one is part of it."""
+    kept: list[str] = []
+    opener: re.Match[str] | None = None
+    end = 0
+    for tag in _DRAFT.finditer(text):
+        if opener is None:
+            opener = None if tag["closes"] else tag
+        elif tag["closes"] and tag["name"].lower() == opener["name"].lower():
+            kept.append(text[end : opener.start()])
+            end, opener = tag.end(), None
+    return "".join([*kept, text[end:]])
 
 
 def _untagged(text: str) -> str:
