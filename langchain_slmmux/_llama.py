@@ -28,7 +28,9 @@ class ChatLlama(ChatOpenAI):
 
     @override
     def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
-        if not isinstance(response, dict) and len(response.choices or ()) <= 1:  # the client's object has what it parsed
+        if (
+            not isinstance(response, dict) and len(response.choices or ()) <= 1
+        ):  # the client's object has what it parsed
             return super()._create_chat_result(response, generation_info)
         plain: dict[str, Any] = response if isinstance(response, dict) else response.model_dump()
         count_completions(plain)

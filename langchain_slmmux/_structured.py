@@ -93,9 +93,7 @@ class Structured:
         if parsed is None:
             return None
         value = parsed if isinstance(parsed, BaseModel) else _plain(parsed)
-        return structured_answer(
-            value, _text_of(message), extract=extract, vote_on=vote_on, marked=self._marked
-        )
+        return structured_answer(value, _text_of(message), extract=extract, vote_on=vote_on, marked=self._marked)
 
     @cached_property
     def _marked(self) -> frozenset[str]:

@@ -22,13 +22,24 @@ _EXPLANATIONS = {
 # In a longer name one of these words says it all: selection_reason, thoughtProcess, explanation_text.
 _EXPLAINING = {"explanation", "justification", "rationale", "reason", "reasoning", "thinking", "thought"}
 # Names that explain if what stands there is prose: one word in evidence is a finding.
-_PROSE = {"critique", "details", "evidence", "note", "notes", "observation", "observations", "remark", "remarks", "steps", "summary"}
+_PROSE = {
+    "critique",
+    "details",
+    "evidence",
+    "note",
+    "notes",
+    "observation",
+    "observations",
+    "remark",
+    "remarks",
+    "steps",
+    "summary",
+}
 _FEWEST_WORDS = 4  # of prose
 _MOST_FIELDS = 30  # that are named
 # How sure a model says it is: a guess that never agrees, and nothing a program acts on alone.
 _SURENESS = {"certainty", "confidence", "confidence_level", "confidence_score"}
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
 
 
 def decisive(value: Any, vote_on: Collection[str] | None = None, marked: Collection[str] = ()) -> Any:

@@ -37,10 +37,16 @@ _NAMED = pattern(
     re.MULTILINE,
 )
 # GLM's <tool_call>add\n<arg_key>a</arg_key>..., and FunctionGemma's call:add{a:1,b:<escape>x<escape>}.
-_KEYED = pattern(r"<tool_call>\s*+(?P<name>[\w.-]{1,64})\s*+(?P<body><arg_key>(?:[^<]++|<(?!/tool_call>))*+)(?:</tool_call>|\Z)")
-_KEY = pattern(r"<arg_key>(?P<name>[^<]{1,64})</arg_key>\s*+<arg_value>(?P<value>(?:[^<]++|<(?!/arg_value>))*+)</arg_value>")
+_KEYED = pattern(
+    r"<tool_call>\s*+(?P<name>[\w.-]{1,64})\s*+(?P<body><arg_key>(?:[^<]++|<(?!/tool_call>))*+)(?:</tool_call>|\Z)"
+)
+_KEY = pattern(
+    r"<arg_key>(?P<name>[^<]{1,64})</arg_key>\s*+<arg_value>(?P<value>(?:[^<]++|<(?!/arg_value>))*+)</arg_value>"
+)
 _GEMMA = pattern(r"\bcall:(?P<name>[\w.-]{1,64})\{(?P<body>(?:[^{}<]++|<escape>(?:[^<]++|<(?!escape>))*+<escape>)*+)\}")
-_GEMMA_PARAMETER = pattern(r"(?P<name>\w{1,64}):(?:<escape>(?P<text>(?:[^<]++|<(?!escape>))*+)<escape>|(?P<value>[^,<{}]*+))")
+_GEMMA_PARAMETER = pattern(
+    r"(?P<name>\w{1,64}):(?:<escape>(?P<text>(?:[^<]++|<(?!escape>))*+)<escape>|(?P<value>[^,<{}]*+))"
+)
 _QUOTED_OBJECT = pattern(r"(?<=[:,]) ?'(?=\{)([^'\n]*+)'")  # "arguments": '{"a": 1}'
 _CLOSING_TAG = pattern(r"(?:\s*+(?:</?\|?/?tool_calls?\|?>|<\|/tool_call\|>|```))++\s*\Z")
 _MOST_FORGOTTEN = 2
@@ -106,7 +112,10 @@ def _in_pairs(text: str, names: Collection[str]) -> Iterator[Call]:
     for call in islice(_KEYED.finditer(text), _MOST_CALLS):
         if call["name"] in names:
             pairs = _KEY.finditer(call["body"])
-            yield {"name": call["name"], "args": {pair["name"].strip(): _value(pair["value"].strip()) for pair in pairs}}
+            yield {
+                "name": call["name"],
+                "args": {pair["name"].strip(): _value(pair["value"].strip()) for pair in pairs},
+            }
     for call in islice(_GEMMA.finditer(text), _MOST_CALLS):
         if call["name"] in names:
             pairs = _GEMMA_PARAMETER.finditer(call["body"])

@@ -28,7 +28,9 @@ _MARK = pattern(
 _DECORATION = " \t\r\n*_`\"'“:=>≈$→⇒\u00a0"
 _ENDS = pattern(r"\n|</(?:final[_ -]?)?answer>|<\|end_of_box\|>")
 # A form that is spoken of, not filled in: You asked for "Answer: B". What is a whole line, or follows a colon, is meant.
-_QUOTED = pattern(r"""(?<=[^\s:])[ ]++(?:"[^"\n]++"|“[^“”\n]++”|`[^`\n]++`|「[^「」\n]++」|«[^«»\n]++»|„[^„“”\n]++[“”]|'[^'\n]*+'(?!\w))""")
+_QUOTED = pattern(
+    r"""(?<=[^\s:])[ ]++(?:"[^"\n]++"|“[^“”\n]++”|`[^`\n]++`|「[^「」\n]++」|«[^«»\n]++»|„[^„“”\n]++[“”]|'[^'\n]*+'(?!\w))"""
+)
 
 
 def announced(text: str) -> Iterator[str]:

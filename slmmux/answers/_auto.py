@@ -33,7 +33,8 @@ _LEAD = pattern(
 )
 # An announcement that speaks of an answer given before: the answer is correct. Where none was given it is one itself.
 _SPEAKS_OF_IT = pattern(
-    r"(?:(?:in)?correct|right|wrong|verified|confirmed|consistent|valid|reasonable|clear|obvious|simple)\Z", re.IGNORECASE
+    r"(?:(?:in)?correct|right|wrong|verified|confirmed|consistent|valid|reasonable|clear|obvious|simple)\Z",
+    re.IGNORECASE,
 )
 # An announcement of what comes later, or of nothing: the answer is as follows, the answer is not 4, answer: first we add.
 _SAYS_NOTHING = pattern(

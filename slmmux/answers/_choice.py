@@ -71,7 +71,9 @@ _SENTENCE_ENDS = pattern(r"[.!?]\s+(?=[A-Z0-9])")
 _MOST_BEFORE = 20  # characters that are looked at for what a bracket stands after
 _CLAUSE_CHARACTERS = 120  # before a letter, in which it can be rejected
 _NAMED_BEFORE = pattern(r"[\s*_]*+(?:(?!is\b|are\b)[^\s(]{1,30} ){1,4}+[*_]*+\((?P<letter>[A-Z])\)[\s*_.]*+")
-_QUOTED = pattern(r"""(?<=[^\s:])[ ]++(?:"[^"\n]*?\s[^"\n]*+"|“[^“”\n]*?\s[^“”\n]*+”|'[^'\n]*?\s[^'\n]*+'(?!\w)|`[^`\n]*?\s[^`\n]*+`)""")
+_QUOTED = pattern(
+    r"""(?<=[^\s:])[ ]++(?:"[^"\n]*?\s[^"\n]*+"|“[^“”\n]*?\s[^“”\n]*+”|'[^'\n]*?\s[^'\n]*+'(?!\w)|`[^`\n]*?\s[^`\n]*+`)"""
+)
 _LISTED = pattern(r"^[ \t*_>-]{0,8}[(\[]?([A-Za-z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
 _ROMAN = pattern(r"^[ \t*_>-]{0,8}[(\[]?ii[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
 # Letters in brackets one after the other, of which none is chosen: the candidates are (A), (B) and

@@ -68,7 +68,9 @@ def _date(text: str) -> str | None:
         if found:
             month = found["month"].lower()
             number = _MONTHS.get(month) or int(month)
-            return _written(found["year"], number, int(found["day"])) if found["day"] else f"{found['year']}-{number:02}"
+            return (
+                _written(found["year"], number, int(found["day"])) if found["day"] else f"{found['year']}-{number:02}"
+            )
     era = _ERA.fullmatch(text)
     if era:
         before = (era["before"] or era["after"]).lower().startswith("b")

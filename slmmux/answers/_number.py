@@ -66,7 +66,9 @@ _SEVERAL_NUMBERS = pattern(
 )
 # Mathematics that is no number: x > 3, 3x, 8 ± 1. One word would explain it.
 _SIGNS_AND_LETTERS = pattern(r"(?=[^\n]*[0-9])(?:\\[A-Za-z]+|(?<![A-Za-z])[A-Za-z](?![A-Za-z])|[^A-Za-z\n])++\Z")
-_UNEQUAL = pattern(r"[<>≤≥≠±]|\\(?:l|g)(?:t|eq?)(?:slant)?(?![a-z])|\\(?:ne|neq|pm)(?![a-z])|[0-9]\s?[xyznπ](?![A-Za-z])")
+_UNEQUAL = pattern(
+    r"[<>≤≥≠±]|\\(?:l|g)(?:t|eq?)(?:slant)?(?![a-z])|\\(?:ne|neq|pm)(?![a-z])|[0-9]\s?[xyznπ](?![A-Za-z])"
+)
 _RATIO = pattern(r"\bratio\b[^.\n]{0,40}?[0-9]\ ?(?:to|:)\ ?\Z", re.IGNORECASE)
 _CITATION = pattern(r"(?<=[\w.%)!?*°])[ ]?(?:\[[0-9]{1,2}\])++(?=[\s.,;]|\Z)")
 # Two quantities that make one: 3 hours 20 minutes, 12 apples and 3 pears.

@@ -14,7 +14,8 @@ _NAME = (
 )
 # Tags that an answer itself can have: they are left out only where something else is left.
 _DRAFT = pattern(
-    r"<(?P<closes>/?)(?P<name>plan(?:ning)?|working(?:s|_out)?|steps?|step_by_step|draft|notes?|calculations?)>", re.IGNORECASE
+    r"<(?P<closes>/?)(?P<name>plan(?:ning)?|working(?:s|_out)?|steps?|step_by_step|draft|notes?|calculations?)>",
+    re.IGNORECASE,
 )
 _TAG = pattern(
     rf"""

@@ -21,10 +21,12 @@ _STOP = pattern(r"(?<=[^\W\d_])\.(?=[ ,])")  # Dr. Who
 _HYPHEN = pattern(r"(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})")
 # What joins the parts of a list says no more than a blank does.
 _AND = pattern(r",? (?:and|&|und|et|y|e|и) |, ?(?=[^\W\d])")
-_APOSTROPHES = str.maketrans("’ʼ‘`´", "\'\'\'\'\'")
+_APOSTROPHES = str.maketrans("’ʼ‘`´", "'''''")
 _PLAIN_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
 _SAID_SO = {"dne": "does not exist", "infinitely many solutions": "infinitely many solutions"}
-_FRAME = pattern(r"(?:it|this|the (?:limit|integral|derivative|value|expression)|there (?:is|are))(?: (?:simply|just))? (?=(?:does|do|is|no|not)\b)|there (?:is|are) (?=no\b)")
+_FRAME = pattern(
+    r"(?:it|this|the (?:limit|integral|derivative|value|expression)|there (?:is|are))(?: (?:simply|just))? (?=(?:does|do|is|no|not)\b)|there (?:is|are) (?=no\b)"
+)
 _NO_SOLUTION = pattern(r"no (?P<real>real )?solutions?(?: (?:exists?|is possible|are possible))?")
 
 

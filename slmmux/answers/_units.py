@@ -73,7 +73,9 @@ _DEGREES = pattern(r"(?:°|degrees?) ?(?=[CF]\b|Celsius|Fahrenheit|celsius|fahre
 _MONEY = pattern(r"[^0-9]{0,4}?(?P<money>[$€£¥₹₩₽₺₫])")
 _MONEY_NAMES = {"USD": "$", "US$": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "Rs.": "₹", "Rs": "₹", "CHF": "CHF", "CNY": "yuan",
     "A$": "A$", "AU$": "A$", "C$": "C$", "CA$": "C$", "HK$": "HK$", "NZ$": "NZ$", "S$": "S$"}  # fmt: skip
-_NAMED_MONEY = pattern(r"(?P<name>" + "|".join(re.escape(name) for name in sorted(_MONEY_NAMES, key=len, reverse=True)) + r")\s?(?=[0-9])")
+_NAMED_MONEY = pattern(
+    r"(?P<name>" + "|".join(re.escape(name) for name in sorted(_MONEY_NAMES, key=len, reverse=True)) + r")\s?(?=[0-9])"
+)
 _DECADE = pattern(r"[12][0-9]{2}0s")
 _POUNDS = _SIZES["pounds"]
 _POWERS = {"square": 2, "cubic": 3}

@@ -29,7 +29,9 @@ TOOLS = [
 
 
 def rows():
-    return [json.loads(line) for file in sorted(FOLDER.glob("*.jsonl")) for line in file.read_text("utf-8").splitlines()]
+    return [
+        json.loads(line) for file in sorted(FOLDER.glob("*.jsonl")) for line in file.read_text("utf-8").splitlines()
+    ]
 
 
 KINDS = sorted({row["kind"] for row in rows()})

@@ -24,7 +24,9 @@ def test_a_schema_marks_fields_that_are_not_voted_on():
     assert marked_fields(nested) == {"words"}
     one, other = ({"t": {"queue": "bills", "words": words}} for words in ("red", "blue"))
     assert structured_answer(one, marked=marked) == structured_answer(other, marked=marked)
-    assert structured_answer(one, marked=marked, vote_on=["words"]) != structured_answer(other, marked=marked, vote_on=["words"])
+    assert structured_answer(one, marked=marked, vote_on=["words"]) != structured_answer(
+        other, marked=marked, vote_on=["words"]
+    )
     assert structured_answer({"words": "red"}, marked=marked) != structured_answer({"words": "blue"}, marked=marked)
 
 
