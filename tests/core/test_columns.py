@@ -68,7 +68,7 @@ def test_a_recording_in_parquet_loads_equal(tmp_path_factory, rows, stated, name
     assert loaded.fingerprint == recording.fingerprint
     assert loaded.questions == recording.questions
     assert loaded.models == recording.models
-    assert not [file for file in path.parent.rglob("*.part")]
+    assert not list(path.parent.rglob("*.part"))
 
 
 def test_every_format_gives_one_fingerprint_and_one_selection(tmp_path):
