@@ -324,7 +324,7 @@ class Race(Generic[R]):
         vote = next(vote for vote in votes if vote.model == ruling.model)
         # An equal answer of the member that speaks, because members may write the same answer differently.
         answer = next(a for a in counts[ruling.model] if a == ruling.answer)
-        winner = replace(vote, answer=answer.value, kind=answer.kind, count=count)
+        winner = replace(vote, answer=answer.value, kind=answer.kind, count=count, fields=answer.fields)
         return winner, "tie-break" if ruling.tied else "confidence", first, ruling.probability
 
     def _has_content(self, sample: Sample[R]) -> bool:

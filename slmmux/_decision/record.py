@@ -130,6 +130,7 @@ def record(
         "plan": plan,
         "extractor": winner.kind or extractor,
         "equality": equality,
+        "voted_on": list(winner.fields) if winner.fields else None,
     }
 
 

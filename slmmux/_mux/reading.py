@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from slmmux import answers
 from slmmux._decision.types import Answer, Sample
-from slmmux._mux.decisive import decisive, plain_value, without_filled
+from slmmux._mux.decisive import decisive, fields_of, plain_value, without_filled
 from slmmux._mux.engine import Question
 from slmmux._mux.forms import form_of
 from slmmux._mux.tools import Tools
@@ -102,6 +102,7 @@ def structured_answer(
     *,
     extract: str | Callable[[str], Any] = "auto",
     vote_on: Collection[str] | None = None,
+    marked: Collection[str] = (),
 ) -> Answer | None:
     """Return a parsed value as an answer, voted on by its decisive fields.
 
@@ -111,6 +112,7 @@ def structured_answer(
         extract: A callable of the user's reads the answer in the reply instead; a name says how texts are read, and a
             schema is no text.
         vote_on: The fields that are voted on; `None`: all but free-text explanations.
+        marked: The fields that the schema marks as not decisive.
 
     Example:
         >>> structured_answer({"b": 1, "a": 2.0}) == structured_answer({"a": 2, "b": 1, "reason": "so"})
@@ -119,7 +121,8 @@ def structured_answer(
     if callable(extract) and vote_on is None:
         return answers.reader(extract)(text)
     plain = plain_value(without_filled(value))
-    return Answer(plain, "structured", answers.canonical(decisive(plain, vote_on)))
+    compared = decisive(plain, vote_on, marked)
+    return Answer(plain, "structured", answers.canonical(compared), fields_of(compared))
 
 
 def _on_decisive(reader: Reader, vote_on: Collection[str] | None) -> Reader:
@@ -129,7 +132,8 @@ def _on_decisive(reader: Reader, vote_on: Collection[str] | None) -> Reader:
         answer = reader(text, cut_off=cut_off)
         if answer is None or answer.kind != "json" or not isinstance(answer.value, str):
             return answer
-        return Answer(answer.value, answer.kind, answers.canonical(decisive(json.loads(answer.value), vote_on)))
+        compared = decisive(json.loads(answer.value), vote_on)
+        return Answer(answer.value, answer.kind, answers.canonical(compared), fields_of(compared))
 
     return read
 

@@ -49,6 +49,7 @@ class Server:
         parallel: The requests it answers at once; further requests wait in its queue.
         context: The most tokens of a prompt and its answer together.
         stop: The stop sequences of the model's template; empty if the model ends its answers itself.
+        stop_in_lines: Those of a request whose reply has several lines: JSON, tool calls, a program.
         path: The file with the weights.
     """
 
@@ -61,6 +62,7 @@ class Server:
         self.context = context
         self.path = path
         self.stop: tuple[str, ...] = entry.stop if entry else ()
+        self.stop_in_lines: tuple[str, ...] = entry.stop_in_lines if entry else ()
         self._api_key = secrets.token_urlsafe(32)
         self._owner = os.getpid()
         self._reviving = Lock()
