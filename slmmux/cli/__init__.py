@@ -12,6 +12,7 @@ from slmmux.cli._console import STATUS, Command, Group, refusing
 from slmmux.cli._models import models_app
 from slmmux.cli._offline import convert, repair, report, reread, scale, select
 from slmmux.cli._profile import profile
+from slmmux.cli._serve import serve
 
 __all__ = ["app"]
 
@@ -41,6 +42,7 @@ def _main(
 
 for _command, _panel in (
     (ask, "Ask"),
+    (serve, "Ask"),
     (profile, "Choose your models"),
     (select, "Choose your models"),
     (scale, "Choose your models"),
