@@ -21,6 +21,7 @@ from slmmux.serve._faults import Strike, refusal_for
 from slmmux.serve._gate import Gate
 from slmmux.serve._guard import Guard
 from slmmux.serve._metrics import CONTENT_TYPE_LATEST, Gauge, Metrics
+from slmmux.serve._page import page_routes
 from slmmux.serve._presence import ClientLeftError
 from slmmux.serve._refusal import RefusalError
 from slmmux.serve._responses import responses
@@ -72,6 +73,8 @@ def create_app(
         '/v1/chat/completions'
     """
     _check(models, max_questions=max_questions, max_body=max_body, keep_alive=keep_alive)
+    if api_key is not None and not api_key.strip():
+        raise ArgumentError("the server's key is empty; pass a secret text, or None for a server without one")
     server = _Server(models, max_questions, max_waiting, max_body, keep_alive, log_questions=log_questions)
     middleware = [Middleware(Guard, api_key=api_key, local_only=local_only)]
     if cors:
@@ -93,6 +96,7 @@ def create_app(
         Route("/v1/models/{name:path}", server.model),
         Route("/ready", server.ready),
         Route("/metrics", server.metrics),
+        *page_routes(),
     ]
     handlers: dict[Any, Any] = {HTTPException: _http_error}
     return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
@@ -170,10 +174,10 @@ class _Server:
         return JSONResponse({"status": "ok"})
 
     async def ready(self, _: Request) -> Response:
-        """Say whether a question would be answered: there is room, and of every model some member is not resting."""
-        down = [served.name for served in self._served.values() if len(served.resting) == len(served.members)]
+        """Say whether a question is likely to be answered: of every model, some member replied of late."""
+        down = [served.name for served in self._served.values() if served.is_down]
         if down:
-            return JSONResponse({"status": "every member rests", "models": down}, 503)
+            return JSONResponse({"status": "no member replies", "models": down}, 503)
         return JSONResponse({"status": "ready"})
 
     async def metrics(self, _: Request) -> Response:

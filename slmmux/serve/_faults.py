@@ -24,6 +24,8 @@ def refusal_for(error: BaseException, strike: "Strike") -> RefusalError:
         error: What the mux raised.
         strike: Strikes addresses and keys out of a sentence of ours.
     """
+    while isinstance(error, BaseExceptionGroup):  # of the choices of one request, which fail alike
+        error = error.exceptions[0]
     if isinstance(error, RefusalError):
         return error
     if isinstance(error, ArgumentError):

@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slmmux._errors import ArgumentError
+from slmmux.serve._page import FILES
 from slmmux.serve._refusal import RefusalError
 
 __all__ = ["Guard", "is_loopback"]
 
 # What a probe or a browser asks before anybody could type a key; none of it tells anything or costs anything.
-_OPEN = {"/", "/health", "/ready", "/favicon.ico"}
+_OPEN = {*FILES, "/health", "/ready"}
 
 
 class Guard:
@@ -27,8 +27,6 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, *, api_key: str | None, local_only: bool) -> None:
-        if api_key is not None and not api_key.strip():
-            raise ArgumentError("the server's key is empty; set it to a secret text")
         self._app = app
         self._key = None if api_key is None else api_key.encode()
         self._local_only = local_only

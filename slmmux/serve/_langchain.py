@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator
 from typing import Any, TypeAlias, cast
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, convert_to_messages
+from langchain_core.exceptions import OutputParserException
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCall, convert_to_messages
+from langchain_core.output_parsers.openai_tools import make_invalid_tool_call, parse_tool_call
 
 from slmmux.serve._chat_request import ChatRequest
 
@@ -31,9 +33,23 @@ def messages_of(request: ChatRequest) -> list[BaseMessage]:
 
     A developer's message becomes a system message: many servers of small models know no other name for it.
     """
+    return [_message(message.model_dump(exclude_none=True)) for message in request.messages]
+
+
+def _message(plain: dict[str, Any]) -> BaseMessage:
+    calls = plain.pop("tool_calls", [])
+    role = "system" if plain["role"] == "developer" else plain["role"]
     # Without content are calls alone; LangChain wants the key all the same.
-    plain = [{"content": "", **message.model_dump(exclude_none=True)} for message in request.messages]
-    return convert_to_messages([{**m, "role": "system"} if m["role"] == "developer" else m for m in plain])
+    (message,) = convert_to_messages([{"content": "", **plain, "role": role}])
+    if isinstance(message, AIMessage):
+        for call in calls:
+            try:
+                parsed = parse_tool_call(call, return_id=True)
+            except OutputParserException:  # arguments that were cut off: the member made them and gets them back
+                message.invalid_tool_calls.append(make_invalid_tool_call(call, None))
+            else:
+                message.tool_calls.extend([ToolCall(**parsed)] if parsed else [])
+    return message
 
 
 def arguments_of(request: ChatRequest) -> dict[str, Any]:

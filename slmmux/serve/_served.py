@@ -4,10 +4,11 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from slmmux._decision.types import Sample
+from slmmux._errors import NoAnswerError
 from slmmux._mux.base import Mux
 from slmmux._mux.observe import observe_samples
 from slmmux._mux.secrets import secrets_of
@@ -19,6 +20,11 @@ from slmmux.serve._narrowing import Narrowed
 __all__ = ["Served"]
 
 _log = logging.getLogger("slmmux.serve")
+
+_DOWN_AFTER = 2  # questions
+_DOWN_S = 10.0  # after which the next question may find the members back
+
+T = TypeVar("T")
 
 Observe = Callable[[Sample[Any]], None]
 
@@ -47,6 +53,8 @@ class Served:
         self._narrowed = Narrowed(mux)
         self._metrics = metrics
         self._log_questions = log_questions
+        self._failures = 0  # questions in a row without a single reply
+        self._failed_at = 0.0
 
     @property
     def members(self) -> dict[str, int]:
@@ -65,6 +73,13 @@ class Served:
         models: Any = self._mux.models
         return [label for label in self._mux.k if models.memory(label).rest.is_resting()]
 
+    @property
+    def is_down(self) -> bool:
+        """Whether no member is likely to reply: all rest, or none replied to the last questions, a moment ago."""
+        if len(self.resting) == len(self.members):
+            return True
+        return self._failures >= _DOWN_AFTER and time.monotonic() - self._failed_at < _DOWN_S
+
     def mux_for(self, request: ChatRequest) -> Any:
         """Return the mux for a request, narrowed as it asks.
 
@@ -80,7 +95,7 @@ class Served:
         mux = self.mux_for(request)
         self._note(request)
         with self._metrics.question(self.name) as question, observe_samples(question.observer(observe)):
-            message = await ask(mux, request)
+            message = await self._watched(ask(mux, request))
             question.end(_record_of(message))
         return message
 
@@ -92,7 +107,8 @@ class Served:
         self._note(request)
         record: Mapping[str, Any] = {}
         with self._metrics.question(self.name) as question, observe_samples(question.observer(observe)):
-            async for chunk in ask_streamed(mux, request):
+            stream = ask_streamed(mux, request)
+            while (chunk := await self._watched(anext(stream, None))) is not None:
                 record = _record_of(chunk) or record
                 yield chunk
             question.end(record)
@@ -125,6 +141,16 @@ class Served:
         if several and request.seed is not None:
             return ["a fixed seed makes a member's samples equal, so the confidence says nothing"]
         return []
+
+    async def _watched(self, answer: Awaitable[T]) -> T:
+        """Return an answer, and note whether any member replied."""
+        try:
+            result = await answer
+        except NoAnswerError:
+            self._failures, self._failed_at = self._failures + 1, time.monotonic()
+            raise
+        self._failures = 0
+        return result
 
     def _note(self, request: ChatRequest) -> None:
         if self._log_questions:
