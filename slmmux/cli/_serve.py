@@ -48,9 +48,10 @@ def serve(
     max_body: Annotated[int, typer.Option(min=1, metavar="BYTES", help="The largest body of a request.")] = 16_000_000,
     log_questions: Annotated[bool, typer.Option("--log-questions", help="Log the texts of requests.")] = False,
 ) -> None:
-    """Serve each file as a model name of an OpenAI-compatible server, with a page for people at its address.
+    """Answer at an OpenAI-compatible address, and on a page for people.
 
-    Point a program at it: base URL http://127.0.0.1:8000/v1, and the file's name without its ending as the model.
+    Each file is a model name. Point a program at it: base URL http://127.0.0.1:8000/v1, and as the model the file's
+    name without its ending, or "slmmux" if there is no file.
 
     Example: slmmux serve
 
@@ -104,7 +105,10 @@ def _settings(files: list[str]) -> "dict[str, Config]":
         name = name if sign else file.stem
         if name in settings:
             raise OptionError(f"two files are both named {name!r}; name them yourself: NAME=FILE")
-        settings[name] = settings_of(file, samples=None)
+        is_selection = file.suffix == ".json"
+        settings[name] = settings_of(
+            None if is_selection else file, samples=None, selection=file if is_selection else None
+        )
     return settings
 
 
@@ -131,4 +135,5 @@ def _run(app: Any, host: str, port: int, names: list[str], *, log_questions: boo
     _stderr.print(shown(line), soft_wrap=True)
     # No log of requests: it would hold clients' addresses. Headers tell nothing of the server's version.
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    with listener:
+        uvicorn.Server(config).run(sockets=[listener])

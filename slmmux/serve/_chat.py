@@ -46,9 +46,8 @@ def confidence_header(record: Mapping[str, Any]) -> dict[str, str]:
 
 def records_of(request: ChatRequest, served: Served, messages: list[Any]) -> list[dict[str, Any]]:
     """Return the records of some messages as a client may read them, with what it should know of its request."""
-    notices = served.notices(request)
-    more = {"notices": notices} if notices else {}
-    return [{**served.record_of(message), **more} for message in messages]
+    records = [served.record_of(message) for message in messages]
+    return [{**r, "notices": notices} if (notices := served.notices(request, r)) else r for r in records]
 
 
 def _streamed(request: ChatRequest, served: Served, gate: Gate, keep_alive: float) -> Response:

@@ -48,7 +48,7 @@ def _message(plain: dict[str, Any]) -> BaseMessage:
             except OutputParserException:  # arguments that were cut off: the member made them and gets them back
                 message.invalid_tool_calls.append(make_invalid_tool_call(call, None))
             else:
-                message.tool_calls.extend([ToolCall(**parsed)] if parsed else [])
+                message.tool_calls.extend([cast("ToolCall", parsed)] if parsed else [])
     return message
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from typing import Any, TypeVar
 
 from slmmux._decision.types import Sample
+from slmmux._display.sentences import advice
 from slmmux._errors import NoAnswerError
 from slmmux._mux.base import Mux
 from slmmux._mux.observe import observe_samples
@@ -133,8 +134,11 @@ class Served:
             record["escalation"] = {**escalation, "error": "the bigger model did not reply"}
         return record
 
-    def notices(self, request: ChatRequest) -> list[str]:
-        """Return what a client should know about its request, in sentences."""
+    def notices(self, request: ChatRequest, record: Mapping[str, Any]) -> list[str]:
+        """Return what a client should know about its request and the answer, in sentences."""
+        return [*self._of_equal_samples(request), *filter(None, [advice(record)])]
+
+    def _of_equal_samples(self, request: ChatRequest) -> list[str]:
         several = [label for label, k in self.mux_for(request).k.items() if k > 1]
         if several and request.temperature == 0:
             return ["temperature 0 makes a member's samples equal, so the confidence says nothing"]

@@ -86,6 +86,7 @@ class Answer {
     const speaker = record.outcome === "abstained" ? "The mux abstains" : `${record.model} speaks`;
     this.verdict.textContent = `${speaker}: confidence ${record.confidence.toFixed(2)} (${record.reason}); `
       + `${samples.used} of ${samples.planned} samples, ${usage.total_tokens} tokens${cost}, ${seconds.toFixed(1)} s`;
+    for (const notice of record.notices ?? []) element(this.verdict, "p", "fault", notice);
   }
 
   fail(text) {
