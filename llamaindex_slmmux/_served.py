@@ -29,20 +29,20 @@ class Served(OpenAILike):  # type: ignore[misc]  # it comes without types
     @override
     def _get_model_kwargs(self, **kwargs: Any) -> dict[str, Any]:
         stop = {"stop": list(self.stop)} if self.stop else {}
-        made: dict[str, Any] = super()._get_model_kwargs(**{**stop, **kwargs})
-        if self.counts_first_only and made.get("n", 1) > 1:
-            made |= COUNTING
-        return {name: value for name, value in made.items() if name != "temperature" or value is not None}
+        arguments: dict[str, Any] = super()._get_model_kwargs(**{**stop, **kwargs})
+        if self.counts_first_only and arguments.get("n", 1) > 1:
+            arguments |= COUNTING
+        return {name: value for name, value in arguments.items() if name != "temperature" or value is not None}
 
     @override
     def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return self._counted(super()._chat(messages, **kwargs))
+        return self._with_counts(super()._chat(messages, **kwargs))
 
     @override
     async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return self._counted(await super()._achat(messages, **kwargs))
+        return self._with_counts(await super()._achat(messages, **kwargs))
 
-    def _counted(self, response: ChatResponse) -> ChatResponse:
+    def _with_counts(self, response: ChatResponse) -> ChatResponse:
         completion: Any = response.raw
         if not self.counts_first_only or len(completion.choices) <= 1:
             return response

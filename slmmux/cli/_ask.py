@@ -10,7 +10,7 @@ from rich.console import Console
 from slmmux._decision.race import Plan
 from slmmux._decision.rules import RuleName
 from slmmux._display.sentences import advice
-from slmmux._display.terminal import shown, whole
+from slmmux._display.terminal import text_block, text_line
 from slmmux.cli._console import completing, notices, print_json
 from slmmux.cli._frameworks import ASKERS, FRAMEWORK_NAMES, AskFunction, make_with
 from slmmux.cli._settings import settings_of
@@ -126,10 +126,10 @@ def _ask_live(question: str, settings: "Config", samples: Mapping[str, int], ask
 
     console = Console()
     if settings.system_prompt:
-        console.print("instruction:", shown(settings.system_prompt), style="dim")
+        console.print("instruction:", text_line(settings.system_prompt), style="dim")
     board = Board(samples)
     with Live(board, console=console, refresh_per_second=8):
         text, record = ask_mux(question, board.add_sample)
         board.finish(record)
     console.print()
-    console.print(whole(text, "bold"))
+    console.print(text_block(text, "bold"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from slmmux._display.terminal import shown
+from slmmux._display.terminal import text_line
 from slmmux._errors import ConfigError
 from slmmux.cli._console import OptionError, notices
 from slmmux.cli._frameworks import SERVED, installed, make_with
@@ -132,7 +132,7 @@ def _run(app: Any, host: str, port: int, names: list[str], *, log_questions: boo
         raise OptionError(f"--host {host} --port {port} cannot be used: {error.strerror}; choose another") from error
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     line = f"{', '.join(names)} at {address}/v1; a page for people at {address}/"
-    _stderr.print(shown(line), soft_wrap=True)
+    _stderr.print(text_line(line), soft_wrap=True)
     # No log of requests: it would hold clients' addresses. Headers tell nothing of the server's version.
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
     with listener:
