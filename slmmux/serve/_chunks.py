@@ -14,9 +14,10 @@ from openai.types.chat.chat_completion_chunk import (
 )
 
 from slmmux._decision.types import Sample
+from slmmux._mux.observe import sample_facts
 from slmmux.serve._completion import finish_reason_of, new_id, usage_of
 
-__all__ = ["Chunks", "pieces", "progress_of"]
+__all__ = ["Chunks", "pieces"]
 
 _PIECE = 24  # characters of a piece, about; a winner's text would otherwise arrive as one
 
@@ -65,7 +66,7 @@ class Chunks:
 
     def progress(self, sample: Sample[Any]) -> dict[str, Any]:
         """Return a chunk that tells one sample; it has no choices, so that it adds nothing to the answer."""
-        return {**self._plain([]), "slmmux": {"sample": progress_of(sample)}}
+        return {**self._plain([]), "slmmux": {"sample": sample_facts(sample)}}
 
     def _chunk(self, index: int, delta: ChoiceDelta, reason: str | None = None) -> dict[str, Any]:
         return self._plain([Choice(index=index, delta=delta, finish_reason=reason, logprobs=None)])  # type: ignore[arg-type]
@@ -74,16 +75,6 @@ class Chunks:
         return ChatCompletionChunk(
             id=self._id, choices=choices, created=self._created, model=self._model, object="chat.completion.chunk"
         ).model_dump(mode="json", exclude_unset=True)
-
-
-def progress_of(sample: Sample[Any]) -> dict[str, Any]:
-    """Return a sample as a client may see it: of an error its class alone, since its words may name a place."""
-    return {
-        "model": sample.draw.model,
-        "index": sample.draw.index,
-        "answer": None if sample.answer is None else sample.answer.value,
-        "error": None if sample.error is None else type(sample.error).__name__,
-    }
 
 
 def pieces(text: str) -> Iterable[str]:

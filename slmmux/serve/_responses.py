@@ -20,8 +20,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from slmmux._decision.types import Sample
+from slmmux._mux.observe import sample_facts
 from slmmux.serve._chat import confidence_header, records_of
-from slmmux.serve._chunks import pieces, progress_of
+from slmmux.serve._chunks import pieces
 from slmmux.serve._completion import finish_reason_of, new_id, usage_of
 from slmmux.serve._gate import Gate
 from slmmux.serve._presence import while_present
@@ -60,7 +61,7 @@ def _streamed(request: ResponsesRequest, form: "_Form", served: Served, gate: Ga
         events.put(form.event(kind, **fields))
 
     def observe(sample: Sample[Any]) -> None:
-        send("slmmux.sample", sample=progress_of(sample))
+        send("slmmux.sample", sample=sample_facts(sample))
 
     async def work() -> None:
         whole: Any = None
