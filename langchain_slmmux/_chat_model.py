@@ -25,6 +25,7 @@ from langchain_slmmux._handover import Handover
 from langchain_slmmux._members import Member, MemberCall, code_identity, make_members, own_name, unwrap
 from langchain_slmmux._messages import as_chunk, final_message, with_usage
 from langchain_slmmux._private import events_of
+from langchain_slmmux._progress import aprogress, progress
 from langchain_slmmux._question import Question
 from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools, tool_form
 from langchain_slmmux._sampling import Reply
@@ -395,7 +396,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         question = self._question(messages, stop, run_manager, kwargs)
-        result = self._answer(question)
+        with progress(run_manager):
+            result = self._answer(question)
         message = self._message(result, question, run_manager)
         if run_manager is not None and self._wants_tokens(run_manager):
             run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
@@ -411,7 +413,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     ) -> ChatResult:
         question = self._question(messages, stop, run_manager, kwargs)
         try:
-            result = await self._aanswer(question)
+            async with aprogress(run_manager):
+                result = await self._aanswer(question)
         except asyncio.CancelledError as error:
             if run_manager is not None:
                 await run_manager.on_llm_error(error)  # agenerate() leaves a cancelled run open

@@ -42,6 +42,7 @@ from llamaindex_slmmux._members import Member, check_llm, check_settings, identi
 from llamaindex_slmmux._messages import as_chat, as_chunk, as_completion, chat_response
 from llamaindex_slmmux._metadata import metadata_of, refuse_tools
 from llamaindex_slmmux._predicted import predicted, predicting
+from llamaindex_slmmux._progress import progress
 from llamaindex_slmmux._question import Question
 from llamaindex_slmmux._request import Chat, Completion, Reply, Request
 from llamaindex_slmmux._sampling import new_to_handlers
@@ -386,14 +387,18 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         """Return the response, and the reply it is made of; none where the mux abstains."""
         question = self._question(request)
         try:
-            return self._response(self._answer(question), question)
+            with progress():
+                result = self._answer(question)
+            return self._response(result, question)
         except NoAnswerError as error:
             raise new_to_handlers(error)  # noqa: B904 - the same error
 
     async def _adecide(self, request: Request) -> tuple[ChatResponse, Reply | None]:
         question = self._question(request)
         try:
-            return self._response(await self._aanswer(question), question)
+            with progress():
+                result = await self._aanswer(question)
+            return self._response(result, question)
         except NoAnswerError as error:
             raise new_to_handlers(error)  # noqa: B904 - the same error
 
