@@ -23,7 +23,7 @@ from slmmux import MemberError
 from slmmux._mux import members
 from slmmux._mux.limiter import POLL_S, no_limit
 from slmmux._mux.options import no_temperature
-from slmmux._mux.secrets import clean_error, secrets_of, strike
+from slmmux._mux.secrets import clean_error, secrets_of, secrets_of_client, strike
 from slmmux._mux.settings import field_for, no_member_takes
 from slmmux._mux.warn import warn
 from slmmux.answers import FirstOf
@@ -79,6 +79,12 @@ class MemberCall:
     member: Member
     model: BaseChatModel
     kwargs: dict[str, Any]
+
+    @property
+    def secrets(self) -> tuple[tuple[str, ...], BaseChatModel]:
+        """The secrets of the member and of this call, and the model whose clients may have others by now."""
+        secrets = {*self.member.secrets, *secrets_of(self.kwargs)}
+        return tuple(sorted(secrets, key=len, reverse=True)), self.model
 
 
 def own_name(label: str, model_or_binding: Any) -> str:
@@ -156,7 +162,7 @@ def ask_member(member: Member, what: str, instead: str, call: Callable[[], T]) -
     try:
         return call()
     except (NotImplementedError, ValueError, TypeError) as error:
-        fault = clean_error(error, member.secrets)
+        fault = clean_error(error, member.secrets, member.model)
     # Raised out here, or it would carry the error that may quote a secret.
     raise MemberError(
         f"member {member.label!r} ({type(member.model).__name__}) {what}: {str(fault) or 'it cannot'}; {instead}"
@@ -216,7 +222,7 @@ def _member(label: str, model_or_binding: Any, temperature: float | None, settin
         copy.model_fields_set.add("streaming")  # LangChain looks at it only if it was set
     if "max_retries" in settings:
         _retry(copy, settings["max_retries"])
-    secrets = (*secrets_of(model), *secrets_of(kwargs))
+    secrets = (*secrets_of(model), *secrets_of(kwargs), *secrets_of_client(model))
     return Member(
         label=label,
         model=copy,

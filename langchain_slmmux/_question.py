@@ -8,7 +8,7 @@ from langchain_core.messages import BaseMessage
 
 from langchain_slmmux._members import MemberCall
 from langchain_slmmux._messages import has_content, question_of
-from langchain_slmmux._request import Request
+from langchain_slmmux._request import Request, calls_of
 from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
 from slmmux import Answer, Pool, Race
@@ -94,6 +94,10 @@ class Question:
     def text_of(self, reply: Reply) -> str:
         """Return the text of one reply."""
         return str(reply.message.text)
+
+    def content_of(self, reply: Reply) -> object:
+        """Return everything in a reply that is read: its text and its tool calls."""
+        return str(reply.message.text), calls_of(reply.message)
 
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:
         """Return the calls of a race, or of a profile, which has none."""

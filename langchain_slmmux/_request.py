@@ -22,7 +22,7 @@ from slmmux._mux.reading import reading
 from slmmux._mux.settings import is_standard, refuse_at_call_time
 from slmmux._mux.tools import Tools
 
-__all__ = ["TOOL_OPTIONS", "Request", "bind_tools", "tool_form"]
+__all__ = ["TOOL_OPTIONS", "Request", "bind_tools", "calls_of", "tool_form"]
 
 TOOL_OPTIONS = ("strict", "parallel_tool_calls")
 

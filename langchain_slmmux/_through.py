@@ -51,7 +51,7 @@ def through(
                 yield held
             held, whole = chunk, _joined(whole, chunk)
     except Exception as error:  # noqa: BLE001 - raised again, cleaned
-        fault = clean_error(overflow_or_same(error), call.member.secrets)
+        fault = clean_error(overflow_or_same(error), *call.secrets)
     if fault is not None:
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
     if held is not None and whole is not None:
@@ -74,7 +74,7 @@ async def athrough(
                 yield held
             held, whole = chunk, _joined(whole, chunk)
     except Exception as error:  # noqa: BLE001 - raised again, cleaned
-        fault = clean_error(overflow_or_same(error), call.member.secrets)
+        fault = clean_error(overflow_or_same(error), *call.secrets)
     if fault is not None:
         raise fault
     if held is not None and whole is not None:

@@ -232,13 +232,13 @@ def inner_config(run: Run | None) -> None:
 
 
 def _serialized(member_call: MemberCall) -> dict[str, Any]:
-    return cast("dict[str, Any]", strike(as_owned(member_call)._serialized, member_call.member.secrets))  # noqa: SLF001
+    return cast("dict[str, Any]", strike(as_owned(member_call)._serialized, member_call.secrets[0]))  # noqa: SLF001
 
 
 def _start(draw: Draw, member_call: MemberCall) -> dict[str, Any]:
     params: Mapping[str, Any] = strike(
         member_call.model._get_invocation_params(**member_call.kwargs),  # noqa: SLF001
-        member_call.member.secrets,
+        member_call.secrets[0],
     )
     return {
         "invocation_params": params,

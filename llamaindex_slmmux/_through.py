@@ -160,6 +160,7 @@ class _Step:
 
     def __init__(self, member: Member) -> None:
         self._secrets = member.secrets
+        self._model = member.model
         self._tags = tags_of(Draw(member.label, 0))
 
     def outcome(self, act: Callable[[], Any], *, otherwise: Any = None) -> Any:
@@ -190,7 +191,7 @@ class _Step:
             yield
 
     def _cleaned(self, error: Exception) -> BaseException:
-        return new_to_handlers(clean_error(error, self._secrets))
+        return new_to_handlers(clean_error(error, self._secrets, self._model))
 
 
 def _stream(member: Member, call: Call) -> Any:
