@@ -33,6 +33,7 @@ class Question:
     Attributes:
         messages: The question.
         stop: Stop sequences.
+        pool: The places for calls.
         account: Where the tokens of its replies are counted.
     """
 
@@ -51,7 +52,7 @@ class Question:
         self.messages = messages
         self.stop = stop
         self._parent = parent
-        self._pool = pool
+        self.pool = pool
         self._listener = listener
         self.account = Account(on_abandoned)
 
@@ -102,4 +103,4 @@ class Question:
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:
         """Return the calls of a race, or of a profile, which has none."""
         traces = Traces(self._parent, self.account, self._listener)
-        return Sampling(self._request.member_calls, self.messages, self.stop, traces, self._pool, race=race)
+        return Sampling(self._request.member_calls, self.messages, self.stop, traces, self.pool, race=race)

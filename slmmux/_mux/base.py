@@ -313,6 +313,11 @@ class Mux(BaseModel):
         """The samples of each member, by label in rank order."""
         return by_label("samples", self.samples, self._members or self._labelled)
 
+    @property
+    def _is_one(self) -> bool:
+        """Whether the mux has one member and draws one sample of it: then it is its member, to whoever listens."""
+        return not self._bigger and list(self.k.values()) == [1]
+
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an option as if it had been passed at first: it is checked, and what depends on it follows."""
         if name in Mux.model_fields:
