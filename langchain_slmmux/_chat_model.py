@@ -527,7 +527,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             stop or self.stop,
             parent,
             self._pool,
-            on_abandoned=self.on_abandoned,
+            account=self._account(),
             listener=listener,
         )
 

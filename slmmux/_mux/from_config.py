@@ -78,6 +78,7 @@ def arguments(source: str | Path | Config, member: Callable[[Endpoint], Any]) ->
         "timeout": config.timeout,
         "deadline": config.deadline,
         "budget": config.budget,
+        "prices": config.prices(),
         "no_answer": list(config.no_answer),
         "system_prompt": config.system_prompt,
     }

@@ -14,6 +14,7 @@ from typing import Any
 from slmmux._errors import RecordingError
 from slmmux._files.write import write_whole
 from slmmux.answers._no_answer import NoAnswers
+from slmmux.recording._prices import PRICES
 from slmmux.recording._row import Row, answer_of, head_line, is_packed, is_retry, lines, row_line
 
 __all__ = ["Recording", "Row"]
@@ -159,7 +160,8 @@ class Recording:
 def _join(settings: dict[str, Any], more: Mapping[str, Any], file: Path) -> None:
     """Add a file's settings to the settings of earlier files; each model has its own entry under "models"."""
     earlier, added = _models(settings), _models(more)
-    pairs = [(name, settings.get(name), more.get(name)) for name in {**settings, **more} if name != "models"]
+    names = [name for name in {**settings, **more} if name not in {"models", PRICES}]
+    pairs = [(name, settings.get(name), more.get(name)) for name in names]
     for label in [label for label in added if label in earlier]:
         names = [
             name for name in {**earlier[label], **added[label]} if not _is_of_task(name, earlier[label], added[label])
@@ -171,7 +173,8 @@ def _join(settings: dict[str, Any], more: Mapping[str, Any], file: Path) -> None
                 f"{file} was made with {name} {value!r}, the files before it with {earlier_value!r}; "
                 "load together only files with the same settings, or read the answers again with `slmmux reread`"
             )
-    settings.update(more)
+    prices = {**(settings.get(PRICES) or {}), **(more.get(PRICES) or {})}
+    settings.update(more, **({PRICES: prices} if prices else {}))
     if earlier or added:
         settings["models"] = {
             label: {**earlier.get(label, {}), **added.get(label, {})} for label in {**earlier, **added}
