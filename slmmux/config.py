@@ -119,7 +119,7 @@ class Config(BaseModel):
     extract: str = "auto"
     agreement: Literal["canonical", "math"] = "canonical"  # "embedding" needs a model, and is set in Python
     plan: Plan = "parallel"
-    wait: Wait = "settled"
+    wait: Wait = "settled"  # or { risk = 0.01 }
     rule: Literal["self-consistency", "pooled"] = "self-consistency"  # fitted rules come with from_selection(...)
     max_tokens: int | None = Field(default=None, ge=1)
     max_concurrency: int = Field(default=64, ge=1)

@@ -29,7 +29,7 @@ from slmmux._decision.budget import Budget
 from slmmux._decision.labels import by_label
 from slmmux._decision.pool import Pool
 from slmmux._decision.price import Price
-from slmmux._decision.race import Plan, Race, Wait
+from slmmux._decision.race import Plan, Race, Wait, check_wait
 from slmmux._decision.record import Escalation, compact, record
 from slmmux._decision.rules import RuleLike, WeightedRule
 from slmmux._decision.types import Answer, Decision
@@ -108,13 +108,14 @@ class Mux(BaseModel):
 
     plan: Plan = "parallel"
     """"parallel" asks for all samples at once; "cascade" asks the best-ranked member first and the next one only while
-    the outcome is open; "adaptive" asks for one sample after another while the outcome is open. None of these changes
-    (model, answer). "first_round", the paper's stop, can: if the members' first samples all give one answer, that is
-    the answer."""
+    the outcome is open; "adaptive" asks for one sample after another while the outcome is open, and "cheapest" does so
+    by what samples cost (`prices`). None of these changes (model, answer). "first_round", the paper's stop, can: if the
+    members' first samples all give one answer, that is the answer."""
 
     wait: Wait = "settled"
     """"settled" answers as soon as no outstanding sample can change (model, answer); "exhausted" waits for all samples,
-    which gives the exact confidence. Without this option a fitted rule waits for all, and thresholds always do."""
+    which gives the exact confidence; {"risk": 0.01} answers as soon as the chance that outstanding samples change the
+    answer is below 1 %. Without this option a fitted rule waits for all, and thresholds always do."""
 
     rule: SkipValidation[RuleLike] = Field(default="self-consistency", exclude=True, repr=False)
     """What decides among the answers: "self-consistency", Algorithm 1; "pooled", one vote of all samples (Agent
@@ -296,6 +297,8 @@ class Mux(BaseModel):
         self._prices = prices_of(self.prices, self._callable_members, optional=ESCALATION, budget=self.budget)
         self._agreement = agreement_of(self.agreement, own_embedding(self), self.tau)
         self._policy = policy_of(self, options.rank, explicit=self._is_set("wait"))
+        is_algorithm_1 = self.rule == "self-consistency" and self._agreement.group is None
+        check_wait(self._policy.wait, is_algorithm_1=is_algorithm_1)
         self._no_answers = NoAnswers(self.no_answer)
         self._pool = self._labelled.window(self.max_concurrency)
 
@@ -461,6 +464,10 @@ class Mux(BaseModel):
             group=self._agreement.group,
             rule=rule,
             has_content=question.has_content,
+            # The prompt's length is not known yet: a sample counts as much input as output.
+            costs={label: price.input + price.output for label, price in self._prices.items() if label in self.k}
+            if self._prices.keys() >= self.k.keys()
+            else None,
         )
         return answer_flow(race, self._policy, Race({ESCALATION: 1}, question.read) if self._bigger else None)
 

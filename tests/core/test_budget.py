@@ -11,7 +11,7 @@ from slmmux import Answer, ArgumentError, Draw, NoAnswerError, Pool, Race, adriv
 from slmmux._decision.budget import Budget, check_budget
 from slmmux._errors import SampleTimeoutError
 
-PLANS = ["parallel", "cascade", "adaptive", "first_round"]
+PLANS = ["parallel", "cascade", "adaptive", "cheapest", "first_round"]
 
 
 def read(reply):
