@@ -13,6 +13,7 @@ from functools import partial
 from types import CodeType
 from typing import Any, TypeAlias, TypeVar, cast
 
+from langchain_core.caches import BaseCache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import SimpleChatModel
 from langchain_core.rate_limiters import BaseRateLimiter
@@ -187,18 +188,25 @@ def make_members(
     Raises:
         MemberError: Not a chat model, or a temperature the model does not take.
     """
-    own = {label: _member(label, model, temperature.get(label), settings) for label, model in models.items()}
+    alone = list(samples.values()) == [1]
+    own = {
+        label: _member(label, model, temperature.get(label), settings, alone=alone) for label, model in models.items()
+    }
     members.warn_of_settings(settings, samples, [(label, m.model, m.kwargs) for label, m in own.items()])
     return own
 
 
-def _member(label: str, model_or_binding: Any, temperature: float | None, settings: Mapping[str, Any]) -> Member:
+def _member(
+    label: str, model_or_binding: Any, temperature: float | None, settings: Mapping[str, Any], *, alone: bool
+) -> Member:
     model, kwargs, config = unwrap(label, model_or_binding)
     fields = type(model).model_fields
     own_settings: dict[str, Any] = {}
     # The limiter is asked before the call begins: who waits in the copy could not be withdrawn, and the wait would be
     # time of the call.
     update: dict[str, Any] = {"cache": False, "disable_streaming": True, "rate_limiter": None}
+    if alone and isinstance(model.cache, BaseCache):
+        del update["cache"]  # of one sample a reply from its own cache is what its user wants
     streams = getattr(model, "streaming", None) is True or kwargs.pop("stream", None) is True
     if streams:  # as its user said: its server may answer no other way; the chunks are joined to one message
         update["disable_streaming"] = False

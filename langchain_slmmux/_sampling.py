@@ -125,7 +125,7 @@ class Sampling:
             inner_config(runs[0])
             kwargs = self._kwargs(draws)
             if member_call.member.sync_only:
-                run = runs[0].get_sync() if runs[0] else None
+                run = self.traces.sync_run(runs[0]) if runs[0] else None
                 result = await self._pool.run(
                     lambda: _generate(member_call, list(messages), run, kwargs),
                     late=lambda result: self.traces.abandon(draws[0], _usage_of_result(result)),

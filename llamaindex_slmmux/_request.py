@@ -55,7 +55,7 @@ class Reply:
 
     model: str
     response: ChatResponse
-    usage: Mapping[str, int]
+    usage: Mapping[str, Any]
     calls: Sequence[ToolSelection] = ()
     value: BaseModel | None = None
     fault: Exception | None = None
@@ -260,16 +260,17 @@ class Completion(Chat):
         formatted: bool,
         through: bool,
         vote_on: Sequence[str] | None = None,
+        prompt_of: Predicted | None = None,
     ) -> "Completion":
         """Return the request for one prompt."""
         message = ChatMessage(role=MessageRole.USER, content=prompt)
-        return cls(
-            [message], kwargs, extract, instruction, vote_on, prompt=prompt, formatted=formatted, through=through
-        )
+        form = {"prompt": prompt, "formatted": formatted, "through": through}
+        return cls([message], kwargs, extract, instruction, vote_on, prompt_of, **form)
 
     def call(self, member: Member, n: int) -> Call:
         """Return a member's call for n samples."""
-        if member.llm.metadata.is_chat_model and (self.instruction or not self.through):
+        chats = member.llm.metadata.is_chat_model and (self.instruction or not self.through)
+        if chats or self.prompt_of is not None:
             return super().call(member, n)
         return self._completion(member, self.prompt, formatted=self.formatted)
 

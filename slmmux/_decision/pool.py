@@ -14,6 +14,7 @@ from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from slmmux._decision.held_place import HeldPlace
 from slmmux._decision.window import Place, Window
 
 __all__ = ["Pool", "report_late"]
@@ -130,8 +131,25 @@ class Pool:
         _current.set(place)
         return place
 
+    def hold(self, label: str | None) -> HeldPlace:
+        """Wait on this thread for a place for a call that no driver makes, such as a stream."""
+        granted = threading.Event()
+        place = Place(label, lambda _: granted.set())
+        self.window.queue(place)
+        try:
+            granted.wait()
+        except BaseException:  # an interrupt
+            self.window.withdraw(place)
+            self.give_back(place)
+            raise
+        return HeldPlace(place, self.give_back)
+
+    async def ahold(self, label: str | None) -> HeldPlace:
+        """Wait on the event loop for such a place."""
+        return HeldPlace(await self.place(label), self.give_back)
+
     def give_back(self, place: Place) -> None:
-        """Give the place of a task back."""
+        """Give a place back; a second time changes nothing."""
         self.window.wake_all(self.window.end(place))
 
     def abandon(self, *futures: Future[Any]) -> None:

@@ -26,8 +26,8 @@ _SIZES = (1, 2, 3)  # the default, which is clipped to the pool; explicit sizes 
 _TIME_LIMIT_S = 60.0
 _RESAMPLES = 50
 _WORTH = 0.01
-_TOLERATED = 0.01  # the share of a model's samples that may fail before the verdict says so
 _REPLAYED = 2_000  # questions, evenly spaced: the mean over more of them would only take longer
+_TOLERATED = 0.01  # the share of a model's samples that may fail before the verdict says so
 _FEW = 100  # questions, below which a rule has to beat the single model to be served in its place
 
 
