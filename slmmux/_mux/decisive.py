@@ -124,8 +124,8 @@ def is_explanation(name: Any, item: Any) -> bool:
     """Return whether a field is a free text, or holds nothing but such, that explains the others.
 
     Example:
-        >>> is_explanation("selectionReason", "It is about birds."), is_explanation("reason", 3), is_explanation("notes", "red")
-        (True, False, False)
+        >>> is_explanation("selectionReason", "It is about birds."), is_explanation("reason", 3)
+        (True, False)
     """
     plain_name = _CAMEL.sub("_", str(name)).lower().replace("-", "_").replace(" ", "_")
     if plain_name in _SURENESS:

@@ -12,7 +12,7 @@ import pytest
 from slmmux import answers
 from slmmux._mux.reading import structured_answer
 from slmmux._mux.tools import Tools
-from slmmux.answers._mathematics import available
+from slmmux.answers._mathematics.comparison import available
 from tests.lengths import AT_LENGTH
 
 FOLDER = Path(__file__).parent / "answers" / "rows"
