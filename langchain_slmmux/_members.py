@@ -189,7 +189,7 @@ def make_members(
 def _member(label: str, model_or_binding: Any, temperature: float | None, settings: Mapping[str, Any]) -> Member:
     model, kwargs, config = unwrap(label, model_or_binding)
     fields = type(model).model_fields
-    chosen: dict[str, Any] = {}
+    own_settings: dict[str, Any] = {}
     # The limiter is asked before the call begins: who waits in the copy could not be withdrawn, and the wait would be
     # time of the call.
     update: dict[str, Any] = {"cache": False, "disable_streaming": True, "rate_limiter": None}
@@ -205,10 +205,12 @@ def _member(label: str, model_or_binding: Any, temperature: float | None, settin
     if temperature is not None:
         if "temperature" not in fields or (model.profile or {}).get("temperature") is False:
             raise no_temperature(label, model, temperature)
-        chosen["temperature"] = temperature
+        own_settings["temperature"] = temperature
         kwargs = {k: v for k, v in kwargs.items() if k != "temperature"}
-    chosen |= {field: value for name, value in settings.items() if (field := field_for(name, fields) or name) in fields}
-    own = _copy(model, chosen) if chosen else model
+    own_settings |= {
+        field: value for name, value in settings.items() if (field := field_for(name, fields) or name) in fields
+    }
+    own = _copy(model, own_settings) if own_settings else model
     copy = _copy(own, update)
     if "streaming" in update:
         copy.model_fields_set.add("streaming")  # LangChain looks at it only if it was set

@@ -102,7 +102,7 @@ class Traces:
             self._open[draw] = run
             return run
 
-        return await _whole(begin())
+        return await _uncancelled(begin())
 
     def end(self, draw: Draw, result: LLMResult, usage: Mapping[str, int]) -> None:
         """Close a sample's run with its reply."""
@@ -114,7 +114,7 @@ class Traces:
         """Close a sample's run with its reply, on the event loop."""
         with self._closing(draw, usage) as run:
             if run is not None:
-                await _whole(cast("AsyncCallbackManagerForLLMRun", run).on_llm_end(result))
+                await _uncancelled(cast("AsyncCallbackManagerForLLMRun", run).on_llm_end(result))
 
     def fail(self, draw: Draw, error: BaseException) -> None:
         """Close a sample's run with an error."""
@@ -204,7 +204,7 @@ class Traces:
         return configured
 
 
-async def _whole(handlers: Coroutine[Any, Any, T]) -> T:
+async def _uncancelled(handlers: Coroutine[Any, Any, T]) -> T:
     """Let handlers at work finish even when this task is cancelled: a run half opened could not be closed."""
     task = asyncio.ensure_future(handlers)
     try:

@@ -352,20 +352,20 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             return _one(as_chunk(self._responded(request)))
         (member,) = self._members.values()
 
-        def whole() -> ChatResponse:
+        def answer_whole() -> ChatResponse:
             return as_chunk(self._responded(request))
 
-        return through(request, member, self._own_callbacks, self._respond_to(request), whole)
+        return through(request, member, self._own_callbacks, self._respond_to(request), answer_whole)
 
     async def _astreamed(self, request: Request) -> AsyncGenerator[Response]:
         if not self._streams_through:
             return _aone(as_chunk(await self._aresponded(request)))
         (member,) = self._members.values()
 
-        async def whole() -> ChatResponse:
+        async def answer_whole() -> ChatResponse:
             return as_chunk(await self._aresponded(request))
 
-        return await athrough(request, member, self._own_callbacks, self._respond_to(request), whole)
+        return await athrough(request, member, self._own_callbacks, self._respond_to(request), answer_whole)
 
     def _respond_to(self, request: Request) -> Callable[[Result[Reply]], ChatResponse]:
         """Return what makes the response of a reply that was streamed through."""
@@ -411,8 +411,8 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         # What the only sample wrote stays as it is: a mux of one is its member.
         written = question.calls_in(reply) if reply and total else ()
         record = self._record(result, question)
-        told = speaker if several else None
-        return chat_response(response, calls, record, told, written=written, total=total), reply
+        marked_as = speaker if several else None
+        return chat_response(response, calls, record, marked_as, written=written, total=total), reply
 
     def _abstention(self) -> ChatResponse:
         return ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=self.abstain_with))

@@ -78,14 +78,14 @@ class Call:
     method: str
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
-    replied: Callable[[Any], list[Reply]]
+    to_replies: Callable[[Any], list[Reply]]
     failed: Callable[[Exception], Reply | None] = lambda _: None
 
     @property
     def messages(self) -> Sequence[ChatMessage]:
         """What a chat asks."""
-        asked: Sequence[ChatMessage] = self.kwargs.get("chat_history") or self.args[0]
-        return asked
+        messages: Sequence[ChatMessage] = self.kwargs.get("chat_history") or self.args[0]
+        return messages
 
 
 class Request(Protocol):
@@ -137,15 +137,15 @@ class Chat:
 
     def __post_init__(self) -> None:
         formatted = self.kwargs.get("response_format") is not None
-        asked = [m for m in self.messages if m.role in (MessageRole.USER, MessageRole.SYSTEM)]
-        of_users = [m for m in asked if m.role is MessageRole.USER]
+        prompts = [m for m in self.messages if m.role in (MessageRole.USER, MessageRole.SYSTEM)]
+        of_users = [m for m in prompts if m.role is MessageRole.USER]
         reader = reading(
             self.extract,
             tools=self._tools(),
             formatted=formatted,
             vote_on=self.vote_on,
             question=(of_users[-1].content or "") if of_users else "",
-            prompt="\n".join(m.content or "" for m in asked),
+            prompt="\n".join(m.content or "" for m in prompts),
         )
         object.__setattr__(self, "_reading", reader)
 
@@ -163,7 +163,7 @@ class Chat:
         """Return the calls that a model wrote into its text, where it made none in its protocol's own way."""
         if reply.calls:
             return []
-        calls = Tools(self._tools()).written(reply.response.message.content or "")
+        calls = Tools(self._tools()).calls_in(reply.response.message.content or "")
         return [
             ToolSelection(tool_id=f"call_{uuid4().hex}", tool_name=call["name"], tool_kwargs=call["args"])
             for call in calls
@@ -184,17 +184,17 @@ class Chat:
         if n > 1:
             kwargs["n"] = n
 
-        def replied(result: Any) -> list[Reply]:
-            responses = [self._parsed(member, r) for r in split(llm, _checked(result, ChatResponse))]
+        def to_replies(result: Any) -> list[Reply]:
+            responses = [self._through_parser(member, r) for r in split(llm, _checked(result, ChatResponse))]
             return [Reply(member.label, r, usage_of(r), calls_of(llm, r)) for r in responses]
 
         if (tools := _live(kwargs.get("tools"))) is None:
-            return Call(llm, "chat", (messages,), kwargs, replied)
+            return Call(llm, "chat", (messages,), kwargs, to_replies)
         del kwargs["tools"]
         for name in _BINDING:
             if not kwargs.get(name):
                 kwargs.pop(name, None)
-        return Call(llm, "chat_with_tools", (tools,), {"chat_history": messages, **kwargs}, replied)
+        return Call(llm, "chat_with_tools", (tools,), {"chat_history": messages, **kwargs}, to_replies)
 
     def read(self, reply: Reply) -> Answer | None:
         """Return a reply's answer."""
@@ -208,7 +208,7 @@ class Chat:
         cut_off = is_cut_off(reply.response.raw) or is_cut_off(reply.response.additional_kwargs)
         return self._reading[0](text, calls, cut_off=cut_off)
 
-    def _parsed(self, member: Member, response: ChatResponse) -> ChatResponse:
+    def _through_parser(self, member: Member, response: ChatResponse) -> ChatResponse:
         """Return a response as `predict` of the member alone would give it, through the member's own parser."""
         if self.prompt_of is None or member.llm.output_parser is None:
             return response
@@ -219,9 +219,9 @@ class Chat:
     def _completion(self, member: Member, prompt: str, *, formatted: bool) -> Call:
         """Return the call of a member that completes texts."""
 
-        def replied(result: Any) -> list[Reply]:
+        def to_replies(result: Any) -> list[Reply]:
             completion = _checked(result, CompletionResponse)
-            response = self._parsed(member, as_chat(completion))
+            response = self._through_parser(member, as_chat(completion))
             return [Reply(member.label, response, usage_of(response), completion=completion)]
 
         if self.instruction:
@@ -229,7 +229,7 @@ class Chat:
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
         if formatted:
             kwargs["formatted"] = True
-        return Call(llm, "complete", (prompt,), kwargs, replied)
+        return Call(llm, "complete", (prompt,), kwargs, to_replies)
 
 
 @dataclass(frozen=True)

@@ -163,11 +163,11 @@ def tags_of(draw: Draw) -> dict[str, Any]:
 
 
 def _ask(call: Call) -> list[Reply]:
-    return call.replied(getattr(call.llm, call.method)(*call.args, **call.kwargs))
+    return call.to_replies(getattr(call.llm, call.method)(*call.args, **call.kwargs))
 
 
 async def _aask(call: Call) -> list[Reply]:
-    return call.replied(await getattr(call.llm, f"a{call.method}")(*call.args, **call.kwargs))
+    return call.to_replies(await getattr(call.llm, f"a{call.method}")(*call.args, **call.kwargs))
 
 
 def _reply_or_error(member: Member, call: Call, error: BaseException) -> list[Reply] | BaseException:

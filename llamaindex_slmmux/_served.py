@@ -31,10 +31,12 @@ class Served(OpenAILike):  # type: ignore[misc]  # it comes without types
     @override
     def _get_model_kwargs(self, **kwargs: Any) -> dict[str, Any]:
         stop = {"stop": list(self.stop)} if self.stop else {}
-        made: dict[str, Any] = super()._get_model_kwargs(**{**stop, **kwargs})
-        if self.counts_first_only and made.get("n", 1) > 1:
-            made |= COUNTING
-        return {name: value for name, value in made.items() if name not in {"temperature", "stop"} or value is not None}
+        arguments: dict[str, Any] = super()._get_model_kwargs(**{**stop, **kwargs})
+        if self.counts_first_only and arguments.get("n", 1) > 1:
+            arguments |= COUNTING
+        return {
+            name: value for name, value in arguments.items() if name not in {"temperature", "stop"} or value is not None
+        }
 
     def _with_stop(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return call arguments with the stop sequences that the kind of reply needs; a call's own stay."""
@@ -45,11 +47,11 @@ class Served(OpenAILike):  # type: ignore[misc]  # it comes without types
 
     @override
     def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return self._counted(super()._chat(messages, **self._with_stop(messages, kwargs)))
+        return self._with_counts(super()._chat(messages, **self._with_stop(messages, kwargs)))
 
     @override
     async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return self._counted(await super()._achat(messages, **self._with_stop(messages, kwargs)))
+        return self._with_counts(await super()._achat(messages, **self._with_stop(messages, kwargs)))
 
     @override
     def _stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
@@ -59,7 +61,7 @@ class Served(OpenAILike):  # type: ignore[misc]  # it comes without types
     async def _astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         return await super()._astream_chat(messages, **self._with_stop(messages, kwargs))
 
-    def _counted(self, response: ChatResponse) -> ChatResponse:
+    def _with_counts(self, response: ChatResponse) -> ChatResponse:
         completion: Any = response.raw
         if not self.counts_first_only or len(completion.choices) <= 1:
             return response

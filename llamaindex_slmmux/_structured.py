@@ -71,7 +71,7 @@ class Structured:
             "structured_predict",
             (self.output_cls, prompt),
             {"llm_kwargs": dict(self.llm_kwargs), **arguments},
-            replied=lambda value: [_reply(member, value, recorder)],
+            to_replies=lambda value: [_reply(member, value, recorder)],
             failed=lambda error: _unread(member.label, error, recorder) if recorder.responses else None,
         )
 

@@ -53,24 +53,24 @@ def through(
     member: Member,
     wrapper: CallbackManager,
     respond: Respond,
-    whole: Callable[[], ChatResponse],
+    answer_whole: Callable[[], ChatResponse],
 ) -> Generator[Response]:
     """Return the responses of the only member, the record on the last one; the whole answer if it cannot stream."""
     step = _Step(member)
-    call = step.made(lambda: _call(request, member, wrapper))
-    stream = step.made(lambda: _stream(member, call), otherwise=_no_responses())
+    call = step.outcome(lambda: _call(request, member, wrapper))
+    stream = step.outcome(lambda: _stream(member, call), otherwise=_no_responses())
 
     def responses() -> Generator[Response]:
         last = None
         with closing(stream):
             while True:
-                response = step.made(lambda: next(stream, _END), otherwise=_END if last is None else None)
+                response = step.outcome(lambda: next(stream, _END), otherwise=_END if last is None else None)
                 if response is _END:
                     break
                 last = response.model_copy()
                 yield last
         if last is None:
-            yield whole()
+            yield answer_whole()
         else:
             last.raw = _raw(request, member, call, response=last, respond=respond)
 
@@ -82,24 +82,24 @@ async def athrough(
     member: Member,
     wrapper: CallbackManager,
     respond: Respond,
-    whole: Callable[[], Awaitable[ChatResponse]],
+    answer_whole: Callable[[], Awaitable[ChatResponse]],
 ) -> AsyncGenerator[Response]:
     """Return the responses of the only member on the event loop."""
     step = _Step(member)
-    call = step.made(lambda: _call(request, member, wrapper))
-    stream = await step.amade(lambda: _astream(member, call), otherwise=_ano_responses())
+    call = step.outcome(lambda: _call(request, member, wrapper))
+    stream = await step.aoutcome(lambda: _astream(member, call), otherwise=_ano_responses())
 
     async def responses() -> AsyncGenerator[Response]:
         last = None
         async with aclosing(stream):
             while True:
-                response = await step.amade(lambda: anext(stream, _END), otherwise=_END if last is None else None)
+                response = await step.aoutcome(lambda: anext(stream, _END), otherwise=_END if last is None else None)
                 if response is _END:
                     break
                 last = response.model_copy()
                 yield last
         if last is None:
-            yield await whole()
+            yield await answer_whole()
         else:
             last.raw = _raw(request, member, call, response=last, respond=respond)
 
@@ -109,11 +109,11 @@ async def athrough(
 def values_through(request: Structured, member: Member, wrapper: CallbackManager) -> Generator[Any]:
     """Return the values that the only member streams of a schema, whole or in part, as they come."""
     step, call = _Step(member), _reporting_call(request, member, wrapper)
-    stream = step.made(lambda: _stream(member, call))
+    stream = step.outcome(lambda: _stream(member, call))
 
     def values() -> Generator[Any]:
         with closing(stream):
-            while (value := step.made(lambda: next(stream, _END))) is not _END:
+            while (value := step.outcome(lambda: next(stream, _END))) is not _END:
                 yield value
 
     return values()
@@ -122,11 +122,11 @@ def values_through(request: Structured, member: Member, wrapper: CallbackManager
 async def avalues_through(request: Structured, member: Member, wrapper: CallbackManager) -> AsyncGenerator[Any]:
     """Return the values that the only member streams of a schema on the event loop."""
     step, call = _Step(member), _reporting_call(request, member, wrapper)
-    stream = await step.amade(lambda: _astream(member, call))
+    stream = await step.aoutcome(lambda: _astream(member, call))
 
     async def values() -> AsyncGenerator[Any]:
         async with aclosing(stream):
-            while (value := await step.amade(lambda: anext(stream, _END))) is not _END:
+            while (value := await step.aoutcome(lambda: anext(stream, _END))) is not _END:
                 yield value
 
     return values()
@@ -162,7 +162,7 @@ class _Step:
         self._secrets = member.secrets
         self._tags = tags_of(Draw(member.label, 0))
 
-    def made(self, act: Callable[[], Any], *, otherwise: Any = None) -> Any:
+    def outcome(self, act: Callable[[], Any], *, otherwise: Any = None) -> Any:
         """Return what a step returns; `otherwise`, if there is one, where the class has no such method."""
         try:
             with self._as_member():
@@ -173,7 +173,7 @@ class _Step:
             return otherwise
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
 
-    async def amade(self, act: Callable[[], Awaitable[Any]], *, otherwise: Any = None) -> Any:
+    async def aoutcome(self, act: Callable[[], Awaitable[Any]], *, otherwise: Any = None) -> Any:
         """Return what a step on the event loop returns."""
         try:
             with self._as_member():

@@ -370,8 +370,8 @@ class _Requests(Generic[R]):
             for draw in draws:
                 if draw.model in self._resting:
                     self.fail(draw, self._resting[draw.model])
-            if asked := [draw for draw in draws if draw.model not in self._resting]:
-                return asked
+            if awake := [draw for draw in draws if draw.model not in self._resting]:
+                return awake
         return []
 
     def begin(self, draws: Draws, place: Place | None = None) -> _Paced | None:

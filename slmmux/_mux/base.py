@@ -414,7 +414,7 @@ class Mux(BaseModel):
         limits = self._limits(question)
         with taken_observer() as observe:
             result = run(self._flow(question, rule), question.sampling, limits, self._pool, observe)
-        return self._noted(result, limits)
+        return self._with_resting(result, limits)
 
     async def _aanswer(self, question: Question[R]) -> Result[R]:
         """Ask one question on the event loop."""
@@ -422,9 +422,9 @@ class Mux(BaseModel):
         limits = self._limits(question)
         with taken_observer() as observe:
             result = await arun(self._flow(question, rule), question.sampling, limits, self._pool, observe)
-        return self._noted(result, limits)
+        return self._with_resting(result, limits)
 
-    def _noted(self, result: Result[R], limits: Limits) -> Result[R]:
+    def _with_resting(self, result: Result[R], limits: Limits) -> Result[R]:
         """Note which members failed and which replied."""
         note_failures(result.decision, self._rests, self._members.keys() - limits.resting)
         return replace(result, resting=tuple(limits.resting))

@@ -98,13 +98,13 @@ def _differences(selection: Selection, arguments: Mapping[str, Any]) -> list[str
         k, served_k = selection.models[label].samples, samples if isinstance(samples, int) else samples.get(label)
         if served_k != k:
             differences.append(f"{label!r} was profiled with {k} samples and is served with {served_k}")
-    for name, in_profile, served in (
+    for name, in_profile, current_value in (
         ("extract", selection.extractor, extractor_name(arguments.get("extract", "auto"))),
         ("agreement", selection.agreement, arguments["agreement"]),
         ("system_prompt", selection.system_prompt, arguments["system_prompt"]),
     ):
-        if in_profile is not None and served != in_profile:
-            differences.append(f"the pool was profiled with {name} {in_profile!r} and is served with {served!r}")
+        if in_profile is not None and current_value != in_profile:
+            differences.append(f"the pool was profiled with {name} {in_profile!r} and is served with {current_value!r}")
     if {*selection.no_answer} != {*arguments["no_answer"]}:
         differences.append(
             f"the models were chosen with no_answer={list(selection.no_answer)} and are served with "

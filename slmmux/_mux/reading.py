@@ -136,7 +136,7 @@ def _in_form(form: Callable[[str], Answer | None], reader: Reader, tools: Tools)
 def _calls_or(reader: Reader, tools: Tools) -> Read:
     def read(text: str, calls: Calls, *, cut_off: bool = False) -> Answer | None:
         # A call is complete before the cut, or it would not have parsed.
-        calls = list(calls) or tools.written(text)
+        calls = list(calls) or tools.calls_in(text)
         return tools.answer(calls) if calls else reader(text, cut_off=cut_off)
 
     return read

@@ -30,7 +30,7 @@ _PARAMETER = pattern(
     r"<parameter(?:=|\ name=\")(?P<name>[\w.-]{1,64})\"?>\n?(?P<value>(?:[^<]++|<(?!/parameter>))*+)</parameter>"
 )
 # A name, then its arguments: [TOOL_CALLS]add[ARGS]{...} of Mistral, name<tool_sep>{...} of DeepSeek, add\n{...}.
-_NAMED = pattern(
+_NAME_BEFORE = pattern(
     r"(?:\[TOOL_CALLS\]|[|｜]tool▁(?:sep|call▁begin)[|｜]>|to=functions\.|<\|tool_call_begin\|>functions\.|<tool_call>"  # noqa: RUF001 - DeepSeek writes them so
     r"|<\|recipient\|>|✿FUNCTION✿:|^Action:|^>>>|\A(?=[\w.-]{1,64}\n))\s*+(?P<name>[\w.-]{1,64}?)(?::[0-9]{1,3})?"
     r"(?:\[CALL_ID\]\w{0,40})?(?=\[ARGS\]|\s*+(?:```json\s*+)?\{|\s*+<[|｜]|\s*+✿ARGS✿:|\s*\nAction Input:)",  # noqa: RUF001
@@ -102,7 +102,7 @@ def _in_xml(text: str, names: Collection[str]) -> Iterator[Call]:
         for function in form.finditer(text):
             if function["name"] in names:
                 body = function["body"].strip()
-                parameters = {found["name"]: _value(found["value"].strip()) for found in _PARAMETER.finditer(body)}
+                parameters = {each["name"]: _value(each["value"].strip()) for each in _PARAMETER.finditer(body)}
                 arguments = parameters or _object(body)
                 if arguments is not None:
                     yield {"name": function["name"], "args": arguments}
@@ -123,27 +123,27 @@ def _in_pairs(text: str, names: Collection[str]) -> Iterator[Call]:
 
 
 def _parameter(pair: re.Match[str]) -> Any:
-    loaded = _loaded(pair["value"]) if pair["text"] is None else None
-    return pair["text"] if pair["text"] is not None else pair["value"].strip() if loaded is None else loaded
+    value = _from_json(pair["value"]) if pair["text"] is None else None
+    return pair["text"] if pair["text"] is not None else pair["value"].strip() if value is None else value
 
 
 def _named_before(text: str, names: Collection[str]) -> Iterator[Call]:
-    for named in islice(_NAMED.finditer(text), _MOST_CALLS):
-        if named["name"] in names:
-            start = text.find("{", named.end())
+    for match in islice(_NAME_BEFORE.finditer(text), _MOST_CALLS):
+        if match["name"] in names:
+            start = text.find("{", match.end())
             first = next(iter(extents(text[start:])), None) if start >= 0 else None
             arguments = _object(text[start + first[0] : start + first[1]]) if first else None
             if arguments is not None:
-                yield {"name": named["name"], "args": arguments}
+                yield {"name": match["name"], "args": arguments}
 
 
 def _in_json(text: str, names: Collection[str]) -> Iterator[Call]:
-    found = (
+    calls = (
         call
         for start, end in extents(text)
-        for call in _calls_of(_loaded(text[start:end]), names, alone=_stands_alone(text, start))
+        for call in _calls_of(_from_json(text[start:end]), names, alone=_stands_alone(text, start))
     )
-    yield from islice(found, _MOST_CALLS)
+    yield from islice(calls, _MOST_CALLS)
 
 
 def _stands_alone(text: str, start: int) -> bool:
@@ -217,19 +217,19 @@ def _python_call(node: ast.expr, names: Collection[str]) -> Call | None:
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    value = _loaded(text)
+    value = _from_json(text)
     return value if isinstance(value, dict) else None
 
 
 def _value(text: str) -> Any:
     """Return what a parameter in XML says: JSON where it is some, else its text."""
     if text[:1] in '[{"' or text in {"true", "false", "null"}:
-        loaded = _loaded(text)
-        return text if loaded is None and text != "null" else loaded
+        value = _from_json(text)
+        return text if value is None and text != "null" else value
     return text
 
 
-def _loaded(text: str) -> Any:
+def _from_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from slmmux._decision.race import Plan
-from slmmux._display.terminal import shown, whole
+from slmmux._display.terminal import text_block, text_line
 from slmmux.cli._console import completing, print_json
 from slmmux.cli._frameworks import ASKERS, FRAMEWORK_NAMES, AskFunction, make_with
 from slmmux.cli._settings import UNFITTED_RULES, settings_of
@@ -96,10 +96,10 @@ def _ask_live(question: str, settings: "Config", samples: Mapping[str, int], ask
 
     console = Console()
     if settings.system_prompt:
-        console.print("instruction:", shown(settings.system_prompt), style="dim")
+        console.print("instruction:", text_line(settings.system_prompt), style="dim")
     board = Board(samples)
     with Live(board, console=console, refresh_per_second=8):
         text, record = ask_mux(question, board.add_sample)
         board.finish(record)
     console.print()
-    console.print(whole(text, "bold"))
+    console.print(text_block(text, "bold"))

@@ -30,8 +30,16 @@ def profile(
         typer.Argument(help="A .jsonl, .json, .csv or .parquet file, or a data set: hf:OWNER/NAME[:CONFIG[:SPLIT]]."),
     ] = None,
     out: Annotated[
-        Path, typer.Option(metavar="FILE", help="The recording, a .jsonl file; samples in it are not requested again.")
-    ] = ...,  # type: ignore[assignment]  # typer's sign for a required option after an optional argument
+        Path | None,
+        typer.Option(metavar="FILE", help="The recording, a .jsonl file; samples in it are not requested again."),
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="In place of --out: only plan, in this database; `slmmux work` does it."),
+    ] = None,
+    no_text: Annotated[
+        bool, typer.Option("--no-text", help="With --store: keep the answers, and not the replies' texts.")
+    ] = False,
     config: ConfigFile = None,
     preset: Annotated[
         str | None,
@@ -71,12 +79,18 @@ def profile(
     Example: slmmux profile questions.jsonl --config mux.toml --out samples.jsonl
 
     Example: slmmux profile questions.jsonl --limit 200 --out samples.jsonl
+
+    Example: slmmux profile questions.jsonl --config mux.toml --store store.db
     """
     from slmmux._files.fields import map_of  # noqa: PLC0415
     from slmmux.profiling import preset_of, read_questions  # noqa: PLC0415
 
     if questions is None and preset is None:
         raise OptionError("there are no questions; name a file, a data set or a --preset")
+    if (out is None) == (store is None):
+        raise OptionError("write either --out FILE, to sample here, or --store URL, to plan for `slmmux work`")
+    if no_text and store is None:
+        raise OptionError("--no-text is for --store, received --out; leave it out")
     if preset is not None:
         one_of("--preset", preset, PRESETS)
     benchmark = None if preset is None else preset_of(preset)
@@ -95,6 +109,11 @@ def profile(
                 seed=seed,
                 preset=preset,
             )
+        if store is not None:
+            from slmmux.cli._store import plan  # noqa: PLC0415
+
+            plan(store, settings, framework, items, texts=not no_text)
+            return
         mux, profile_mux = make_with(PROFILERS, framework, settings)
         recording = profile_mux(
             mux,

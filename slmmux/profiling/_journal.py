@@ -17,7 +17,7 @@ from slmmux._files.values import is_json
 from slmmux.recording import Recording
 from slmmux.recording._row import Row, head_line, is_packed, row_line, row_of
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "changes_of"]
 
 _TAIL_BYTES = 2**16
 _MOST_NAMED = 5  # An error names this many changed settings; the rest are only counted.
@@ -126,7 +126,7 @@ def _check(path: Path, earlier: Mapping[str, Any], settings: Mapping[str, Any]) 
         raise RecordingError(
             f"{path} does not state the settings of its samples, so it cannot be continued; write to a new file"
         )
-    if changes := list(_changes(earlier, settings)):
+    if changes := list(changes_of(earlier, settings)):
         rest = f" and {len(changes) - _MOST_NAMED} more" if len(changes) > _MOST_NAMED else ""
         raise RecordingError(
             f"{path} was recorded with other settings: {'; '.join(changes[:_MOST_NAMED])}{rest}; "
@@ -134,9 +134,10 @@ def _check(path: Path, earlier: Mapping[str, Any], settings: Mapping[str, Any]) 
         )
 
 
-def _changes(earlier: Any, current: Any, name: str = "") -> Iterable[str]:
+def changes_of(earlier: Any, current: Any, name: str = "") -> Iterable[str]:
+    """Yield each setting that is another one, with its old and new value."""
     if isinstance(earlier, dict) and isinstance(current, dict):
         for key in {**earlier, **current}:
-            yield from _changes(earlier.get(key), current.get(key), f"{name}.{key}" if name else str(key))
+            yield from changes_of(earlier.get(key), current.get(key), f"{name}.{key}" if name else str(key))
     elif earlier != current:
         yield f"{name} was {earlier!r} and is {current!r}"

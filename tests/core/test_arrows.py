@@ -36,13 +36,15 @@ ARROWS = {
     "learned": {"recording", "answers", "_decision", "_errors"},
     "by_question": {"learned"},  # a face of it, whose path is documented
     "profiling": {"_files", "recording", "answers", "_decision", "_display", "_errors"},
+    "compare": {"profiling", "recording", "answers", "_decision", "_errors"},
     "selection": {"_files", "learned", "recording", "_decision", "_errors"},
-    "plots": {"selection", "scaling", "learned", "recording", "_display", "_errors"},
+    "plots": {"compare", "selection", "scaling", "learned", "recording", "_display", "_errors"},
     "report": {
         "plots", "selection", "baselines", "scaling", "learned", "recording", "_decision", "_display", "_files",
         "_errors",
     },
-    "_mux": {"selection", "profiling", "learned", "recording", "config", "local", "answers", "_decision", "_errors"},
+    "store": {"_files", "profiling", "recording", "_decision", "_errors"},
+    "_mux": {"selection", "compare", "profiling", "learned", "recording", "config", "local", "answers", "_decision", "_errors"},
     "testing": {"answers", "_decision", "_errors"},
     "langchain_slmmux": {"slmmux", "answers", "config", "testing", "_mux"},
     "llamaindex_slmmux": {"slmmux", "answers", "config", "testing", "_mux"},

@@ -245,11 +245,15 @@ def test_never_more_than_the_limit_and_nobody_starves(clock):
                 places += desk.queue(random.choice(members))
             elif running:
                 desk.end(running.pop(random.randrange(len(running))))
-            running = [place for place in desk.granted if place in {p for h in desk.window._held.values() for p in h}]
+            running = [
+                place for place in desk.granted if place in {p for h in desk.window._by_label.values() for p in h}
+            ]
             assert len(running) <= limit
         while running:
             desk.end(*running)
-            running = [place for place in desk.granted if place in {p for h in desk.window._held.values() for p in h}]
+            running = [
+                place for place in desk.granted if place in {p for h in desk.window._by_label.values() for p in h}
+            ]
             assert len(running) <= limit
         assert sorted(map(id, desk.granted)) == sorted(map(id, places))
 

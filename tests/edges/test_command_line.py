@@ -28,7 +28,19 @@ from ..langchain.openai_server import serving
 from .test_commands import FOREIGN
 
 run = CliRunner().invoke
-COMMANDS = ["ask", "models", "models pull", "profile", "select", "scale", "report", "reread", "convert", "repair"]
+COMMANDS = [
+    "ask",
+    "models",
+    "models pull",
+    "profile",
+    "select",
+    "scale",
+    "compare",
+    "report",
+    "reread",
+    "convert",
+    "repair",
+]
 SLMMUX = Path(sys.executable).with_name("slmmux")
 
 

