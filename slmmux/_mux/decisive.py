@@ -112,7 +112,7 @@ def fields_of(value: Any) -> tuple[str, ...]:
     while todo:
         path, each = todo.pop()
         if isinstance(each, Mapping):
-            todo.extend((f"{path}.{name}" if path else str(name), item) for name, item in reversed(each.items()))
+            todo.extend((f"{path}.{name}" if path else str(name), item) for name, item in reversed([*each.items()]))
         elif isinstance(each, list) and any(isinstance(item, Mapping) for item in each):
             todo.extend((path, item) for item in reversed(each))
         elif path:
