@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 try:
     from llamaindex_slmmux._llm import SLMMuxLLM
+    from llamaindex_slmmux._progress import SLMMuxSampleEvent
 except ModuleNotFoundError as _missing:
     if (_missing.name or "").partition(".")[0] != "llama_index":
         raise
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from llamaindex_slmmux._compare import compare
     from llamaindex_slmmux._profile import aprofile, profile
 
-__all__ = ["SLMMuxLLM", "aprofile", "compare", "profile"]
+__all__ = ["SLMMuxLLM", "SLMMuxSampleEvent", "aprofile", "compare", "profile"]
 
 
 def __getattr__(name: str) -> object:
@@ -29,4 +30,4 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-SLMMuxLLM.__module__ = __name__  # tracebacks and reprs name the path that people import
+SLMMuxLLM.__module__ = SLMMuxSampleEvent.__module__ = __name__  # tracebacks and reprs name the path that people import

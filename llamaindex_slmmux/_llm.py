@@ -42,6 +42,7 @@ from llamaindex_slmmux._members import Member, check_llm, check_settings, identi
 from llamaindex_slmmux._messages import as_chat, as_chunk, as_completion, chat_response
 from llamaindex_slmmux._metadata import metadata_of, refuse_tools
 from llamaindex_slmmux._predicted import predicted, predicting
+from llamaindex_slmmux._progress import progress
 from llamaindex_slmmux._question import Question
 from llamaindex_slmmux._request import Chat, Completion, Reply, Request
 from llamaindex_slmmux._sampling import new_to_handlers
@@ -145,7 +146,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     @override
     def _plain_question(self, text: str) -> Question:
         request = self._completion(text, formatted=False, kwargs={})
-        return Question(request, self._members, CallbackManager([]), self._pool, on_abandoned=self.on_abandoned)
+        return Question(request, self._members, CallbackManager([]), self._pool, account=self._account())
 
     # --- construction ---------------------------------------------------------------------------------------------
 
@@ -317,6 +318,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             formatted=formatted,
             through=self._is_one,
             vote_on=self.vote_on,
+            prompt_of=predicted(),
         )
 
     @override
@@ -342,11 +344,6 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         limits = (self.timeout, self.deadline, self.budget)
         return self._is_one and not self._policy.has_threshold and all(each is None for each in limits)
 
-    @property
-    def _is_one(self) -> bool:
-        """Whether the mux has one member and draws one sample of it."""
-        return not self._bigger and list(self.k.values()) == [1]
-
     def _streamed(self, request: Request) -> Generator[Response]:
         if not self._streams_through:
             return _one(as_chunk(self._responded(request)))
@@ -355,7 +352,14 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         def answer_whole() -> ChatResponse:
             return as_chunk(self._responded(request))
 
-        return through(request, member, self._own_callbacks, self._respond_to(request), answer_whole)
+        return through(
+            request,
+            member,
+            self._own_callbacks,
+            pool=self._pool,
+            respond=self._respond_to(request),
+            answer_whole=answer_whole,
+        )
 
     async def _astreamed(self, request: Request) -> AsyncGenerator[Response]:
         if not self._streams_through:
@@ -365,7 +369,14 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         async def answer_whole() -> ChatResponse:
             return as_chunk(await self._aresponded(request))
 
-        return await athrough(request, member, self._own_callbacks, self._respond_to(request), answer_whole)
+        return await athrough(
+            request,
+            member,
+            self._own_callbacks,
+            pool=self._pool,
+            respond=self._respond_to(request),
+            answer_whole=answer_whole,
+        )
 
     def _respond_to(self, request: Request) -> Callable[[Result[Reply]], ChatResponse]:
         """Return what makes the response of a reply that was streamed through."""
@@ -373,7 +384,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
         def respond(result: Result[Reply]) -> ChatResponse:
             if result.reply is not None:
-                question.account.add(result.reply.usage)
+                question.account.add(result.reply.model, result.reply.usage)
             return self._response(result, question)[0]
 
         return respond
@@ -386,21 +397,23 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         """Return the response, and the reply it is made of; none where the mux abstains."""
         question = self._question(request)
         try:
-            return self._response(self._answer(question), question)
+            with progress():
+                result = self._answer(question)
+            return self._response(result, question)
         except NoAnswerError as error:
             raise new_to_handlers(error)  # noqa: B904 - the same error
 
     async def _adecide(self, request: Request) -> tuple[ChatResponse, Reply | None]:
         question = self._question(request)
         try:
-            return self._response(await self._aanswer(question), question)
+            with progress():
+                result = await self._aanswer(question)
+            return self._response(result, question)
         except NoAnswerError as error:
             raise new_to_handlers(error)  # noqa: B904 - the same error
 
     def _question(self, request: Request) -> Question:
-        return Question(
-            request, self._callable_members, self._own_callbacks, self._pool, on_abandoned=self.on_abandoned
-        )
+        return Question(request, self._callable_members, self._own_callbacks, self._pool, account=self._account())
 
     def _response(self, result: Result[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
         reply = result.reply
@@ -531,7 +544,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         if self._streams_through:
             (member,) = self._members.values()
             request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
-            return _reported(values_through(request, member, self._own_callbacks))
+            return _reported(values_through(request, member, self._own_callbacks, self._pool))
         value = self.structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         dispatcher.event(LLMStructuredPredictInProgressEvent(output=value))
         return _one(value)
@@ -547,7 +560,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         if self._streams_through:
             (member,) = self._members.values()
             request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
-            return _areported(await avalues_through(request, member, self._own_callbacks))
+            return _areported(await avalues_through(request, member, self._own_callbacks, self._pool))
         value = await self.astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         dispatcher.event(LLMStructuredPredictInProgressEvent(output=value))
         return _aone(value)

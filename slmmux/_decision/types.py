@@ -13,7 +13,7 @@ __all__ = ["Answer", "DecidedBy", "Decision", "Draw", "Draws", "Reason", "Sample
 R = TypeVar("R")
 
 DecidedBy = Literal["confidence", "tie-break", "rank"]
-Reason = Literal["settled", "exhausted", "first-round", "deadline", "budget"]
+Reason = Literal["settled", "risk", "exhausted", "first-round", "deadline", "budget"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class Sample(Generic[R]):
         error: The reason why the call failed; `None` if a reply arrived.
         alike: The earlier samples of this member that agree with this one: their indices, each with a similarity from
             0 to 1. Empty if answers are compared by their keys.
+        is_unread: Whether the reply abstains because it could not be read before the deadline.
     """
 
     draw: Draw
@@ -81,6 +82,7 @@ class Sample(Generic[R]):
     answer: Answer | None = None
     error: BaseException | None = None
     alike: Mapping[int, float] = field(default_factory=dict)
+    is_unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

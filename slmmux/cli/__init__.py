@@ -13,6 +13,7 @@ from slmmux.cli._console import STATUS, Command, Group, refusing
 from slmmux.cli._models import models_app
 from slmmux.cli._offline import convert, repair, report, reread, scale, select
 from slmmux.cli._profile import profile
+from slmmux.cli._serve import serve
 from slmmux.cli._store import pull, status, work
 
 __all__ = ["app"]
@@ -43,6 +44,7 @@ def _main(
 
 for _command, _panel in (
     (ask, "Ask"),
+    (serve, "Ask"),
     (profile, "Choose your models"),
     (work, "Choose your models"),
     (status, "Choose your models"),

@@ -27,6 +27,7 @@ _TIME_LIMIT_S = 60.0
 _RESAMPLES = 50
 _WORTH = 0.01
 _REPLAYED = 2_000  # questions, evenly spaced: the mean over more of them would only take longer
+_TOLERATED = 0.01  # the share of a model's samples that may fail before the verdict says so
 _FEW = 100  # questions, below which a rule has to beat the single model to be served in its place
 
 
@@ -149,7 +150,8 @@ def select_complementary(
         ranking=tuple(ranking),
         single=single,
         verdict=verdict.sentence
-        + parting(recording, arrays, models=models, samples=samples, same=same, missing=missing),
+        + parting(recording, arrays, models=models, samples=samples, same=same, missing=missing)
+        + _failures(recording, arrays.models),
         recommendation=verdict.recommendation,
         more_questions=verdict.more_questions,
         never_right=never_right(arrays),
@@ -171,6 +173,21 @@ def select_complementary(
         fingerprint=fingerprint,
         no_answer=tuple(no_answer),
         score=arrays.score,
+    )
+
+
+def _failures(recording: Recording, models: Sequence[str]) -> str:
+    """Return a clause on the models of which many samples failed, if there are any: a failed sample counts as wrong."""
+    clauses = []
+    for model in models:
+        rows = [row for row in recording.rows if row.model == model]
+        failed = sum(row.error is not None for row in rows)
+        if failed > _TOLERATED * len(rows):
+            clauses.append(f"{failed:,} of {len(rows):,} samples of {model} ({100 * failed / len(rows):.1f} %)")
+    if not clauses:
+        return ""
+    return (
+        f"; {' and '.join(clauses)} failed and count as wrong: record them with `slmmux profile --retry-failed` first"
     )
 
 

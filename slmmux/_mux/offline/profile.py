@@ -12,6 +12,8 @@ from slmmux._mux.base import Mux
 from slmmux._mux.engine import Question
 from slmmux._mux.generation import generation_settings
 from slmmux._mux.limiter import await_for, wait_for
+from slmmux._mux.reading import read_within
+from slmmux._mux.secrets import secrets_of_client, strike, strike_text
 from slmmux.answers._reader import extractor_name
 from slmmux.profiling import Came, Questions, Watch
 from slmmux.profiling import aprofile as aprofile_members
@@ -20,6 +22,7 @@ from slmmux.profiling._asker import Draws
 from slmmux.profiling._pressing import Pressing, split
 from slmmux.profiling._progress import watching
 from slmmux.recording import Recording
+from slmmux.recording._prices import PRICES
 
 __all__ = ["Members", "Questions", "Watch", "aprofile_mux", "mux_to_profile", "profile_mux"]
 
@@ -41,7 +44,7 @@ class Members:
         self.compare = mux._agreement.compare
         self._any = mux._plain_question("").sampling()  # the draws of one request are the same for all questions
         members = mux._members
-        self.settings: Mapping[str, Any] = {
+        self.settings: dict[str, Any] = {
             "extract": extractor_name(mux.extract),
             "agreement": mux.agreement,
             "tau": mux.tau if mux.agreement == "embedding" else None,
@@ -49,6 +52,8 @@ class Members:
             "stop": mux.stop,
             "models": {label: generation_settings(m.model, m.kwargs) for label, m in members.items()},
         }
+        if prices := {label: price.plain() for label, price in mux._prices.items() if label in members}:
+            self.settings[PRICES] = prices
 
     def group(self, draws: Sequence[Draw]) -> list[Draws]:
         return self._any.group(draws)
@@ -57,22 +62,34 @@ class Members:
         asking = self._mux._plain_question(question)
         calls = asking.sampling()
         wait_for(partial(calls.pace, draws))
-        return [_completion(asking, reply) for reply in calls.call(draws)]
+        return [_completion(asking, reply, self._secrets(draws)) for reply in calls.call(draws)]
 
     async def acall(self, question: str, draws: Draws) -> list[Came]:
         asking = self._mux._plain_question(question)
         calls = asking.sampling()
         await await_for(partial(calls.pace, draws))
-        return [_completion(asking, reply) for reply in await calls.acall(draws)]
+        return [_completion(asking, reply, self._secrets(draws)) for reply in await calls.acall(draws)]
+
+    def _secrets(self, draws: Draws) -> tuple[str, ...]:
+        member = self._mux._members[draws[0].model]
+        return (*member.secrets, *secrets_of_client(member.model))
 
 
-def _completion(question: Question[Any], reply: Any) -> Came:
+def _completion(question: Question[Any], reply: Any, secrets: tuple[str, ...]) -> Came:
+    """Return a reply as it is recorded: a server that echoes what it was sent gets no secret into the file."""
+    text = question.text_of(reply)
+    struck = strike_text(text, secrets)
+
     def read() -> Answer | None:
-        return question.read(reply)
+        answer = read_within(question, reply)
+        if answer is None or struck == text:
+            return answer
+        value = strike(answer.value, tuple(secrets))
+        return Answer(value, answer.kind, strike_text(answer.key, secrets))
 
     tokens = question.usage_of(reply)
     usage = tokens if tokens.get("total_tokens") else {}  # tokens that were not counted are unknown, not 0
-    return Came(question.text_of(reply), read, usage.get("input_tokens"), usage.get("output_tokens"))
+    return Came(struck, read, usage.get("input_tokens"), usage.get("output_tokens"))
 
 
 def mux_to_profile(
