@@ -4,6 +4,7 @@ from typing import Any
 
 from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
+from pydantic import Field
 from typing_extensions import override
 
 from slmmux._mux.llama_cpp import COUNTING, count_completions, stop_of
@@ -14,7 +15,7 @@ __all__ = ["ChatLlama"]
 class ChatLlama(ChatOpenAI):
     """A member served by llama.cpp."""
 
-    stop_in_lines: list[str] = []
+    stop_in_lines: list[str] = Field(default_factory=list)
     """The template's stop sequences for a reply of several lines."""
 
     @override

@@ -52,7 +52,7 @@ class Answer:
     value: Any
     kind: str
     key: str
-    fields: tuple[str, ...] = ()
+    fields: tuple[str, ...] = field(default=(), repr=False)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Answer):

@@ -32,12 +32,13 @@ _NAMES = {
     "answer": (
         "output", "outputs", "response", "responses", "completion", "completions", "generation", "generations", "reply",
         "replies", "prediction", "predictions", "generated_text", "model_output", "model_response", "samples", "text",
-        "model_answer", "model_prediction", "predicted_answer", "pred", "preds", "hypothesis", "llm_output", "assistant",
+        "model_answer", "model_prediction", "predicted_answer", "pred", "preds", "hypothesis", "llm_output",
+        "assistant",
     ),
     "gold": (
         "gold", "target", "targets", "reference", "references", "expected", "expected_output", "ideal", "label",
-        "ground_truth", "correct_answer", "gold_answer", "reference_answer", "solution", "answers", "answerkey", "answer_key",
-        "gold_label", "gt",
+        "ground_truth", "correct_answer", "gold_answer", "reference_answer", "solution", "answers", "answerkey",
+        "answer_key", "gold_label", "gt",
     ),
     "model": ("model", "model_name", "model_id"),
     "dataset": ("dataset", "task"),

@@ -47,7 +47,7 @@ def json_list(value: Any) -> Any:
 
 
 def accepted_texts(value: Any) -> Any:
-    """Return the accepted answers that a text lists, as JSON or as Python prints them; any other value is returned unchanged.
+    """Return the accepted answers that a text lists, as JSON or as Python has them; any other value unchanged.
 
     Only a list of texts is one: `[2, 5]` is an interval, or a pair.
 

@@ -175,8 +175,8 @@ class Mux(BaseModel):
 
     vote_on: list[str] | None = None
     """The fields of an object that are voted on: of a schema's value, or of the JSON in a reply. `None` votes on all
-    but free-text explanations (`reason`, `explanation` and the like), how sure a model says it is, and what a schema marks
-    with `json_schema_extra={"decisive": False}`. The record names the fields in `voted_on`."""
+    but free-text explanations (`reason`, `explanation` and the like), how sure a model says it is, and what a schema
+    marks with `json_schema_extra={"decisive": False}`. The record names the fields in `voted_on`."""
 
     no_answer: list[str] = []
     """Answers that are none, such as ["unknown", "I don't know"]: a sample with one of them abstains. Compared with the

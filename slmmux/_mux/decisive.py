@@ -112,7 +112,7 @@ def fields_of(value: Any) -> tuple[str, ...]:
     while todo:
         path, each = todo.pop()
         if isinstance(each, Mapping):
-            todo.extend((f"{path}.{name}" if path else str(name), item) for name, item in reversed(each.items()))
+            todo.extend((f"{path}.{name}" if path else str(name), item) for name, item in reversed([*each.items()]))
         elif isinstance(each, list) and any(isinstance(item, Mapping) for item in each):
             todo.extend((path, item) for item in reversed(each))
         elif path:
@@ -124,8 +124,8 @@ def is_explanation(name: Any, item: Any) -> bool:
     """Return whether a field is a free text, or holds nothing but such, that explains the others.
 
     Example:
-        >>> is_explanation("selectionReason", "It is about birds."), is_explanation("reason", 3), is_explanation("notes", "red")
-        (True, False, False)
+        >>> is_explanation("selectionReason", "It is about birds."), is_explanation("reason", 3)
+        (True, False)
     """
     plain_name = _CAMEL.sub("_", str(name)).lower().replace("-", "_").replace(" ", "_")
     if plain_name in _SURENESS:

@@ -13,7 +13,7 @@ from slmmux import answers
 from slmmux._decision.types import Answer
 from slmmux._mux.decisive import decisive, fields_of
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reply import reply_of
+from slmmux.answers._replies.reply import reply_of
 
 __all__ = ["form_of"]
 

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeAlias
 
-from slmmux.answers._fences import fenced
-from slmmux.answers._json_extent import extents
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reply import reply_of
+from slmmux.answers._replies.fences import fenced
+from slmmux.answers._replies.json_extent import extents
+from slmmux.answers._replies.reply import reply_of
 
 __all__ = ["written_calls"]
 

@@ -4,21 +4,21 @@ import re
 from collections.abc import Iterator
 
 from slmmux._decision.types import Answer
-from slmmux.answers._announced import announcements
 from slmmux.answers._content import content_of
-from slmmux.answers._frames import asks_how_many, framed
 from slmmux.answers._json import plain_json
-from slmmux.answers._languages import COPULA, decimal_comma
-from slmmux.answers._letter import announced_letter, plain_letter, says_several
+from slmmux.answers._mathematics.numeral import Numeral, decimal, shown
+from slmmux.answers._mathematics.units import units_asked
 from slmmux.answers._number import announced_number, balanced, plain_number
-from slmmux.answers._number_words import words_at
-from slmmux.answers._numeral import Numeral, decimal, shown
-from slmmux.answers._options import Options
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reply import reply_of
-from slmmux.answers._scripts import plain
+from slmmux.answers._replies.reply import reply_of
 from slmmux.answers._text import text_key
-from slmmux.answers._units import units_asked
+from slmmux.answers._words.announced import announcements
+from slmmux.answers._words.frames import asks_how_many, framed
+from slmmux.answers._words.languages import COPULA, decimal_comma
+from slmmux.answers._words.letter import announced_letter, plain_letter, says_several
+from slmmux.answers._words.number_words import words_at
+from slmmux.answers._words.options import Options
+from slmmux.answers._words.scripts import plain
 
 __all__ = ["auto", "auto_in"]
 

@@ -3,13 +3,13 @@ r"""The letter a reply chooses."""
 import re
 from collections.abc import Iterator
 
-from slmmux.answers._announced import announced
-from slmmux.answers._frames import framed
-from slmmux.answers._letter import announced_letter, rejects, says_several
-from slmmux.answers._options import Options
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reply import reply_of
-from slmmux.answers._scripts import plain
+from slmmux.answers._replies.reply import reply_of
+from slmmux.answers._words.announced import announced
+from slmmux.answers._words.frames import framed
+from slmmux.answers._words.letter import announced_letter, rejects, says_several
+from slmmux.answers._words.options import Options
+from slmmux.answers._words.scripts import plain
 
 __all__ = ["choice", "choice_in"]
 

@@ -4,14 +4,14 @@ import re
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from slmmux.answers._formula import formula_key
-from slmmux.answers._latex import undress, untext
-from slmmux.answers._moments import moment_key
-from slmmux.answers._numeral import decimal, numeral_at
+from slmmux.answers._mathematics.formula import formula_key
+from slmmux.answers._mathematics.latex import undress, untext
+from slmmux.answers._mathematics.numeral import decimal, numeral_at
+from slmmux.answers._mathematics.units import Quantity, quantity
 from slmmux.answers._pattern import pattern
-from slmmux.answers._scripts import plain
 from slmmux.answers._text import text_key
-from slmmux.answers._units import Quantity, quantity
+from slmmux.answers._words.moments import moment_key
+from slmmux.answers._words.scripts import plain
 
 __all__ = ["Content", "content_of"]
 

@@ -7,18 +7,18 @@ from itertools import islice
 from typing import Any
 
 from slmmux._decision.types import Answer
-from slmmux.answers._announced import announced
 from slmmux.answers._canonical import canonical
 from slmmux.answers._choice import choice_in
 from slmmux.answers._gold import right
+from slmmux.answers._mathematics.numeral import Numeral, numeral_at, numerals
 from slmmux.answers._number import announced_number
-from slmmux.answers._number_words import words_at
-from slmmux.answers._numeral import Numeral, numeral_at, numerals
-from slmmux.answers._options import Options
 from slmmux.answers._pattern import pattern
 from slmmux.answers._reader import reader
-from slmmux.answers._reply import reply_of
-from slmmux.answers._scripts import plain
+from slmmux.answers._replies.reply import reply_of
+from slmmux.answers._words.announced import announced
+from slmmux.answers._words.number_words import words_at
+from slmmux.answers._words.options import Options
+from slmmux.answers._words.scripts import plain
 
 __all__ = ["includes"]
 

@@ -2,16 +2,16 @@ r"""The number a reply ends in."""
 
 import re
 
-from slmmux.answers._announced import announced
-from slmmux.answers._boxes import boxes
-from slmmux.answers._courtesy import without_closing
-from slmmux.answers._languages import COPULA
-from slmmux.answers._latex import undress, untext
-from slmmux.answers._number_words import words_at
-from slmmux.answers._numeral import Numeral, decimal, last_numeral, numeral_at, numerals, shown
+from slmmux.answers._mathematics.boxes import boxes
+from slmmux.answers._mathematics.latex import undress, untext
+from slmmux.answers._mathematics.numeral import Numeral, decimal, last_numeral, numeral_at, numerals, shown
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reply import reply_of
-from slmmux.answers._scripts import plain
+from slmmux.answers._replies.reply import reply_of
+from slmmux.answers._words.announced import announced
+from slmmux.answers._words.courtesy import without_closing
+from slmmux.answers._words.languages import COPULA
+from slmmux.answers._words.number_words import words_at
+from slmmux.answers._words.scripts import plain
 
 __all__ = ["announced_number", "balanced", "number", "number_in", "plain_number"]
 

@@ -1,10 +1,10 @@
 """Whether two answers, given as texts, are one answer."""
 
 from slmmux.answers._content import Content, content_of
-from slmmux.answers._exact import exact_value
-from slmmux.answers._mathematics import available, mathematically_equal
+from slmmux.answers._mathematics.comparison import available, mathematically_equal
+from slmmux.answers._mathematics.exact import exact_value
+from slmmux.answers._mathematics.units import agree
 from slmmux.answers._pattern import pattern
-from slmmux.answers._units import agree
 
 __all__ = ["same"]
 

@@ -3,10 +3,10 @@
 import re
 import unicodedata
 
-from slmmux.answers._courtesy import without_closing, without_opening
-from slmmux.answers._moments import moment_key
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reply import reply_of
+from slmmux.answers._replies.reply import reply_of
+from slmmux.answers._words.courtesy import without_closing, without_opening
+from slmmux.answers._words.moments import moment_key
 
 __all__ = ["text", "text_key"]
 

@@ -1,4 +1,4 @@
-"""Samples in the files of OpenAI's and Anthropic's batches and of vLLM's `run_batch`: results, and the requests if they are given too.
+"""Samples in the files of OpenAI's and Anthropic's batches and vLLM's `run_batch`: results, and requests beside them.
 
 A result line has the `custom_id` of its request and a whole response, whose choices are samples of one question. What a
 request asked for is only in the file of requests: the question, the temperature, and the model of a call that failed.

@@ -12,7 +12,7 @@ import pytest
 from slmmux import answers
 from slmmux._mux.reading import structured_answer
 from slmmux._mux.tools import Tools
-from slmmux.answers._mathematics import available
+from slmmux.answers._mathematics.comparison import available
 from tests.lengths import AT_LENGTH
 
 FOLDER = Path(__file__).parent / "answers" / "rows"
@@ -78,7 +78,7 @@ def test_rows_of_calls_in_a_text():
     tools = Tools([{"type": "function", "function": tool} for tool in TOOLS])
     for row in rows():
         if row["kind"] == "calls-written":
-            assert tools.written(row["text"]) == row["want"], row
+            assert tools.calls_in(row["text"]) == row["want"], row
 
 
 def test_rows_of_calls_that_are_alike():

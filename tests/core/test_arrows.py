@@ -162,7 +162,7 @@ def test_no_folder_is_crowded(package):
         if path.is_dir():
             files = [file for file in path.glob("*.py") if file.name != "__init__.py"]
             core = ROOT / "slmmux"
-            most = {core: 8, core / "answers": 48, core / "_mux": 28}.get(path, 26)  # one extractor, one option a file
+            most = {core: 8, core / "_mux": 28}.get(path, 26)  # one option a file
             assert len(files) <= most, f"{path.name} holds {len(files)} files"
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from slmmux import ArgumentError, answers
 from slmmux._decision.clock import Work, current_work
-from slmmux.answers import _mathematics, _same
-from slmmux.answers._mathematics import Mathematics
+from slmmux.answers import _same
+from slmmux.answers._mathematics import comparison as _mathematics
+from slmmux.answers._mathematics.comparison import Mathematics
 from tests.lengths import short_form
 
 EQUAL = [
@@ -267,7 +268,7 @@ def test_threads_share_a_worker(impatient):
 def test_the_worker_ends_with_its_parent():
     """A process that compared and exits leaves no worker behind."""
     code = (
-        "from slmmux.answers import _mathematics as m, same; same('x+1', '1+x'); "
+        "from slmmux.answers import same; from slmmux.answers._mathematics import comparison as m; same('x+1', '1+x'); "
         "print(m._workers._all[0]._process.pid, flush=True)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())

@@ -12,7 +12,7 @@ CASES = []
 
 
 def case(name, file, data, *, error=None, fields=None, **want):
-    CASES.append(pytest.param(file, data, fields, error, want, id=name))
+    CASES.append(pytest.param(file, data, {"map": fields}, error or want, id=name))
 
 
 def text(value):
@@ -614,20 +614,20 @@ case(
 )
 
 
-@pytest.mark.parametrize(("file", "data", "fields", "error", "want"), CASES)
-def test_shapes(tmp_path, file, data, fields, error, want):
+@pytest.mark.parametrize(("file", "data", "options", "want"), CASES)
+def test_shapes(tmp_path, file, data, options, want):
     """A file is read as its shape says, and one that cannot be is refused in a sentence with its place and its fault."""
     path = tmp_path / file
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # which fields were guessed
-        if error is not None:
+        if isinstance(want, str):  # words of the sentence
             with pytest.raises(RecordingError) as refusal:
-                readers.read(path, map=fields)
-            assert all(word in str(refusal.value) for word in error.split("|")), refusal.value
+                readers.read(path, **options)
+            assert all(word in str(refusal.value) for word in want.split("|")), refusal.value
             return
-        rows = readers.read(path, map=fields).rows
+        rows = readers.read(path, **options).rows
     assert len({(row.question_id, row.model, row.sample_index) for row in rows}) == len(rows)
     outcome = {
         "rows": len(rows),

@@ -18,7 +18,7 @@ from slmmux.answers._pattern import pattern
 
 __all__ = ["Mathematics", "available", "mathematically_equal", "need_mathematics"]
 
-_ENGINE = Path(__file__).with_name("_math_engine.py")
+_ENGINE = Path(__file__).with_name("engine.py")
 _LONGEST = 400  # characters of an answer: longer mathematics is text
 _MOST_KEPT = 10_000  # verdicts
 _START_S = 60.0

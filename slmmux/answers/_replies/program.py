@@ -9,9 +9,9 @@ from enum import IntEnum
 from textwrap import dedent
 from typing import NamedTuple
 
-from slmmux.answers._fences import blocks, left_open
 from slmmux.answers._pattern import pattern
-from slmmux.answers._syntax import tree_of
+from slmmux.answers._replies.fences import blocks, left_open
+from slmmux.answers._replies.syntax import tree_of
 
 __all__ = ["PYTHON", "Program", "program_in"]
 

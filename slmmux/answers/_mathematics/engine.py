@@ -44,9 +44,9 @@ def equal(library: Any, latex: Any, a: str, b: str) -> bool:
 def _apart(one: Any, other: Any) -> bool:
     """Return whether both are numbers that differ: the library rounds to some places, and tiny ones become equal."""
     numbers = [next((each for each in parsed if getattr(each, "is_number", False)), None) for parsed in (one, other)]
-    if None in numbers:
+    if numbers[0] is None or numbers[1] is None:
         return False
-    a, b = (number.evalf(30) for number in numbers)
+    a, b = numbers[0].evalf(30), numbers[1].evalf(30)
     return bool(a.is_Float and b.is_Float and abs(a - b) > abs(a) * _RELATIVE and max(abs(a), abs(b)) < _TINY)
 
 

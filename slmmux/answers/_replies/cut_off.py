@@ -2,8 +2,8 @@ r"""What of a reply that was cut off at its limit was complete before the cut.""
 
 import re
 
-from slmmux.answers._announced import announcements
 from slmmux.answers._pattern import pattern
+from slmmux.answers._words.announced import announcements
 
 __all__ = ["complete"]
 

@@ -4,7 +4,7 @@ import re
 from fractions import Fraction
 
 from slmmux.answers._pattern import pattern
-from slmmux.answers._spelled import spelled_at
+from slmmux.answers._words.spelled import spelled_at
 
 __all__ = ["words_at"]
 

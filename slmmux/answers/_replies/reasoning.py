@@ -3,7 +3,7 @@ r"""A reply without the blocks in which the model thought aloud."""
 import re
 
 from slmmux.answers._pattern import pattern
-from slmmux.answers._turn import one_turn
+from slmmux.answers._replies.turn import one_turn
 
 __all__ = ["strip_reasoning"]
 

@@ -1,7 +1,7 @@
 r"""What of a reply is read: one turn, without reasoning, up to where it runs on into a question of its own making."""
 
-from slmmux.answers._reasoning import strip_reasoning
-from slmmux.answers._run_on import without_run_on
+from slmmux.answers._replies.reasoning import strip_reasoning
+from slmmux.answers._replies.run_on import without_run_on
 
 __all__ = ["MOST_CHARACTERS", "reply_of"]
 

@@ -3,9 +3,9 @@ r"""Where a reply says that its answer comes now."""
 import re
 from collections.abc import Iterator
 
-from slmmux.answers._boxes import boxes
-from slmmux.answers._languages import ANNOUNCEMENT
+from slmmux.answers._mathematics.boxes import boxes
 from slmmux.answers._pattern import pattern
+from slmmux.answers._words.languages import ANNOUNCEMENT
 
 __all__ = ["announced", "announcements"]
 

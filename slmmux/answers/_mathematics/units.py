@@ -7,7 +7,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from slmmux.answers._numeral import decimal, numeral_at
+from slmmux.answers._mathematics.numeral import decimal, numeral_at
 from slmmux.answers._pattern import pattern
 
 __all__ = ["Quantity", "agree", "quantity", "units_asked"]

@@ -3,7 +3,7 @@ r"""The options of a multiple choice, as a question or a reply lists them, and t
 import re
 from itertools import product
 
-from slmmux.answers._latex import undress, untext
+from slmmux.answers._mathematics.latex import undress, untext
 from slmmux.answers._pattern import pattern
 from slmmux.answers._text import text_key
 

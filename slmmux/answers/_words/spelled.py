@@ -64,7 +64,7 @@ def spelled_at(text: str, start: int) -> tuple[int, int] | None:
 
     Example:
         >>> spelled_at("zweihundertfünfzig", 0), spelled_at("quatre-vingt-dix-sept pommes", 0), spelled_at("treinta y dos", 0)
-        ((250, 18), (97, 18), (32, 13))
+        ((250, 18), (97, 21), (32, 13))
     """
     korean = _KOREAN.match(text, start, start + _MOST_CHARACTERS)
     if korean:

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from slmmux.answers._courtesy import without_closing, without_opening
-from slmmux.answers._number_words import words_at
-from slmmux.answers._numeral import numerals
+from slmmux.answers._mathematics.numeral import numerals
+from slmmux.answers._mathematics.units import quantity
 from slmmux.answers._pattern import pattern
-from slmmux.answers._units import quantity
+from slmmux.answers._words.courtesy import without_closing, without_opening
+from slmmux.answers._words.number_words import words_at
 
 __all__ = ["asks_how_many", "framed"]
 

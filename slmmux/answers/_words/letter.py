@@ -2,10 +2,10 @@ r"""The letter that stands at the beginning of a text: after an announcement, or
 
 import re
 
-from slmmux.answers._languages import COPULA
-from slmmux.answers._latex import undress, untext
+from slmmux.answers._mathematics.latex import undress, untext
 from slmmux.answers._pattern import pattern
-from slmmux.answers._scripts import plain
+from slmmux.answers._words.languages import COPULA
+from slmmux.answers._words.scripts import plain
 
 __all__ = ["announced_letter", "plain_letter", "rejects", "says_several"]
 

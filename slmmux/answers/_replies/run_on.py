@@ -6,9 +6,9 @@ They were trained on texts in which one question follows another, and a stop seq
 import re
 from itertools import islice
 
-from slmmux.answers._announced import announced
-from slmmux.answers._fences import left_open
 from slmmux.answers._pattern import pattern
+from slmmux.answers._replies.fences import left_open
+from slmmux.answers._words.announced import announced
 
 __all__ = ["without_run_on"]
 
