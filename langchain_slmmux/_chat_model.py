@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from types import SimpleNamespace
 from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -14,8 +15,8 @@ from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.messages.utils import count_tokens_approximately
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, Generation, LLMResult
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, ensure_config
 from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
@@ -29,6 +30,7 @@ from langchain_slmmux._progress import aprogress, progress
 from langchain_slmmux._question import Question
 from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools, tool_form
 from langchain_slmmux._sampling import Reply
+from langchain_slmmux._shared_run import handlers_in, own_handlers, with_members_own
 from langchain_slmmux._structured import Structured, ask_through, parser_fields
 from langchain_slmmux._through import athrough, can_stream, through
 from slmmux._mux.base import Mux
@@ -105,6 +107,18 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             super().__setattr__("metadata", {**(self.metadata or {}), "lc_versions": merged})
         return self
 
+    @model_validator(mode="after")
+    def _be_as_the_only_member(self) -> Self:
+        """Take over how the only member writes and caches its messages, where no option of the mux says otherwise."""
+        if not self._is_one:
+            return self
+        (member,) = self._members.values()
+        if "output_version" not in self.model_fields_set:
+            vars(self)["output_version"] = member.own.output_version
+        if "cache" not in self.model_fields_set and member.own.cache is False:
+            vars(self)["cache"] = False
+        return self
+
     # --- what the mux has to know of a chat model -----------------------------------------------------------------
 
     @classmethod
@@ -171,7 +185,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     @override
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         schema = self._structured.identity if self._structured else None
-        key = {"slmmux": self._identifying_params, "stop": stop or self.stop, "schema": schema}
+        key = {"slmmux": self._identifying_params, "stop": self.stop if stop is None else stop, "schema": schema}
         key["kwargs"] = strike(_as_json(kwargs), secrets_of(kwargs))
         return json.dumps(key, sort_keys=True, ensure_ascii=False, default=code_identity)
 
@@ -262,7 +276,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> AIMessage:
-        return with_usage(super().invoke(input, config, stop=stop, **kwargs))
+        config = self._config_of_run(config, async_api=False, kwargs=kwargs)
+        return super().invoke(input, config, stop=stop, **kwargs)
 
     @override
     async def ainvoke(
@@ -273,7 +288,43 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> AIMessage:
-        return with_usage(await super().ainvoke(input, config, stop=stop, **kwargs))
+        config = self._config_of_run(config, async_api=True, kwargs=kwargs)
+        return await super().ainvoke(input, config, stop=stop, **kwargs)
+
+    @override
+    def generate(
+        self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Any = None, **kwargs: Any
+    ) -> LLMResult:
+        """Return a result for each list of messages, with the tokens of each: listeners heard of them before."""
+        return _with_usage(super().generate(messages, stop, callbacks, **kwargs))
+
+    @override
+    async def agenerate(
+        self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Any = None, **kwargs: Any
+    ) -> LLMResult:
+        return _with_usage(await super().agenerate(messages, stop, callbacks, **kwargs))
+
+    @override
+    def _convert_cached_generations(self, cache_val: list[Generation]) -> list[ChatGeneration]:
+        """Return what a cache kept; of a mux of one with its tokens, which LangChain counts again at no cost."""
+        if not self._is_one:
+            return super()._convert_cached_generations(cache_val)
+        counted = [_counted(each) if isinstance(each, ChatGeneration) else each for each in cache_val]
+        return super()._convert_cached_generations(counted)
+
+    def _config_of_run(
+        self, config: RunnableConfig | None, *, async_api: bool, kwargs: Mapping[str, Any], streamed: bool = False
+    ) -> RunnableConfig | None:
+        """Return a call's config, with what its user put on the only member if its stream goes straight through."""
+        if not self._streams_through:
+            return config
+        (member,) = self._members.values()
+        if not (own_handlers(member) or member.own.tags or member.own.metadata or member.config):
+            return config
+        listeners = SimpleNamespace(handlers=handlers_in(ensure_config(config).get("callbacks")))
+        asked = {**kwargs, "stream": True} if streamed else kwargs
+        streams = self._should_stream(async_api=async_api, run_manager=listeners, **asked)
+        return with_members_own(config, member) if streams else config
 
     @override
     def stream(
@@ -289,6 +340,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         A mux of one member and one sample streams its member through.
         """
         if self._streams_through:
+            config = self._config_of_run(config, async_api=False, kwargs=kwargs, streamed=True)
             yield from super().stream(input, config, stop=stop, **kwargs)
             return
         with _streaming():
@@ -305,6 +357,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[AIMessageChunk]:
         if self._streams_through:
+            config = self._config_of_run(config, async_api=True, kwargs=kwargs, streamed=True)
             async for chunk in super().astream(input, config, stop=stop, **kwargs):
                 yield chunk
             return
@@ -430,9 +483,9 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     def _streams_through(self) -> bool:
         """Whether there is nothing to decide: one member, one sample, and no limit that would have to cut a stream."""
         limits = (self.timeout, self.deadline, self.budget)
-        if self._bigger or self._policy.has_threshold or any(each is not None for each in limits):
+        if not self._is_one or self._policy.has_threshold or any(each is not None for each in limits):
             return False
-        return list(self.k.values()) == [1] and all(can_stream(m.model) for m in self._members.values())
+        return all(can_stream(m.model) for m in self._members.values())
 
     @override
     def _should_stream(self, *, async_api: bool, run_manager: Any = None, **kwargs: Any) -> bool:
@@ -519,7 +572,15 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     ) -> Question:
         self._warn_of_equal_samples(kwargs)
         members, structured = self._callable_members, self._structured
-        request = Request.build(members, kwargs, self.extract, structured, vote_on=self.vote_on, messages=messages)
+        request = Request.build(
+            members,
+            kwargs,
+            self.extract,
+            structured,
+            vote_on=self.vote_on,
+            messages=messages,
+            alone=self._streams_through,
+        )
         if self.system_prompt and not any(isinstance(m, SystemMessage) for m in messages):
             messages = [SystemMessage(self.system_prompt), *messages]
         parent = run_manager if self.trace_samples else None
@@ -527,7 +588,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         return Question(
             request,
             messages,
-            stop or self.stop,
+            self.stop if stop is None else stop,  # an empty list asks for none, whatever is set
             parent,
             self._pool,
             on_abandoned=self.on_abandoned,
@@ -632,6 +693,18 @@ def _id_of(
     if alone and winner.id and not winner.id.startswith("lc_run-"):
         return winner.id
     return f"lc_run--{run.run_id}-0" if run else None
+
+
+def _counted(generation: ChatGeneration) -> ChatGeneration:
+    """Return a generation whose message has the tokens of the whole question."""
+    message = generation.message
+    counted = with_usage(message) if isinstance(message, AIMessage) else message
+    return generation if counted is message else generation.model_copy(update={"message": counted})
+
+
+def _with_usage(result: LLMResult) -> LLMResult:
+    generations = [[_counted(each) for each in row if isinstance(each, ChatGeneration)] for row in result.generations]
+    return result.model_copy(update={"generations": generations})
 
 
 def _as_json(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from slmmux._mux.reading import reading
 from slmmux._mux.settings import is_standard, refuse_at_call_time
 from slmmux._mux.tools import Tools
 
-__all__ = ["TOOL_OPTIONS", "Request", "bind_tools", "tool_form"]
+__all__ = ["TOOL_OPTIONS", "Request", "bind_tools", "calls_of", "tool_form"]
 
 TOOL_OPTIONS = ("strict", "parallel_tool_calls")
 
@@ -46,6 +46,7 @@ class Request:
         *,
         vote_on: Collection[str] | None = None,
         messages: Sequence[BaseMessage] = (),
+        alone: bool = False,
     ) -> "Request":
         """Build the request of one call.
 
@@ -56,22 +57,25 @@ class Request:
             structured: The schema bound to this mux, if any.
             vote_on: The fields of an object that are voted on.
             messages: The question: a reply is read as an answer to it.
+            alone: Whether a mux of one passes its only member's stream through.
 
         Raises:
             ArgumentError: `model=` or `n=` at call time.
             MemberError: A member cannot bind tools.
         """
         refuse_at_call_time(kwargs)
-        arguments = {k: v for k, v in kwargs.items() if k not in {"tools", "tool_choice", "n", "model", "stream"}}
-        settings = {k: arguments.pop(k) for k in tuple(arguments) if is_standard(k) and arguments[k] is not None}
         tools = kwargs.get("tools")
+        # A choice without tools is an argument like others; so is `stream` where the only member may stream.
+        ours = {"tools", "n", "model", *(() if tools is None else ("tool_choice",)), *(() if alone else ("stream",))}
+        arguments = {k: v for k, v in kwargs.items() if k not in ours}
+        settings = {k: arguments.pop(k) for k in tuple(arguments) if is_standard(k) and arguments[k] is not None}
         if structured is not None:
             member_calls = with_settings(structured.member_calls, settings)
         else:
             member_calls = with_settings(
                 {label: MemberCall(m, m.model, m.kwargs) for label, m in members.items()}, settings
             )
-            if tools:
+            if tools is not None:
                 options: dict[str, Any] = {k: arguments.pop(k) for k in TOOL_OPTIONS if k in arguments}
                 member_calls = bind_tools(member_calls, tools, kwargs.get("tool_choice"), options)
         member_calls = {

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from langchain_slmmux._members import Member, MemberCall, ask_member, unwrap
 from slmmux import Answer, MemberError
+from slmmux._mux.decisive import marked_fields
 from slmmux._mux.reading import structured_answer
 
 __all__ = ["Structured", "ask_through", "parser_fields"]
@@ -92,7 +93,12 @@ class Structured:
         if parsed is None:
             return None
         value = parsed if isinstance(parsed, BaseModel) else _plain(parsed)
-        return structured_answer(value, _text_of(message), extract=extract, vote_on=vote_on)
+        return structured_answer(value, _text_of(message), extract=extract, vote_on=vote_on, marked=self._marked)
+
+    @cached_property
+    def _marked(self) -> frozenset[str]:
+        """Return the fields that the schema marks as not decisive."""
+        return marked_fields(convert_to_json_schema(self.schema))
 
 
 def ask_through(mux: BaseChatModel, structured: Structured, member: Member, *, include_raw: bool) -> Runnable[Any, Any]:

@@ -318,6 +318,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             formatted=formatted,
             through=self._is_one,
             vote_on=self.vote_on,
+            prompt_of=predicted(),
         )
 
     @override
@@ -343,11 +344,6 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         limits = (self.timeout, self.deadline, self.budget)
         return self._is_one and not self._policy.has_threshold and all(each is None for each in limits)
 
-    @property
-    def _is_one(self) -> bool:
-        """Whether the mux has one member and draws one sample of it."""
-        return not self._bigger and list(self.k.values()) == [1]
-
     def _streamed(self, request: Request) -> Generator[Response]:
         if not self._streams_through:
             return _one(as_chunk(self._responded(request)))
@@ -356,7 +352,14 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         def answer_whole() -> ChatResponse:
             return as_chunk(self._responded(request))
 
-        return through(request, member, self._own_callbacks, self._respond_to(request), answer_whole)
+        return through(
+            request,
+            member,
+            self._own_callbacks,
+            pool=self._pool,
+            respond=self._respond_to(request),
+            answer_whole=answer_whole,
+        )
 
     async def _astreamed(self, request: Request) -> AsyncGenerator[Response]:
         if not self._streams_through:
@@ -366,7 +369,14 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         async def answer_whole() -> ChatResponse:
             return as_chunk(await self._aresponded(request))
 
-        return await athrough(request, member, self._own_callbacks, self._respond_to(request), answer_whole)
+        return await athrough(
+            request,
+            member,
+            self._own_callbacks,
+            pool=self._pool,
+            respond=self._respond_to(request),
+            answer_whole=answer_whole,
+        )
 
     def _respond_to(self, request: Request) -> Callable[[Result[Reply]], ChatResponse]:
         """Return what makes the response of a reply that was streamed through."""
@@ -536,7 +546,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         if self._streams_through:
             (member,) = self._members.values()
             request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
-            return _reported(values_through(request, member, self._own_callbacks))
+            return _reported(values_through(request, member, self._own_callbacks, self._pool))
         value = self.structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         dispatcher.event(LLMStructuredPredictInProgressEvent(output=value))
         return _one(value)
@@ -552,7 +562,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         if self._streams_through:
             (member,) = self._members.values()
             request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
-            return _areported(await avalues_through(request, member, self._own_callbacks))
+            return _areported(await avalues_through(request, member, self._own_callbacks, self._pool))
         value = await self.astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         dispatcher.event(LLMStructuredPredictInProgressEvent(output=value))
         return _aone(value)

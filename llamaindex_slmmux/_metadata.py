@@ -26,7 +26,8 @@ def metadata_of(members: Mapping[str, Member]) -> LLMMetadata:
     return LLMMetadata(
         context_window=min(metadata.context_window for metadata in of_members),
         num_output=min(outputs, default=-1),
-        is_chat_model=True,
+        # Of completion-only members alone the mux is one too: prompts and programs choose their form by it.
+        is_chat_model=any(metadata.is_chat_model for metadata in of_members),
         is_function_calling_model=calls_functions,
         # A mux of one goes by its member's name, which prices and tokenizers are looked up under.
         model_name=of_members[0].model_name if len(of_members) == 1 else "+".join(members),

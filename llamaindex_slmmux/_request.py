@@ -31,6 +31,7 @@ from llamaindex_slmmux._usage import usage_of
 from slmmux import Answer
 from slmmux._mux.cut_off import is_cut_off
 from slmmux._mux.reading import Read, reading
+from slmmux._mux.settings import client_timeout
 from slmmux._mux.tools import Tools
 
 __all__ = ["Call", "Chat", "Completion", "Reply", "Request"]
@@ -181,6 +182,7 @@ class Chat:
         messages = under_instruction(history_of(own, member.label, alone=member.alone), self.instruction)
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
         kwargs = {name: copy.copy(v) if isinstance(v, list | dict) else v for name, v in kwargs.items()}
+        kwargs |= client_timeout(llm, kwargs)
         if n > 1:
             kwargs["n"] = n
 
@@ -227,6 +229,7 @@ class Chat:
         if self.instruction:
             prompt = f"{self.instruction}\n\n{prompt}"
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
+        kwargs |= client_timeout(llm, kwargs)
         if formatted:
             kwargs["formatted"] = True
         return Call(llm, "complete", (prompt,), kwargs, to_replies)
@@ -257,16 +260,17 @@ class Completion(Chat):
         formatted: bool,
         through: bool,
         vote_on: Sequence[str] | None = None,
+        prompt_of: Predicted | None = None,
     ) -> "Completion":
         """Return the request for one prompt."""
         message = ChatMessage(role=MessageRole.USER, content=prompt)
-        return cls(
-            [message], kwargs, extract, instruction, vote_on, prompt=prompt, formatted=formatted, through=through
-        )
+        form = {"prompt": prompt, "formatted": formatted, "through": through}
+        return cls([message], kwargs, extract, instruction, vote_on, prompt_of, **form)
 
     def call(self, member: Member, n: int) -> Call:
         """Return a member's call for n samples."""
-        if member.llm.metadata.is_chat_model and (self.instruction or not self.through):
+        chats = member.llm.metadata.is_chat_model and (self.instruction or not self.through)
+        if chats or self.prompt_of is not None:
             return super().call(member, n)
         return self._completion(member, self.prompt, formatted=self.formatted)
 

@@ -44,11 +44,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from slmmux._decision.race import Plan, Wait
+from slmmux._decision.race import MOST_SAMPLES, Plan, Wait
 from slmmux._decision.rules import UNFITTED_RULES, RuleName
+from slmmux._decision.window import MOST_CALLS
 from slmmux._errors import ConfigError, did_you_mean, fault_sentence
 
 __all__ = ["FEW_WORDS", "Config", "MemberConfig", "default_config", "load_config"]
+
+_MOST_BYTES = 1_000_000  # of a file that people write by hand
 
 # Very small models never write the same prose twice; in a few words they can agree with themselves.
 FEW_WORDS = "Answer in a few words, with the answer only."
@@ -63,11 +66,11 @@ class MemberConfig(BaseModel):
     url: str | None = None
     model: str | None = None
     api_key_env: str | None = None
-    samples: int | None = Field(default=None, ge=1)
+    samples: int | None = Field(default=None, ge=1, le=MOST_SAMPLES)
     temperature: float | None = Field(default=None, ge=0)
     timeout: float | None = Field(default=None, gt=0)
     max_tokens: int | None = Field(default=None, ge=1)
-    concurrency: int | None = Field(default=None, ge=1)
+    concurrency: int | None = Field(default=None, ge=1, le=MOST_CALLS)
     requests_per_minute: float | None = Field(default=None, gt=0)
     accuracy: float | None = Field(default=None, ge=0, le=1)
 
@@ -119,7 +122,7 @@ class Config(BaseModel):
 
     models: dict[str, MemberConfig] = {}
     selection: str | None = None
-    samples: int = Field(default=5, ge=1)
+    samples: int = Field(default=5, ge=1, le=MOST_SAMPLES)
     temperature: float | None = Field(default=0.7, ge=0)
     system_prompt: str | None = None
     extract: str = "auto"
@@ -134,7 +137,7 @@ class Config(BaseModel):
     escalate_to: MemberConfig | None = None
     escalate_below: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1)
-    max_concurrency: int = Field(default=64, ge=1)
+    max_concurrency: int = Field(default=64, ge=1, le=MOST_CALLS)
     timeout: float | None = Field(default=None, gt=0)
     deadline: float | None = Field(default=None, gt=0)
     no_answer: list[str] = []
@@ -192,19 +195,29 @@ def load_config(path: str | Path) -> Config:
         'gemma-3-270m'
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}; pass the path of a mux.toml") from error
+        text = _text_of(Path(path))
+    except (OSError, ValueError) as error:  # a path with a null byte, or text that is not UTF-8, is a ValueError
+        raise ConfigError(f"{path!s:.200} cannot be read: {error!s:.400}; pass the path of a mux.toml") from error
     try:
         config = Config.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply; a mux.toml has tables of settings and no more") from None
     except ValidationError as error:
         # `from None`: pydantic's own error quotes the value, which may be a key in the wrong place.
         raise ConfigError("\n".join(_sentence(path, text, fault) for fault in error.errors())) from None
     if config.selection is None:
         return config
     return config.model_copy(update={"selection": str(Path(path).parent / config.selection)})  # beside this file
+
+
+def _text_of(file: Path) -> str:
+    if file.exists() and not file.is_file():  # a pipe or a device might never end
+        raise ValueError("it is not a file")
+    if (size := file.stat().st_size) > _MOST_BYTES:
+        raise ValueError(f"it has {size:,} bytes, and at most {_MOST_BYTES:,} are read")
+    return file.read_text(encoding="utf-8")
 
 
 def _sentence(path: str | Path, text: str, fault: Any) -> str:

@@ -20,7 +20,6 @@ This file starts no threads and awaits nothing; the caller wakes the places that
 guarded by one lock, because calls end on threads and on event loops alike.
 """
 
-import os
 import threading
 import time
 from collections import Counter
@@ -28,8 +27,8 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from math import inf
 from typing import Any
-from weakref import WeakSet
 
+from slmmux._decision.forks import renew_in_fork
 from slmmux._errors import ArgumentError
 
 __all__ = ["MOST_CALLS", "Place", "Window", "check_window"]
@@ -77,13 +76,13 @@ class Window:
     def __init__(self, limit: int) -> None:
         check_window(limit)
         self._limit = limit
-        self._reset()
-        _windows.add(self)
+        self._renew()
+        renew_in_fork(self)
 
     def __deepcopy__(self, memo: object) -> "Window":
         return Window(self._limit)  # the copy of a mux has places of its own
 
-    def _reset(self) -> None:
+    def _renew(self) -> None:
         self._lock = threading.Lock()
         self._serials = count()
         self._queued: dict[str | None, dict[Place, None]] = {}  # by label, in the order of arrival
@@ -253,16 +252,3 @@ def check_window(limit: Any) -> None:
         raise ArgumentError(
             f"max_concurrency must be a whole number from 1 to {MOST_CALLS:,}, received {limit!r}; 64 is the default"
         )
-
-
-_windows: WeakSet[Window] = WeakSet()
-
-
-def _after_fork() -> None:
-    """Empty every window in a forked child: the threads that hold places, or the lock, only exist in its parent."""
-    for window in _windows:
-        window._reset()  # noqa: SLF001 - the same module
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
-    os.register_at_fork(after_in_child=_after_fork)

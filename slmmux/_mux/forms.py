@@ -11,7 +11,7 @@ from typing import Any
 
 from slmmux import answers
 from slmmux._decision.types import Answer
-from slmmux._mux.decisive import decisive
+from slmmux._mux.decisive import decisive, fields_of
 from slmmux.answers._pattern import pattern
 from slmmux.answers._reply import reply_of
 
@@ -103,7 +103,8 @@ def _selection(reply: str) -> Answer | None:
         return None
     value = json.loads(text)
     selections = decisive(value if isinstance(value, list) else [value])
-    return Answer(text, "json", answers.canonical([_with_number(item) for item in selections]))
+    compared = [_with_number(item) for item in selections]
+    return Answer(text, "json", answers.canonical(compared), fields_of(compared))
 
 
 def _with_number(item: Any) -> Any:

@@ -29,6 +29,7 @@ class Endpoint:
         requests_per_minute: Its rate limit.
         context: The longest prompt and reply together, in tokens; None where it is not known.
         local: Whether we started the server: then it is llama.cpp.
+        stop_in_lines: The template's stop sequences for a reply of several lines.
     """
 
     url: str
@@ -42,6 +43,7 @@ class Endpoint:
     requests_per_minute: float | None
     context: int | None
     local: bool
+    stop_in_lines: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Endpoint({self.model!r} at {self.url!r})"  # without the key
@@ -128,6 +130,7 @@ def _endpoint(config: Config, member: MemberConfig, server: Any | None) -> Endpo
         temperature=config.temperature if member.temperature is None else member.temperature,
         max_tokens=member.max_tokens or config.max_tokens,
         stop=tuple(server.stop) if server else (),
+        stop_in_lines=tuple(server.stop_in_lines) if server else (),
         timeout=member.timeout,
         concurrency=member.concurrency,
         requests_per_minute=member.requests_per_minute,

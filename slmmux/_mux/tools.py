@@ -12,7 +12,7 @@ from typing import Any
 
 from slmmux import answers
 from slmmux._decision.types import Answer
-from slmmux._mux.decisive import is_explanation
+from slmmux._mux.decisive import fields_of, is_explanation
 from slmmux._mux.written_calls import written_calls
 
 __all__ = ["Tools"]
@@ -26,6 +26,7 @@ _FREE = {
     "instructions", "keywords", "message", "note", "notes", "prompt", "q", "query", "question", "request", "search",
     "search_query", "search_term", "search_terms", "subject", "summary", "task", "text",
 }  # fmt: skip
+_FREE_TEXT = "…"  # in the place of one
 _FEWEST_WORDS = 3  # of a free text under one of these names
 _FEWEST_ELSEWHERE = 8
 _FEWEST_SIGNS = 8  # of a text in a script without blanks
@@ -73,10 +74,11 @@ class Tools:
         if canonical_calls is None:
             return None
         try:
-            key = answers.tool_calls([self._decisive(call) for call in json.loads(canonical_calls)], ordered=False)
+            compared = [self._decisive(call) for call in json.loads(canonical_calls)]
         except _MisfitError:
             return None
-        return Answer(canonical_calls, "tool_calls", str(key))
+        fields = fields_of([_exact(call) for call in compared])
+        return Answer(canonical_calls, "tool_calls", str(answers.tool_calls(compared, ordered=False)), fields)
 
     def _decisive(self, call: Mapping[str, Any]) -> dict[str, Any]:
         name, args = call["name"], call["args"]
@@ -88,7 +90,15 @@ class Tools:
         in_form = args if schema is None else _in_form(args, schema, schema, 0)
         properties = (schema or {}).get("properties")
         schemas = properties if isinstance(properties, Mapping) else {}
-        return {"name": name, "args": {n: "…" if _is_free(n, v, schemas.get(n)) else v for n, v in in_form.items()}}
+        return {
+            "name": name,
+            "args": {n: _FREE_TEXT if _is_free(n, v, schemas.get(n)) else v for n, v in in_form.items()},
+        }
+
+
+def _exact(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a call without the arguments of which only their place is compared."""
+    return {"name": call["name"], "args": {n: value for n, value in call["args"].items() if value != _FREE_TEXT}}
 
 
 def _name_and_schema(tool: Any) -> tuple[str, Mapping[str, Any] | None] | None:
@@ -187,7 +197,7 @@ def _typed(value: Any, kind: Any) -> Any:  # noqa: C901, PLR0912 - a case a type
             return value
     elif kind == "string":
         if isinstance(value, str):
-            return value
+            return value.strip()
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
     elif kind == "null":

@@ -31,15 +31,28 @@ _PARAMETER = pattern(
 )
 # A name, then its arguments: [TOOL_CALLS]add[ARGS]{...} of Mistral, name<tool_sep>{...} of DeepSeek, add\n{...}.
 _NAME_BEFORE = pattern(
-    r"(?:\[TOOL_CALLS\]|[|｜]tool▁sep[|｜]>|to=functions\.|<\|tool_call_begin\|>functions\.|<tool_call>)\s*+"  # noqa: RUF001 - DeepSeek writes them so
-    r"(?P<name>[\w.-]{1,64}?)(?::[0-9]{1,3})?"
-    r"(?:\[CALL_ID\]\w{0,40})?(?=\[ARGS\]|\s*+(?:```json\s*+)?\{|\s*+<\|)"
+    r"(?:\[TOOL_CALLS\]|[|｜]tool▁(?:sep|call▁begin)[|｜]>|to=functions\.|<\|tool_call_begin\|>functions\.|<tool_call>"  # noqa: RUF001 - DeepSeek writes them so
+    r"|<\|recipient\|>|✿FUNCTION✿:|^Action:|^>>>|\A(?=[\w.-]{1,64}\n))\s*+(?P<name>[\w.-]{1,64}?)(?::[0-9]{1,3})?"
+    r"(?:\[CALL_ID\]\w{0,40})?(?=\[ARGS\]|\s*+(?:```json\s*+)?\{|\s*+<[|｜]|\s*+✿ARGS✿:|\s*\nAction Input:)",  # noqa: RUF001
+    re.MULTILINE,
 )
+# GLM's <tool_call>add\n<arg_key>a</arg_key>..., and FunctionGemma's call:add{a:1,b:<escape>x<escape>}.
+_KEYED = pattern(
+    r"<tool_call>\s*+(?P<name>[\w.-]{1,64})\s*+(?P<body><arg_key>(?:[^<]++|<(?!/tool_call>))*+)(?:</tool_call>|\Z)"
+)
+_KEY = pattern(
+    r"<arg_key>(?P<name>[^<]{1,64})</arg_key>\s*+<arg_value>(?P<value>(?:[^<]++|<(?!/arg_value>))*+)</arg_value>"
+)
+_GEMMA = pattern(r"\bcall:(?P<name>[\w.-]{1,64})\{(?P<body>(?:[^{}<]++|<escape>(?:[^<]++|<(?!escape>))*+<escape>)*+)\}")
+_GEMMA_PARAMETER = pattern(
+    r"(?P<name>\w{1,64}):(?:<escape>(?P<text>(?:[^<]++|<(?!escape>))*+)<escape>|(?P<value>[^,<{}]*+))"
+)
+_QUOTED_OBJECT = pattern(r"(?<=[:,]) ?'(?=\{)([^'\n]*+)'")  # "arguments": '{"a": 1}'
 _CLOSING_TAG = pattern(r"(?:\s*+(?:</?\|?/?tool_calls?\|?>|<\|/tool_call\|>|```))++\s*\Z")
 _MOST_FORGOTTEN = 2
 _MOST_AROUND = 60  # characters of tags around a call without arguments
 _PYTHON_TAGS = pattern(
-    r"<\|?/?python_tag\|?>|<\|python_(?:start|end)\|>|```tool_(?:code|call)s?|```python|```|print\(default_api\.|default_api\."
+    r"<\|?/?python_tag\|?>|<\|python_(?:start|end)\|>|```tool_(?:code|call)s?|```python|```|default_api\."
 )
 
 
@@ -60,11 +73,14 @@ def written_calls(text: str, names: Collection[str]) -> list[Call]:
     """
     if not names or len(text) > _LONGEST or not any(name in text for name in names):
         return []
-    addressed = [*_named_before(text, names)] if "to=functions." in text else []  # of a channel that is no reply
-    text = reply_of(text)
+    # Marks of a channel that is no reply, or that a reply would end at.
+    marked = any(mark in text for mark in ("to=functions.", "<|recipient|>"))
+    addressed = [*_named_before(text, names)] if marked else []
+    text = _QUOTED_OBJECT.sub(r"\1", reply_of(text))
     return (
         addressed
         or [*_in_xml(text, names)]
+        or [*_in_pairs(text, names)]
         or [*_named_before(text, names)]
         or [*_in_json(text, names)]
         or [*_in_json(_closed(text), names)]
@@ -90,6 +106,25 @@ def _in_xml(text: str, names: Collection[str]) -> Iterator[Call]:
                 arguments = parameters or _object(body)
                 if arguments is not None:
                     yield {"name": function["name"], "args": arguments}
+
+
+def _in_pairs(text: str, names: Collection[str]) -> Iterator[Call]:
+    for call in islice(_KEYED.finditer(text), _MOST_CALLS):
+        if call["name"] in names:
+            pairs = _KEY.finditer(call["body"])
+            yield {
+                "name": call["name"],
+                "args": {pair["name"].strip(): _value(pair["value"].strip()) for pair in pairs},
+            }
+    for call in islice(_GEMMA.finditer(text), _MOST_CALLS):
+        if call["name"] in names:
+            pairs = _GEMMA_PARAMETER.finditer(call["body"])
+            yield {"name": call["name"], "args": {pair["name"]: _parameter(pair) for pair in pairs}}
+
+
+def _parameter(pair: re.Match[str]) -> Any:
+    value = _from_json(pair["value"]) if pair["text"] is None else None
+    return pair["text"] if pair["text"] is not None else pair["value"].strip() if value is None else value
 
 
 def _named_before(text: str, names: Collection[str]) -> Iterator[Call]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from slmmux._mux.observe import Observe
     from slmmux.config import Config
 
-__all__ = ["ASKERS", "FRAMEWORK_NAMES", "PROFILERS", "SERVED", "AskFunction", "installed", "make_with"]
+__all__ = ["ASKERS", "COMPARERS", "FRAMEWORK_NAMES", "PROFILERS", "SERVED", "AskFunction", "installed", "make_with"]
 
 # Asks a question and returns the answer's text and the record. The second argument, if any, is called with each sample
 # when it arrives.
@@ -39,8 +39,16 @@ def installed(module: str) -> bool:
         return False
 
 
-def make_with(makers: "Mapping[str, Callable[[Config], Any]]", framework: str, settings: "Config") -> Any:
+def make_with(
+    makers: "Mapping[str, Callable[[Config], Any]]", framework: str, settings: "Config", *, prepare: bool = True
+) -> Any:
     """Make something of the settings with one framework's maker, after checking that its extras are installed.
+
+    Args:
+        makers: The maker of each framework.
+        framework: The framework.
+        settings: The settings.
+        prepare: Whether local models are fetched and started meanwhile.
 
     Raises:
         ConfigError: An extra is not installed; this is found out before any download.
@@ -51,7 +59,8 @@ def make_with(makers: "Mapping[str, Callable[[Config], Any]]", framework: str, s
         modules_of["local"] = _MODULES["local"]
     if absent := [extra for extra, modules in modules_of.items() if not all(map(installed, modules))]:
         raise ConfigError(f'a package is not installed: pip install "slmmux[{",".join(absent)}]"')
-    _prepare_local_models(settings)
+    if prepare:
+        _prepare_local_models(settings)
     try:
         return makers[framework](settings)
     except ImportError as error:
@@ -114,6 +123,19 @@ def _llamaindex_profile(settings: "Config") -> tuple[Any, Callable[..., Any]]:
     return llamaindex_slmmux.SLMMuxLLM.from_config(settings), llamaindex_slmmux.profile
 
 
+def _langchain_compare(settings: "Config") -> tuple[Any, Callable[..., Any]]:
+    import langchain_slmmux  # noqa: PLC0415
+
+    return langchain_slmmux.SLMMuxChatModel.from_config(settings), langchain_slmmux.compare
+
+
+def _llamaindex_compare(settings: "Config") -> tuple[Any, Callable[..., Any]]:
+    import llamaindex_slmmux  # noqa: PLC0415
+
+    return llamaindex_slmmux.SLMMuxLLM.from_config(settings), llamaindex_slmmux.compare
+
+
+COMPARERS = {"langchain": _langchain_compare, "llamaindex": _llamaindex_compare}
 PROFILERS = {"langchain": _langchain_profile, "llamaindex": _llamaindex_profile}
 
 

@@ -33,7 +33,10 @@ _RULES = get_args(RuleName)
 _MOST_SUGGESTED = 3
 _SCORES = ("exact", "includes", "choice", "math", "recorded")
 
-Recordings = Annotated[list[Path], typer.Argument(help="A recording, .jsonl or .jsonl.gz; several are read as one.")]
+Recordings = Annotated[
+    list[Path],
+    typer.Argument(help="A recording, .jsonl, .jsonl.gz or .parquet, or a folder of them; several are read as one."),
+]
 Samples = Annotated[
     int | None, typer.Option(min=1, metavar="K", help="Use the first K samples of each model; by default all.")
 ]
@@ -382,8 +385,13 @@ def reread(
 
 
 def convert(
-    logs: Annotated[list[Path], typer.Argument(help="Files of another tool, or folders with them.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The recording to write, .jsonl or .jsonl.gz.")],
+    logs: Annotated[
+        list[Path],
+        typer.Argument(help="Files of another tool, or folders with them; or recordings, to write in another format."),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="The recording to write: .jsonl, .jsonl.gz, .parquet, or a folder.")
+    ],
     source: Annotated[
         str | None,
         typer.Option(
@@ -420,42 +428,50 @@ def convert(
     ] = "auto",
     as_json: Json = False,
 ) -> None:
-    """Convert samples that other tools wrote.
+    """Convert samples that other tools wrote, or recordings into another format.
 
     Example: slmmux convert results/my-model --out samples.jsonl
+
+    Example: slmmux convert samples.jsonl --out samples.parquet
 
     Example: slmmux convert qwen.csv --map gold=target --out samples.jsonl
     """
     from slmmux._files.fields import map_of  # noqa: PLC0415
     from slmmux.readers import read  # noqa: PLC0415
+    from slmmux.recording._formats import is_recording  # noqa: PLC0415
 
     if source is not None:
         one_of("--from", source, _SOURCES)
     if extract:
         one_of("extract", extract, _EXTRACTORS)
     with _files(), notices():
-        recording = read(
-            *logs,
-            source=source,
-            model=model,
-            map=None if fields is None else map_of(fields),
-            filter=filter_name,
-            questions=questions,
-            extract=extract or None,
-        )
+        if not any((source, fields, model, filter_name, questions)) and all(map(is_recording, logs)):
+            recording = _load(logs)  # nothing is read again: the answers stay
+        else:
+            recording = read(
+                *logs,
+                source=source,
+                model=model,
+                map=None if fields is None else map_of(fields),
+                filter=filter_name,
+                questions=questions,
+                extract=extract or None,
+            )
         recording.save(out)
-    unscored = sum(row.gold is None for row in recording.rows)
-    failed = sum(row.error is not None for row in recording.rows)
-    text = f"written: {out}, {len(recording.rows):,} samples of {', '.join(recording.models)}"
+    columns = recording.columns
+    failed = int(columns.failed.sum())
+    unscored = int((columns.coded("gold").codes < 0).sum())
+    answered = int((columns.answers()[0] >= 0).sum())
+    text = f"written: {out}, {len(recording):,} samples of {', '.join(recording.models)}"
     text += f"; {failed:,} failed" if failed else ""
     text += f"; {unscored:,} without a gold answer" if unscored else ""
     summary = {
         "written": str(out),
-        "samples": len(recording.rows),
+        "samples": len(recording),
         "models": list(recording.models),
         "questions": len(recording.questions),
         "failed": failed,
-        "no_answer": sum(row.error is None and row.answer is None for row in recording.rows),
+        "no_answer": len(recording) - failed - answered,
         "no_gold": unscored,
     }
     _print_result(text, summary, as_json=as_json)

@@ -60,13 +60,13 @@ def replay(
     planned = planned_samples(recording, models, samples)
     group = None if same else group_of(recording)
     return {
-        question: _replay_one(by_model, planned, plan, wait, same, group, rule)
-        for question, by_model in recording.by_question.items()
+        question: _replay_one(rows_by_model, planned, plan, wait, same, group, rule)
+        for question, rows_by_model in recording.in_bulk(planned)
     }
 
 
 def _replay_one(  # noqa: PLR0917 - replay's own arguments
-    by_model: Mapping[str, Sequence[Row]],
+    rows_by_model: Mapping[str, Sequence[Row]],
     planned: Mapping[str, int],
     plan: Plan,
     wait: Wait,
@@ -74,7 +74,6 @@ def _replay_one(  # noqa: PLR0917 - replay's own arguments
     group: Group | None,
     rule: RuleLike,
 ) -> Decision[Row | None]:
-    rows_by_model = {model: by_model.get(model, ())[:k] for model, k in planned.items()}
     answers = {
         (row.model, row.sample_index): answer
         for rows in rows_by_model.values()
@@ -158,7 +157,7 @@ def planned_samples(
             raise ArgumentError(f"no model {label!r} in this recording; {hint}")
         if label in labels[:i]:
             raise ArgumentError(f"model {label!r} is listed twice; name each member once, best first")
-    largest = {m: max(len(by_model.get(m, ())) for by_model in recording.by_question.values()) for m in labels}
+    largest = recording.most_samples(labels)
     if isinstance(samples, Mapping):
         if unknown := [m for m in samples if m not in largest]:
             raise ArgumentError(f"samples has {unknown[0]!r}, which models has not; leave it out, or add it to models")

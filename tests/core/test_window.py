@@ -312,6 +312,6 @@ def test_after_a_fork_every_window_is_empty():
     """The child's windows are empty, for the threads that hold the places exist in the parent alone."""
     window, granted = Window(1), []
     window.queue(Place("a", granted.append))
-    _window._after_fork()
+    window._renew()
     window.queue(Place("b", granted.append))
     assert [place.label for place in granted] == ["a", "b"]

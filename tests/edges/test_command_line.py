@@ -36,6 +36,7 @@ COMMANDS = [
     "profile",
     "select",
     "scale",
+    "compare",
     "report",
     "reread",
     "convert",

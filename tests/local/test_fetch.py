@@ -352,3 +352,48 @@ def test_the_cache_folder_is_the_users(monkeypatch):
     monkeypatch.delenv("SLMMUX_CACHE")
     assert cache_folder().parts[-2:] == ("slmmux", "models")
     assert cache_folder().is_relative_to(Path.home())
+
+
+def test_weights_that_were_touched_are_hashed_again(publish_model, index, monkeypatch):
+    """What is as it was at the last check is not read; what was touched and is the same is; what differs is fetched."""
+    publish_model()
+    path = fetch("some-model", notice=lambda text: None)
+    hashed = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda *args: hashed.append(args) or digest(*args))
+    assert fetch("some-model", offline=True) == path
+    assert hashed == []
+    os.utime(path, (1, 1))
+    assert fetch("some-model", offline=True) == path
+    assert len(hashed) == 1
+    path.write_bytes(bytes(len(DATA)))  # another content of the same size
+    notices = []
+    with pytest.raises(DownloadError, match="is not in"):
+        fetch("some-model", offline=True, notice=notices.append)
+    assert "was changed, and is not some-model any more" in notices[0]
+    fetch("some-model", notice=notices.append)
+    assert path.read_bytes() == DATA
+
+
+def test_a_check_outlives_its_process(publish_model, monkeypatch):
+    """The size and times of the last check are kept on disk: the next process need not read the weights."""
+    from slmmux.local import _checked
+
+    publish_model()
+    fetch("some-model", notice=lambda text: None)
+    _checked._noted.clear()
+    monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("hashed"))
+    fetch("some-model", offline=True)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_cache_that_cannot_be_written_to_is_a_sentence(publish_model, monkeypatch, number):
+    """A read-only cache says so, and what to do."""
+    publish_model()
+
+    def refuse(*args, **kwargs):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(weights.tempfile, "mkdtemp", refuse)
+    with pytest.raises(DownloadError, match=r"cannot be written to .*set SLMMUX_CACHE to another folder"):
+        fetch("some-model", notice=lambda text: None)
