@@ -449,7 +449,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         question = self._question(messages, stop, run_manager, kwargs)
-        with progress(run_manager):
+        with progress(run_manager, sum(self.k.values())):
             result = self._answer(question)
         message = self._message(result, question, run_manager)
         if run_manager is not None and self._wants_tokens(run_manager):
@@ -466,7 +466,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     ) -> ChatResult:
         question = self._question(messages, stop, run_manager, kwargs)
         try:
-            async with aprogress(run_manager):
+            async with aprogress(run_manager, sum(self.k.values())):
                 result = await self._aanswer(question)
         except asyncio.CancelledError as error:
             if run_manager is not None:

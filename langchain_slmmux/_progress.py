@@ -27,10 +27,15 @@ _SILENT = {RunManagerMixin.on_custom_event, AsyncCallbackHandler.on_custom_event
 
 
 @contextmanager
-def progress(run: CallbackManagerForLLMRun | None) -> Iterator[None]:
-    """Tell the samples of the question asked meanwhile to whoever listens."""
+def progress(run: CallbackManagerForLLMRun | None, planned: int) -> Iterator[None]:
+    """Tell the samples of the question asked meanwhile to whoever listens.
+
+    Args:
+        run: The run of the question.
+        planned: Its samples. Of a single one there is no progress: its reply is the answer.
+    """
     listeners, write = _listeners(run), _stream_writer()
-    if write is None and not listeners:
+    if planned == 1 or (write is None and not listeners):
         yield
         return
     manager = CallbackManager(handlers=listeners)
@@ -47,10 +52,10 @@ def progress(run: CallbackManagerForLLMRun | None) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def aprogress(run: AsyncCallbackManagerForLLMRun | None) -> AsyncIterator[None]:
+async def aprogress(run: AsyncCallbackManagerForLLMRun | None, planned: int) -> AsyncIterator[None]:
     """Tell the samples on the event loop; every event has been handled when the question has its answer."""
     listeners, write = _listeners(run), _stream_writer()
-    if write is None and not listeners:
+    if planned == 1 or (write is None and not listeners):
         yield
         return
     manager = AsyncCallbackManager(handlers=listeners)

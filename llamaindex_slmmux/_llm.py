@@ -397,7 +397,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         """Return the response, and the reply it is made of; none where the mux abstains."""
         question = self._question(request)
         try:
-            with progress():
+            with progress(sum(self.k.values())):
                 result = self._answer(question)
             return self._response(result, question)
         except NoAnswerError as error:
@@ -406,7 +406,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     async def _adecide(self, request: Request) -> tuple[ChatResponse, Reply | None]:
         question = self._question(request)
         try:
-            with progress():
+            with progress(sum(self.k.values())):
                 result = await self._aanswer(question)
             return self._response(result, question)
         except NoAnswerError as error:

@@ -41,9 +41,13 @@ class SLMMuxSampleEvent(BaseEvent):
 
 
 @contextmanager
-def progress() -> Iterator[None]:
-    """Tell the samples of the question asked meanwhile to whoever listens."""
-    if not _is_heard(dispatcher):
+def progress(planned: int) -> Iterator[None]:
+    """Tell the samples of the question asked meanwhile to whoever listens.
+
+    Args:
+        planned: Its samples. Of a single one there is no progress: its reply is the answer.
+    """
+    if planned == 1 or not _is_heard(dispatcher):
         yield
         return
 

@@ -21,6 +21,8 @@ __all__ = ["serve"]
 _DEFAULT_NAME = "slmmux"
 _REPLY = 256  # tokens: who asks a server wants more than the few words of a first try
 
+_KEEP_S = 75  # longer than balancers and clients keep an idle connection, which else breaks as they reuse it
+
 _stderr = Console(stderr=True)
 
 
@@ -134,6 +136,6 @@ def _run(app: Any, host: str, port: int, names: list[str], *, log_questions: boo
     line = f"{', '.join(names)} at {address}/v1; a page for people at {address}/"
     _stderr.print(text_line(line), soft_wrap=True)
     # No log of requests: it would hold clients' addresses. Headers tell nothing of the server's version.
-    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=_KEEP_S)
     with listener:
         uvicorn.Server(config).run(sockets=[listener])
