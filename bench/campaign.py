@@ -1,0 +1,70 @@
+"""A store's own limit: samples a second against the number of workers, with members that reply at once.
+
+python -m bench.campaign --store store.db
+python -m bench.campaign --store postgresql://me@host/empty    each run needs an empty database
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+
+__all__ = ["main"]
+
+QUESTIONS = 1000
+SAMPLES = 10
+
+
+def _pool():
+    from slmmux import answers
+    from slmmux.profiling import Completion
+
+    class Members:
+        """Members that give all their samples in one request, at once."""
+
+        compare = None
+        samples = dict.fromkeys(("a", "b", "c", "d"), SAMPLES)
+        settings = {"extract": "number", "agreement": "canonical", "models": {label: {} for label in samples}}
+
+        def group(self, draws):
+            return [tuple(draws)]
+
+        def call(self, question, draws):
+            text = f"The answer is {len(question)}."
+            return [Completion(text, lambda: answers.reader("number")(text), 50, 5) for _ in draws]
+
+    return Members()
+
+
+def main() -> None:
+    """Plan, start the workers, and print the rate from their first request to their last."""
+    parser = argparse.ArgumentParser(prog="python -m bench.campaign", description="Measure a store.")
+    parser.add_argument("--store", required=True)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--worker", action="store_true")
+    options = parser.parse_args()
+    from slmmux.store import Store, put_plan, status, work
+
+    store = Store(options.store)
+    if options.worker:
+        work(store, _pool(), concurrency=4)
+        return
+    put_plan(store, _pool(), [{"question_id": f"q{i}", "question": "?" * (i % 90)} for i in range(QUESTIONS)])
+    command = [sys.executable, "-m", "bench.campaign", "--store", options.store, "--worker"]
+    start = time.monotonic()
+    workers = [subprocess.Popen(command) for _ in range(options.workers)]
+    for worker in workers:
+        assert worker.wait() == 0
+    seconds = time.monotonic() - start
+    ((first, last),) = store.database.run(lambda execute: execute("SELECT min(at), max(at) FROM request"))
+    state = status(store)
+    done = sum(member.done for member in state.members)
+    assert done == QUESTIONS * SAMPLES * 4
+    print(
+        f"{options.workers} workers: {done:,} samples in {last - first:.1f} s ({seconds:.1f} s with the start of Python), "
+        f"{done / (last - first):,.0f} a second, {sum(member.twice for member in state.members)} asked twice"
+    )
+
+
+if __name__ == "__main__":
+    main()
