@@ -8,32 +8,40 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from typing import Any
 
-__all__ = ["main"]
+from slmmux import Draw, answers
+from slmmux.profiling import Completion
+from slmmux.store import Store, put_plan, status, work
+
+__all__ = ["Members", "main"]
 
 QUESTIONS = 1000
 SAMPLES = 10
 
 
-def _pool():
-    from slmmux import answers
-    from slmmux.profiling import Completion
+class Members:
+    """Members that give all their samples in one request, at once."""
 
-    class Members:
-        """Members that give all their samples in one request, at once."""
+    compare = None
 
-        compare = None
-        samples = dict.fromkeys(("a", "b", "c", "d"), SAMPLES)
-        settings = {"extract": "number", "agreement": "canonical", "models": {label: {} for label in samples}}
+    def __init__(self) -> None:
+        self.samples = dict.fromkeys(("a", "b", "c", "d"), SAMPLES)
+        self.settings: dict[str, Any] = {"extract": "number", "models": {label: {} for label in self.samples}}
 
-        def group(self, draws):
-            return [tuple(draws)]
+    def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
+        """Make one request."""
+        return [tuple(draws)]
 
-        def call(self, question, draws):
-            text = f"The answer is {len(question)}."
-            return [Completion(text, lambda: answers.reader("number")(text), 50, 5) for _ in draws]
+    def call(self, question: str, draws: Sequence[Draw]) -> list[Completion]:
+        """Reply at once."""
+        text = f"The answer is {len(question)}."
+        return [Completion(text, lambda: answers.reader("number")(text), 50, 5) for _ in draws]
 
-    return Members()
+    async def acall(self, question: str, draws: Sequence[Draw]) -> list[Completion]:
+        """Reply at once."""
+        return self.call(question, draws)
 
 
 def main() -> None:
@@ -41,15 +49,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.campaign", description="Measure a store.")
     parser.add_argument("--store", required=True)
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--questions", type=int, default=QUESTIONS)
     parser.add_argument("--worker", action="store_true")
     options = parser.parse_args()
-    from slmmux.store import Store, put_plan, status, work
-
     store = Store(options.store)
     if options.worker:
-        work(store, _pool(), concurrency=4)
+        work(store, Members(), concurrency=4)
         return
-    put_plan(store, _pool(), [{"question_id": f"q{i}", "question": "?" * (i % 90)} for i in range(QUESTIONS)])
+    put_plan(store, Members(), [{"question_id": f"q{i}", "question": "?" * (i % 90)} for i in range(options.questions)])
     command = [sys.executable, "-m", "bench.campaign", "--store", options.store, "--worker"]
     start = time.monotonic()
     workers = [subprocess.Popen(command) for _ in range(options.workers)]
@@ -59,7 +66,7 @@ def main() -> None:
     ((first, last),) = store.database.run(lambda execute: execute("SELECT min(at), max(at) FROM request"))
     state = status(store)
     done = sum(member.done for member in state.members)
-    assert done == QUESTIONS * SAMPLES * 4
+    assert done == options.questions * SAMPLES * 4
     print(
         f"{options.workers} workers: {done:,} samples in {last - first:.1f} s ({seconds:.1f} s with the start of Python), "
         f"{done / (last - first):,.0f} a second, {sum(member.twice for member in state.members)} asked twice"
