@@ -68,8 +68,8 @@ def main() -> None:
     done = sum(member.done for member in state.members)
     assert done == options.questions * SAMPLES * 4
     print(
-        f"{options.workers} workers: {done:,} samples in {last - first:.1f} s ({seconds:.1f} s with the start of Python), "
-        f"{done / (last - first):,.0f} a second, {sum(member.twice for member in state.members)} asked twice"
+        f"{options.workers} workers: {done:,} samples in {last - first:.1f} s "
+        f"({seconds:.1f} s with the start of Python), {done / (last - first):,.0f} a second, {sum(member.twice for member in state.members)} asked twice"
     )
 
 

@@ -67,9 +67,9 @@ def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, int]:
     """
     raw = response.raw
     for holder in (_get(raw, "usage"), _get(raw, "usage_metadata"), raw, response.additional_kwargs):
-        sent, received = _first(holder, _INPUT), _first(holder, _OUTPUT)
-        if sent or received:
-            return dict(zip(USAGE, (sent, received, sent + received), strict=True))
+        prompt_tokens, completion_tokens = _first(holder, _INPUT), _first(holder, _OUTPUT)
+        if prompt_tokens or completion_tokens:
+            return dict(zip(USAGE, (prompt_tokens, completion_tokens, prompt_tokens + completion_tokens), strict=True))
     return dict.fromkeys(USAGE, 0)
 
 
@@ -78,5 +78,5 @@ def _get(holder: Any, name: str) -> Any:
 
 
 def _first(holder: Any, names: tuple[str, ...]) -> int:
-    found = (_get(holder, name) for name in names)
-    return next((tokens for tokens in found if isinstance(tokens, int) and tokens), 0)
+    counts = (_get(holder, name) for name in names)
+    return next((tokens for tokens in counts if isinstance(tokens, int) and tokens), 0)

@@ -8,6 +8,7 @@ from slmmux.answers._pattern import pattern
 __all__ = ["Block", "blocks", "fenced", "has_fence", "left_open"]
 
 _LINE = pattern(r"^[ \t]*+(?P<fence>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)$", re.MULTILINE)
+_PROSE = pattern(r"\A[A-Z][a-z]+(?: [a-z'’]+){2,}|\A[A-Z][a-z' ]*[.!:]\Z")  # no language: Done. This prints it.
 
 Block = tuple[str, str]
 
@@ -35,7 +36,7 @@ def blocks(text: str) -> Iterator[tuple[int, str, str]]:
     for line in _LINE.finditer(text):
         if opener is None:
             opener = line
-        elif line["fence"].startswith(opener["fence"]) and not line["info"].strip():
+        elif _closes(line, opener):
             yield opener.start(), opener["info"].strip(), text[opener.end() + 1 : line.start()]
             opener = None
 
@@ -51,9 +52,15 @@ def left_open(text: str) -> Block | None:
     for line in _LINE.finditer(text):
         if opener is None:
             opener = line
-        elif line["fence"].startswith(opener["fence"]) and not line["info"].strip():
+        elif _closes(line, opener):
             opener = None
     return None if opener is None else (opener["info"].strip(), text[opener.end() + 1 :])
+
+
+def _closes(line: re.Match[str], opener: re.Match[str]) -> bool:
+    """Return whether a fence ends the block that another began; prose may go on right behind it."""
+    info = line["info"].strip()
+    return line["fence"].startswith(opener["fence"]) and (not info or _PROSE.search(info) is not None)
 
 
 def has_fence(text: str) -> bool:

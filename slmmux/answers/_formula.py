@@ -28,8 +28,8 @@ _PRODUCT = {"cdot": "*", "times": "*", "div": "/"}
 _ROOT = pattern(r"(?:\\sqrt|(?<![A-Za-z\\])sqrt) ?(?:([0-9]+|[A-Za-z])(?![A-Za-z])|\(([^()]*)\))")
 _FRACTION = pattern(r"\\frac ?\{((?:[^{}]++|\{[^{}]*+\})*+)\} ?\{((?:[^{}]++|\{[^{}]*+\})*+)\}")
 _SINGLE = pattern(r"([\^_]) ?\{ ?(-?[0-9A-Za-z]) ?\}")
-_ONE_TOKEN = pattern(r"(?:[0-9.]+|[A-Za-z]|\\[A-Za-z]+)")
-_PRODUCT_OF_TOKENS = pattern(r"[0-9.]*(?:[A-Za-z]|\\[A-Za-z]+ ?)*")
+_ONE_TOKEN = pattern(r"(?:[0-9.]+|[A-Za-z]|\\[A-Za-z]+(?:\{[^{}]*\})?)")
+_PRODUCT_OF_TOKENS = pattern(r"[0-9.]*(?:[A-Za-z]|\\[A-Za-z]+ ?(?:\{[^{}]*\})?)*")
 _ASSIGNED = pattern(
     r"(?:\\?[A-Za-z]+(?:_[0-9A-Za-z])?|[A-Za-z]\([A-Za-z]\)) ?= ?(?=[^=]+\Z)|\\?[A-Za-z]+ ?\\in(?![A-Za-z]) ?"
 )

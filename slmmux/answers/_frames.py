@@ -196,7 +196,7 @@ _EMPTY = frozenset(
 )
 _COPULA = pattern(
     r"\s(?:is|are|was|were|equals?|means|=|ist|sind|war|est|sont|était|es|son|era|é|são|è|sono|это|has|have|called|named"
-    r"|known\ as|—|–)(?=\s)|'s(?=\s)|:(?=\s)",
+    r"|known\ as|gives?|makes?|yields?|produces?|creates?|becomes?|results\ in|turns\ into|ergibt|—|–)(?=\s)|'s(?=\s)|:(?=\s)",
     re.IGNORECASE,
 )
 _CJK = pattern(r"[是为為は]|[은는이가](?=\s)")
@@ -225,7 +225,7 @@ _HOW_MANY = pattern(
 )
 # Before an answer, and of it nothing: written by Jane Austen, called Accra, the city of Accra.
 _LED = pattern(
-    r"(?:(?:\w{3,12} )?(?:by|von|par) (?=[\"“A-ZÀ-Ý])|(?:also |commonly |often )?(?:called|named|known as|as) |(?:the )?(?:city|town|island|year|planet|gas) of )",
+    r"(?:(?:\w{3,12} )?(?:by|von|par) (?:the (?:[A-Z][a-z]{2,12} )?(?:[a-z]{3,12} ){1,3})?(?=[\"“A-ZÀ-Ý])|(?:also |commonly |often )?(?:called|named|known as|as) |(?:the )?(?:city|town|island|year|planet|gas) of )",
 )
 _WHEN = pattern(
     r"(?:[a-z]{3,14}\ ){1,2}(?:in|on|during)\ (?=(?:the\ year\ )?[0-9]|[a-z]{3,9}\ [0-9])|(?:(?:it |that )?(?:took place|happened|occurred|was|is|started|began|ended|located|situated|based|found) ){0,2}(?:in the year |in |on |during |im jahr |en |em |nel )",
@@ -244,6 +244,11 @@ _SPEAKS_OF_ITSELF = pattern(
     r"[\s*_]*(?:i|we|sorry|as an ai|unfortunately|ich|je|yo|eu|я)\b(?!['’]?(?:d| think| believe)\b)", re.IGNORECASE
 )
 _NEGATED = pattern(r"\b(?:not|no|never|nicht|kein\w*|pas|não|non|не)\b|n['’]t\b", re.IGNORECASE)
+_DATE_AT_END = pattern(r"(?<=[^\W\d_]) (?:in|around|since|circa) (?:the (?:year|early|late|mid) )?[0-9]{3,4}s?\.?\s*\Z")
+# A name, and what is said of it by the way: Kampala, which lies on a lake; Cervantes (1547-1616).
+_BY_THE_WAY = pattern(
+    r"(?P<said>[A-ZÀ-Þ][\w'’.-]{0,30}(?: [\w'’.-]{1,30}){0,4}?)(?:, (?:which|who|where|located|situated|the|an?) [^.!?\n]{3,200}| \([^()\n]{3,100}\))[.!]?"
+)
 _DIGITS = pattern(r"[0-9]+(?:[.,:/-][0-9]+)*")
 _REST_OF_A_QUANTITY = pattern(r"\s?(?:°\s?[CF]\b|[%°]|[^\W\d_]{1,12}\b)")
 _AROUND = " \t*_`\"'“”„«».,;:!?()"
@@ -338,7 +343,14 @@ def _framed_sentence(sentence: str, question: str) -> str | None:
     pronoun = _PRONOUN.fullmatch(sentence)
     if pronoun:
         return _without_lead(pronoun["said"])
+    by_the_way = _BY_THE_WAY.fullmatch(sentence.strip())
+    if by_the_way and not _COPULA.search(f" {by_the_way['said']} "):
+        name = by_the_way["said"]
+        if not {_stem(word) for word in _words(name)} & ({_stem(word) for word in _words(question)} - {""}):
+            return name
     asked = {_stem(word) for word in _words(question)} - {""}
+    if not _ASKS_WHEN.search(question) and not _DIGITS.search(question):
+        sentence = _DATE_AT_END.sub("", sentence)
     how_many = asks_how_many(question)
     if how_many and (number := _only_number(sentence)):
         return number
@@ -455,6 +467,6 @@ def _stem(word: str) -> str:
     if word[:1].isdigit():
         return word.replace(",", "")
     for ending in ("ing", "ed", "es", "s", "e"):
-        if word.endswith(ending) and len(word) > len(ending) + 3:
+        if word.endswith(ending) and len(word) >= len(ending) + 3:
             return word.removesuffix(ending)
     return word

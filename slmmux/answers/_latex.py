@@ -12,7 +12,10 @@ _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _TIDY: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (pattern("[¼½¾⅐-⅞]"), lambda one: " " + unicodedata.normalize("NFKC", one[0]).replace("\u2044", "/")),
-    (pattern("(?<=[0-9A-Za-z)}\\]π])[⁺⁻]?[⁰¹²³⁴-⁹]+"), lambda one: f"^{_braced(one[0].translate(_RAISED))}"),
+    (
+        pattern("(?<=[0-9A-Za-z)}\\]π₀-₉])(?:[⁺⁻]?[⁰¹²³⁴-⁹]+[⁺⁻]?|[⁺⁻])"),
+        lambda one: f"^{_braced(one[0].translate(_RAISED))}",
+    ),
     (pattern("(?<=[A-Za-z)}\\]])[₀-₉]+"), lambda one: f"_{_braced(one[0].translate(_LOWERED))}"),
     (pattern(r",\\! ?"), ","),  # 11,\! 111
     (
@@ -23,7 +26,12 @@ _TIDY: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (pattern(r"\{,\}"), ","),
     (pattern(r"(?<!\\)\\ |~|\\q?quad(?![A-Za-z])"), " "),
     (pattern(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
-    (pattern(r"\\frac ?([0-9]) ?([0-9])"), r"\\frac{\1}{\2}"),
+    (
+        pattern(r"\\frac(?: ?([0-9])| ([A-Za-z])) ?([0-9A-Za-z])"),
+        lambda frac: rf"\frac{{{frac[1] or frac[2]}}}{{{frac[3]}}}",
+    ),
+    (pattern(r"\\frac(?: ?([0-9])| ([A-Za-z])) ?\{"), lambda frac: rf"\frac{{{frac[1] or frac[2]}}}{{"),
+    (pattern(r"\\frac ?(\{[^{}]*+\}) ?([0-9A-Za-z])"), r"\\frac\1{\2}"),
     (pattern(r"\^ ?\{? ?\\circ ?\}?|\\degree(?![A-Za-z])"), "°"),
 ]
 _TEXT = r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|math(?:rm|bf|it|sf|tt)|mbox|operatorname)\*? ?\{"

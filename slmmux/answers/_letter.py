@@ -13,29 +13,32 @@ _LETTER = pattern(
     r"""
     [\s*_`"'“‘$:>✅✔\ufe0f-]*+ (?: (?i: that|therefore|probably|most|likely|clearly|definitely|the|correct|option
         |choice|letter|answer|is|indeed|simply|just|statement|alternative )\b [\s*_`:]*+ )*+
-    (?: [(\[{<] [\s*_]*+ (?P<bracketed> [A-Za-z] ) [\s*_]*+ [)\]}>]
+    (?: [(\[{<「『] [\s*_]*+ (?P<bracketed> [A-Za-z] ) [\s*_]*+ [)\]}>」』]
       | (?P<bare> [A-Za-z] ) (?! [A-Za-z0-9_] | ['’][A-Za-z] ) )
     """,
     re.VERBOSE,
 )
 _NOTHING = pattern(
-    rf"""(?: \s*{COPULA} )?+ (?: [\s*_`"'”’$.)\]}}>,:;!。、] | \#\#++ | </[a-z]{{1,9}}> )*+ $""",
+    rf"""(?: \s*{COPULA} )?+ (?: [\s*_`"'”’$.)\]}}>,:;!。、」』] | \#\#++ | </[a-z]{{1,9}}> )*+ $""",
     re.VERBOSE,
 )
 _BETWEEN = r"(?:,|/|&|;|、|\b(?:and|or|und|oder|et|ou|y|o|e|или|и)\b|和|或|と|及び|및|또는)"
-_SEVERAL = pattern(rf"[\s*_)\]]*+{_BETWEEN}[\s*_(\[]*+[A-Z](?![\w'’]|\.[A-Z])")
+_SEVERAL = pattern(
+    rf"[\s*_)\]\"']*+{_BETWEEN}[\s*_(\[\"']*+[A-Z](?![\w'’]|\.[A-Z])|[\s*_]*+[(\[][A-Z][)\]](?!\s?[a-z])"
+)
 _INITIALS = pattern(r"\.\s?[A-Z]\.")
 # B. Paris, B) Paris, **B**: Paris, B - Paris, B, as ...; not B.C., B-12, B+
 _OPTION = pattern(
-    r"[*_`]*+(?:[.):,;](?![\w.])|\s[-–—]\s|\s*+(?:because|since|as|due|rather|instead|over|and\snot|is(?!\s(?:also\s|clearly\s|definitely\s)?(?:not|wrong|\w*correct\b(?<!\scorrect)|false)))\b|\s*+[，。、])[*_`]*+"
+    r"[*_`]*+(?:[.):,;](?:(?![\w.])|(?=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]))|\s[-–—]\s|\s*+(?:because|since|as|due|rather|instead|over|and\snot|is(?!\s(?:also\s|clearly\s|definitely\s)?(?:not|wrong|\w*correct\b(?<!\scorrect)|false)))\b|\s*+[，。、])[*_`]*+"
 )
 _LIST = pattern(
-    rf"[\s*_`\"'$]*+(?:(?i:both|either|neither)\s)?[(\[{{][\s*_]*+[A-Z][\s*_)\]]*+{_BETWEEN}[\s*_(\[]*+[A-Z]\b"
+    rf"[\s*_`\"'$]*+(?:(?i:both|either|neither)\s)?[(\[{{][\s*_\"']*+[A-Z][\s*_)\]\"']*+{_BETWEEN}[\s*_(\[\"']*+[A-Z]\b"
 )
 # Not B but C; B is incorrect.
 _NOT = pattern(
-    r"[\s*_`\"'“‘]*+(?:definitely|certainly|clearly)?\s*+not\s++(?:(?:option|choice|letter)\s++)?[(\[*_]*+[A-Z][)\]*_]*+(?!\w)"
-    r"(?:,?\s++but(?:\s++(?:rather|instead))?\s++(?P<but>[^\n]++))?"
+    r"[\s*_`\"'“‘]*+(?:definitely|certainly|clearly)?\s*+(?:(?:not|n['’]t|nicht|pas|não|non|не)\s++)"
+    r"(?:(?:option|choice|letter)\s++)?[(\[*_]*+[A-Z][)\]*_]*+(?!\w)"
+    r"(?:,?\s++(?:but|sondern|mais|mas|ma|bensì|а)(?:\s++(?:rather|instead))?\s++(?P<but>[^\n]++))?"
 )
 _WRONG = pattern(
     r"[\s)\]*_\"'”’.,]*+(?:is|was|would\s+be|seems|looks|cannot\s+be|can['’]t\s+be|isn['’]t|are)\s++"

@@ -12,6 +12,8 @@ from typing import Any
 __all__ = ["main"]
 
 _MOST_MEMORY = 2 << 30  # bytes
+_RELATIVE = 1e-9
+_TINY = 1e-4  # below it the library's places are too few to tell numbers apart
 
 
 def limit_memory() -> None:
@@ -33,8 +35,19 @@ def equal(library: Any, latex: Any, a: str, b: str) -> bool:
     )
     if not one or not other:
         return False
+    if _apart(one, other):
+        return False
     verify = library.verify
     return any(bool(verify(x, y, timeout_seconds=None, raise_on_error=False)) for x, y in ((one, other), (other, one)))
+
+
+def _apart(one: Any, other: Any) -> bool:
+    """Return whether both are numbers that differ: the library rounds to some places, and tiny ones become equal."""
+    numbers = [next((each for each in parsed if getattr(each, "is_number", False)), None) for parsed in (one, other)]
+    if None in numbers:
+        return False
+    a, b = (number.evalf(30) for number in numbers)
+    return bool(a.is_Float and b.is_Float and abs(a - b) > abs(a) * _RELATIVE and max(abs(a), abs(b)) < _TINY)
 
 
 def main() -> None:

@@ -30,13 +30,19 @@ _DATES = [
     pattern(rf"{_WEEKDAY}{_MONTH} (?:the )?{_DAY}(?:,? {_YEAR})?", re.IGNORECASE),
     pattern(rf"{_YEAR}([-/.])(?P<month>[0-9]{{1,2}})\2{_DAY}(?:T00:00(?::00)?)?"),
     pattern(rf"{_YEAR} ?年 ?(?P<month>[0-9]{{1,2}}) ?月 ?(?P<day>[0-9]{{1,2}}) ?日"),
+    pattern(rf"(?P<day>)(?:in )?{_MONTH}(?: of| de|,)? (?P<year>[0-9]{{4}})", re.IGNORECASE),
+    pattern(r"(?P<day>)(?P<year>[12][0-9]{3})-(?P<month>0[1-9]|1[0-2])"),
     pattern(rf"(?P<day>[0-9]{{1,2}})\.(?P<month>[0-9]{{1,2}})\.{_YEAR}"),
 ]
+_ERA = pattern(
+    r"(?:in )?(?:(?P<before>AD|CE|BCE?|A\.D\.|B\.C\.(?:E\.)?) ?(?P<one>[0-9]{1,5})|(?P<other>[0-9]{1,5}) ?(?P<after>AD|CE|BCE?|A\.D\.|B\.C\.(?:E\.)?))",
+    re.IGNORECASE,
+)
 # 3/15/2024 says which is the month only where the other cannot be one.
 _SLASHED = pattern(rf"(?P<one>[0-9]{{1,2}})([-/])(?P<other>[0-9]{{1,2}})\2{_YEAR}")
 _TIME = pattern(
     r"(?:at )?(?P<hour>[0-9]{1,2})(?:[:.h](?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}))?)?"
-    r" ?(?P<half>[ap]\.? ?m\b\.?)?(?P<uhr> (?:uhr|o'clock))?",
+    r" ?(?P<half>[ap]\.? ?m\b\.?)?(?P<uhr> (?:uhr|o['’]clock))?(?P<part> (?:in the (?:morning|afternoon|evening)|at night))?",
     re.IGNORECASE,
 )
 _NAMED = {"noon": "12:00", "midday": "12:00", "midnight": "00:00"}
@@ -61,7 +67,14 @@ def _date(text: str) -> str | None:
         found = form.fullmatch(text)
         if found:
             month = found["month"].lower()
-            return _written(found["year"], _MONTHS.get(month) or int(month), int(found["day"]))
+            number = _MONTHS.get(month) or int(month)
+            return (
+                _written(found["year"], number, int(found["day"])) if found["day"] else f"{found['year']}-{number:02}"
+            )
+    era = _ERA.fullmatch(text)
+    if era:
+        before = (era["before"] or era["after"]).lower().startswith("b")
+        return f"{int(era['one'] or era['other'])} {'BC' if before else 'AD'}"
     found = _SLASHED.fullmatch(text)
     if found:
         one, other = int(found["one"]), int(found["other"])
@@ -80,15 +93,17 @@ def _time(text: str) -> str | None:
     if text.lower() in _NAMED:
         return _NAMED[text.lower()]
     found = _TIME.fullmatch(text)
-    if found is None or not (found["half"] or found["minute"] or found["uhr"]):
+    if found is None or not (found["half"] or found["minute"] or found["uhr"] or found["part"]):
         return None
     if "." in text[: found.end("minute")] and not (found["half"] or found["uhr"]):
         return None  # 3.30 is a number
     hour, minute = int(found["hour"]), found["minute"] or "00"
-    if found["half"]:
+    half = found["half"] or (found["part"] and ("a" if "morning" in found["part"].lower() else "p"))
+    if half:
         if not 1 <= hour <= 12:  # noqa: PLR2004 - the hours of half a day
             return None
-        hour = hour % 12 + (12 if found["half"][0] in "pP" else 0)
+        hour = hour % 12 + (12 if half[0] in "pP" else 0)
     if hour > 24 or minute > "59":  # noqa: PLR2004 - the hours of a day
         return None
-    return f"{hour:02}:{minute}" + (f":{found['second']}" if found["second"] else "")
+    seconds = f":{found['second']}" if found["second"] and found["second"] != "00" else ""
+    return f"{hour:02}:{minute}{seconds}"

@@ -4,50 +4,50 @@ import re
 from fractions import Fraction
 
 from slmmux.answers._pattern import pattern
+from slmmux.answers._spelled import spelled_at
 
 __all__ = ["words_at"]
 
 _SMALL = {
     word: number
-    for language in (
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen",
-        "null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn "
-        "achtzehn neunzehn",
-        "zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept dix-huit "
-        "dix-neuf",
-        "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete "
-        "dieciocho diecinueve",
-        "- um dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezesseis dezessete dezoito "
-        "dezenove",
-        "- - due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici sedici "
-        "diciassette diciotto diciannove",
-        "ноль один два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать тринадцать четырнадцать "
-        "пятнадцать шестнадцать семнадцать восемнадцать девятнадцать",
-        "영 하나 둘 셋 넷 다섯 여섯 일곱 여덟 아홉 열",
+    for number, word in enumerate(
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
-    for number, word in enumerate(language.split())
-    if word != "-"
+} | {
+    word: number
+    for number, word in enumerate(["하나", "둘", "셋", "넷", "다섯", "여섯", "일곱", "여덟", "아홉", "열"], 1)
 }
 _TENS = {
     word: 10 * (place + 2)
-    for language in (
-        "twenty thirty forty fifty sixty seventy eighty ninety",
-        "zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig",
-        "vingt trente quarante cinquante soixante",
-        "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
-        "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa",
-        "venti trenta quaranta cinquanta sessanta settanta ottanta novanta",
-        "двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто",
-    )
-    for place, word in enumerate(language.split())
+    for place, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"])
 }
 _SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _DIGITS = {sign: number for number, sign in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
 _UNITS = {"十": 10, "百": 100, "千": 1000}
 _WORD = "|".join(sorted([*_SMALL, *_TENS, *_SCALES], key=len, reverse=True))
 _WORDS = pattern(
-    rf"(?P<sign>(?:minus|negative)\ )?+(?P<words>(?:a\ )?(?:{_WORD})(?:(?:\ and\ |-|\ |\ e\ |\ y\ |\ )(?:{_WORD}))*+)"
+    rf"(?P<sign>(?:minus|negative)\ )?+(?P<words>(?:a\ )?(?:{_WORD})(?:(?:\ and\ |-|\ )(?:{_WORD}))*+)"
     r"(?:(?P<over>[ -](?:hal(?:f|ves)|(?:third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth)s?)\b)"
     r"|(?P<plus>\ and\ (?:a|one|three)[ -](?:half|quarters?|third)\b)|(?P<dozens>\ dozen\b))?+"
     r"(?!(?!입니다|이에요|예요|개|명)\w|-\w)"
@@ -70,7 +70,8 @@ def words_at(text: str, start: int) -> tuple[Fraction, int] | None:
     """
     found = _WORDS.match(text, start)
     if found is None:
-        return None
+        spelled = spelled_at(text, start)
+        return (Fraction(spelled[0]), spelled[1]) if spelled else None
     if found["part"] or found["dozen"]:
         return (_part(found["part"]) if found["part"] else Fraction(_DOZEN)), found.end()
     value = _of_signs(found["signs"]) if found["signs"] else _of_words(found["words"].lower())

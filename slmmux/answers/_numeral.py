@@ -38,7 +38,7 @@ _NUMERAL = pattern(
     (?P<name> (?: [A-Za-z]-? | (?<![A-Za-z])[Ss]tep\ | (?: \^ | (?<=[A-Za-z0-9)}}\]|])_ )\{{?[-−]?
         | \\sqrt\ ?\{{? | sqrt\( | √ | (?<=[0-9)}}])/\ ? ) (?=[0-9]) )?+                  # x2, GPT-4, m^2, Step 3: none
     (?: (?<![A-Za-z0-9_)\]}}%.]) (?P<sign> [-−–+] | ±\ ? | \\pm\ ?                                  # 10-5 has no sign
-        | [Nn]egative\ | (?: (?<=\bis\ ) | (?<=was\ ) | (?<=\bbe\ ) ) minus\ ) )?+
+        | [Nn]egative\ | (?: (?<=\bis\ ) | (?<=was\ ) | (?<=\bbe\ ) | (?<=:\ ) | \A ) [Mm]inus\ ) )?+
     (?: (?P<money> [{_MONEY}] )\ ? (?P<inner> [-−–] )?+ )?+
     (?:
         (?P<mixed> [0-9]{{1,15}}+ (?:\ |(?=\\)) )?+
@@ -48,8 +48,8 @@ _NUMERAL = pattern(
         (?P<joined> (?: (?: [-–:] | \ :\ ? | \ ?[-–—]\ ?(?=[{_MONEY}])[{_MONEY}] ){_CHAIN} )*+ )  # 10:30, 2024-03-15, 1 : 2
         (?P<slashed> (?: \ ?/\ ?{_CHAIN} )*+ )
         (?: [eE](?P<exponent> [-−+]?[0-9]++ )(?![A-Za-z0-9]) )?
-        (?: \ ?(?: \\times | \\cdot | [×·x*] )\ ?10\ ?(?: \^ | \*\* )\ ?\{{?(?P<tens> [-−+]?[0-9]++ )\}}? )?
-        (?: (?: \^ | \*\* )\{{?(?P<power> [-−+]?[0-9]++ )\}}? )?
+        (?: \ ?(?: \\times | \\cdot | [×·x*] )\ ?10\ ?(?: \^ | \*\* )\ ?(?: \{{?(?P<tens> [-−+]?[0-9]++ )\}}? | \((?P<tens_in> [-−+]?[0-9]++ )\) ) )?
+        (?: (?: \^ | \*\* )(?: \{{?(?P<power> [-−+]?[0-9]++ )\}}? | \((?P<power_in> [-−+]?[0-9]++ )\) ) )?
     )
     (?P<percent> \ ?[%％] | \ (?: per\ ?cent | Prozent | pour\ cent | por\ cien?to | per\ cento | процент(?:ов|а)? )\b )?
     (?: [\ -](?P<scale> (?i: {"|".join(sorted(_SCALES, key=len, reverse=True))} ) )\b
@@ -175,7 +175,7 @@ def _value(match: re.Match[str], *, announced: bool) -> Fraction:
     """
     if match["chain"]:
         value = _chain(match["chain"])
-        powers = [match["exponent"], match["tens"], match["power"]]
+        powers = [match["exponent"], match["tens"] or match["tens_in"], match["power"] or match["power_in"]]
         if match["slashed"]:
             _, below = match["slashed"].split("/")  # ValueError where there are more
             if any(powers):

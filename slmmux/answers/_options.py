@@ -42,6 +42,7 @@ class Options:
 
     Attributes:
         letters: The letters listed.
+        start: Where the first of them stands.
 
     Example:
         >>> options = Options("Where? A) Oslo B) Rome")
@@ -53,6 +54,7 @@ class Options:
         labels = list(_LABEL.finditer(text))[-_MOST_OPTIONS:]
         listed = {label[label.lastgroup or 0].upper() for label in labels}
         self.letters: set[str] = set()
+        self.start = len(text)
         self._whole: Letters = {}
         self._begun: Letters = {}
         ends = [label.start() for label in labels[1:]] + [len(text)]
@@ -60,6 +62,7 @@ class Options:
             letter = label[label.lastgroup or 0].upper()
             if chr(ord(letter) - 1) in listed or chr(ord(letter) + 1) in listed:
                 self.letters.add(letter)
+                self.start = min(self.start, label.start())
                 end = min(following, label.end() + _MOST_CHARACTERS)
                 keys = _keys(text[label.end() : end].split("\n", 1)[0])
                 for by_text, key in zip((self._whole, self._begun), keys, strict=True):

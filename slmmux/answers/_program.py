@@ -78,6 +78,10 @@ _ASSERTS = pattern(r"\bassert\w*|\bexpect\(|\bunittest\b|\bpytest\b|\bdescribe\(
 _MOST_BLOCKS = 50  # the last ones
 _WHOLE_END = pattern(r"[};)\]>]\s*\Z|\bend\b\s*\Z|\A\s*(?:SELECT|WITH)\b[^;]*[^,(\s]\s*\Z", re.IGNORECASE)
 
+_HANGS = pattern(
+    r"\b(?:select|from|where|and|or|not|on|by|join|set|values|in|like|as|having|limit|between)\s*\Z", re.IGNORECASE
+)
+
 
 class Program(NamedTuple):
     """A block's language, as its info string names it, and its source without common indentation."""
@@ -153,12 +157,15 @@ def _role(block: _Block, defined: set[str]) -> _Role:
     if block.language in PYTHON and _SESSION.search(block.source):
         return _Role.USE
     own = _definitions(block.source)
-    tests = bool(own) and all(map(_TEST.search, own - _ENTRY)) and bool(_ASSERTS.search(block.source))
+    used = bool(defined & set(_WORD.findall(block.source)))
+    named = [_TEST.search(name) is not None for name in own - _ENTRY]
+    # A class of tests has a name of its own: one test in it is enough where it tests what was defined before.
+    tests = bool(own) and (all(named) or (used and any(named))) and bool(_ASSERTS.search(block.source))
     if tests and (defined or not own - _ENTRY):
         return _Role.USE
     if own - _ENTRY or not defined:
         return _Role.PROGRAM
-    return _Role.USE if defined & set(_WORD.findall(block.source)) else _Role.PROGRAM
+    return _Role.USE if used else _Role.PROGRAM
 
 
 def _is_shell(source: str) -> bool:
@@ -177,4 +184,5 @@ def _is_whole(block: _Block) -> bool:
         return tree_of(block.source) is not None
     opened = [block.source.count(sign) for sign in "([{"]
     closed = [block.source.count(sign) for sign in ")]}"]
-    return opened == closed and bool(_WHOLE_END.search(block.source[-2000:]))
+    end = block.source[-2000:]
+    return opened == closed and bool(_WHOLE_END.search(end)) and not _HANGS.search(end)

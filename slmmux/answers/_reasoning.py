@@ -9,8 +9,13 @@ __all__ = ["strip_reasoning"]
 
 # No white space but blanks inside a tag: the parts kept are joined by a newline, so that cutting makes no new tag.
 _NAME = (
-    r"(?:[a-z]{1,9}:)?+(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|scratch[_-]?pad|reflection|cot"
-    r"|chain[_-]of[_-]thought|(?:inner|internal)[_-](?:monologue|thoughts?)|rationale|deliberation)"
+    r"(?:[a-z]{1,9}[:_-]){0,2}(?:think(?:ing)?|thoughts?|reason(?:ing|s)?|analysis|scratch[_-]?pad|reflections?|cot"
+    r"|chain[_-]of[_-]thoughts?|monologue|rationale|deliberation)(?:[_-](?:process|content|steps?|block|trace))?"
+)
+# Tags that an answer itself can have: they are left out only where something else is left.
+_DRAFT = pattern(
+    r"<(?P<closes>/?)(?P<name>plan(?:ning)?|working(?:s|_out)?|steps?|step_by_step|draft|notes?|calculations?)>",
+    re.IGNORECASE,
 )
 _TAG = pattern(
     rf"""
@@ -18,8 +23,8 @@ _TAG = pattern(
   | \[ (?P<square> /? ) (?: THINK | REASONING ) \]
   | ◁ (?P<triangle> /? ) think ▷
   | <\| (?P<bar> /? ) (?: think(?:ing)? | thought | reasoning ) \|>
-  | (?P<opens> <\|begin_of_thought\|> | <\|START_THINKING\|> | <unused94> | <\|channel>thought\b )
-  | (?P<closes> <\|end_of_thought\|> | <\|END_THINKING\|> | <unused95> | <channel\|>
+  | (?P<opens> <[|｜]begin[_▁]of[_▁]thought[|｜]> | <\|START_THINKING\|> | <unused94> | <\|channel>thought\b )
+  | (?P<closes> <[|｜]end[_▁]of[_▁]thought[|｜]> | <\|END_THINKING\|> | <unused95> | <channel\|>
       | <\|begin_of_solution\|> | <\|START_RESPONSE\|> | \[BEGIN\ FINAL\ RESPONSE\] )      # all before it was reasoning
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -50,7 +55,8 @@ def strip_reasoning(text: str) -> str:
         >>> strip_reasoning("<think>4? no, 5</think>\nThe answer is 5.")
         'The answer is 5.'
     """
-    return _decoded(_untagged(one_turn(_channel(text)))).strip()
+    reply = one_turn(_untagged(one_turn(_channel(text))))
+    return _decoded(_without_drafts(reply).strip() or reply).strip()
 
 
 def _channel(text: str) -> str:
@@ -69,6 +75,20 @@ def _decoded(text: str) -> str:
         text = text[text.rfind(_FINAL) + len(_FINAL) :] if _FINAL in text else ""
         text = "" if _DECODED.match(text.lstrip()) else text
     return _DECODED_FINAL.sub("", text)
+
+
+def _without_drafts(text: str) -> str:
+    """Return a text without the drafts that it closes; a second opening tag inside one is part of it."""
+    kept: list[str] = []
+    opener: re.Match[str] | None = None
+    end = 0
+    for tag in _DRAFT.finditer(text):
+        if opener is None:
+            opener = None if tag["closes"] else tag
+        elif tag["closes"] and tag["name"].lower() == opener["name"].lower():
+            kept.append(text[end : opener.start()])
+            end, opener = tag.end(), None
+    return "".join([*kept, text[end:]])
 
 
 def _untagged(text: str) -> str:

@@ -16,7 +16,9 @@ _MARKER = pattern(
     r"""
     ^ [ \t]{0,3} [*_\#>\ ]{0,8}
     (?: (?P<next>
-          (?: Question | QUESTION | Q | Frage | Pregunta | Pergunta | Domanda | Вопрос | 问题 | 問題 | 题目 | 質問
+          \[ (?: Question | User | Human | Problem ) \] \ ?:
+        | (?: Question | QUESTION ) (?: \ [0-9]{1,3} )?+ [*_]{0,3} [\ \t]*+ $
+        | (?: Question | QUESTION | Q | Frage | Pregunta | Pergunta | Domanda | Вопрос | 问题 | 問題 | 题目 | 質問
             | 질문 | 문제 ) (?: \ ?[0-9]{1,3} )?+ [*_]{0,3} \ ?[:：]
         | (?: [Uu]ser | USER | [Hh]uman | HUMAN ) [*_]{0,3} \ ?[:：]
         | \#{2,4}\ (?: Instruction | Input | Question | User | Human ) \b
@@ -34,6 +36,11 @@ _LEAD = pattern(
     re.IGNORECASE,
 )
 _RULE = pattern(r"\s*\n[ \t]*(?:-{3,}|={3,}|\*{3,})\s*\Z")  # between a turn and the next
+# What a made-up question is about stands before it: Context: Ann runs.
+_ABOUT = pattern(
+    r"\n[ \t]*\n[ \t*_\[#]*(?:Context|Passage|Text|Article|Premise|Story|Paragraph|Document|Kontext|Contexte|Contexto)"
+    r"(?: [0-9]{1,3})?[*_\]]*:(?:[^\n]|\n(?![ \t]*\n))*+\Z"
+)
 _SHORT = 200  # characters of such words
 _MOST_MARKERS = 20  # that are looked at: each costs as much as the text is long
 
@@ -61,7 +68,8 @@ def without_run_on(text: str, question: str = "") -> str:
             continue  # a heading of the working: Problem: ... Solution: ...
         if _leads(before) or left_open(before):
             continue
-        return _RULE.sub("", before)
+        about = _ABOUT.search(before)
+        return _RULE.sub("", before[: about.start()].rstrip() if about else before)
     return text
 
 

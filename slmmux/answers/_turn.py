@@ -16,7 +16,7 @@ _HEAD = pattern(
         <s> | <bos> | <\|begin_of_text\|> | <[|｜]begin[▁_]of[▁_]sentence[|｜]>
       | (?: <\|im_start\|> | <\|start\|> | <start_of_turn> | <\|turn> | <\|start_header_id\|> | <\|start_of_role\|> )
         (?: assistant | model | AI ) (?: <\|im_sep\|> | <\|end_header_id\|> | <\|end_of_role\|> | \s*\n )?+
-      | <[|｜][Aa]ssistant[|｜]> | <\|CHATBOT_TOKEN\|> | \[/INST\] | <(?:response|final|output|result)> | \#\#\#\ (?:Response|Assistant):
+      | <[|｜][Aa]ssistant[|｜]> | <\|CHATBOT_TOKEN\|> | \[/INST\] | <(?:response|final|output|result|solution|final[_-](?:answer|response))> | \#\#\#\ (?:Response|Assistant):
       | (?: assistant | Assistant | ASSISTANT | AI ) (?: [ ]*+ : | [ ]*+ (?=\n) )
     ) )*+
     """,
@@ -25,12 +25,12 @@ _HEAD = pattern(
 # What comes after an end of turn is no reply, nor is what follows the head of another turn.
 _END = pattern(
     r"""
-    <[|｜] (?! end_of_(?:thought|box|role) | end_header | end_thinking )
-        (?: fim_[a-z]{1,9} | assistant_end | im_(?:end|start) | e(?:nd|o) [a-z_▁]{0,24} | return | call | stop | start(?:_header_id|_of_role)?
+    <[|｜] (?! end[_▁]of[_▁](?:thought|box|role) | end_header | end_thinking )
+        (?: fim_[a-z]{1,9} | (?: assistant | role | message | msg | turn | text | response | sentence | model | hy )_(?: end | eos ) | im_(?:end|start) | e(?:nd|o) [a-z_▁]{0,24} | return | call | stop | start(?:_header_id|_of_role)?
           | user(?:_token)? | human | system(?:_token)? | assistant | chatbot_token ) [|｜]>
   | <end_of_(?:turn|utterance)> | <start_of_turn> | <eos> | <EOT> | <turn\|> | <\|turn> | <extra_id_1>
-  | \[/?INST\] | \[END\ FINAL\ RESPONSE\] | \[EOS\]
-  | </(?:response|final|output|result|answer)> (?= \s*+ \Z )
+  | \[/?INST\] | \[END\ FINAL\ RESPONSE\] | \[EOS\] | \[\|endofturn\|\] | \[e~\[
+  | </(?:response|final|output|result|answer|solution|final[_-](?:answer|response))> (?= \s*+ \Z )
   | </s> (?= \s*+ (?: \Z | <s> | \[INST\] ) )                     # it also ends what is struck out
     """,
     re.VERBOSE | re.IGNORECASE,

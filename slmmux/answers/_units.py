@@ -71,6 +71,13 @@ _UNIT = pattern(
 )
 _DEGREES = pattern(r"(?:°|degrees?) ?(?=[CF]\b|Celsius|Fahrenheit|celsius|fahrenheit)")
 _MONEY = pattern(r"[^0-9]{0,4}?(?P<money>[$€£¥₹₩₽₺₫])")
+_MONEY_NAMES = {"USD": "$", "US$": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "Rs.": "₹", "Rs": "₹", "CHF": "CHF", "CNY": "yuan",
+    "A$": "A$", "AU$": "A$", "C$": "C$", "CA$": "C$", "HK$": "HK$", "NZ$": "NZ$", "S$": "S$"}  # fmt: skip
+_NAMED_MONEY = pattern(
+    r"(?P<name>" + "|".join(re.escape(name) for name in sorted(_MONEY_NAMES, key=len, reverse=True)) + r")\s?(?=[0-9])"
+)
+_DECADE = pattern(r"[12][0-9]{2}0s")
+_POUNDS = _SIZES["pounds"]
 _POWERS = {"square": 2, "cubic": 3}
 _ASKED = pattern(
     r"\b(?:how (?:many|much)|in|nearest|number of|wie viele|combien de|cuántos|quantos|quanti)\s(?:square\s|cubic\s)?"
@@ -109,9 +116,16 @@ def quantity(text: str) -> Quantity | None:
         >>> quantity("3 cm").key, quantity("0.03 m").key, quantity("€5").key, quantity("$5").key, quantity("5 apples")
         ('0.03 m', '0.03 m', '5 €', '5', None)
     """
-    text = _DEGREES.sub("°", text.strip().removeprefix("US"))
+    text = _DEGREES.sub("°", text.strip())
+    if _DECADE.fullmatch(text):  # no seconds
+        return None
+    named_money = _NAMED_MONEY.match(text)
+    if named_money:
+        number = numeral_at(text, named_money.end())
+        whole = number and number.value is not None and not text[number.end :].strip(" .")
+        return Quantity(number.value, _MONEY_NAMES[named_money["name"]], Fraction(1)) if whole else None  # type: ignore[union-attr, arg-type]
     number = numeral_at(text, 0)
-    if number is None or number.value is None or number.doubtful:
+    if number is None or number.value is None:
         return None
     money = _MONEY.match(text, 0, number.end)
     if money:
@@ -120,6 +134,8 @@ def quantity(text: str) -> Quantity | None:
         return Quantity(number.value, money["money"], Fraction(1)) if named else None
     found = _UNIT.fullmatch(text, number.end)
     if found is None:
+        return None
+    if number.doubtful and len(found["unit"]) == 1 and found["unit"].isalpha():  # 3,4 m could be a list and a name
         return None
     size = _size(found["unit"], _POWERS.get(found["raised"] or "", 0) or _power(found["power"]))
     if size is None:
@@ -154,6 +170,9 @@ def agree(one: Quantity, other: Quantity) -> bool:
         >>> agree(three, quantity("300 cm")), agree(three, quantity("3 cm")), agree(three, Quantity(three.value, "", three.size))
         (True, False, True)
     """
+    pounds = {(each.unit, each.size) for each in (one, other)}
+    if pounds == {("£", Fraction(1)), _POUNDS}:  # of money, in words
+        return one.value == other.value
     if one.unit and other.unit:
         return one.unit == other.unit and one.value * one.size == other.value * other.size
     return one.value == other.value

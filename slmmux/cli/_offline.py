@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from slmmux._decision.rules import RuleName
-from slmmux._display.terminal import shown
+from slmmux._display.terminal import text_line
 from slmmux._errors import ArgumentError
 from slmmux.cli._console import OptionError, completing, notices, one_of, print_json
 
@@ -170,14 +170,16 @@ def select(
     if rule != "self-consistency":
         console.print(_contest(selection))
         console.print()
-    console.print(shown(f"{selection.questions} questions; {selection.correct}, penalty {selection.penalty:g}", "dim"))
+    console.print(
+        text_line(f"{selection.questions} questions; {selection.correct}, penalty {selection.penalty:g}", "dim")
+    )
     if unproved := [str(size) for size, proved in selection.proved.items() if not proved]:
         console.print(
-            shown(f"the time ran out before the best subset was proved: size {', '.join(unproved)}", "yellow")
+            text_line(f"the time ran out before the best subset was proved: size {', '.join(unproved)}", "yellow")
         )
     if selection.never_right:
-        console.print(shown(_suggestion(selection.never_right), "yellow"))
-    console.print(shown(selection.verdict, "bold"))
+        console.print(text_line(_suggestion(selection.never_right), "yellow"))
+    console.print(text_line(selection.verdict, "bold"))
 
 
 def _suggestion(never_right: Sequence[str]) -> str:
@@ -195,7 +197,7 @@ def _subsets(selection: "Selection", top: int) -> Table:
         for subset in [s for s in selection.ranking if len(s.models) == size][:top]:
             samples = f"{subset.samples['cascade']:.1f}-{subset.samples['parallel']:g}"
             figures = (_percent(getattr(subset, share)) for share in shares)
-            table.add_row(*figures, samples, shown(" + ".join(subset.models)))
+            table.add_row(*figures, samples, text_line(" + ".join(subset.models)))
     return table
 
 
@@ -219,7 +221,7 @@ def _contest(selection: "Selection") -> Table:
             interval = _interval(result)
             is_served = name == subset.rule
             row = str(size), _percent(result.accuracy), f"{100 * result.gain:+z.1f}", interval
-            table.add_row(*row, shown(f"{name}, served" if is_served else name, "bold" if is_served else ""))
+            table.add_row(*row, text_line(f"{name}, served" if is_served else name, "bold" if is_served else ""))
     return table
 
 
@@ -285,7 +287,7 @@ def scale(
     for row in rows:
         who = row.models[0] if len(row.models) == 1 else f"{len(row.models)} models"
         note = " (in-sample)" if row.in_sample else ""
-        table.add_row(_percent(row.accuracy), f"{row.samples:.1f}", shown(f"{row.name}, {who}{note}"))
+        table.add_row(_percent(row.accuracy), f"{row.samples:.1f}", text_line(f"{row.name}, {who}{note}"))
     console.print(table)
     console.print()
     console.print(_scaled(points))
@@ -301,7 +303,7 @@ def _scaled(points: Sequence[Any]) -> Table:
             f"{100 * of_models[k].accuracy:.1f} ({100 * of_models[k].deviation:.1f})" if k in of_models else ""
             for k in ks
         ]
-        table.add_row(*cells, shown(f"... + {models[-1]}" if len(models) > 1 else models[0]))
+        table.add_row(*cells, text_line(f"... + {models[-1]}" if len(models) > 1 else models[0]))
     return table
 
 
@@ -518,7 +520,7 @@ def _print_result(text: str, summary: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(summary)
     else:
-        Console().print(shown(text), soft_wrap=True)
+        Console().print(text_line(text), soft_wrap=True)
 
 
 def _labels(models: str | None) -> list[str] | None:

@@ -1,6 +1,6 @@
 """`slmmux profile`: sample every member on every question, and write the samples to a file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,6 +70,15 @@ def profile(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Request the failed samples of the recording again.")
     ] = False,
+    tolerate: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Fail if a larger share of a model's samples failed, such as 0.02.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Sample every member on questions, and record each sample.
@@ -137,12 +146,26 @@ def profile(
             "run the same command with --retry-failed to request them again",
             style="yellow",
         )
+    counts = _counts(recording, list(settings.models))
     if as_json:
-        print_json({"recording": str(out), "models": _counts(recording, list(settings.models))})
+        print_json({"recording": str(out), "models": counts})
+    if tolerate is not None:
+        _check_tolerance(counts, tolerate)
+
+
+def _check_tolerance(counts: Mapping[str, Mapping[str, int]], tolerate: float) -> None:
+    """End with an error if more samples of a model failed than are tolerated; the recording stays."""
+    shares = {label: count["failed"] / max(1, count["samples"]) for label, count in counts.items()}
+    if over := {label: share for label, share in shares.items() if share > tolerate}:
+        named = ", ".join(f"{label} {share:.1%}" for label, share in over.items())
+        _stderr.print(f"more than the tolerated {tolerate:.1%} failed: {named}", style="red")
+        raise typer.Exit(1)
+    if any(shares.values()):
+        _stderr.print(f"the failed share of every model is within the tolerated {tolerate:.1%}", style="dim")
 
 
 def _counts(recording: "Recording", labels: Sequence[str]) -> dict[str, dict[str, int]]:
-    counts = {}
+    counts: dict[str, dict[str, int]] = {}
     for label in labels:
         rows = [row for row in recording.rows if row.model == label]
         counts[label] = {

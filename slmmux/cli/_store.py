@@ -12,7 +12,7 @@ import typer
 from rich.console import Console, Group
 from rich.table import Table
 
-from slmmux._display.terminal import shown
+from slmmux._display.terminal import text_line
 from slmmux._errors import ArgumentError
 from slmmux.cli._ask import ConfigFile, Framework, Samples, System
 from slmmux.cli._console import OptionError, print_json
@@ -36,11 +36,11 @@ _stderr = Console(stderr=True)
 
 def plan(url: str, settings: "Config", framework: str, questions: "Sequence[Question]", *, texts: bool) -> None:
     """Put the plan of a campaign into a store, and print what is in it."""
-    from slmmux._mux.profile import member_pool  # noqa: PLC0415
+    from slmmux._mux.offline.profile import Members  # noqa: PLC0415
     from slmmux.store import Store, put_plan  # noqa: PLC0415
 
     mux, _ = make_with(PROFILERS, framework, settings, prepare=False)  # nothing is asked here
-    pool = member_pool(mux)
+    pool = Members(mux)
     store = Store(url)
     try:
         is_new = put_plan(
@@ -84,7 +84,7 @@ def work(
 
     Example: slmmux work --store postgresql://me@db/campaign --config mux.toml --members qwen,phi
     """
-    from slmmux._mux.profile import member_pool  # noqa: PLC0415
+    from slmmux._mux.offline.profile import Members  # noqa: PLC0415
     from slmmux.store import Store  # noqa: PLC0415
     from slmmux.store import work as do_work  # noqa: PLC0415
 
@@ -103,7 +103,7 @@ def work(
         with _bars(counts) as came:
             written = do_work(
                 campaign,
-                member_pool(mux),
+                Members(mux),
                 labels,
                 concurrency=concurrency or {label: settings.concurrency_of(label) for label in labels},
                 retries=retries,
@@ -131,7 +131,7 @@ def _bars(counts: dict[str, list[int]]) -> Any:
         counts[label][1] += failed
         if sys.stderr.isatty():
             state = ", ".join(f"{name} {n:,}" + (f" ({f:,} failed)" if f else "") for name, (n, f) in counts.items())
-            _stderr.print(shown(state, "dim"), end="\r", soft_wrap=True)
+            _stderr.print(text_line(state, "dim"), end="\r", soft_wrap=True)
 
     return nullcontext(came)
 
@@ -176,15 +176,15 @@ def _tables(state: "Status") -> Group:
     members = _table("member", *columns)
     for m in state.members:
         members.add_row(
-            shown(m.label), f"{m.done:,}", f"{m.planned:,}", f"{m.failed:,}", f"{m.running:,}", f"{m.rate:.1f}",
+            text_line(m.label), f"{m.done:,}", f"{m.planned:,}", f"{m.failed:,}", f"{m.running:,}", f"{m.rate:.1f}",
             "done" if m.done >= m.planned else _time(m.eta), f"{m.twice:,}", f"{m.input_tokens + m.output_tokens:,}",
             "-" if m.cost is None else f"{m.cost:.2f}",
         )  # fmt: skip
     workers = _table("worker", "samples", "failed", "a second", "last request", "cost", "members")
     for w in state.workers:
         workers.add_row(
-            shown(w.name), f"{w.samples:,}", f"{w.failed:,}", f"{w.rate:.1f}", f"{_time(w.idle)} ago",
-            "-" if w.cost is None else f"{w.cost:.2f}", shown(", ".join(w.members)),
+            text_line(w.name), f"{w.samples:,}", f"{w.failed:,}", f"{w.rate:.1f}", f"{_time(w.idle)} ago",
+            "-" if w.cost is None else f"{w.cost:.2f}", text_line(", ".join(w.members)),
         )  # fmt: skip
     return Group(members, "", workers) if state.workers else Group(members)
 
@@ -230,4 +230,4 @@ def pull(
     if as_json:
         print_json({"written": str(out), "samples": count})
     else:
-        Console().print(shown(f"written: {out}, {count:,} samples"), soft_wrap=True)
+        Console().print(text_line(f"written: {out}, {count:,} samples"), soft_wrap=True)

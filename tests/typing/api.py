@@ -11,6 +11,7 @@ from langchain_core.runnables import Runnable
 from llama_index.core.llms import LLM, ChatMessage, ChatResponse, CompletionResponse
 from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel
+from starlette.applications import Starlette
 
 import langchain_slmmux
 import llamaindex_slmmux
@@ -52,6 +53,7 @@ from slmmux.report import Recorded, recorded, report
 from slmmux.rereading import reread
 from slmmux.scaling import Point, expected_right, scaling
 from slmmux.selection import HeldOut, Subset
+from slmmux.serve import create_app
 from slmmux.store import Store, pull, put_plan, status, work
 
 
@@ -227,3 +229,7 @@ def the_edges(recording: Recording) -> None:
     assert_type(entry, Entry)
     assert_type(entry.path, Path | None)
     assert_type(report(recording, "report.html", samples=3, missing="drop"), str)
+
+
+def the_server(mux: SLMMuxChatModel) -> None:
+    assert_type(create_app({"mux": mux}, api_key=None, max_questions=8, cors=["https://example.org"]), Starlette)

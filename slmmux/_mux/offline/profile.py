@@ -12,8 +12,10 @@ from slmmux._mux.base import Mux
 from slmmux._mux.engine import Question
 from slmmux._mux.generation import generation_settings
 from slmmux._mux.limiter import await_for, wait_for
+from slmmux._mux.reading import read_within
+from slmmux._mux.secrets import secrets_of_client, strike, strike_text
 from slmmux.answers._reader import extractor_name
-from slmmux.profiling import Came, MemberPool, Questions, Watch
+from slmmux.profiling import Came, Questions, Watch
 from slmmux.profiling import aprofile as aprofile_members
 from slmmux.profiling import profile as profile_members
 from slmmux.profiling._asker import Draws
@@ -21,12 +23,12 @@ from slmmux.profiling._pressing import Pressing, split
 from slmmux.profiling._progress import watching
 from slmmux.recording import Recording
 
-__all__ = ["Questions", "Watch", "aprofile_mux", "member_pool", "profile_mux"]
+__all__ = ["Members", "Questions", "Watch", "aprofile_mux", "mux_to_profile", "profile_mux"]
 
 _SAMPLES = 5  # k of a mux that a profile makes itself
 
 
-class _Members:
+class Members:
     """A mux's members, each asked as the mux would ask it.
 
     Args:
@@ -34,7 +36,7 @@ class _Members:
         samples: k, or k by label; `None` leaves the mux's own.
     """
 
-    def __init__(self, mux: Mux, samples: int | dict[str, int] | None) -> None:
+    def __init__(self, mux: Mux, samples: int | dict[str, int] | None = None) -> None:
         self._mux = mux
         self.pressing: Pressing = {"max_concurrency": mux.max_concurrency, "timeout": mux.timeout}
         self.samples = mux.k if samples is None else by_label("samples", samples, mux.k)
@@ -57,30 +59,39 @@ class _Members:
         asking = self._mux._plain_question(question)
         calls = asking.sampling()
         wait_for(partial(calls.pace, draws))
-        return [_completion(asking, reply) for reply in calls.call(draws)]
+        return [_completion(asking, reply, self._secrets(draws)) for reply in calls.call(draws)]
 
     async def acall(self, question: str, draws: Draws) -> list[Came]:
         asking = self._mux._plain_question(question)
         calls = asking.sampling()
         await await_for(partial(calls.pace, draws))
-        return [_completion(asking, reply) for reply in await calls.acall(draws)]
+        return [_completion(asking, reply, self._secrets(draws)) for reply in await calls.acall(draws)]
+
+    def _secrets(self, draws: Draws) -> tuple[str, ...]:
+        member = self._mux._members[draws[0].model]
+        return (*member.secrets, *secrets_of_client(member.model))
 
 
-def member_pool(mux: Mux) -> MemberPool:
-    """Return a mux's members as a pool that a store's workers can ask."""
-    return _Members(mux, None)
+def _completion(question: Question[Any], reply: Any, secrets: tuple[str, ...]) -> Came:
+    """Return a reply as it is recorded: a server that echoes what it was sent gets no secret into the file."""
+    text = question.text_of(reply)
+    struck = strike_text(text, secrets)
 
-
-def _completion(question: Question[Any], reply: Any) -> Came:
     def read() -> Answer | None:
-        return question.read(reply)
+        answer = read_within(question, reply)
+        if answer is None or struck == text:
+            return answer
+        value = strike(answer.value, tuple(secrets))
+        return Answer(value, answer.kind, strike_text(answer.key, secrets))
 
     tokens = question.usage_of(reply)
     usage = tokens if tokens.get("total_tokens") else {}  # tokens that were not counted are unknown, not 0
-    return Came(question.text_of(reply), read, usage.get("input_tokens"), usage.get("output_tokens"))
+    return Came(struck, read, usage.get("input_tokens"), usage.get("output_tokens"))
 
 
-def _profiled_mux(cls: type[Mux], models: Any, samples: int | dict[str, int] | None, options: Mapping[str, Any]) -> Mux:
+def mux_to_profile(
+    cls: type[Mux], models: Any, samples: int | dict[str, int] | None, options: Mapping[str, Any]
+) -> Mux:
     """Return the mux whose members are profiled: `models` itself, or a mux made of them.
 
     Raises:
@@ -107,7 +118,7 @@ def profile_mux(
 ) -> Recording:
     """Sample every member of a mux of a class on every question; an adapter's `profile` documents the arguments."""
     pressing, others = split(options)
-    members = _Members(_profiled_mux(cls, models, samples, others), samples)
+    members = Members(mux_to_profile(cls, models, samples, others), samples)
     with watching(progress) as watch:
         return profile_members(
             members,
@@ -134,7 +145,7 @@ async def aprofile_mux(
 ) -> Recording:
     """Sample every member of a mux of a class on every question, from an event loop."""
     pressing, others = split(options)
-    members = _Members(_profiled_mux(cls, models, samples, others), samples)
+    members = Members(mux_to_profile(cls, models, samples, others), samples)
     with watching(progress) as watch:
         return await aprofile_members(
             members,
