@@ -67,9 +67,10 @@ def main() -> None:
     state = status(store)
     done = sum(member.done for member in state.members)
     assert done == options.questions * SAMPLES * 4
+    twice = sum(member.twice for member in state.members)
     print(
-        f"{options.workers} workers: {done:,} samples in {last - first:.1f} s "
-        f"({seconds:.1f} s with the start of Python), {done / (last - first):,.0f} a second, {sum(member.twice for member in state.members)} asked twice"
+        f"{options.workers} workers: {done:,} samples in {last - first:.1f} s ({seconds:.1f} s with Python's start), "
+        f"{done / (last - first):,.0f} a second, {twice} asked twice"
     )
 
 

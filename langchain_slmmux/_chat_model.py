@@ -591,7 +591,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             self.stop if stop is None else stop,  # an empty list asks for none, whatever is set
             parent,
             self._pool,
-            on_abandoned=self.on_abandoned,
+            account=self._account(),
             listener=listener,
         )
 

@@ -1,6 +1,6 @@
 """One question as LangChain puts it: its request, its messages, and the samplings it takes, counted together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.callbacks.manager import BaseRunManager
@@ -27,7 +27,7 @@ class Question:
         stop: Stop sequences.
         parent: The run below which samples are traced; `None` leaves them untraced.
         pool: Threads for members that only have a sync call.
-        on_abandoned: Called with the tokens of replies that arrive after the record was written.
+        account: Where the tokens of its replies are counted.
         listener: The run that hears the tokens a member reports of itself; `None` if nobody may.
 
     Attributes:
@@ -45,7 +45,7 @@ class Question:
         parent: BaseRunManager | None,
         pool: Pool,
         *,
-        on_abandoned: Callable[[str, dict[str, Any]], object] | None = None,
+        account: Account,
         listener: BaseRunManager | None = None,
     ) -> None:
         self._request = request
@@ -54,7 +54,7 @@ class Question:
         self._parent = parent
         self.pool = pool
         self._listener = listener
-        self.account = Account(on_abandoned)
+        self.account = account
 
     @property
     def only_call(self) -> MemberCall:

@@ -129,7 +129,7 @@ def _result_of(question: Question, call: MemberCall, whole: ChatGenerationChunk,
     label = call.member.label
     message = cast("AIMessage", message_chunk_to_message(cast("AIMessageChunk", whole.message)))
     usage = usage_of(message)
-    question.account.add(usage)
+    question.account.add(label, usage)
     race = Race({label: 1}, read)
     (draw,) = race.ask()
     race.tell(Draw(draw.model, draw.index), Reply(label, message, usage, whole.generation_info))

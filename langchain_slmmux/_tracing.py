@@ -147,7 +147,7 @@ class Traces:
             mine = draw in self._open
             run = self._open.pop(draw, None)
             if mine and usage is not None:
-                self._account.add(usage)
+                self._account.add(draw.model, usage)
             self._busy += 1
         with self._at_work():
             if usage is not None and not mine:

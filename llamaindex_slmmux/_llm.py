@@ -146,7 +146,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     @override
     def _plain_question(self, text: str) -> Question:
         request = self._completion(text, formatted=False, kwargs={})
-        return Question(request, self._members, CallbackManager([]), self._pool, on_abandoned=self.on_abandoned)
+        return Question(request, self._members, CallbackManager([]), self._pool, account=self._account())
 
     # --- construction ---------------------------------------------------------------------------------------------
 
@@ -384,7 +384,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
         def respond(result: Result[Reply]) -> ChatResponse:
             if result.reply is not None:
-                question.account.add(result.reply.usage)
+                question.account.add(result.reply.model, result.reply.usage)
             return self._response(result, question)[0]
 
         return respond
@@ -413,9 +413,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             raise new_to_handlers(error)  # noqa: B904 - the same error
 
     def _question(self, request: Request) -> Question:
-        return Question(
-            request, self._callable_members, self._own_callbacks, self._pool, on_abandoned=self.on_abandoned
-        )
+        return Question(request, self._callable_members, self._own_callbacks, self._pool, account=self._account())
 
     def _response(self, result: Result[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
         reply = result.reply

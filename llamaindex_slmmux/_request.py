@@ -55,7 +55,7 @@ class Reply:
 
     model: str
     response: ChatResponse
-    usage: Mapping[str, int]
+    usage: Mapping[str, Any]
     calls: Sequence[ToolSelection] = ()
     value: BaseModel | None = None
     fault: Exception | None = None

@@ -141,7 +141,7 @@ class Sampling:
         with self._lock:
             is_late = self._closed
             if not is_late:
-                self._account.add(usage)
+                self._account.add(member.label, usage)
         if is_late:
             self._account.add_abandoned(member.label, usage)
         return replies

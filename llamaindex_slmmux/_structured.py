@@ -21,7 +21,7 @@ from llamaindex_slmmux._usage import Recorder, usage_of
 from slmmux import Answer
 from slmmux._mux.decisive import marked_fields
 from slmmux._mux.reading import structured_answer
-from slmmux._mux.usage import USAGE
+from slmmux._mux.usage import total
 
 __all__ = ["Structured"]
 
@@ -113,6 +113,5 @@ def _response(recorder: Recorder, otherwise: str) -> ChatResponse:
     return ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=otherwise))
 
 
-def _cost(recorder: Recorder) -> dict[str, int]:
-    spent = [usage_of(response) for response in recorder.responses]
-    return {name: sum(usage[name] for usage in spent) for name in USAGE}
+def _cost(recorder: Recorder) -> dict[str, Any]:
+    return total(map(usage_of, recorder.responses))

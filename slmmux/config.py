@@ -13,6 +13,7 @@
     api_key_env = "QWEN_KEY"            # the variable's name; a key itself is refused
     samples = 3
     timeout = 30                        # seconds a call
+    price = { input = 0.10, output = 0.40 }  # of a million tokens; or "litellm" for the price in LiteLLM's table
     concurrency = 2                     # calls at once
     requests_per_minute = 60
 
@@ -57,6 +58,16 @@ _MOST_BYTES = 1_000_000  # of a file that people write by hand
 FEW_WORDS = "Answer in a few words, with the answer only."
 
 
+class PriceConfig(BaseModel):
+    """What a million tokens of a member cost."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
+
+    input: float = Field(ge=0, allow_inf_nan=False)
+    output: float = Field(ge=0, allow_inf_nan=False)
+    cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+
 class MemberConfig(BaseModel):
     """One member: where it runs, and the settings of its requests."""
 
@@ -73,6 +84,7 @@ class MemberConfig(BaseModel):
     concurrency: int | None = Field(default=None, ge=1, le=MOST_CALLS)
     requests_per_minute: float | None = Field(default=None, gt=0)
     accuracy: float | None = Field(default=None, ge=0, le=1)
+    price: PriceConfig | Literal["litellm"] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -130,7 +142,7 @@ class Config(BaseModel):
     tau: float = Field(default=0.9, gt=0, le=1)
     embedding: MemberConfig | None = None
     plan: Plan = "parallel"
-    wait: Wait = "settled"
+    wait: Wait = "settled"  # or { risk = 0.01 }
     rule: RuleName = "self-consistency"
     abstain_below: float | None = Field(default=None, gt=0, le=1)
     abstain_with: str = "I do not know."
@@ -141,7 +153,17 @@ class Config(BaseModel):
     timeout: float | None = Field(default=None, gt=0)
     deadline: float | None = Field(default=None, gt=0)
     no_answer: list[str] = []
-    budget: dict[Literal["calls", "tokens"], Annotated[int, Field(ge=1)]] | None = None
+    budget: dict[Literal["calls", "tokens", "cost"], Annotated[float, Field(gt=0)]] | None = None
+
+    @field_validator("budget")
+    @classmethod
+    def _is_budget(cls, budget: dict[str, float] | None) -> dict[str, Any] | None:
+        """Return the budget with whole numbers of calls and tokens."""
+        whole = {unit: limit if unit == "cost" else int(limit) for unit, limit in (budget or {}).items()}
+        for unit, limit in whole.items():
+            if limit != (budget or {})[unit] or (unit != "cost" and limit < 1):
+                raise ValueError(f"{unit} must be a whole number of at least 1, received {(budget or {})[unit]:g}")
+        return whole or budget
 
     @model_validator(mode="after")
     def _settings_fit_each_other(self) -> "Config":
@@ -179,6 +201,32 @@ class Config(BaseModel):
             absent = ", ".join(repr(label) for label in self.models if label not in accuracies)
             raise ConfigError(f"accuracy is missing for {absent}; give it for every member or for none")
         return accuracies or None
+
+    def prices(self) -> dict[str, Any] | None:
+        """Return the prices; `None` if the file has none. A member in this process costs nothing unless it says so.
+
+        Raises:
+            ConfigError: Only some of the members by address have one.
+        """
+        prices: dict[str, Any] = {}
+        for label, member in self.models.items():
+            if isinstance(member.price, PriceConfig):
+                prices[label] = member.price.model_dump(exclude_none=True)
+            elif member.price is not None:
+                prices[label] = member.price
+        if not prices:
+            return None
+        prices |= {
+            label: {"input": 0.0, "output": 0.0}
+            for label, member in self.models.items()
+            if label not in prices and member.local is not None
+        }
+        if absent := ", ".join(repr(label) for label in self.models if label not in prices):
+            raise ConfigError(
+                f"price is missing for {absent}; give it for every member that has an address, or for none "
+                "(price = { input = 0, output = 0 } for a server of your own)"
+            )
+        return prices
 
 
 def load_config(path: str | Path) -> Config:

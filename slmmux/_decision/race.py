@@ -27,8 +27,9 @@ member, the rank between members. Nothing compares times of arrival.
 
 Why early stop cannot change it: the race ends as "settled" only if (model, answer) would be the same for every outcome
 of the outstanding samples, the actual one included (`settled` has the conditions, and why they are exact). Plans only
-choose the order of the draws, and order does not matter. The exceptions say so: "first_round", a deadline and a budget
-may end the race while the outcome is open. Under early stop the confidence of the decision is a lower bound.
+choose the order of the draws, and order does not matter. The exceptions say so: "first_round", a stated risk, a
+deadline and a budget may end the race while the outcome is open. Under early stop the confidence of the decision is a
+lower bound.
 
 Invariants:
 
@@ -45,18 +46,21 @@ from itertools import islice
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
 from slmmux._decision.groups import GROUPS, GroupAnswers, GroupName, RelatedTally
+from slmmux._decision.labels import by_label
 from slmmux._decision.plans import PLANS, Plan
+from slmmux._decision.risk import chance_of_change
 from slmmux._decision.rules import WeightedRule, check_members
 from slmmux._decision.settled import is_settled, is_settled_by
 from slmmux._decision.types import Answer, DecidedBy, Decision, Draw, Reason, Sample, Vote
 from slmmux._decision.vote import Tally, choose
 from slmmux._errors import ArgumentError, NoAnswerError, SampleError
 
-__all__ = ["MOST_SAMPLES", "Plan", "Race", "Verdict", "Wait", "check_samples"]
+__all__ = ["MOST_SAMPLES", "Plan", "Race", "Verdict", "Wait", "check_samples", "check_wait"]
 
 R = TypeVar("R")
 
-Wait = Literal["settled", "exhausted"]
+_Waits = Literal["settled", "exhausted"]
+Wait: TypeAlias = _Waits | dict[Literal["risk"], float]
 
 MOST_SAMPLES = 100_000  # of one member: a slip of the keyboard must not ask for a billion
 
@@ -72,23 +76,27 @@ class Race(Generic[R]):
         read: Returns the answer in a reply, or `None`. If it raises, the sample counts as failed.
         plan: The order of the requests. "parallel": all at once. "cascade": the best-ranked member first, and the next
             one only while the outcome is open. "adaptive": one sample at a time, of the member that could still become
-            the most confident. None of these changes (model, answer). "first_round" does: it asks each member once, and
-            if all of them give the same answer, decides for it (the paper's stop).
+            the most confident. "cheapest": the same, but by what a sample costs for its chance of deciding. None of
+            these changes (model, answer). "first_round" does: it asks each member once, and if all of them give the
+            same answer, decides for it (the paper's stop).
         wait: "settled" decides once no outstanding sample can change (model, answer); "exhausted" decides once every
-            planned sample has arrived, which gives the exact confidence.
+            planned sample has arrived, which gives the exact confidence; {"risk": 0.01} decides once the chance that
+            outstanding samples change the answer is below 1 %, or the outcome is settled.
         group: For an equality that is not a key: how answers of a member that agree are grouped. "classes" lets each
             sample join the first class whose first sample it agrees with; "neighbourhoods" takes the sample with the
             most neighbours; a callable maps {index: {index: similarity}} to (size, index of the speaking sample). The
             driver tells with each reply which earlier answers agree with it (`compare` of `drive`).
         rule: The weights for the answers of all members together; without them the most confident member wins
             (Algorithm 1).
+        costs: For plan="cheapest": the cost of a sample by member, in any unit; without them all cost the same.
         has_content: Whether a reply says anything; without it every reply does. It counts only if no answer could be
             read in any reply: then the best-ranked member speaks whose reply has content.
 
     Raises:
-        ArgumentError: There are no members, a k is below 1, the plan, wait or group is unknown, or the rule is for
-            other members. A rule cannot be combined with `group`: rules compare answers of different members, and
-            groups are formed within one.
+        ArgumentError: There are no members, a k is below 1, the plan, wait or group is unknown, a cost is missing or
+            below 0, or the rule is for other members. A stated risk holds for Algorithm 1 without `group` alone. A rule
+            cannot be combined with `group`: rules compare answers of different members, and groups are formed within
+            one.
 
     Example:
         >>> race = Race({"qwen": 2, "phi": 2}, read=lambda text: Answer(text, "text", text))
@@ -112,10 +120,11 @@ class Race(Generic[R]):
         group: GroupName | GroupAnswers | None = None,
         rule: WeightedRule | None = None,
         has_content: Callable[[R], bool] | None = None,
+        costs: Mapping[str, float] | None = None,
     ) -> None:
         check_samples(samples)
         _check("plan", plan, get_args(Plan))
-        _check("wait", wait, get_args(Wait))
+        check_wait(wait, is_algorithm_1=rule is None and group is None)
         if isinstance(group, str):
             _check("group", group, get_args(GroupName))
             group = GROUPS[group]
@@ -131,11 +140,12 @@ class Race(Generic[R]):
         self._extract = read
         self._content = has_content
         self._wait = wait
+        self._risk = wait["risk"] if isinstance(wait, Mapping) else None
         self._tallies = {
             model: Tally(model, k) if group is None else RelatedTally(model, k, group) for model, k in samples.items()
         }
         self._by_rank = list(self._tallies.values())
-        self._steps = PLANS[plan](self._by_rank)
+        self._steps = PLANS[plan](self._by_rank, None if costs is None else by_label("costs", costs, samples))
         self._step: Iterator[Draw] = iter(())  # what is left of the current step
         self._first_round = len(samples) if plan == "first_round" else 0  # the samples in it
         # Draws are kept as (model, index): a tuple is hashed in C, a dataclass in Python, some four times a sample.
@@ -261,8 +271,10 @@ class Race(Generic[R]):
         # settled as well, and the stronger reason is the one to report.
         if not self._uncounted:
             self._reason = "exhausted"
-        elif self._wait == "settled" and self._is_settled(self._by_rank):
+        elif self._wait != "exhausted" and self._is_settled(self._by_rank):
             self._reason = "settled"
+        elif self._risk is not None and chance_of_change(self._by_rank) < self._risk:
+            self._reason = "risk"
         elif len(self._samples) == self._first_round and self._is_unanimous():
             self._reason = "first-round"
 
@@ -354,6 +366,31 @@ def check_samples(samples: Mapping[str, int]) -> None:
                 f"samples for {model!r} must be at most {MOST_SAMPLES:,}, received {k}; 3 to 15 are usual, and more "
                 "than 100 rarely change an answer"
             )
+
+
+def check_wait(wait: Any, *, is_algorithm_1: bool) -> None:
+    """Check that a race can wait like this.
+
+    Args:
+        wait: The option.
+        is_algorithm_1: Whether the most confident member decides, and answers are compared by their keys.
+
+    Raises:
+        ArgumentError: It is none of the names, or not a risk between 0 and 1; or a risk is stated for another rule.
+    """
+    if not isinstance(wait, Mapping):
+        _check("wait", wait, get_args(_Waits))
+        return
+    risk = wait.get("risk")
+    if set(wait) != {"risk"} or not isinstance(risk, int | float) or isinstance(risk, bool) or not 0 < risk < 1:
+        raise ArgumentError(
+            f'wait={wait!r} does not exist; write "settled", "exhausted", or {{"risk": 0.01}} with a chance between 0 '
+            "and 1"
+        )
+    if not is_algorithm_1:
+        raise ArgumentError(
+            f'wait={wait!r} is known for rule="self-consistency" and agreement="canonical" alone; write wait="settled"'
+        )
 
 
 def _check(name: str, value: Any, choices: tuple[str, ...]) -> None:

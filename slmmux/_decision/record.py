@@ -27,7 +27,7 @@ class Escalation:
     """
 
     model: str
-    usage: Mapping[str, int]
+    usage: Mapping[str, Any]
     answer: Any = None
     error: str | None = None
 
@@ -37,12 +37,12 @@ def record(
     *,
     plan: str,
     extractor: str,
-    usage: Mapping[str, int],
+    usage: Mapping[str, Any],
     equality: str = "canonical",
     rule: str = "self-consistency",
     outcome: Outcome = "answered",
     escalation: Escalation | None = None,
-    abandoned_usage: Mapping[str, int] | None = None,
+    abandoned_usage: Mapping[str, Any] | None = None,
     resting: Collection[str] = (),
     too_long: int = 0,
 ) -> dict[str, Any]:
@@ -121,10 +121,10 @@ def record(
         "resting": list(resting),
         **unread,
         "samples": {"planned": planned, "used": planned - len(decision.unused)},
-        "usage": {name: int(usage.get(name, 0)) for name in USAGE},
+        "usage": _counts(usage),
         "abandoned": {
             "calls": len(decision.abandoned),
-            "usage": None if abandoned_usage is None else {name: int(abandoned_usage.get(name, 0)) for name in USAGE},
+            "usage": None if abandoned_usage is None else _counts(abandoned_usage),
         },
         "seconds": decision.seconds,
         "plan": plan,
@@ -134,6 +134,12 @@ def record(
     }
 
 
+def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
+    cost = {"cost": round(usage["cost"], _DIGITS)} if usage.get("cost") is not None else {}
+    return {**{name: int(usage.get(name, 0)) for name in USAGE}, **cost}
+
+
+_DIGITS = 12  # of a cost after the point: sums of floats end in digits that mean nothing
 _BYTES = 2000  # that a compact record of three members and five samples may take, whatever their replies' length
 _SAMPLES = 15
 _LENGTHS = (160, 80, 40, 20, 10)  # characters that a long answer is shortened to, tried in this order

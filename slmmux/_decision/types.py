@@ -13,7 +13,7 @@ __all__ = ["Answer", "DecidedBy", "Decision", "Draw", "Draws", "Reason", "Sample
 R = TypeVar("R")
 
 DecidedBy = Literal["confidence", "tie-break", "rank"]
-Reason = Literal["settled", "exhausted", "first-round", "deadline", "budget"]
+Reason = Literal["settled", "risk", "exhausted", "first-round", "deadline", "budget"]
 
 
 @dataclass(frozen=True, slots=True)

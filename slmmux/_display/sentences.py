@@ -98,6 +98,8 @@ def _cost(record: Mapping[str, Any]) -> str:
         cost.append(f"{line(samples.get('used'))} of {line(samples.get('planned'))} samples")
     if isinstance(usage := record.get("usage"), Mapping):
         cost.append(_tokens(usage))
+        if isinstance(usage.get("cost"), int | float):
+            cost.append(f"cost {usage['cost']:.3g}")
     if (seconds := record.get("seconds")) is not None:
         cost.append(f"{seconds:.1f} s")
     return ", ".join(cost)

@@ -80,6 +80,7 @@ def arguments(source: str | Path | Config, member: Callable[[Endpoint], Any]) ->
         "timeout": config.timeout,
         "deadline": config.deadline,
         "budget": config.budget,
+        "prices": config.prices(),
         "no_answer": list(config.no_answer),
         "system_prompt": config.system_prompt,
         "tau": config.tau,

@@ -22,6 +22,7 @@ from slmmux.profiling._asker import Draws
 from slmmux.profiling._pressing import Pressing, split
 from slmmux.profiling._progress import watching
 from slmmux.recording import Recording
+from slmmux.recording._prices import PRICES
 
 __all__ = ["Members", "Questions", "Watch", "aprofile_mux", "mux_to_profile", "profile_mux"]
 
@@ -43,7 +44,7 @@ class Members:
         self.compare = mux._agreement.compare
         self._any = mux._plain_question("").sampling()  # the draws of one request are the same for all questions
         members = mux._members
-        self.settings: Mapping[str, Any] = {
+        self.settings: dict[str, Any] = {
             "extract": extractor_name(mux.extract),
             "agreement": mux.agreement,
             "tau": mux.tau if mux.agreement == "embedding" else None,
@@ -51,6 +52,8 @@ class Members:
             "stop": mux.stop,
             "models": {label: generation_settings(m.model, m.kwargs) for label, m in members.items()},
         }
+        if prices := {label: price.plain() for label, price in mux._prices.items() if label in members}:
+            self.settings[PRICES] = prices
 
     def group(self, draws: Sequence[Draw]) -> list[Draws]:
         return self._any.group(draws)
