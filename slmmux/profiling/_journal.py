@@ -16,6 +16,7 @@ from slmmux._errors import RecordingError
 from slmmux._files.lock import FileInUseError, FileLock
 from slmmux._files.values import is_json
 from slmmux.recording import Recording
+from slmmux.recording._prices import PRICES
 from slmmux.recording._row import Row, head_line, is_packed, row_line, row_of
 
 __all__ = ["Journal", "changes_of"]
@@ -128,7 +129,7 @@ def _check(path: Path, earlier: Mapping[str, Any], settings: Mapping[str, Any]) 
         raise RecordingError(
             f"{path} does not state the settings of its samples, so it cannot be continued; write to a new file"
         )
-    if changes := list(changes_of(earlier, settings)):
+    if changes := list(changes_of({**earlier, PRICES: None}, {**settings, PRICES: None})):
         rest = f" and {len(changes) - _MOST_NAMED} more" if len(changes) > _MOST_NAMED else ""
         raise RecordingError(
             f"{path} was recorded with other settings: {'; '.join(changes[:_MOST_NAMED])}{rest}; "

@@ -14,6 +14,7 @@ from slmmux._errors import RecordingError
 from slmmux._files.write import write_whole
 from slmmux.answers._no_answer import NoAnswers
 from slmmux.recording._formats import files_of, is_folder, is_parquet
+from slmmux.recording._prices import PRICES
 from slmmux.recording._row import Row, answer_from, head_line, is_packed, is_retry, row_line
 
 if TYPE_CHECKING:
@@ -335,7 +336,8 @@ def _refuse(twice: "Duplicate", columns: "Columns", place: Callable[[int], str])
 def _join(settings: dict[str, Any], more: Mapping[str, Any], file: Path) -> None:
     """Add a file's settings to the settings of earlier files; each model has its own entry under "models"."""
     earlier, added = _models(settings), _models(more)
-    pairs = [(name, settings.get(name), more.get(name)) for name in {**settings, **more} if name != "models"]
+    names = [name for name in {**settings, **more} if name not in {"models", PRICES}]
+    pairs = [(name, settings.get(name), more.get(name)) for name in names]
     for label in [label for label in added if label in earlier]:
         names = [
             name for name in {**earlier[label], **added[label]} if not _is_of_task(name, earlier[label], added[label])
@@ -347,7 +349,8 @@ def _join(settings: dict[str, Any], more: Mapping[str, Any], file: Path) -> None
                 f"{file} was made with {name} {value!r}, the files before it with {earlier_value!r}; "
                 "load together only files with the same settings, or read the answers again with `slmmux reread`"
             )
-    settings.update(more)
+    prices = {**(settings.get(PRICES) or {}), **(more.get(PRICES) or {})}
+    settings.update(more, **({PRICES: prices} if prices else {}))
     if earlier or added:
         settings["models"] = {
             label: {**earlier.get(label, {}), **added.get(label, {})} for label in {**earlier, **added}
