@@ -4,7 +4,9 @@ This is for answers that are compared by their keys, which nearly all are. Each 
 compared with gold once, and only replies that are scored by their texts are looked at one by one.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -178,9 +180,22 @@ def _judged(
         # Only a choice is compared by the question's options; all else is alike for all questions.
         key = code, _hashable(gold[q]), about[q] if answers[code].kind.startswith("choice") else ""
         if key not in verdicts:
-            verdicts[key] = right(answers[code], gold[q], question=about[q])
+            verdicts[key] = _is_right(answers[code], gold[q], key[2])
         rights[i] = verdicts[key]
     return rights
+
+
+def _is_right(answer: Answer, gold: Any, question: str) -> bool:
+    try:
+        values = json.dumps(answer.value), json.dumps(gold)
+    except TypeError:  # in memory a value may be no JSON; the comparison says so
+        return right(answer, gold, question=question)
+    return _verdict(answer.kind, answer.key, *values, question)
+
+
+@lru_cache(maxsize=2**17)  # a report counts the same samples several times
+def _verdict(kind: str, key: str, value: str, gold: str, question: str) -> bool:
+    return right(Answer(json.loads(value), kind, key), json.loads(gold), question=question)
 
 
 def _read_as_text(columns: Columns, positions: Ints, given: Ints) -> Ints:

@@ -82,10 +82,10 @@ def test_every_format_gives_one_fingerprint_and_one_selection(tmp_path):
 
 
 def test_every_format_gives_one_report(tmp_path):
-    """The page about a recording is the same, byte for byte, from every format."""
-    recording = pool(questions=12, models=3)
-    pages = {report(loaded, n_resamples=0) for loaded in (recording, *in_every_format(recording, tmp_path))}
-    assert len(pages) == 1
+    """The page about a recording is the same, byte for byte, from a file of columns as from rows in memory."""
+    recording = pool(questions=12, models=2)
+    recording.save(tmp_path / "samples.parquet")
+    assert report(Recording.load(tmp_path / "samples.parquet"), n_resamples=0) == report(recording, n_resamples=0)
 
 
 @pytest.mark.parametrize("score", [None, "exact", "recorded"])
