@@ -94,8 +94,8 @@ class _Streamed:
     def add(self, chunk: ChatGenerationChunk) -> list[ChatGenerationChunk]:
         """Return the chunks that may leave: only one that says it is the last is kept, for the record."""
         # Whoever takes a chunk may change it.
-        taken = ChatGenerationChunk(message=chunk.message.model_copy(), generation_info=chunk.generation_info)
-        self.whole = taken if self.whole is None else self.whole + taken
+        copy = ChatGenerationChunk(message=chunk.message.model_copy(), generation_info=chunk.generation_info)
+        self.whole = copy if self.whole is None else self.whole + copy
         self._is_text = isinstance(chunk.message.content, str)
         ready = [self._held] if self._held is not None else []
         is_last = getattr(chunk.message, "chunk_position", None) == "last"
@@ -106,11 +106,11 @@ class _Streamed:
         """Return the last chunk with the record on it."""
         if self._held is None:
             content: Any = "" if self._is_text else []
-            message = AIMessageChunk(content, response_metadata={"slmmux": record}, chunk_position="last")
+            message = AIMessageChunk(content=content, response_metadata={"slmmux": record}, chunk_position="last")
             return ChatGenerationChunk(message=message)
         metadata = {**self._held.message.response_metadata, "slmmux": record}
-        message = self._held.message.model_copy(update={"response_metadata": metadata})
-        return ChatGenerationChunk(message=message, generation_info=self._held.generation_info)
+        held = self._held.message.model_copy(update={"response_metadata": metadata})
+        return ChatGenerationChunk(message=held, generation_info=self._held.generation_info)
 
 
 def _history(question: Question, call: MemberCall) -> list[BaseMessage]:

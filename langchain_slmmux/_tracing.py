@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from langchain_core.callbacks import (
     AsyncCallbackManager,
     AsyncCallbackManagerForLLMRun,
+    BaseCallbackHandler,
     BaseCallbackManager,
     CallbackManager,
     CallbackManagerForLLMRun,
@@ -201,8 +202,10 @@ class Traces:
         for handler in extra if isinstance(extra, list) else extra.handlers if extra else []:
             configured.add_handler(handler, inherit=True)
         # The member's own handlers hear the tokens of a mux of one, which are the answer's; the listener tells others.
-        own = [] if self._listener is None else [h for h in configured.handlers if h not in self._listener.handlers]
-        configured.handlers = [*silent(h for h in configured.handlers if h not in own), *own]
+        listening = None if self._listener is None else self._listener.handlers
+        handlers: list[BaseCallbackHandler] = configured.handlers
+        own = [] if listening is None else [handler for handler in handlers if handler not in listening]
+        configured.handlers = [*silent(handler for handler in handlers if handler not in own), *own]
         configured.inheritable_handlers = silent(configured.inheritable_handlers)
         return configured
 

@@ -264,7 +264,7 @@ class Completion(Chat):
     ) -> "Completion":
         """Return the request for one prompt."""
         message = ChatMessage(role=MessageRole.USER, content=prompt)
-        form = {"prompt": prompt, "formatted": formatted, "through": through}
+        form: dict[str, Any] = {"prompt": prompt, "formatted": formatted, "through": through}
         return cls([message], kwargs, extract, instruction, vote_on, prompt_of, **form)
 
     def call(self, member: Member, n: int) -> Call:

@@ -55,11 +55,13 @@ class Served(OpenAILike):  # type: ignore[misc]  # it comes without types
 
     @override
     def _stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        return super()._stream_chat(messages, **self._with_stop(messages, kwargs))
+        stream: ChatResponseGen = super()._stream_chat(messages, **self._with_stop(messages, kwargs))
+        return stream
 
     @override
     async def _astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
-        return await super()._astream_chat(messages, **self._with_stop(messages, kwargs))
+        stream: ChatResponseAsyncGen = await super()._astream_chat(messages, **self._with_stop(messages, kwargs))
+        return stream
 
     def _with_counts(self, response: ChatResponse) -> ChatResponse:
         completion: Any = response.raw
