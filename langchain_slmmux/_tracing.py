@@ -204,7 +204,9 @@ class Traces:
         # The member's own handlers hear the tokens of a mux of one, which are the answer's; the listener tells others.
         listening = None if self._listener is None else self._listener.handlers
         handlers: list[BaseCallbackHandler] = configured.handlers
-        own = [] if listening is None else [handler for handler in handlers if handler not in listening]
+        own: list[BaseCallbackHandler] = (
+            [] if listening is None else [handler for handler in handlers if handler not in listening]
+        )
         configured.handlers = [*silent(handler for handler in handlers if handler not in own), *own]
         configured.inheritable_handlers = silent(configured.inheritable_handlers)
         return configured
