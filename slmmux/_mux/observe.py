@@ -28,7 +28,7 @@ def observe_samples(observe: Observe) -> Iterator[None]:
     Example:
         >>> from langchain_slmmux import SLMMuxChatModel
         >>> from langchain_slmmux.testing import ScriptedChatModel
-        >>> mux = SLMMuxChatModel(models={"a": ScriptedChatModel(script=["4"])}, samples=2)
+        >>> mux = SLMMuxChatModel(models={"a": ScriptedChatModel(script=["4"])}, samples=2, wait="exhausted")
         >>> seen = []
         >>> with observe_samples(lambda sample: seen.append((sample.draw.model, sample.draw.index))):
         ...     _ = mux.invoke("2 + 2?")

@@ -164,7 +164,11 @@ def arrays_of(
     return Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, texts, form_name)
 
 
-_BY_KEY = (None, "exact", "recorded")  # the forms of scoring that need no reply, or only those read as texts
+_BY_KEY: tuple[Score | None, ...] = (
+    None,
+    "exact",
+    "recorded",
+)  # the forms of scoring that need no reply, or only those read as texts
 
 
 def _by_rows(

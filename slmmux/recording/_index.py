@@ -72,7 +72,7 @@ class _ByModel(Mapping[str, Sequence[Row]]):
         cuts = np.flatnonzero(np.diff(codes)) + 1
         parts = np.split(positions, cuts) if positions.size else []
         parts.sort(key=lambda part: int(part.min()))
-        self._positions = {str(models.values[models.codes[part[0]]]): part for part in parts}
+        self._positions = {str(models.values[int(models.codes[part[0]])]): part for part in parts}
         self._rows: dict[str, tuple[Row, ...]] = {}
 
     def __getitem__(self, model: str) -> tuple[Row, ...]:

@@ -204,7 +204,7 @@ class _File:
         for piece, is_json in zip(pieces, (False, True), strict=False):
             if piece is None:
                 continue
-            values = [from_json(value) for value in piece[1]] if is_json else piece[1]
+            values: list[Any] = [from_json(value) for value in piece[1]] if is_json else list(piece[1])
             if name == "alike":
                 values = [{int(index): close for index, close in from_json(value).items()} for value in piece[1]]
             if name == "gold":
@@ -359,6 +359,7 @@ class PartWriter:
         """Finish the file and give it its name."""
         if self._writer is None:
             self.write(Builder.of_rows(()))
+        assert self._writer is not None  # noqa: S101 - a write makes it
         self._writer.close()
         with self._part.open("rb") as file:
             os.fsync(file.fileno())

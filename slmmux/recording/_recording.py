@@ -104,7 +104,7 @@ class Recording:
                 _join(settings, file_settings, file)
             columns = builder.columns()
 
-            def places(position: int) -> str:
+            def places(position: int, /) -> str:
                 start, file, line_of = max((each for each in starts if each[0] <= position), key=lambda each: each[0])
                 return f"{file} line {line_of(position - start)}"
 

@@ -61,7 +61,7 @@ def refusal_of(error: ValidationError) -> RefusalError:
     if fault["type"] == "missing":
         return RefusalError(400, f"{field} is missing", param=field, code="missing_required_parameter")
     if fault["type"] == "field":
-        context: dict[str, Any] = fault["ctx"]
+        context: dict[str, Any] = fault.get("ctx", {})
         field = ".".join(filter(None, (field, context["field"])))
         return RefusalError(400, context["sentence"], param=field, code="invalid_value")
     text = fault["msg"]

@@ -287,7 +287,7 @@ def test_what_importing_the_langchain_package_brings():
 
 def test_the_public_names():
     """The package offers its class and what profiles members, and what it offers is there."""
-    assert llamaindex_slmmux.__all__ == ["SLMMuxLLM", "aprofile", "profile"]
+    assert llamaindex_slmmux.__all__ == ["SLMMuxLLM", "SLMMuxSampleEvent", "aprofile", "compare", "profile"]
     assert all(getattr(llamaindex_slmmux, name) for name in llamaindex_slmmux.__all__)
     with pytest.raises(AttributeError, match="module 'llamaindex_slmmux' has no attribute 'Profile'"):
         _ = llamaindex_slmmux.Profile
