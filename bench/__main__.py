@@ -19,7 +19,7 @@ from bench.row import Row
 
 __all__ = ["FIGURES", "RESULTS", "markdown"]
 
-FIGURES = ("wall_time", "tail", "frugal", "engine", "tokens", "decision", "imports", "in_flight")
+FIGURES = ("wall_time", "tail", "risk", "frugal", "engine", "tokens", "decision", "imports", "in_flight")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 ABOUT = """\
 Made by `python -m bench`, not by hand, up to the section on selections. Ratios are measured in one run: the variants

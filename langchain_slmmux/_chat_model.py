@@ -26,11 +26,12 @@ from langchain_slmmux._handover import Handover
 from langchain_slmmux._members import Member, MemberCall, code_identity, make_members, own_name, unwrap
 from langchain_slmmux._messages import as_chunk, final_message, with_usage
 from langchain_slmmux._private import events_of
+from langchain_slmmux._progress import aprogress, progress
 from langchain_slmmux._question import Question
 from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools, tool_form
 from langchain_slmmux._sampling import Reply
 from langchain_slmmux._shared_run import handlers_in, own_handlers, with_members_own
-from langchain_slmmux._structured import Structured, ask_through, kept
+from langchain_slmmux._structured import Structured, ask_through, parser_fields
 from langchain_slmmux._through import athrough, can_stream, through
 from slmmux._mux.base import Mux
 from slmmux._mux.engine import Result
@@ -369,11 +370,11 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             message = await handover.message(invocation)
             # Nothing was handed over where a cache had it: no sample was drawn.
             yield as_chunk(with_usage(message) if message is not None else await invocation)
-            handover.taken.set()
+            handover.delivery.set()
             await invocation
         finally:
-            if not handover.taken.is_set():  # broken off: what is decided ends as decided, the rest is cancelled
-                handover.taken.set()
+            if not handover.delivery.is_set():  # broken off: what is decided ends as decided, the rest is cancelled
+                handover.delivery.set()
                 if not handover.has_message:
                     invocation.cancel()
                 with suppress(asyncio.CancelledError, Exception):
@@ -436,8 +437,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     ) -> AsyncIterator[tuple[int, Any]]:
         if inputs:
             mux, configs = self._window(config, inputs)
-            async for done in super(SLMMuxChatModel, mux).abatch_as_completed(inputs, configs, **kwargs):
-                yield done
+            async for indexed_reply in super(SLMMuxChatModel, mux).abatch_as_completed(inputs, configs, **kwargs):
+                yield indexed_reply
 
     @override
     def _generate(
@@ -448,7 +449,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         question = self._question(messages, stop, run_manager, kwargs)
-        result = self._answer(question)
+        with progress(run_manager, sum(self.k.values())):
+            result = self._answer(question)
         message = self._message(result, question, run_manager)
         if run_manager is not None and self._wants_tokens(run_manager):
             run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
@@ -464,7 +466,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     ) -> ChatResult:
         question = self._question(messages, stop, run_manager, kwargs)
         try:
-            result = await self._aanswer(question)
+            async with aprogress(run_manager, sum(self.k.values())):
+                result = await self._aanswer(question)
         except asyncio.CancelledError as error:
             if run_manager is not None:
                 await run_manager.on_llm_error(error)  # agenerate() leaves a cancelled run open
@@ -588,7 +591,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             self.stop if stop is None else stop,  # an empty list asks for none, whatever is set
             parent,
             self._pool,
-            on_abandoned=self.on_abandoned,
+            account=self._account(),
             listener=listener,
         )
 
@@ -613,7 +616,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             self._record(result, question),
             model_name=name if isinstance(name, str) and name else str(speaker),
             message_id=_id_of(winner, run_manager, alone=alone),
-            additional={} if alone else kept(winner),
+            additional={} if alone else parser_fields(winner),
             alone=alone,
             written=[] if alone or not result.reply else question.calls_in(result.reply),
         )
@@ -660,13 +663,13 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         Raises:
             MemberError: A member cannot do it; names it and gives its reason.
         """
-        given = {"method": method, "strict": strict}
-        options = {**{k: v for k, v in given.items() if v is not None}, **kwargs}
+        choices = {"method": method, "strict": strict}
+        options = {**{k: v for k, v in choices.items() if v is not None}, **kwargs}
         derived = self.model_copy()
         derived._structured = structured = Structured.bind(self._callable_members, schema, options)
         if self._streams_through:
             return ask_through(derived, structured, next(iter(self._members.values())), include_raw=include_raw)
-        shown = {"kwargs": {"method": method or "function_calling", "strict": strict}, "schema": schema}
+        trace_form = {"kwargs": {"method": method or "function_calling", "strict": strict}, "schema": schema}
 
         def parse(message: AIMessage) -> Any:
             record = message.response_metadata["slmmux"]
@@ -680,7 +683,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
                 raise result["parsing_error"]
             return result["parsed"]
 
-        return derived.bind(ls_structured_output_format=shown) | RunnableLambda(parse)
+        return derived.bind(ls_structured_output_format=trace_form) | RunnableLambda(parse)
 
 
 def _id_of(

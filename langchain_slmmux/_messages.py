@@ -10,6 +10,7 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call, tool_call_chunk
 
 from slmmux._mux.rule import ESCALATION
+from slmmux._mux.usage import COST
 
 __all__ = ["as_chunk", "final_message", "has_content", "history_of", "question_of", "with_usage"]
 
@@ -102,7 +103,8 @@ def with_usage(message: AIMessage) -> AIMessage:
     has_tokens = "total_tokens" in (message.usage_metadata or {})
     if has_tokens or not usage or not usage["total_tokens"]:
         return message
-    return message.model_copy(update={"usage_metadata": cast("UsageMetadata", dict(usage))})
+    tokens = {name: count for name, count in usage.items() if name != COST}  # callbacks add the counts up as tokens
+    return message.model_copy(update={"usage_metadata": cast("UsageMetadata", tokens)})
 
 
 def as_chunk(message: AIMessage) -> AIMessageChunk:

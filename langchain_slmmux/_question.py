@@ -1,6 +1,6 @@
 """One question as LangChain puts it: its request, its messages, and the samplings it takes, counted together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.callbacks.manager import BaseRunManager
@@ -8,7 +8,7 @@ from langchain_core.messages import BaseMessage
 
 from langchain_slmmux._members import MemberCall
 from langchain_slmmux._messages import has_content, question_of
-from langchain_slmmux._request import Request
+from langchain_slmmux._request import Request, calls_of
 from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
 from slmmux import Answer, Pool, Race
@@ -27,7 +27,7 @@ class Question:
         stop: Stop sequences.
         parent: The run below which samples are traced; `None` leaves them untraced.
         pool: Threads for members that only have a sync call.
-        on_abandoned: Called with the tokens of replies that arrive after the record was written.
+        account: Where the tokens of its replies are counted.
         listener: The run that hears the tokens a member reports of itself; `None` if nobody may.
 
     Attributes:
@@ -45,7 +45,7 @@ class Question:
         parent: BaseRunManager | None,
         pool: Pool,
         *,
-        on_abandoned: Callable[[str, dict[str, Any]], object] | None = None,
+        account: Account,
         listener: BaseRunManager | None = None,
     ) -> None:
         self._request = request
@@ -54,7 +54,7 @@ class Question:
         self._parent = parent
         self.pool = pool
         self._listener = listener
-        self.account = Account(on_abandoned)
+        self.account = account
 
     @property
     def only_call(self) -> MemberCall:
@@ -95,6 +95,10 @@ class Question:
     def text_of(self, reply: Reply) -> str:
         """Return the text of one reply."""
         return str(reply.message.text)
+
+    def content_of(self, reply: Reply) -> object:
+        """Return everything in a reply that is read: its text and its tool calls."""
+        return str(reply.message.text), calls_of(reply.message)
 
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:
         """Return the calls of a race, or of a profile, which has none."""

@@ -50,7 +50,7 @@ def through(
             for chunk in stream:
                 yield from reply.add(chunk)
     except Exception as error:  # noqa: BLE001 - raised again, cleaned
-        fault = clean_error(overflow_or_same(error), call.member.secrets)
+        fault = clean_error(overflow_or_same(error), *call.secrets)
     if fault is not None:
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
     if reply.whole is not None:
@@ -72,7 +72,7 @@ async def athrough(
                 for ready in reply.add(chunk):
                     yield ready
     except Exception as error:  # noqa: BLE001 - raised again, cleaned
-        fault = clean_error(overflow_or_same(error), call.member.secrets)
+        fault = clean_error(overflow_or_same(error), *call.secrets)
     if fault is not None:
         raise fault
     if reply.whole is not None:
@@ -94,8 +94,8 @@ class _Streamed:
     def add(self, chunk: ChatGenerationChunk) -> list[ChatGenerationChunk]:
         """Return the chunks that may leave: only one that says it is the last is kept, for the record."""
         # Whoever takes a chunk may change it.
-        taken = ChatGenerationChunk(message=chunk.message.model_copy(), generation_info=chunk.generation_info)
-        self.whole = taken if self.whole is None else self.whole + taken
+        copy = ChatGenerationChunk(message=chunk.message.model_copy(), generation_info=chunk.generation_info)
+        self.whole = copy if self.whole is None else self.whole + copy
         self._is_text = isinstance(chunk.message.content, str)
         ready = [self._held] if self._held is not None else []
         is_last = getattr(chunk.message, "chunk_position", None) == "last"
@@ -106,11 +106,11 @@ class _Streamed:
         """Return the last chunk with the record on it."""
         if self._held is None:
             content: Any = "" if self._is_text else []
-            message = AIMessageChunk(content, response_metadata={"slmmux": record}, chunk_position="last")
+            message = AIMessageChunk(content=content, response_metadata={"slmmux": record}, chunk_position="last")
             return ChatGenerationChunk(message=message)
         metadata = {**self._held.message.response_metadata, "slmmux": record}
-        message = self._held.message.model_copy(update={"response_metadata": metadata})
-        return ChatGenerationChunk(message=message, generation_info=self._held.generation_info)
+        held = self._held.message.model_copy(update={"response_metadata": metadata})
+        return ChatGenerationChunk(message=held, generation_info=self._held.generation_info)
 
 
 def _history(question: Question, call: MemberCall) -> list[BaseMessage]:
@@ -129,7 +129,7 @@ def _result_of(question: Question, call: MemberCall, whole: ChatGenerationChunk,
     label = call.member.label
     message = cast("AIMessage", message_chunk_to_message(cast("AIMessageChunk", whole.message)))
     usage = usage_of(message)
-    question.account.add(usage)
+    question.account.add(label, usage)
     race = Race({label: 1}, read)
     (draw,) = race.ask()
     race.tell(Draw(draw.model, draw.index), Reply(label, message, usage, whole.generation_info))

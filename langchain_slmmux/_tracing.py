@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from langchain_core.callbacks import (
     AsyncCallbackManager,
     AsyncCallbackManagerForLLMRun,
+    BaseCallbackHandler,
     BaseCallbackManager,
     CallbackManager,
     CallbackManagerForLLMRun,
@@ -103,7 +104,7 @@ class Traces:
             self._open[draw] = run
             return run
 
-        return await _whole(begin())
+        return await _uncancelled(begin())
 
     def end(self, draw: Draw, result: LLMResult, usage: Mapping[str, int]) -> None:
         """Close a sample's run with its reply."""
@@ -115,7 +116,7 @@ class Traces:
         """Close a sample's run with its reply, on the event loop."""
         with self._closing(draw, usage) as run:
             if run is not None:
-                await _whole(cast("AsyncCallbackManagerForLLMRun", run).on_llm_end(result))
+                await _uncancelled(cast("AsyncCallbackManagerForLLMRun", run).on_llm_end(result))
 
     def fail(self, draw: Draw, error: BaseException) -> None:
         """Close a sample's run with an error."""
@@ -147,7 +148,7 @@ class Traces:
             mine = draw in self._open
             run = self._open.pop(draw, None)
             if mine and usage is not None:
-                self._account.add(usage)
+                self._account.add(draw.model, usage)
             self._busy += 1
         with self._at_work():
             if usage is not None and not mine:
@@ -201,8 +202,12 @@ class Traces:
         for handler in extra if isinstance(extra, list) else extra.handlers if extra else []:
             configured.add_handler(handler, inherit=True)
         # The member's own handlers hear the tokens of a mux of one, which are the answer's; the listener tells others.
-        own = [] if self._listener is None else [h for h in configured.handlers if h not in self._listener.handlers]
-        configured.handlers = [*silent(h for h in configured.handlers if h not in own), *own]
+        listening = None if self._listener is None else self._listener.handlers
+        handlers: list[BaseCallbackHandler] = configured.handlers
+        own: list[BaseCallbackHandler] = (
+            [] if listening is None else [handler for handler in handlers if handler not in listening]
+        )
+        configured.handlers = [*silent(handler for handler in handlers if handler not in own), *own]
         configured.inheritable_handlers = silent(configured.inheritable_handlers)
         return configured
 
@@ -226,7 +231,7 @@ async def _in_turn_async(relay: Callable[..., Any], report: Callable[..., Any], 
     await report(*args, **kwargs)
 
 
-async def _whole(handlers: Coroutine[Any, Any, T]) -> T:
+async def _uncancelled(handlers: Coroutine[Any, Any, T]) -> T:
     """Let handlers at work finish even when this task is cancelled: a run half opened could not be closed."""
     task = asyncio.ensure_future(handlers)
     try:
@@ -254,13 +259,13 @@ def inner_config(run: Run | None) -> None:
 
 
 def _serialized(member_call: MemberCall) -> dict[str, Any]:
-    return cast("dict[str, Any]", strike(as_owned(member_call)._serialized, member_call.member.secrets))  # noqa: SLF001
+    return cast("dict[str, Any]", strike(as_owned(member_call)._serialized, member_call.secrets[0]))  # noqa: SLF001
 
 
 def _start(draw: Draw, member_call: MemberCall) -> dict[str, Any]:
     params: Mapping[str, Any] = strike(
         member_call.model._get_invocation_params(**member_call.kwargs),  # noqa: SLF001
-        member_call.member.secrets,
+        member_call.secrets[0],
     )
     return {
         "invocation_params": params,

@@ -42,6 +42,7 @@ from llamaindex_slmmux._members import Member, check_llm, check_settings, identi
 from llamaindex_slmmux._messages import as_chat, as_chunk, as_completion, chat_response
 from llamaindex_slmmux._metadata import metadata_of, refuse_tools
 from llamaindex_slmmux._predicted import predicted, predicting
+from llamaindex_slmmux._progress import progress
 from llamaindex_slmmux._question import Question
 from llamaindex_slmmux._request import Chat, Completion, Reply, Request
 from llamaindex_slmmux._sampling import new_to_handlers
@@ -145,7 +146,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     @override
     def _plain_question(self, text: str) -> Question:
         request = self._completion(text, formatted=False, kwargs={})
-        return Question(request, self._members, CallbackManager([]), self._pool, on_abandoned=self.on_abandoned)
+        return Question(request, self._members, CallbackManager([]), self._pool, account=self._account())
 
     # --- construction ---------------------------------------------------------------------------------------------
 
@@ -348,7 +349,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             return _one(as_chunk(self._responded(request)))
         (member,) = self._members.values()
 
-        def whole() -> ChatResponse:
+        def answer_whole() -> ChatResponse:
             return as_chunk(self._responded(request))
 
         return through(
@@ -357,7 +358,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             self._own_callbacks,
             pool=self._pool,
             respond=self._respond_to(request),
-            whole=whole,
+            answer_whole=answer_whole,
         )
 
     async def _astreamed(self, request: Request) -> AsyncGenerator[Response]:
@@ -365,7 +366,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             return _aone(as_chunk(await self._aresponded(request)))
         (member,) = self._members.values()
 
-        async def whole() -> ChatResponse:
+        async def answer_whole() -> ChatResponse:
             return as_chunk(await self._aresponded(request))
 
         return await athrough(
@@ -374,7 +375,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             self._own_callbacks,
             pool=self._pool,
             respond=self._respond_to(request),
-            whole=whole,
+            answer_whole=answer_whole,
         )
 
     def _respond_to(self, request: Request) -> Callable[[Result[Reply]], ChatResponse]:
@@ -383,7 +384,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
         def respond(result: Result[Reply]) -> ChatResponse:
             if result.reply is not None:
-                question.account.add(result.reply.usage)
+                question.account.add(result.reply.model, result.reply.usage)
             return self._response(result, question)[0]
 
         return respond
@@ -396,21 +397,23 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         """Return the response, and the reply it is made of; none where the mux abstains."""
         question = self._question(request)
         try:
-            return self._response(self._answer(question), question)
+            with progress(sum(self.k.values())):
+                result = self._answer(question)
+            return self._response(result, question)
         except NoAnswerError as error:
             raise new_to_handlers(error)  # noqa: B904 - the same error
 
     async def _adecide(self, request: Request) -> tuple[ChatResponse, Reply | None]:
         question = self._question(request)
         try:
-            return self._response(await self._aanswer(question), question)
+            with progress(sum(self.k.values())):
+                result = await self._aanswer(question)
+            return self._response(result, question)
         except NoAnswerError as error:
             raise new_to_handlers(error)  # noqa: B904 - the same error
 
     def _question(self, request: Request) -> Question:
-        return Question(
-            request, self._callable_members, self._own_callbacks, self._pool, on_abandoned=self.on_abandoned
-        )
+        return Question(request, self._callable_members, self._own_callbacks, self._pool, account=self._account())
 
     def _response(self, result: Result[Reply], question: Question) -> tuple[ChatResponse, Reply | None]:
         reply = result.reply
@@ -421,8 +424,8 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         # What the only sample wrote stays as it is: a mux of one is its member.
         written = question.calls_in(reply) if reply and total else ()
         record = self._record(result, question)
-        told = speaker if several else None
-        return chat_response(response, calls, record, told, written=written, total=total), reply
+        marked_as = speaker if several else None
+        return chat_response(response, calls, record, marked_as, written=written, total=total), reply
 
     def _abstention(self) -> ChatResponse:
         return ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=self.abstain_with))

@@ -1,7 +1,6 @@
 """One question as LlamaIndex puts it: its request, and the samplings it takes, counted together."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from llama_index.core.base.llms.types import MessageRole
 from llama_index.core.callbacks import CallbackManager
@@ -26,7 +25,7 @@ class Question:
         members: Every member that may be called, by label.
         wrapper: The mux's own callbacks.
         pool: Threads for members that only have a sync call.
-        on_abandoned: Called with the tokens of replies that arrive after the record was written.
+        account: Where the tokens of its replies are counted.
 
     Attributes:
         account: Where the tokens of its replies are counted.
@@ -39,13 +38,13 @@ class Question:
         wrapper: CallbackManager,
         pool: Pool,
         *,
-        on_abandoned: Callable[[str, dict[str, Any]], object] | None = None,
+        account: Account,
     ) -> None:
         self._request = request
         self._members = members
         self._wrapper = wrapper
         self._pool = pool
-        self.account = Account(on_abandoned)
+        self.account = account
 
     @property
     def extractor(self) -> str:
@@ -82,6 +81,10 @@ class Question:
     def text_of(self, reply: Reply) -> str:
         """Return the text of one reply."""
         return reply.response.message.content or ""
+
+    def content_of(self, reply: Reply) -> object:
+        """Return everything in a reply that is read: its text, its tool calls and its value."""
+        return reply.response.message.content, list(reply.calls), reply.value
 
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:  # noqa: ARG002 - LlamaIndex's samples need none
         """Return the calls of a race, or of a profile, which has none."""

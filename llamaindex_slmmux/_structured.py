@@ -19,8 +19,9 @@ from llamaindex_slmmux._messages import as_chat, under_instruction
 from llamaindex_slmmux._request import Call, Reply
 from llamaindex_slmmux._usage import Recorder, usage_of
 from slmmux import Answer
+from slmmux._mux.decisive import marked_fields
 from slmmux._mux.reading import structured_answer
-from slmmux._mux.usage import USAGE
+from slmmux._mux.usage import total
 
 __all__ = ["Structured"]
 
@@ -70,7 +71,7 @@ class Structured:
             "structured_predict",
             (self.output_cls, prompt),
             {"llm_kwargs": dict(self.llm_kwargs), **arguments},
-            replied=lambda value: [_reply(member, value, recorder)],
+            to_replies=lambda value: [_reply(member, value, recorder)],
             failed=lambda error: _unread(member.label, error, recorder) if recorder.responses else None,
         )
 
@@ -79,7 +80,8 @@ class Structured:
         if reply.value is None:
             return None
         text = reply.response.message.content or reply.value.model_dump_json()
-        return structured_answer(reply.value, text, extract=self.extract, vote_on=self.vote_on)
+        marked = marked_fields(self.output_cls.model_json_schema())
+        return structured_answer(reply.value, text, extract=self.extract, vote_on=self.vote_on, marked=marked)
 
     def _prompt(self) -> tuple[BasePromptTemplate, Mapping[str, Any]]:
         """Return a prompt of the member's own: some programs write their parser into the one they are given."""
@@ -111,6 +113,5 @@ def _response(recorder: Recorder, otherwise: str) -> ChatResponse:
     return ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=otherwise))
 
 
-def _cost(recorder: Recorder) -> dict[str, int]:
-    spent = [usage_of(response) for response in recorder.responses]
-    return {name: sum(usage[name] for usage in spent) for name in USAGE}
+def _cost(recorder: Recorder) -> dict[str, Any]:
+    return total(map(usage_of, recorder.responses))

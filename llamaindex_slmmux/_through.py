@@ -56,26 +56,26 @@ def through(
     *,
     pool: Pool,
     respond: Respond,
-    whole: Callable[[], ChatResponse],
+    answer_whole: Callable[[], ChatResponse],
 ) -> Generator[Response]:
     """Return the responses of the only member, the record on the last one; the whole answer if it cannot stream."""
     step = _Step(member)
-    call = step.made(lambda: _call(request, member, wrapper))
-    step.made(lambda: wait_for(member.pace))
+    call = step.outcome(lambda: _call(request, member, wrapper))
+    step.outcome(lambda: wait_for(member.pace))
     place = pool.hold(member.label)
-    stream = place.begun(lambda: step.made(lambda: _stream(call), otherwise=_no_responses()))
+    stream = place.begun(lambda: step.outcome(lambda: _stream(call), otherwise=_no_responses()))
 
     def responses() -> Generator[Response]:
         last = None
         with place, closing(stream):
             while True:
-                response = step.made(lambda: next(stream, _END), otherwise=_END if last is None else None)
+                response = step.outcome(lambda: next(stream, _END), otherwise=_END if last is None else None)
                 if response is _END:
                     break
                 last = response.model_copy()
                 yield last
         if last is None:
-            yield whole()
+            yield answer_whole()
         else:
             last.raw = _raw(request, member, call, response=last, respond=respond)
 
@@ -89,27 +89,29 @@ async def athrough(
     *,
     pool: Pool,
     respond: Respond,
-    whole: Callable[[], Awaitable[ChatResponse]],
+    answer_whole: Callable[[], Awaitable[ChatResponse]],
 ) -> AsyncGenerator[Response]:
     """Return the responses of the only member on the event loop."""
     step = _Step(member)
-    call = step.made(lambda: _call(request, member, wrapper))
-    await step.amade(lambda: await_for(member.pace))
+    call = step.outcome(lambda: _call(request, member, wrapper))
+    await step.aoutcome(lambda: await_for(member.pace))
     place = await pool.ahold(member.label)
-    stream = await place.abegun(lambda: step.amade(lambda: _astream(call), otherwise=_ano_responses()))
+    stream = await place.abegun(lambda: step.aoutcome(lambda: _astream(call), otherwise=_ano_responses()))
 
     async def responses() -> AsyncGenerator[Response]:
         last = None
         with place:
             async with aclosing(stream):
                 while True:
-                    response = await step.amade(lambda: anext(stream, _END), otherwise=_END if last is None else None)
+                    response = await step.aoutcome(
+                        lambda: anext(stream, _END), otherwise=_END if last is None else None
+                    )
                     if response is _END:
                         break
                     last = response.model_copy()
                     yield last
         if last is None:
-            yield await whole()
+            yield await answer_whole()
         else:
             last.raw = _raw(request, member, call, response=last, respond=respond)
 
@@ -119,13 +121,13 @@ async def athrough(
 def values_through(request: Structured, member: Member, wrapper: CallbackManager, pool: Pool) -> Generator[Any]:
     """Return the values that the only member streams of a schema, whole or in part, as they come."""
     step, call = _Step(member), _reporting_call(request, member, wrapper)
-    step.made(lambda: wait_for(member.pace))
+    step.outcome(lambda: wait_for(member.pace))
     place = pool.hold(member.label)
-    stream = place.begun(lambda: step.made(lambda: _stream(call)))
+    stream = place.begun(lambda: step.outcome(lambda: _stream(call)))
 
     def values() -> Generator[Any]:
         with place, closing(stream):
-            while (value := step.made(lambda: next(stream, _END))) is not _END:
+            while (value := step.outcome(lambda: next(stream, _END))) is not _END:
                 yield value
 
     return place.of(values())
@@ -136,14 +138,14 @@ async def avalues_through(
 ) -> AsyncGenerator[Any]:
     """Return the values that the only member streams of a schema on the event loop."""
     step, call = _Step(member), _reporting_call(request, member, wrapper)
-    await step.amade(lambda: await_for(member.pace))
+    await step.aoutcome(lambda: await_for(member.pace))
     place = await pool.ahold(member.label)
-    stream = await place.abegun(lambda: step.amade(lambda: _astream(call)))
+    stream = await place.abegun(lambda: step.aoutcome(lambda: _astream(call)))
 
     async def values() -> AsyncGenerator[Any]:
         with place:
             async with aclosing(stream):
-                while (value := await step.amade(lambda: anext(stream, _END))) is not _END:
+                while (value := await step.aoutcome(lambda: anext(stream, _END))) is not _END:
                     yield value
 
     return place.of(values())
@@ -177,9 +179,10 @@ class _Step:
 
     def __init__(self, member: Member) -> None:
         self._secrets = member.secrets
+        self._model = member.model
         self._tags = tags_of(Draw(member.label, 0))
 
-    def made(self, act: Callable[[], Any], *, otherwise: Any = None) -> Any:
+    def outcome(self, act: Callable[[], Any], *, otherwise: Any = None) -> Any:
         """Return what a step returns; `otherwise`, if there is one, where the class has no such method."""
         try:
             with self._as_member():
@@ -190,7 +193,7 @@ class _Step:
             return otherwise
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
 
-    async def amade(self, act: Callable[[], Awaitable[Any]], *, otherwise: Any = None) -> Any:
+    async def aoutcome(self, act: Callable[[], Awaitable[Any]], *, otherwise: Any = None) -> Any:
         """Return what a step on the event loop returns."""
         try:
             with self._as_member():
@@ -207,7 +210,7 @@ class _Step:
             yield
 
     def _cleaned(self, error: Exception) -> BaseException:
-        return new_to_handlers(clean_error(error, self._secrets))
+        return new_to_handlers(clean_error(error, self._secrets, self._model))
 
 
 def _stream(call: Call) -> Any:

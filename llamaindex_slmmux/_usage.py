@@ -12,6 +12,9 @@ from slmmux._mux.usage import USAGE
 __all__ = ["Recorder", "usage_of"]
 
 _INPUT = ("prompt_tokens", "input_tokens", "prompt_token_count", "prompt_eval_count")
+_CACHED = ("cached_tokens", "cached_content_token_count")  # counted among those of the request
+_CACHED_BESIDE = ("cache_read_input_tokens",)  # counted beside them, as Anthropic's API does
+_WRITTEN_BESIDE = ("cache_creation_input_tokens",)
 _OUTPUT = ("completion_tokens", "output_tokens", "candidates_token_count", "eval_count")
 
 
@@ -57,8 +60,11 @@ class Recorder(BaseCallbackHandler):
         """Keep nothing."""
 
 
-def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, int]:
+def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
     """Return a response's tokens: those of its raw reply, else those of its `additional_kwargs`, else zeros.
+
+    Tokens of the request that the server read from its cache are also under `input_token_details`, as LangChain has
+    them; whatever the server counts, they are a part of the input tokens.
 
     Example:
         >>> from llama_index.core.llms import CompletionResponse
@@ -67,9 +73,17 @@ def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, int]:
     """
     raw = response.raw
     for holder in (_get(raw, "usage"), _get(raw, "usage_metadata"), raw, response.additional_kwargs):
-        sent, received = _first(holder, _INPUT), _first(holder, _OUTPUT)
-        if sent or received:
-            return dict(zip(USAGE, (sent, received, sent + received), strict=True))
+        prompt_tokens, completion_tokens = _first(holder, _INPUT), _first(holder, _OUTPUT)
+        if prompt_tokens or completion_tokens:
+            details = _get(holder, "prompt_tokens_details") or _get(holder, "input_tokens_details")
+            cached = _first(details, _CACHED) or _first(holder, _CACHED)
+            if beside := _first(holder, _CACHED_BESIDE):
+                cached = beside
+            prompt_tokens += beside + _first(holder, _WRITTEN_BESIDE)
+            usage: dict[str, Any] = dict(
+                zip(USAGE, (prompt_tokens, completion_tokens, prompt_tokens + completion_tokens), strict=True)
+            )
+            return {**usage, "input_token_details": {"cache_read": cached}} if cached else usage
     return dict.fromkeys(USAGE, 0)
 
 
@@ -78,5 +92,5 @@ def _get(holder: Any, name: str) -> Any:
 
 
 def _first(holder: Any, names: tuple[str, ...]) -> int:
-    found = (_get(holder, name) for name in names)
-    return next((tokens for tokens in found if isinstance(tokens, int) and tokens), 0)
+    counts = (_get(holder, name) for name in names)
+    return next((tokens for tokens in counts if isinstance(tokens, int) and tokens), 0)

@@ -25,6 +25,9 @@ T = TypeVar("T")
 _current: ContextVar[Place | None] = ContextVar("slmmux_place", default=None)
 
 
+_MOST_READERS = 32  # at once over a mux: an extractor that never returns keeps its thread for good
+
+
 class _Call(Future[T], Generic[T]):
     """The future of a queued call, and its place."""
 
@@ -50,6 +53,14 @@ class Pool:
 
     def __init__(self, limit: int) -> None:
         self.window: Window = Window(limit)
+        self._readers: Pool | None = None
+
+    @property
+    def readers(self) -> "Pool":
+        """Threads on which replies are read: they take no places from calls, nor calls from them."""
+        if self._readers is None:
+            self._readers = Pool(_MOST_READERS)
+        return self._readers
 
     def __deepcopy__(self, memo: object) -> "Pool":
         return Pool(self.window.limit)  # the copy of a mux has places of its own

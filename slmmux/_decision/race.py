@@ -27,8 +27,9 @@ member, the rank between members. Nothing compares times of arrival.
 
 Why early stop cannot change it: the race ends as "settled" only if (model, answer) would be the same for every outcome
 of the outstanding samples, the actual one included (`settled` has the conditions, and why they are exact). Plans only
-choose the order of the draws, and order does not matter. The exceptions say so: "first_round", a deadline and a budget
-may end the race while the outcome is open. Under early stop the confidence of the decision is a lower bound.
+choose the order of the draws, and order does not matter. The exceptions say so: "first_round", a stated risk, a
+deadline and a budget may end the race while the outcome is open. Under early stop the confidence of the decision is a
+lower bound.
 
 Invariants:
 
@@ -38,24 +39,28 @@ Invariants:
     the decision's (model, answer) is a function of the set of counted samples, whatever the order they arrived in.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
 from slmmux._decision.groups import GROUPS, GroupAnswers, GroupName, RelatedTally
+from slmmux._decision.labels import by_label
 from slmmux._decision.plans import PLANS, Plan
+from slmmux._decision.risk import chance_of_change
 from slmmux._decision.rules import WeightedRule, check_members
 from slmmux._decision.settled import is_settled, is_settled_by
 from slmmux._decision.types import Answer, DecidedBy, Decision, Draw, Reason, Sample, Vote
 from slmmux._decision.vote import Tally, choose
 from slmmux._errors import ArgumentError, NoAnswerError, SampleError
 
-__all__ = ["Plan", "Race", "Verdict", "Wait", "check_samples"]
+__all__ = ["MOST_SAMPLES", "Plan", "Race", "Verdict", "Wait", "check_samples", "check_wait"]
 
 R = TypeVar("R")
 
-Wait = Literal["settled", "exhausted"]
+_Waits = Literal["settled", "exhausted"]
+Wait: TypeAlias = _Waits | dict[Literal["risk"], float]
 
 MOST_SAMPLES = 100_000  # of one member: a slip of the keyboard must not ask for a billion
 
@@ -71,23 +76,27 @@ class Race(Generic[R]):
         read: Returns the answer in a reply, or `None`. If it raises, the sample counts as failed.
         plan: The order of the requests. "parallel": all at once. "cascade": the best-ranked member first, and the next
             one only while the outcome is open. "adaptive": one sample at a time, of the member that could still become
-            the most confident. None of these changes (model, answer). "first_round" does: it asks each member once, and
-            if all of them give the same answer, decides for it (the paper's stop).
+            the most confident. "cheapest": the same, but by what a sample costs for its chance of deciding. None of
+            these changes (model, answer). "first_round" does: it asks each member once, and if all of them give the
+            same answer, decides for it (the paper's stop).
         wait: "settled" decides once no outstanding sample can change (model, answer); "exhausted" decides once every
-            planned sample has arrived, which gives the exact confidence.
+            planned sample has arrived, which gives the exact confidence; {"risk": 0.01} decides once the chance that
+            outstanding samples change the answer is below 1 %, or the outcome is settled.
         group: For an equality that is not a key: how answers of a member that agree are grouped. "classes" lets each
             sample join the first class whose first sample it agrees with; "neighbourhoods" takes the sample with the
             most neighbours; a callable maps {index: {index: similarity}} to (size, index of the speaking sample). The
             driver tells with each reply which earlier answers agree with it (`compare` of `drive`).
         rule: The weights for the answers of all members together; without them the most confident member wins
             (Algorithm 1).
+        costs: For plan="cheapest": the cost of a sample by member, in any unit; without them all cost the same.
         has_content: Whether a reply says anything; without it every reply does. It counts only if no answer could be
             read in any reply: then the best-ranked member speaks whose reply has content.
 
     Raises:
-        ArgumentError: There are no members, a k is below 1, the plan, wait or group is unknown, or the rule is for
-            other members. A rule cannot be combined with `group`: rules compare answers of different members, and
-            groups are formed within one.
+        ArgumentError: There are no members, a k is below 1, the plan, wait or group is unknown, a cost is missing or
+            below 0, or the rule is for other members. A stated risk holds for Algorithm 1 without `group` alone. A rule
+            cannot be combined with `group`: rules compare answers of different members, and groups are formed within
+            one.
 
     Example:
         >>> race = Race({"qwen": 2, "phi": 2}, read=lambda text: Answer(text, "text", text))
@@ -111,10 +120,11 @@ class Race(Generic[R]):
         group: GroupName | GroupAnswers | None = None,
         rule: WeightedRule | None = None,
         has_content: Callable[[R], bool] | None = None,
+        costs: Mapping[str, float] | None = None,
     ) -> None:
         check_samples(samples)
         _check("plan", plan, get_args(Plan))
-        _check("wait", wait, get_args(Wait))
+        check_wait(wait, is_algorithm_1=rule is None and group is None)
         if isinstance(group, str):
             _check("group", group, get_args(GroupName))
             group = GROUPS[group]
@@ -130,11 +140,13 @@ class Race(Generic[R]):
         self._extract = read
         self._content = has_content
         self._wait = wait
+        self._risk = wait["risk"] if isinstance(wait, Mapping) else None
         self._tallies = {
             model: Tally(model, k) if group is None else RelatedTally(model, k, group) for model, k in samples.items()
         }
         self._by_rank = list(self._tallies.values())
-        self._steps = PLANS[plan](self._by_rank)
+        self._steps = PLANS[plan](self._by_rank, None if costs is None else by_label("costs", costs, samples))
+        self._step: Iterator[Draw] = iter(())  # what is left of the current step
         self._first_round = len(samples) if plan == "first_round" else 0  # the samples in it
         # Draws are kept as (model, index): a tuple is hashed in C, a dataclass in Python, some four times a sample.
         self._outstanding: set[tuple[str, int]] = set()
@@ -143,11 +155,19 @@ class Race(Generic[R]):
         self._reason: Reason | None = None  # why the race is over; `None` while it is open
         self._decision: Decision[R] | None = None  # made when it is first read: few drivers read it after each sample
 
-    def ask(self) -> list[Draw]:
-        """Return the draws to start now: each of them once, and none after the decision."""
-        if self._outstanding or self._reason is not None:
+    def ask(self, most: int | None = None) -> list[Draw]:
+        """Return the draws to start now: each of them once, and none after the decision.
+
+        Args:
+            most: The most draws to return. The rest of a step is returned by the next calls, of which each then has
+                draws as long as there are some, outstanding ones or not.
+        """
+        if self._reason is not None:
             return []
-        draws = next(self._steps, [])
+        draws = list(islice(self._step, most))
+        if not draws and not self._outstanding:
+            self._step = iter(next(self._steps, ()))
+            draws = list(islice(self._step, most))
         self._outstanding.update((draw.model, draw.index) for draw in draws)
         return draws
 
@@ -190,10 +210,19 @@ class Race(Generic[R]):
         """
         self._count(Sample(draw, error=error))
 
-    def stop(self, reason: Reason) -> None:
-        """End the race with the samples so far, because of a deadline or a budget."""
-        if self._reason is None:  # a settled outcome stays one, whatever the clock says afterwards
-            self._reason = reason
+    def stop(self, reason: Reason, unread: Iterable[tuple[Draw, R]] = ()) -> None:
+        """End the race with the samples so far, because of a deadline or a budget.
+
+        Args:
+            reason: Why it ends.
+            unread: Replies that arrived and could not be read in time: they abstain, and one of them is the answer if
+                nothing better arrived.
+        """
+        if self._reason is not None:  # a settled outcome stays one, whatever the clock says afterwards
+            return
+        for draw, reply in unread:
+            self._add(Sample(draw, reply=reply, is_unread=True))
+        self._reason = reason
 
     def sample(self, draw: Draw) -> Sample[R] | None:
         """Return the sample of a draw, or `None` while it is not counted."""
@@ -231,24 +260,30 @@ class Race(Generic[R]):
         return self._decision
 
     def _count(self, sample: Sample[R]) -> None:
-        place = model, _ = sample.draw.model, sample.draw.index
+        place = sample.draw.model, sample.draw.index
         if place not in self._outstanding:
             fault = "is counted already" if place in self._samples else "was never requested"
             raise ArgumentError(f"{sample.draw} {fault}; tell a race each draw of its ask() once, and no others")
         if self._reason is not None:
             return  # late; the draw stays outstanding, and the decision lists it as unused
-        self._outstanding.remove(place)
-        self._samples[place] = sample
-        self._tallies[model].add(sample)
-        self._uncounted -= 1
+        self._add(sample)
         # The only place where a race ends by itself. "exhausted" comes first: with nothing outstanding every outcome is
         # settled as well, and the stronger reason is the one to report.
         if not self._uncounted:
             self._reason = "exhausted"
-        elif self._wait == "settled" and self._is_settled(self._by_rank):
+        elif self._wait != "exhausted" and self._is_settled(self._by_rank):
             self._reason = "settled"
+        elif self._risk is not None and chance_of_change(self._by_rank) < self._risk:
+            self._reason = "risk"
         elif len(self._samples) == self._first_round and self._is_unanimous():
             self._reason = "first-round"
+
+    def _add(self, sample: Sample[R]) -> None:
+        place = sample.draw.model, sample.draw.index
+        self._outstanding.remove(place)
+        self._samples[place] = sample
+        self._tallies[sample.draw.model].add(sample)
+        self._uncounted -= 1
 
     def _is_unanimous(self) -> bool:
         """Return whether all samples so far have the same answer."""
@@ -301,7 +336,7 @@ class Race(Generic[R]):
         vote = next(vote for vote in votes if vote.model == ruling.model)
         # An equal answer of the member that speaks, because members may write the same answer differently.
         answer = next(a for a in counts[ruling.model] if a == ruling.answer)
-        winner = replace(vote, answer=answer.value, kind=answer.kind, count=count)
+        winner = replace(vote, answer=answer.value, kind=answer.kind, count=count, fields=answer.fields)
         return winner, "tie-break" if ruling.tied else "confidence", first, ruling.probability
 
     def _has_content(self, sample: Sample[R]) -> bool:
@@ -331,6 +366,31 @@ def check_samples(samples: Mapping[str, int]) -> None:
                 f"samples for {model!r} must be at most {MOST_SAMPLES:,}, received {k}; 3 to 15 are usual, and more "
                 "than 100 rarely change an answer"
             )
+
+
+def check_wait(wait: Any, *, is_algorithm_1: bool) -> None:
+    """Check that a race can wait like this.
+
+    Args:
+        wait: The option.
+        is_algorithm_1: Whether the most confident member decides, and answers are compared by their keys.
+
+    Raises:
+        ArgumentError: It is none of the names, or not a risk between 0 and 1; or a risk is stated for another rule.
+    """
+    if not isinstance(wait, Mapping):
+        _check("wait", wait, get_args(_Waits))
+        return
+    risk = wait.get("risk")
+    if set(wait) != {"risk"} or not isinstance(risk, int | float) or isinstance(risk, bool) or not 0 < risk < 1:
+        raise ArgumentError(
+            f'wait={wait!r} does not exist; write "settled", "exhausted", or {{"risk": 0.01}} with a chance between 0 '
+            "and 1"
+        )
+    if not is_algorithm_1:
+        raise ArgumentError(
+            f'wait={wait!r} is known for rule="self-consistency" and agreement="canonical" alone; write wait="settled"'
+        )
 
 
 def _check(name: str, value: Any, choices: tuple[str, ...]) -> None:

@@ -27,7 +27,7 @@ class Escalation:
     """
 
     model: str
-    usage: Mapping[str, int]
+    usage: Mapping[str, Any]
     answer: Any = None
     error: str | None = None
 
@@ -37,13 +37,14 @@ def record(
     *,
     plan: str,
     extractor: str,
-    usage: Mapping[str, int],
+    usage: Mapping[str, Any],
     equality: str = "canonical",
     rule: str = "self-consistency",
     outcome: Outcome = "answered",
     escalation: Escalation | None = None,
-    abandoned_usage: Mapping[str, int] | None = None,
+    abandoned_usage: Mapping[str, Any] | None = None,
     resting: Collection[str] = (),
+    too_long: int = 0,
 ) -> dict[str, Any]:
     """Return a decision as plain JSON values.
 
@@ -58,6 +59,7 @@ def record(
         escalation: The call of the bigger model, if it was asked.
         abandoned_usage: The tokens of abandoned calls that have ended by now; `None` if none of them has.
         resting: The members that were not asked because their servers seem to be down.
+        too_long: The number of replies that were too long to be read.
 
     Returns:
         The record. `model` and `answer` describe what the mux returns; `withheld` has the members' own, if the mux does
@@ -81,6 +83,8 @@ def record(
         model, answer = escalation.model, escalation.answer
     else:
         model, answer = winner.model, winner.answer if outcome == "answered" else None
+    late = sum(sample.is_unread for sample in decision.samples)
+    unread = {"unread": {"too_long": too_long, "late": late}} if too_long or late else {}
     return {
         "model": model,
         "answer": answer,
@@ -115,19 +119,27 @@ def record(
         ],
         "lost": [v.model for v in decision.votes if v.failed and v.failed == v.of - v.unused],
         "resting": list(resting),
+        **unread,
         "samples": {"planned": planned, "used": planned - len(decision.unused)},
-        "usage": {name: int(usage.get(name, 0)) for name in USAGE},
+        "usage": _counts(usage),
         "abandoned": {
             "calls": len(decision.abandoned),
-            "usage": None if abandoned_usage is None else {name: int(abandoned_usage.get(name, 0)) for name in USAGE},
+            "usage": None if abandoned_usage is None else _counts(abandoned_usage),
         },
         "seconds": decision.seconds,
         "plan": plan,
         "extractor": winner.kind or extractor,
         "equality": equality,
+        "voted_on": list(winner.fields) if winner.fields else None,
     }
 
 
+def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
+    cost = {"cost": round(usage["cost"], _DIGITS)} if usage.get("cost") is not None else {}
+    return {**{name: int(usage.get(name, 0)) for name in USAGE}, **cost}
+
+
+_DIGITS = 12  # of a cost after the point: sums of floats end in digits that mean nothing
 _BYTES = 2000  # that a compact record of three members and five samples may take, whatever their replies' length
 _SAMPLES = 15
 _LENGTHS = (160, 80, 40, 20, 10)  # characters that a long answer is shortened to, tried in this order

@@ -5,13 +5,13 @@ reads the members' tallies in rank order and knows neither plans nor calls.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import lcm
+from math import lcm, prod
 
 from slmmux._decision.rules import WeightedRule
 from slmmux._decision.types import Answer, text_of
 from slmmux._decision.vote import Tally, leader
 
-__all__ = ["is_settled", "is_settled_by", "most_promising"]
+__all__ = ["cheapest_way", "is_settled", "is_settled_by", "most_promising"]
 
 
 def is_settled(tallies: Sequence[Tally]) -> bool:
@@ -50,6 +50,61 @@ def most_promising(tallies: Sequence[Tally]) -> Tally | None:
     return best
 
 
+def cheapest_way(tallies: Sequence[Tally], costs: Mapping[str, float]) -> Tally | None:
+    """Return the member whose next sample has the highest chance of settling the outcome for its cost.
+
+    While another member than the leader can reach most, it is that one: nothing is settled without its samples. Else
+    there are two ways to settle, each with the samples that it takes at least:
+
+    - the leader gives its answer in all of its next samples until no rival can reach it;
+    - every rival that can still reach the leader falls behind it.
+
+    The chance that a member's next sample gives its most frequent answer is (count + 1) / (samples + 2), Laplace's rule
+    of succession. A way's worth is its chance / its cost, and equal ways fall to the leader, as in `most_promising`.
+    """
+    top, lead = most_promising(tallies), leader(tallies)
+    if top is not lead or lead.best is None or not _keeps_answer(lead):
+        return top
+    place = tallies.index(lead)
+    blocking = [
+        (rival, place < rank)
+        for rank, rival in enumerate(tallies)
+        if rival is not lead and _can_pass(rival, lead, ranks_first=place < rank)
+    ]
+    hits = next(
+        hits
+        for hits in range(1, lead.outstanding + 1)
+        if hits == lead.outstanding
+        or not any(_can_pass(rival, lead, ranks_first=first, hits=hits) for rival, first in blocking)
+    )
+    chance, cost = 1.0, 0.0
+    for rival, ranks_first in blocking:
+        misses = next(
+            misses
+            for misses in range(1, rival.of + 1)
+            if not _can_pass(rival, lead, ranks_first=ranks_first, misses=misses)
+        )
+        if misses > rival.outstanding:
+            return top  # it keeps what it has, and only the leader's own samples can settle that
+        chance *= _chance_of_misses(rival, misses)
+        cost += misses * costs[rival.model]
+    if not blocking or _chance_of_hits(lead, hits) * cost >= chance * hits * costs[lead.model]:
+        return top
+    return most_promising([rival for rival, _ in blocking])
+
+
+def _chance_of_hits(tally: Tally, samples: int) -> float:
+    """Return the chance that a member's next samples all give its most frequent answer."""
+    arrived = tally.of - tally.outstanding
+    return prod((tally.count + 1 + i) / (arrived + 2 + i) for i in range(samples))
+
+
+def _chance_of_misses(tally: Tally, samples: int) -> float:
+    """Return the chance that none of a member's next samples gives its most frequent answer."""
+    arrived = tally.of - tally.outstanding
+    return prod((arrived - tally.count + 1 + i) / (arrived + 2 + i) for i in range(samples))
+
+
 def _keeps_answer(lead: Tally) -> bool:
     """Return whether condition (a) holds."""
     if not lead.outstanding or lead.best is None:
@@ -68,12 +123,16 @@ def _keeps_lead(lead: Tally, tallies: Sequence[Tally]) -> bool:
     for rival in tallies:
         if rival is lead:
             ranks_first = True
-            continue
-        reach = (rival.count + rival.outstanding) * lead.of
-        limit = lead.count * rival.of
-        if reach > limit or (reach == limit and not ranks_first):
+        elif _can_pass(rival, lead, ranks_first=ranks_first):
             return False
     return True
+
+
+def _can_pass(rival: Tally, lead: Tally, *, ranks_first: bool, hits: int = 0, misses: int = 0) -> bool:
+    """Return whether a rival can still pass the leader, after so many hits of the leader and misses of its own."""
+    reach = (rival.count + rival.outstanding) * lead.of - misses * lead.of
+    limit = lead.count * rival.of + hits * rival.of
+    return reach > limit or (reach == limit and not ranks_first)
 
 
 def is_settled_by(rule: WeightedRule, tallies: Sequence[Tally]) -> bool:

@@ -7,7 +7,8 @@ wraps every implementation of an abstract method in a span of its own.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from os import PathLike
@@ -26,16 +27,19 @@ from pydantic import (
 )
 
 from slmmux._decision.budget import Budget
+from slmmux._decision.clock import Clock
 from slmmux._decision.labels import by_label
 from slmmux._decision.pool import Pool
-from slmmux._decision.race import Plan, Race, Wait
+from slmmux._decision.price import Price
+from slmmux._decision.race import Plan, Race, Wait, check_wait
 from slmmux._decision.record import Escalation, compact, record
 from slmmux._decision.rules import RuleLike, WeightedRule
 from slmmux._decision.types import Answer, Decision
-from slmmux._errors import quote
+from slmmux._errors import NoAnswerError, quote
 from slmmux._mux.agreement import Agreement, AgreementName, agreement_of
 from slmmux._mux.engine import Flow, Limits, Question, Result, answer_flow, arun, run
 from slmmux._mux.generation import longest_reply
+from slmmux._mux.kept import kept_alive
 from slmmux._mux.labelled import Labelled
 from slmmux._mux.members import Member
 from slmmux._mux.observe import taken_observer
@@ -48,9 +52,11 @@ from slmmux._mux.options import (
     warn_if_unbounded,
     warn_unknown,
 )
-from slmmux._mux.rest import Rest, note_failures, resting
-from slmmux._mux.rule import ESCALATION, Policy, own_embedding, policy_of
-from slmmux._mux.usage import DETAILS, no_usage
+from slmmux._mux.prices import PriceTable, prices_of
+from slmmux._mux.reading import QUICK, is_longer, number_too_long, read_within
+from slmmux._mux.rest import Rest, note_failures, note_outage, resting
+from slmmux._mux.rule import ESCALATION, LateError, Policy, own_embedding, policy_of
+from slmmux._mux.usage import COST, DETAILS, Account, no_usage, priced
 from slmmux.answers import reader
 from slmmux.answers._no_answer import NoAnswers
 from slmmux.config import Config
@@ -106,13 +112,14 @@ class Mux(BaseModel):
 
     plan: Plan = "parallel"
     """"parallel" asks for all samples at once; "cascade" asks the best-ranked member first and the next one only while
-    the outcome is open; "adaptive" asks for one sample after another while the outcome is open. None of these changes
-    (model, answer). "first_round", the paper's stop, can: if the members' first samples all give one answer, that is
-    the answer."""
+    the outcome is open; "adaptive" asks for one sample after another while the outcome is open, and "cheapest" does so
+    by what samples cost (`prices`). None of these changes (model, answer). "first_round", the paper's stop, can: if the
+    members' first samples all give one answer, that is the answer."""
 
     wait: Wait = "settled"
     """"settled" answers as soon as no outstanding sample can change (model, answer); "exhausted" waits for all samples,
-    which gives the exact confidence. Without this option a fitted rule waits for all, and thresholds always do."""
+    which gives the exact confidence; {"risk": 0.01} answers as soon as the chance that outstanding samples change the
+    answer is below 1 %. Without this option a fitted rule waits for all, and thresholds always do."""
 
     rule: SkipValidation[RuleLike] = Field(default="self-consistency", exclude=True, repr=False)
     """What decides among the answers: "self-consistency", Algorithm 1; "pooled", one vote of all samples (Agent
@@ -140,9 +147,16 @@ class Mux(BaseModel):
     deadline: float | None = None
     """Seconds until the mux answers with the best of what has arrived."""
 
-    budget: dict[str, int] | None = None
-    """What one answer may cost: {"calls": 10}, never exceeded, or {"tokens": 2000}. Each call in flight has its
-    prompt and its max_tokens set aside from the tokens; the first call goes alone and tells the prompt's size."""
+    budget: dict[str, int | float] | None = None
+    """What one answer may cost: {"calls": 10}, never exceeded, {"tokens": 2000}, or {"cost": 0.01} in the currency of
+    `prices`. Each call in flight has its prompt and its max_tokens set aside from the tokens or the cost; the first
+    call goes alone and tells the prompt's size."""
+
+    prices: PriceTable | None = None
+    """What a million tokens of each member cost: {label: {"input": 0.10, "output": 0.40}}, with "cached_input" for what
+    a server reads from its cache; or "litellm" in place of a price, or for all members, for the price in LiteLLM's
+    table (extra `litellm`). The usage in the record then has the `cost`. With `escalate_to`, the bigger model's price
+    is named "escalate_to"."""
 
     trace_samples: bool = True
     """Whether each sample is a traced run of its own below the mux's run."""
@@ -161,7 +175,8 @@ class Mux(BaseModel):
 
     vote_on: list[str] | None = None
     """The fields of an object that are voted on: of a schema's value, or of the JSON in a reply. `None` votes on all
-    but free-text explanations (`reason`, `explanation` and the like)."""
+    but free-text explanations (`reason`, `explanation` and the like), how sure a model says it is, and what a schema
+    marks with `json_schema_extra={"decisive": False}`. The record names the fields in `voted_on`."""
 
     no_answer: list[str] = []
     """Answers that are none, such as ["unknown", "I don't know"]: a sample with one of them abstains. Compared with the
@@ -184,6 +199,7 @@ class Mux(BaseModel):
     _agreement: Agreement = PrivateAttr()
     _policy: Policy = PrivateAttr()
     _no_answers: NoAnswers = PrivateAttr()
+    _prices: dict[str, Price] = PrivateAttr(default_factory=dict)
     _pool: Pool = PrivateAttr()
 
     # --- hooks: what a framework alone knows ----------------------------------------------------------------------
@@ -277,16 +293,20 @@ class Mux(BaseModel):
         members = self._new_members(
             self._labelled, samples=options.samples, temperature=options.temperature, settings=options.settings
         )
+        self._pool = self._labelled.window(self.max_concurrency)
         for label, member in members.items():
             member.memory = self._labelled.memory(label)
+            member.pace = kept_alive(member.model, member.memory.rest, member.pace, self._pool.readers)
         self._members = {label: members[label] for label in options.rank}
         warn_if_unbounded(self.budget, {label: longest_reply(m.model, m.kwargs) for label, m in members.items()})
         bigger = {} if self.escalate_to is None else {ESCALATION: self.escalate_to}
         self._bigger = dict(self._new_members(bigger, samples={ESCALATION: 1}, temperature={}, settings={}))
+        self._prices = prices_of(self.prices, self._callable_members, optional=ESCALATION, budget=self.budget)
         self._agreement = agreement_of(self.agreement, own_embedding(self), self.tau)
         self._policy = policy_of(self, options.rank, explicit=self._is_set("wait"))
+        is_algorithm_1 = self.rule == "self-consistency" and self._agreement.group is None
+        check_wait(self._policy.wait, is_algorithm_1=is_algorithm_1)
         self._no_answers = NoAnswers(self.no_answer)
-        self._pool = self._labelled.window(self.max_concurrency)
 
     def _is_set(self, name: str) -> bool:
         """Return whether an option was chosen; a mux that was configured from another has all of them as fields."""
@@ -337,7 +357,7 @@ class Mux(BaseModel):
         twin = _validated(type(self), {name: getattr(self, name) for name in self.model_fields_set} | dict(options))
         for name in options:
             super().__setattr__(name, getattr(twin, name))
-        self._members, self._bigger = twin._members, twin._bigger
+        self._members, self._bigger, self._prices = twin._members, twin._bigger, twin._prices
         self._agreement, self._policy, self._no_answers = twin._agreement, twin._policy, twin._no_answers
         if "max_concurrency" in options:  # calls under way hold places, which no other option changes
             self._pool = twin._pool
@@ -414,24 +434,41 @@ class Mux(BaseModel):
 
     def _answer(self, question: Question[R]) -> Result[R]:
         """Ask one question on threads."""
-        rule = self._policy.at(self.k, question.text)
-        limits = self._limits(question)
-        with taken_observer() as observe:
+        clock = Clock(self.deadline)
+        try:
+            rule, name = self._policy.at(self.k, question.text, self._pool.readers, clock), None
+        except LateError:
+            rule, name = None, "self-consistency"
+        limits = self._limits(question, clock, name)
+        with taken_observer() as observe, self._noting_outages(limits):
             result = run(self._flow(question, rule), question.sampling, limits, self._pool, observe)
-        return self._noted(result, limits)
+        return self._with_resting(result, limits)
 
     async def _aanswer(self, question: Question[R]) -> Result[R]:
         """Ask one question on the event loop."""
-        rule = await self._policy.aat(self.k, question.text)
-        limits = self._limits(question)
-        with taken_observer() as observe:
+        clock = Clock(self.deadline)
+        try:
+            rule, name = await self._policy.aat(self.k, question.text, self._pool.readers, clock), None
+        except LateError:
+            rule, name = None, "self-consistency"
+        limits = self._limits(question, clock, name)
+        with taken_observer() as observe, self._noting_outages(limits):
             result = await arun(self._flow(question, rule), question.sampling, limits, self._pool, observe)
-        return self._noted(result, limits)
+        return self._with_resting(result, limits)
 
-    def _noted(self, result: Result[R], limits: Limits) -> Result[R]:
+    def _with_resting(self, result: Result[R], limits: Limits) -> Result[R]:
         """Note which members failed and which replied."""
         note_failures(result.decision, self._rests, self._members.keys() - limits.resting)
-        return replace(result, resting=tuple(limits.resting))
+        return replace(result, resting=tuple(limits.resting), rule=limits.rule)
+
+    @contextmanager
+    def _noting_outages(self, limits: Limits) -> Iterator[None]:
+        """Note that no member replied, if that is how the question ends."""
+        try:
+            yield
+        except NoAnswerError as failure:
+            note_outage(failure, self._rests, self._members.keys() - limits.resting)
+            raise
 
     @property
     def _rests(self) -> dict[str, Rest]:
@@ -442,6 +479,10 @@ class Mux(BaseModel):
         for label, k in self.k.items():
             warn_if_equal(label, k, temperature=kwargs.get("temperature"), seed=kwargs.get("seed"))
 
+    def _account(self) -> Account:
+        """Return where the tokens and the cost of one question are counted."""
+        return Account(self.on_abandoned, self._prices)
+
     def _flow(self, question: Question[R], rule: WeightedRule | None) -> Flow[R]:
         race = Race(
             self.k,
@@ -451,22 +492,30 @@ class Mux(BaseModel):
             group=self._agreement.group,
             rule=rule,
             has_content=question.has_content,
+            # The prompt's length is not known yet: a sample counts as much input as output.
+            costs={label: price.input + price.output for label, price in self._prices.items() if label in self.k}
+            if self._prices.keys() >= self.k.keys()
+            else None,
         )
         return answer_flow(race, self._policy, Race({ESCALATION: 1}, question.read) if self._bigger else None)
 
     def _reading(self, question: Question[R]) -> Callable[[R], Answer | None]:
-        """Return how replies are read for the vote: one of the answers that are none is an abstention."""
+        """Return how replies are read for the vote: too long ones, and answers that are none, abstain."""
         no_answers = self._no_answers
-        if not no_answers:
-            return question.read
 
         def read(reply: R) -> Answer | None:
-            answer = question.read(reply)
-            return None if no_answers.holds(answer) else answer
+            answer = read_within(question, reply)
+            return None if no_answers and no_answers.holds(answer) else answer
 
         return read
 
-    def _limits(self, question: Question[R]) -> Limits:
+    def _may_take_long(self, question: Question[R]) -> Callable[[R], bool]:
+        """Return whether a reply may take long to read: it is long itself, or code of the user's reads it."""
+        if not isinstance(self.extract, str) or question.extractor == "structured":
+            return lambda _: True
+        return lambda reply: is_longer(question.content_of(reply), QUICK)
+
+    def _limits(self, question: Question[R], clock: Clock, rule: str | None) -> Limits:
         budget = None
         if self.budget is not None:
             longest = question.longest
@@ -475,8 +524,20 @@ class Mux(BaseModel):
                 lambda draw: longest[draw.model],
                 lambda reply: question.usage_of(reply)["total_tokens"],
                 lambda reply: question.usage_of(reply)["input_tokens"],
+                cost=lambda label, reply: float(
+                    priced(question.usage_of(reply), self._prices.get(label)).get(COST, 0.0)
+                ),
+                prices=self._prices,
             )
-        return Limits(self._agreement.compare, self.timeout, self.deadline, budget, resting(self._rests))
+        return Limits(
+            self._agreement.compare,
+            self.timeout,
+            clock,
+            budget,
+            resting(self._rests),
+            self._may_take_long(question),
+            rule,
+        )
 
     def _record(self, result: Result[R], question: Question[R]) -> dict[str, Any]:
         """Return the record of an answered question."""
@@ -487,13 +548,16 @@ class Mux(BaseModel):
             extractor=question.extractor,
             usage=usage,
             equality=self._agreement.name,
-            rule=self._policy.name,
+            rule=result.rule or self._policy.name,
             outcome=result.outcome,
             escalation=self._escalation(result, question),
             abandoned_usage=question.account.close(),
             resting=result.resting,
+            too_long=number_too_long(question, result.decision.samples),
         )
         full["usage"] |= {name: usage[name] for name in DETAILS if name in usage}
+        if self._prices:
+            full["usage"].setdefault(COST, 0.0)  # nothing arrived
         self._warn_of_lost(result.decision, full["lost"])
         return compact(full) if self.record == "compact" else full
 
@@ -501,7 +565,8 @@ class Mux(BaseModel):
         name = str(self._bigger_name)
         if result.bigger is not None:
             bigger = result.bigger
-            return Escalation(name, question.usage_of(bigger.reply), answer=bigger.winner.answer)
+            usage = priced(question.usage_of(bigger.reply), self._prices.get(ESCALATION))
+            return Escalation(name, usage, answer=bigger.winner.answer)
         return None if result.fault is None else Escalation(name, no_usage(), error=str(result.fault))
 
     def _warn_of_lost(self, decision: Decision[Any], lost: Collection[str]) -> None:
@@ -520,7 +585,8 @@ class Mux(BaseModel):
 
 M = TypeVar("M", bound=Mux)
 
-_DERIVED = {"_members", "_bigger", "_agreement", "_policy", "_no_answers", "_pool"}  # what follows from the options
+# What follows from the options.
+_DERIVED = {"_members", "_bigger", "_agreement", "_policy", "_no_answers", "_prices", "_pool"}
 
 
 def _validated(cls: type[M], options: Mapping[str, Any]) -> M:

@@ -43,7 +43,7 @@ class MuxOptions(Protocol):
     max_concurrency: int
     timeout: float | None
     deadline: float | None
-    budget: dict[str, int] | None
+    budget: dict[str, float] | None
 
 
 @dataclass(frozen=True)
@@ -195,18 +195,19 @@ def no_temperature(label: str, model: Any, temperature: float) -> MemberError:
     )
 
 
-def warn_if_unbounded(budget: Mapping[str, int] | None, longest: Mapping[str, int | None]) -> None:
-    """Warn of a budget of tokens that calls in flight can overrun by any length.
+def warn_if_unbounded(budget: Mapping[str, float] | None, longest: Mapping[str, int | None]) -> None:
+    """Warn of a budget of tokens, or of their cost, that calls in flight can overrun by any length.
 
     Args:
         budget: The budget.
         longest: The most tokens a reply of each member can have; `None` if it is unknown.
     """
     unknown = [label for label, limit in longest.items() if limit is None]
-    if budget and "tokens" in budget and unknown:
+    unit = next((unit for unit in ("tokens", "cost") if budget and unit in budget), None)
+    if budget and unit and unknown:
         warn(
-            f"budget in tokens: {', '.join(map(repr, unknown))} has no max_tokens, so its calls in flight can overrun "
-            f"the {budget['tokens']} by any length; set max_tokens="
+            f"budget in {unit}: {', '.join(map(repr, unknown))} has no max_tokens, so its calls in flight can overrun "
+            f"the {budget[unit]} by any length; set max_tokens="
         )
 
 

@@ -4,11 +4,13 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from slmmux._decision.price import Price
 from slmmux._decision.record import USAGE
 
-__all__ = ["DETAILS", "USAGE", "Account", "add_usage", "no_usage", "total"]
+__all__ = ["COST", "DETAILS", "USAGE", "Account", "add_usage", "no_usage", "priced", "total"]
 
 DETAILS = ("input_token_details", "output_token_details")
+COST = "cost"  # beside the tokens, if the price of each of them is known
 
 
 def no_usage() -> dict[str, Any]:
@@ -33,6 +35,18 @@ def add_usage(counts: dict[str, Any], usage: Mapping[str, Any]) -> None:
             for kind, tokens in details.items():
                 if isinstance(tokens, int):
                     mine[kind] = mine.get(kind, 0) + max(0, tokens)
+    if (cost := usage.get(COST)) is not None:
+        counts[COST] = counts.get(COST, 0.0) + cost
+
+
+def priced(usage: Mapping[str, Any], price: Price | None) -> dict[str, Any]:
+    """Return a count with its cost; one without a price keeps the cost that it has, as that of a mux in a mux does.
+
+    Example:
+        >>> priced({"input_tokens": 1000, "output_tokens": 100, "total_tokens": 1100}, Price(0.1, 0.4))["cost"]
+        0.00014
+    """
+    return dict(usage) if price is None else {**usage, COST: price.cost(usage)}
 
 
 def total(usages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -53,25 +67,32 @@ class Account:
 
     Args:
         on_abandoned: Called with (label, usage) of a reply that arrives after the record was written.
+        prices: The members' prices by label; without them the cost is not counted.
 
     Attributes:
         usage: The tokens of every reply that arrived in time, needed for the decision or not.
     """
 
-    def __init__(self, on_abandoned: Callable[[str, dict[str, Any]], object] | None = None) -> None:
+    def __init__(
+        self,
+        on_abandoned: Callable[[str, dict[str, Any]], object] | None = None,
+        prices: Mapping[str, Price] | None = None,
+    ) -> None:
         self._lock = threading.Lock()
         self._on_abandoned = on_abandoned
         self._abandoned: dict[str, Any] | None = None
         self._is_closed = False
+        self._prices = prices or {}
         self.usage = no_usage()
 
-    def add(self, usage: Mapping[str, Any]) -> None:
-        """Add the tokens of a reply that arrived in time."""
+    def add(self, label: str, usage: Mapping[str, Any]) -> None:
+        """Add the tokens of a member's reply that arrived in time."""
         with self._lock:
-            add_usage(self.usage, usage)
+            add_usage(self.usage, priced(usage, self._prices.get(label)))
 
     def add_abandoned(self, label: str, usage: Mapping[str, Any]) -> None:
         """Add the tokens of a reply that arrived after the decision."""
+        usage = priced(usage, self._prices.get(label))
         with self._lock:
             if not self._is_closed:
                 if self._abandoned is None:

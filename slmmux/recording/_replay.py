@@ -3,18 +3,21 @@
 Nothing here reads `gold`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from slmmux._decision.groups import Group, classes, neighbourhoods
+from slmmux._decision.price import Price
 from slmmux._decision.race import Plan, Race, Wait, check_samples
 from slmmux._decision.rules import RuleLike, rule_at
 from slmmux._decision.types import Answer, Decision, Draw
 from slmmux._errors import ArgumentError, NoAnswerError, did_you_mean
+from slmmux.recording._prices import prices_of
 from slmmux.recording._recording import Recording
 from slmmux.recording._row import RECORDED, Row, answer_of, as_recorded
 
-__all__ = ["group_of", "planned_samples", "question_of", "read_answers", "replay"]
+__all__ = ["group_of", "planned_samples", "question_of", "read_answers", "replay", "sample_costs"]
 
 _GROUPS: dict[str, Group] = {"math": classes, "embedding": neighbourhoods}  # by the recording's agreement
 
@@ -36,7 +39,8 @@ def replay(
         models: The members by rank, best first.
         samples: k, or k by label: the first k samples by `sample_index`; missing ones count as failed. `None`: the
             largest number recorded of the member for any question.
-        plan: As for `Race`.
+        plan: As for `Race`. For "cheapest" a sample costs what the member's samples cost on average, by the recorded
+            prices; without prices, their tokens; without tokens, all cost the same.
         wait: As for `Race`; "exhausted" gives the exact confidence.
         same: A function of two answers that returns whether they are equal. Without it, answers are compared by their
             recorded keys or by the pairwise verdicts recorded with them, or else as written. If `same` is not
@@ -59,22 +63,23 @@ def replay(
     """
     planned = planned_samples(recording, models, samples)
     group = None if same else group_of(recording)
+    costs = sample_costs(recording, planned) if plan == "cheapest" else None
     return {
-        question: _replay_one(by_model, planned, plan, wait, same, group, rule)
-        for question, by_model in recording.by_question.items()
+        question: _replay_one(rows_by_model, planned, plan, wait, same, group, rule, costs)
+        for question, rows_by_model in recording.in_bulk(planned)
     }
 
 
 def _replay_one(  # noqa: PLR0917 - replay's own arguments
-    by_model: Mapping[str, Sequence[Row]],
+    rows_by_model: Mapping[str, Sequence[Row]],
     planned: Mapping[str, int],
     plan: Plan,
     wait: Wait,
     same: Callable[[Any, Any], bool] | None,
     group: Group | None,
     rule: RuleLike,
+    costs: Mapping[str, float] | None,
 ) -> Decision[Row | None]:
-    rows_by_model = {model: by_model.get(model, ())[:k] for model, k in planned.items()}
     answers = {
         (row.model, row.sample_index): answer
         for rows in rows_by_model.values()
@@ -88,6 +93,7 @@ def _replay_one(  # noqa: PLR0917 - replay's own arguments
         wait=wait,
         group=group,
         rule=rule_at(rule, planned, lambda: question_of(rows_by_model)),
+        costs=costs,
     )
     try:
         while (decision := race.decision) is None:
@@ -103,6 +109,29 @@ def _replay_one(  # noqa: PLR0917 - replay's own arguments
     except NoAnswerError:
         return race.without_reply  # One question on which every call failed must not end the replay of the others.
     return decision
+
+
+def sample_costs(
+    recording: Recording, models: Collection[str], prices: Mapping[str, Price] | None = None
+) -> dict[str, float] | None:
+    """Return the mean cost of a member's sample, by label; `None` if no tokens were recorded for one of them.
+
+    Args:
+        recording: The recorded samples.
+        models: The members.
+        prices: Their prices; `None` means those that were recorded, and tokens if these do not name every member.
+    """
+    prices = prices_of(recording.settings) if prices is None else prices
+    sums: dict[str, float] = {}
+    counts = Counter(row.model for row in recording.rows)
+    for row in recording.rows:
+        if row.model in models and (row.input_tokens is not None or row.output_tokens is not None):
+            sent, received = row.input_tokens or 0, row.output_tokens or 0
+            is_priced = prices.keys() >= {*models}
+            usage = {"input_tokens": sent, "output_tokens": received}
+            amount = prices[row.model].cost(usage) if is_priced else sent + received
+            sums[row.model] = sums.get(row.model, 0.0) + amount
+    return {model: sums[model] / counts[model] for model in models} if sums.keys() >= {*models} else None
 
 
 def question_of(by_model: Mapping[str, Sequence[Row]]) -> str:
@@ -158,7 +187,7 @@ def planned_samples(
             raise ArgumentError(f"no model {label!r} in this recording; {hint}")
         if label in labels[:i]:
             raise ArgumentError(f"model {label!r} is listed twice; name each member once, best first")
-    largest = {m: max(len(by_model.get(m, ())) for by_model in recording.by_question.values()) for m in labels}
+    largest = recording.most_samples(labels)
     if isinstance(samples, Mapping):
         if unknown := [m for m in samples if m not in largest]:
             raise ArgumentError(f"samples has {unknown[0]!r}, which models has not; leave it out, or add it to models")

@@ -26,6 +26,8 @@ _SIZES = (1, 2, 3)  # the default, which is clipped to the pool; explicit sizes 
 _TIME_LIMIT_S = 60.0
 _RESAMPLES = 50
 _WORTH = 0.01
+_REPLAYED = 2_000  # questions, evenly spaced: the mean over more of them would only take longer
+_TOLERATED = 0.01  # the share of a model's samples that may fail before the verdict says so
 _FEW = 100  # questions, below which a rule has to beat the single model to be served in its place
 
 
@@ -110,25 +112,25 @@ def select_complementary(
         >>> selection.best.models, selection.best.union, selection.best.contradiction
         (('b', 'a'), 1.0, 0.75)
     """
-    if not recording.rows:
+    if not len(recording):  # a recording without samples is a recording all the same
         raise RecordingError("the recording holds no samples; record a pool first with `slmmux profile`")
     fingerprint, recording = recording.fingerprint, recording.abstaining(no_answer)
     arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
-    wanted = _sizes(sizes, len(arrays.models))
+    sizes_to_search = _sizes(sizes, len(arrays.models))
     _check(penalty, {"keep": keep, "folds": folds, "repeats": repeats}, n_resamples, worth)
     _check_rule(rule, recording, embedding)
     fitting = learners(rule, lambda: _texts(recording, arrays.questions), embedding)
     pool = PoolFigures(arrays, _right(arrays, correct), penalty, keep, time_limit)
 
-    resamples = _Resamples(progress, n_resamples * len(wanted) * (1 if rule == SELF_CONSISTENCY else 2))
+    resamples = _Resamples(progress, n_resamples * len(sizes_to_search) * (1 if rule == SELF_CONSISTENCY else 2))
     by_size_all: dict[int, list[Subset]] = {}
     proved: dict[int, bool] = {}
-    for size in wanted:
+    for size in sizes_to_search:
         subsets, proved[size] = pool.subsets(size)
         choose = pool.chooser(size)
         nested: _Nested = {"folds": folds, "repeats": repeats, "seed": seed, "n_resamples": n_resamples}
         estimate = held_out(arrays.votes, choose, size, **nested, progress=resamples.done)
-        replayed = {**subsets[0].samples, "adaptive": _adaptive(recording, subsets[0].models, samples, same, arrays)}
+        replayed = {**subsets[0].samples, "adaptive": _adaptive(recording, subsets[0].models, same, arrays)}
         best = replace(subsets[0], held_out=estimate, samples=replayed)
         if rule != SELF_CONSISTENCY:
             members = [arrays.models.index(model) for model in best.models]
@@ -143,12 +145,13 @@ def select_complementary(
     settings = recording.settings
     verdict = verdict_of(ranking[0], by_size, single, rule, questions=len(arrays.questions), worth=worth)
     return Selection(
-        best=_served(ranking[0], by_size, single, len(arrays.questions)),
+        best=_to_serve(ranking[0], by_size, single, len(arrays.questions)),
         by_size=by_size,
         ranking=tuple(ranking),
         single=single,
         verdict=verdict.sentence
-        + parting(recording, arrays, models=models, samples=samples, same=same, missing=missing),
+        + parting(recording, arrays, models=models, samples=samples, same=same, missing=missing)
+        + _failures(recording, arrays.models),
         recommendation=verdict.recommendation,
         more_questions=verdict.more_questions,
         never_right=never_right(arrays),
@@ -170,6 +173,21 @@ def select_complementary(
         fingerprint=fingerprint,
         no_answer=tuple(no_answer),
         score=arrays.score,
+    )
+
+
+def _failures(recording: Recording, models: Sequence[str]) -> str:
+    """Return a clause on the models of which many samples failed, if there are any: a failed sample counts as wrong."""
+    clauses = []
+    for model in models:
+        rows = [row for row in recording.rows if row.model == model]
+        failed = sum(row.error is not None for row in rows)
+        if failed > _TOLERATED * len(rows):
+            clauses.append(f"{failed:,} of {len(rows):,} samples of {model} ({100 * failed / len(rows):.1f} %)")
+    if not clauses:
+        return ""
+    return (
+        f"; {' and '.join(clauses)} failed and count as wrong: record them with `slmmux profile --retry-failed` first"
     )
 
 
@@ -197,7 +215,7 @@ class _Resamples:
             self._progress(self._count, self._total)
 
 
-def _served(best: Subset, by_size: Mapping[int, Subset], single: Subset, questions: int) -> Subset:
+def _to_serve(best: Subset, by_size: Mapping[int, Subset], single: Subset, questions: int) -> Subset:
     """Return the subset to serve: the best one, or the single model on few questions that do not prefer the rule.
 
     On so few a fitted rule is often worse than the single model, and the questions cannot show it. Self-consistency is
@@ -209,17 +227,14 @@ def _served(best: Subset, by_size: Mapping[int, Subset], single: Subset, questio
     return replace(alone, rule=SELF_CONSISTENCY)
 
 
-def _adaptive(
-    recording: Recording,
-    models: Sequence[str],
-    samples: int | Mapping[str, int] | None,
-    same: Same | None,
-    arrays: Arrays,
-) -> float:
+def _adaptive(recording: Recording, models: Sequence[str], same: Same | None, arrays: Arrays) -> float:
     """Return the samples per question under the adaptive plan, replayed: no formula gives them."""
-    k = {model: samples[model] for model in models} if isinstance(samples, Mapping) else samples
-    decisions = replay(recording, models, k, plan="adaptive", same=same)
-    return float(np.mean([sum(v.of - v.unused for v in decisions[q].votes) for q in arrays.questions]))
+    k = {model: int(arrays.of[arrays.models.index(model)]) for model in models}
+    questions = arrays.questions[:: -(-len(arrays.questions) // _REPLAYED)]
+    if len(questions) < len(arrays.questions):
+        recording = recording.of_questions(questions)
+    decisions = replay(recording.without_texts(), models, k, plan="adaptive", same=same)
+    return float(np.mean([sum(v.of - v.unused for v in decisions[q].votes) for q in questions]))
 
 
 def _right(arrays: Arrays, correct: str) -> Bools:
@@ -238,17 +253,17 @@ def _right(arrays: Arrays, correct: str) -> Bools:
 
 
 def _sizes(sizes: Iterable[int], pool: int) -> list[int]:
-    wanted = sorted(set(sizes))
+    sizes_to_search = sorted(set(sizes))
     if sizes is _SIZES:
-        return [size for size in wanted if size <= pool]
-    if not wanted:
+        return [size for size in sizes_to_search if size <= pool]
+    if not sizes_to_search:
         raise ArgumentError("sizes is empty; name at least one number of models, such as (1, 2, 3)")
-    for size in wanted:
+    for size in sizes_to_search:
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
             raise ArgumentError(f"sizes holds {size!r}; a size is a whole number of models, at least 1")
         if size > pool:
             raise ArgumentError(f"sizes holds {size}, but the pool has {pool} models; ask for at most {pool}")
-    return wanted
+    return sizes_to_search
 
 
 def _check(penalty: float, counts: Mapping[str, int], n_resamples: int, worth: float) -> None:

@@ -11,7 +11,7 @@ from slmmux._decision.race import Race
 from slmmux._decision.types import Answer, Draw
 from slmmux._errors import ArgumentError, NoAnswerError
 
-PLANS = ("parallel", "cascade", "adaptive")  # the lossless ones
+PLANS = ("parallel", "cascade", "adaptive", "cheapest")  # the lossless ones
 
 outcomes = st.lists(st.sampled_from(["x", "y", "z", ABSTAINED, FAILED]), min_size=1, max_size=6)
 tables = st.lists(outcomes, min_size=1, max_size=5).map(lambda members: dict(zip("abcde", members, strict=False)))
@@ -317,7 +317,7 @@ def test_only_what_was_asked_can_be_told(draw, sentence):
         (
             {"a": 1},
             {"plan": "paralel"},
-            "plan='paralel' does not exist; choose one of 'parallel', 'cascade', 'adaptive', 'first_round'",
+            "plan='paralel' does not exist; choose one of 'parallel', 'cascade', 'adaptive', 'cheapest', 'first_round'",
         ),
         ({"a": 1}, {"wait": "never"}, "wait='never' does not exist; choose one of 'settled', 'exhausted'"),
     ],
