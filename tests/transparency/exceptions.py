@@ -84,6 +84,15 @@ EXCEPTIONS: tuple[Allowed, ...] = (
         "llamaindex",
     ),
     Allowed(
+        "the mux's own events over a member that completes texts",
+        "A prompt stands in the mux's own events as its user wrote it, without the template of one member or the parser "
+        "of another; a schema is asked for in a chat of the mux. The member's own events, below, are as alone.",
+        r"calls\..*\.events\.((heard|callbacks)(\[|\.).*|tokens\..*|structured\[\d+\]\.template\.output_parser)",
+        lambda _, __: True,
+        "llamaindex",
+        "CustomLLM",
+    ),
+    Allowed(
         "a prompt in the mux's own events",
         "Each member forms a prompt by its own settings, so the mux's own events show it as the user wrote it.",
         r"calls\.(system_prompt, predict|query_wrapper_prompt)\.events\.(heard|callbacks)\[\d+\]\."
