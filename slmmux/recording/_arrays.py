@@ -4,16 +4,18 @@ Every count over a recording starts from these arrays. Offline, this is the inne
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from slmmux._decision.price import Price
 from slmmux._decision.types import Answer, text_of
 from slmmux._errors import RecordingError
 from slmmux.answers import Score, ScoreName, right
 from slmmux.answers._scores import score_name, scored
+from slmmux.recording._prices import prices_of
 from slmmux.recording._recording import Recording
 from slmmux.recording._replay import group_of, planned_samples, question_of, read_answers, replay
 from slmmux.recording._row import Row, answer_of, as_recorded, scored_right
@@ -88,6 +90,8 @@ class Arrays:
             are its input tokens and one k-th of its output tokens.
         answers: [q] by code, the text of each answer (`text_of`); empty if the texts are unknown.
         score: The form of scoring.
+        costs: [m, q] the cost of these tokens, by the recorded prices; `None` without tokens or a price of each member.
+        costs_alone: [m, q] the cost of the first sample alone.
     """
 
     models: tuple[str, ...]
@@ -100,6 +104,8 @@ class Arrays:
     tokens_alone: Floats | None
     answers: tuple[tuple[str, ...], ...] = ()
     score: str = "exact"
+    costs: Floats | None = None
+    costs_alone: Floats | None = None
 
 
 def arrays_of(
@@ -150,6 +156,8 @@ def arrays_of(
     tokens = np.zeros(shape[:2], dtype=np.int64)
     tokens_alone = np.zeros(shape[:2])
     has_tokens = np.zeros(len(planned), dtype=np.bool_)
+    prices = prices_of(recording.settings)
+    costs, costs_alone = np.zeros(shape[:2]), np.zeros(shape[:2])
     forms: set[str] = set()
     texts: list[tuple[str, ...]] = []
     for q, question in enumerate(questions):
@@ -179,6 +187,8 @@ def arrays_of(
             if any(row.input_tokens is not None or row.output_tokens is not None for row in rows):
                 has_tokens[m] = True
                 tokens[m, q], tokens_alone[m, q] = _tokens(rows)
+                if (price := prices.get(model)) is not None:
+                    costs[m, q], costs_alone[m, q] = _cost(rows, price)
         texts.append(tuple(coding.texts))
     of = np.array(list(planned.values()), dtype=np.int64)
     compared_in_pairs = same is None and group_of(recording) is not None
@@ -187,7 +197,9 @@ def arrays_of(
     )
     sums, firsts = (tokens, tokens_alone) if has_tokens.all() else (None, None)
     form_name = "includes" if "includes" in forms else "exact" if score is None else score_name(score)
-    return Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, tuple(texts), form_name)
+    arrays = Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, tuple(texts), form_name)
+    is_priced = sums is not None and prices.keys() >= planned.keys()
+    return replace(arrays, costs=costs, costs_alone=costs_alone) if is_priced else arrays
 
 
 def _form(row: Row, answer: Answer, score: Score | None, same: Same | None) -> Score:
@@ -219,12 +231,31 @@ def _right_by(row: Row, answer: Answer, gold: Any, score: Score, question: str) 
     return scored(reply, gold, score, question=question, answer=answer)
 
 
-def _tokens(rows: Sequence[Row]) -> tuple[int, float]:
-    """Return the tokens of a member's samples for one question, and the tokens its first sample would take alone."""
+def sample_tokens(rows: Sequence[Row]) -> list[tuple[int, float]]:
+    """Return the tokens that each of a member's samples for one question would take alone: of input and of output."""
     inputs, outputs = [row.input_tokens or 0 for row in rows], [row.output_tokens or 0 for row in rows]
     # A server that makes k samples in one request (`n`) reports one usage; it is recorded with the first sample.
-    one_request = len(rows) > 1 and not any(outputs[1:])
-    return sum(inputs) + sum(outputs), inputs[0] + outputs[0] / (len(rows) if one_request else 1)
+    if len(rows) > 1 and not any(outputs[1:]):
+        return [(inputs[0], outputs[0] / len(rows))] * len(rows)
+    return list(zip(inputs, outputs, strict=True))
+
+
+def cost_alone(tokens: tuple[int, float], price: Price) -> float:
+    """Return the cost of a sample that takes these tokens of input and output."""
+    return price.cost({"input_tokens": tokens[0]}) + tokens[1] * price.cost({"output_tokens": 1})
+
+
+def _tokens(rows: Sequence[Row]) -> tuple[int, float]:
+    """Return the tokens of a member's samples for one question, and the tokens its first sample would take alone."""
+    sent, received = (sum(getattr(row, name) or 0 for row in rows) for name in ("input_tokens", "output_tokens"))
+    return sent + received, sum(sample_tokens(rows)[0])
+
+
+def _cost(rows: Sequence[Row], price: Price) -> tuple[float, float]:
+    """Return the cost of these tokens."""
+    sent, received = (sum(getattr(row, name) or 0 for row in rows) for name in ("input_tokens", "output_tokens"))
+    whole = price.cost({"input_tokens": sent, "output_tokens": received})
+    return whole, cost_alone(sample_tokens(rows)[0], price)
 
 
 def _votes(codes: Ints, is_right: Bools, of: Ints) -> Votes:

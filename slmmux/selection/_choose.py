@@ -5,12 +5,13 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any, TypedDict
 
-import numpy as np
-
+from slmmux._decision.price import Price
+from slmmux._decision.race import Plan
 from slmmux._errors import ArgumentError, RecordingError
 from slmmux.learned import never_right
 from slmmux.recording import Recording
-from slmmux.recording._arrays import Arrays, Missing, Same, Score, arrays_of
+from slmmux.recording._arrays import Arrays, Missing, Same, Score, arrays_of, cost_alone, sample_tokens
+from slmmux.recording._prices import PRICES, prices_of
 from slmmux.recording._replay import group_of, question_of, replay
 from slmmux.selection._contest import RULES, Rule, contest, learners
 from slmmux.selection._held_out import SELF_CONSISTENCY, Progress, held_out
@@ -18,6 +19,7 @@ from slmmux.selection._pool import Bools, PoolFigures
 from slmmux.selection._scores import parting
 from slmmux.selection._search import ScoredSubset
 from slmmux.selection._selection import Profiled, Selection, Subset
+from slmmux.selection._spending import cheapest_within, unit_of
 from slmmux.selection._verdict import verdict_of
 
 __all__ = ["select_complementary"]
@@ -50,6 +52,8 @@ def select_complementary(
     n_resamples: int = _RESAMPLES,
     worth: float = _WORTH,
     no_answer: Sequence[str] = (),
+    prices: Mapping[str, Any] | None = None,
+    within: float | None = None,
     progress: Progress | None = None,
 ) -> Selection:
     """Return the subsets of a recorded pool whose models complete each other, best first, and what to expect of them.
@@ -88,6 +92,10 @@ def select_complementary(
         worth: The smallest gain worth the cost of a mux: the verdict is "do not mux" if the interval lies below it.
         no_answer: Answers that are none, such as "unknown": their samples abstain, here and in a mux that serves the
             selection. `.never_right` names candidates.
+        prices: What a million tokens of each model cost, {label: {"input": 0.10, "output": 0.40}}; `None` means the
+            prices in the recording. Without prices spending is counted in tokens.
+        within: Serve the cheapest subset whose accuracy is at most so many points below that of the most accurate one:
+            `.within`. What it loses and saves is counted on questions that had no part in the choice.
         progress: Called with the number of resamples done and the number of all.
 
     Returns:
@@ -113,10 +121,14 @@ def select_complementary(
     if not recording.rows:
         raise RecordingError("the recording holds no samples; record a pool first with `slmmux profile`")
     fingerprint, recording = recording.fingerprint, recording.abstaining(no_answer)
+    if prices is not None:
+        read_prices = {label: Price.of(price, f"prices[{label!r}]").plain() for label, price in prices.items()}
+        recording = replace(recording, settings={**recording.settings, PRICES: read_prices})
     arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
     wanted = _sizes(sizes, len(arrays.models))
     _check(penalty, {"keep": keep, "folds": folds, "repeats": repeats}, n_resamples, worth)
     _check_rule(rule, recording, embedding)
+    _check_within(within, rule)
     fitting = learners(rule, lambda: _texts(recording, arrays.questions), embedding)
     pool = PoolFigures(arrays, _right(arrays, correct), penalty, keep, time_limit)
 
@@ -128,8 +140,7 @@ def select_complementary(
         choose = pool.chooser(size)
         nested: _Nested = {"folds": folds, "repeats": repeats, "seed": seed, "n_resamples": n_resamples}
         estimate = held_out(arrays.votes, choose, size, **nested, progress=resamples.done)
-        replayed = {**subsets[0].samples, "adaptive": _adaptive(recording, subsets[0].models, samples, same, arrays)}
-        best = replace(subsets[0], held_out=estimate, samples=replayed)
+        best = _with_replays(replace(subsets[0], held_out=estimate), recording, samples, same, arrays)
         if rule != SELF_CONSISTENCY:
             members = [arrays.models.index(model) for model in best.models]
             result = contest(arrays, rule, fitting, members, choose, **nested, progress=resamples.done)
@@ -142,8 +153,17 @@ def select_complementary(
     single = pool.subset(ScoredSubset((int(pool.accuracy.argmax()),), 0, 0))
     settings = recording.settings
     verdict = verdict_of(ranking[0], by_size, single, rule, questions=len(arrays.questions), worth=worth)
+    best_served = _served(ranking[0], by_size, single, len(arrays.questions))
+    near = None
+    if within is not None:
+        near = cheapest_within(
+            arrays, pool.spending, unit_of(single), within, wanted, folds=folds, repeats=min(repeats, 5), seed=seed
+        )
+        places = tuple(sorted(arrays.models.index(model) for model in near.models))
+        kept = next((subset for subset in ranking if {*subset.models} == {*near.models}), None)
+        best_served = kept or pool.subset(ScoredSubset(places, 0, 0))
     return Selection(
-        best=_served(ranking[0], by_size, single, len(arrays.questions)),
+        best=best_served,
         by_size=by_size,
         ranking=tuple(ranking),
         single=single,
@@ -170,6 +190,7 @@ def select_complementary(
         fingerprint=fingerprint,
         no_answer=tuple(no_answer),
         score=arrays.score,
+        within=near,
     )
 
 
@@ -209,17 +230,43 @@ def _served(best: Subset, by_size: Mapping[int, Subset], single: Subset, questio
     return replace(alone, rule=SELF_CONSISTENCY)
 
 
-def _adaptive(
+def _with_replays(
+    subset: Subset,
     recording: Recording,
-    models: Sequence[str],
     samples: int | Mapping[str, int] | None,
     same: Same | None,
     arrays: Arrays,
-) -> float:
-    """Return the samples per question under the adaptive plan, replayed: no formula gives them."""
-    k = {model: samples[model] for model in models} if isinstance(samples, Mapping) else samples
-    decisions = replay(recording, models, k, plan="adaptive", same=same)
-    return float(np.mean([sum(v.of - v.unused for v in decisions[q].votes) for q in arrays.questions]))
+) -> Subset:
+    """Return a subset with its figures under the plans that are replayed, as no formula gives them."""
+    k = {model: samples[model] for model in subset.models} if isinstance(samples, Mapping) else samples
+    prices = prices_of(recording.settings)
+    plans: tuple[Plan, ...] = ("adaptive",) if subset.cost is None else ("adaptive", "cheapest")
+    for plan in plans:
+        decisions = replay(recording, subset.models, k, plan=plan, same=same)
+        drawn = [
+            (draw.model, sample_tokens(by_model[draw.model][: arrays.of[arrays.models.index(draw.model)]])[draw.index])
+            for by_model, decision in ((recording.by_question[q], decisions[q]) for q in arrays.questions)
+            for draw in (sample.draw for sample in decision.samples)
+        ]
+        mean = 1 / len(arrays.questions)
+        subset = replace(subset, samples={**subset.samples, plan: len(drawn) * mean})
+        if subset.tokens is not None:
+            subset = replace(subset, tokens={**subset.tokens, plan: sum(sum(tokens) for _, tokens in drawn) * mean})
+        if subset.cost is not None:
+            cost = sum(cost_alone(tokens, prices[model]) for model, tokens in drawn)
+            subset = replace(subset, cost={**subset.cost, plan: cost * mean})
+    return subset
+
+
+def _check_within(within: float | None, rule: Rule) -> None:
+    if within is None:
+        return
+    if not 0 <= within < 100:  # noqa: PLR2004 - points
+        raise ArgumentError(f"within must be points of accuracy, at least 0 and below 100, received {within!r}")
+    if rule != SELF_CONSISTENCY:
+        raise ArgumentError(
+            f"within chooses by the accuracy of self-consistency, received rule={rule!r}; leave one of them out"
+        )
 
 
 def _right(arrays: Arrays, correct: str) -> Bools:
