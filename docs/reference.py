@@ -42,8 +42,9 @@ RECORDING = """\
 {made}
 
 A recording is a file of JSON lines with one sample on each line. A `.jsonl` file can be continued, a `.jsonl.gz` file
-is written at once. `slmmux profile` writes a recording, [`Recording.load`](slmmux.md#slmmux.Recording) reads it, and
-all offline evaluation works on it.
+is written at once. A `.parquet` file (extra `parquet`) holds the same as columns, with a row for each sample, and a
+folder of parts is one recording; see [Beyond one machine](../guides/scale.md). `slmmux profile` writes a recording,
+[`Recording.load`](slmmux.md#slmmux.Recording) reads it, and all offline evaluation works on it.
 
 ```json
 {{"question_id": "q1", "model": "qwen", "sample_index": 0, "answer": "4"}}

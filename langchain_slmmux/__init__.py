@@ -12,17 +12,18 @@ except ModuleNotFoundError as _missing:
     ) from _missing
 
 if TYPE_CHECKING:
+    from langchain_slmmux._compare import compare
     from langchain_slmmux._profile import aprofile, profile
 
-__all__ = ["SLMMuxChatModel", "aprofile", "profile"]
+__all__ = ["SLMMuxChatModel", "aprofile", "compare", "profile"]
 
 
 def __getattr__(name: str) -> object:
     # Who asks and never records does not wait for what recording needs.
-    if name in {"aprofile", "profile"}:
-        from langchain_slmmux import _profile  # noqa: PLC0415
+    if name in {"aprofile", "compare", "profile"}:
+        from importlib import import_module  # noqa: PLC0415
 
-        function = getattr(_profile, name)
+        function: object = getattr(import_module(f"{__name__}._{name.removeprefix('a')}"), name)
         function.__module__ = __name__
         return function
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from types import SimpleNamespace
 from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -14,8 +15,8 @@ from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.messages.utils import count_tokens_approximately
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, Generation, LLMResult
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, ensure_config
 from langchain_core.runnables.config import get_config_list
 from langchain_core.tools import BaseTool
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
@@ -25,10 +26,12 @@ from langchain_slmmux._handover import Handover
 from langchain_slmmux._members import Member, MemberCall, code_identity, make_members, own_name, unwrap
 from langchain_slmmux._messages import as_chunk, final_message, with_usage
 from langchain_slmmux._private import events_of
+from langchain_slmmux._progress import aprogress, progress
 from langchain_slmmux._question import Question
 from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools, tool_form
 from langchain_slmmux._sampling import Reply
-from langchain_slmmux._structured import Structured, ask_through, kept
+from langchain_slmmux._shared_run import handlers_in, own_handlers, with_members_own
+from langchain_slmmux._structured import Structured, ask_through, parser_fields
 from langchain_slmmux._through import athrough, can_stream, through
 from slmmux._mux.base import Mux
 from slmmux._mux.engine import Result
@@ -104,6 +107,18 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             super().__setattr__("metadata", {**(self.metadata or {}), "lc_versions": merged})
         return self
 
+    @model_validator(mode="after")
+    def _be_as_the_only_member(self) -> Self:
+        """Take over how the only member writes and caches its messages, where no option of the mux says otherwise."""
+        if not self._is_one:
+            return self
+        (member,) = self._members.values()
+        if "output_version" not in self.model_fields_set:
+            vars(self)["output_version"] = member.own.output_version
+        if "cache" not in self.model_fields_set and member.own.cache is False:
+            vars(self)["cache"] = False
+        return self
+
     # --- what the mux has to know of a chat model -----------------------------------------------------------------
 
     @classmethod
@@ -170,7 +185,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     @override
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         schema = self._structured.identity if self._structured else None
-        key = {"slmmux": self._identifying_params, "stop": stop or self.stop, "schema": schema}
+        key = {"slmmux": self._identifying_params, "stop": self.stop if stop is None else stop, "schema": schema}
         key["kwargs"] = strike(_as_json(kwargs), secrets_of(kwargs))
         return json.dumps(key, sort_keys=True, ensure_ascii=False, default=code_identity)
 
@@ -261,7 +276,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> AIMessage:
-        return with_usage(super().invoke(input, config, stop=stop, **kwargs))
+        config = self._config_of_run(config, async_api=False, kwargs=kwargs)
+        return super().invoke(input, config, stop=stop, **kwargs)
 
     @override
     async def ainvoke(
@@ -272,7 +288,43 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> AIMessage:
-        return with_usage(await super().ainvoke(input, config, stop=stop, **kwargs))
+        config = self._config_of_run(config, async_api=True, kwargs=kwargs)
+        return await super().ainvoke(input, config, stop=stop, **kwargs)
+
+    @override
+    def generate(
+        self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Any = None, **kwargs: Any
+    ) -> LLMResult:
+        """Return a result for each list of messages, with the tokens of each: listeners heard of them before."""
+        return _with_usage(super().generate(messages, stop, callbacks, **kwargs))
+
+    @override
+    async def agenerate(
+        self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Any = None, **kwargs: Any
+    ) -> LLMResult:
+        return _with_usage(await super().agenerate(messages, stop, callbacks, **kwargs))
+
+    @override
+    def _convert_cached_generations(self, cache_val: list[Generation]) -> list[ChatGeneration]:
+        """Return what a cache kept; of a mux of one with its tokens, which LangChain counts again at no cost."""
+        if not self._is_one:
+            return super()._convert_cached_generations(cache_val)
+        counted = [_counted(each) if isinstance(each, ChatGeneration) else each for each in cache_val]
+        return super()._convert_cached_generations(counted)
+
+    def _config_of_run(
+        self, config: RunnableConfig | None, *, async_api: bool, kwargs: Mapping[str, Any], streamed: bool = False
+    ) -> RunnableConfig | None:
+        """Return a call's config, with what its user put on the only member if its stream goes straight through."""
+        if not self._streams_through:
+            return config
+        (member,) = self._members.values()
+        if not (own_handlers(member) or member.own.tags or member.own.metadata or member.config):
+            return config
+        listeners = SimpleNamespace(handlers=handlers_in(ensure_config(config).get("callbacks")))
+        asked = {**kwargs, "stream": True} if streamed else kwargs
+        streams = self._should_stream(async_api=async_api, run_manager=listeners, **asked)
+        return with_members_own(config, member) if streams else config
 
     @override
     def stream(
@@ -288,6 +340,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         A mux of one member and one sample streams its member through.
         """
         if self._streams_through:
+            config = self._config_of_run(config, async_api=False, kwargs=kwargs, streamed=True)
             yield from super().stream(input, config, stop=stop, **kwargs)
             return
         with _streaming():
@@ -304,6 +357,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[AIMessageChunk]:
         if self._streams_through:
+            config = self._config_of_run(config, async_api=True, kwargs=kwargs, streamed=True)
             async for chunk in super().astream(input, config, stop=stop, **kwargs):
                 yield chunk
             return
@@ -316,11 +370,11 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             message = await handover.message(invocation)
             # Nothing was handed over where a cache had it: no sample was drawn.
             yield as_chunk(with_usage(message) if message is not None else await invocation)
-            handover.taken.set()
+            handover.delivery.set()
             await invocation
         finally:
-            if not handover.taken.is_set():  # broken off: what is decided ends as decided, the rest is cancelled
-                handover.taken.set()
+            if not handover.delivery.is_set():  # broken off: what is decided ends as decided, the rest is cancelled
+                handover.delivery.set()
                 if not handover.has_message:
                     invocation.cancel()
                 with suppress(asyncio.CancelledError, Exception):
@@ -383,8 +437,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     ) -> AsyncIterator[tuple[int, Any]]:
         if inputs:
             mux, configs = self._window(config, inputs)
-            async for done in super(SLMMuxChatModel, mux).abatch_as_completed(inputs, configs, **kwargs):
-                yield done
+            async for indexed_reply in super(SLMMuxChatModel, mux).abatch_as_completed(inputs, configs, **kwargs):
+                yield indexed_reply
 
     @override
     def _generate(
@@ -395,7 +449,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         question = self._question(messages, stop, run_manager, kwargs)
-        result = self._answer(question)
+        with progress(run_manager, sum(self.k.values())):
+            result = self._answer(question)
         message = self._message(result, question, run_manager)
         if run_manager is not None and self._wants_tokens(run_manager):
             run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=as_chunk(message)))
@@ -411,7 +466,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     ) -> ChatResult:
         question = self._question(messages, stop, run_manager, kwargs)
         try:
-            result = await self._aanswer(question)
+            async with aprogress(run_manager, sum(self.k.values())):
+                result = await self._aanswer(question)
         except asyncio.CancelledError as error:
             if run_manager is not None:
                 await run_manager.on_llm_error(error)  # agenerate() leaves a cancelled run open
@@ -427,9 +483,9 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     def _streams_through(self) -> bool:
         """Whether there is nothing to decide: one member, one sample, and no limit that would have to cut a stream."""
         limits = (self.timeout, self.deadline, self.budget)
-        if self._bigger or self._policy.has_threshold or any(each is not None for each in limits):
+        if not self._is_one or self._policy.has_threshold or any(each is not None for each in limits):
             return False
-        return list(self.k.values()) == [1] and all(can_stream(m.model) for m in self._members.values())
+        return all(can_stream(m.model) for m in self._members.values())
 
     @override
     def _should_stream(self, *, async_api: bool, run_manager: Any = None, **kwargs: Any) -> bool:
@@ -516,7 +572,15 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     ) -> Question:
         self._warn_of_equal_samples(kwargs)
         members, structured = self._callable_members, self._structured
-        request = Request.build(members, kwargs, self.extract, structured, vote_on=self.vote_on, messages=messages)
+        request = Request.build(
+            members,
+            kwargs,
+            self.extract,
+            structured,
+            vote_on=self.vote_on,
+            messages=messages,
+            alone=self._streams_through,
+        )
         if self.system_prompt and not any(isinstance(m, SystemMessage) for m in messages):
             messages = [SystemMessage(self.system_prompt), *messages]
         parent = run_manager if self.trace_samples else None
@@ -524,7 +588,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         return Question(
             request,
             messages,
-            stop or self.stop,
+            self.stop if stop is None else stop,  # an empty list asks for none, whatever is set
             parent,
             self._pool,
             account=self._account(),
@@ -552,7 +616,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             self._record(result, question),
             model_name=name if isinstance(name, str) and name else str(speaker),
             message_id=_id_of(winner, run_manager, alone=alone),
-            additional={} if alone else kept(winner),
+            additional={} if alone else parser_fields(winner),
             alone=alone,
             written=[] if alone or not result.reply else question.calls_in(result.reply),
         )
@@ -599,13 +663,13 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         Raises:
             MemberError: A member cannot do it; names it and gives its reason.
         """
-        given = {"method": method, "strict": strict}
-        options = {**{k: v for k, v in given.items() if v is not None}, **kwargs}
+        choices = {"method": method, "strict": strict}
+        options = {**{k: v for k, v in choices.items() if v is not None}, **kwargs}
         derived = self.model_copy()
         derived._structured = structured = Structured.bind(self._callable_members, schema, options)
         if self._streams_through:
             return ask_through(derived, structured, next(iter(self._members.values())), include_raw=include_raw)
-        shown = {"kwargs": {"method": method or "function_calling", "strict": strict}, "schema": schema}
+        trace_form = {"kwargs": {"method": method or "function_calling", "strict": strict}, "schema": schema}
 
         def parse(message: AIMessage) -> Any:
             record = message.response_metadata["slmmux"]
@@ -619,7 +683,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
                 raise result["parsing_error"]
             return result["parsed"]
 
-        return derived.bind(ls_structured_output_format=shown) | RunnableLambda(parse)
+        return derived.bind(ls_structured_output_format=trace_form) | RunnableLambda(parse)
 
 
 def _id_of(
@@ -629,6 +693,18 @@ def _id_of(
     if alone and winner.id and not winner.id.startswith("lc_run-"):
         return winner.id
     return f"lc_run--{run.run_id}-0" if run else None
+
+
+def _counted(generation: ChatGeneration) -> ChatGeneration:
+    """Return a generation whose message has the tokens of the whole question."""
+    message = generation.message
+    counted = with_usage(message) if isinstance(message, AIMessage) else message
+    return generation if counted is message else generation.model_copy(update={"message": counted})
+
+
+def _with_usage(result: LLMResult) -> LLMResult:
+    generations = [[_counted(each) for each in row if isinstance(each, ChatGeneration)] for row in result.generations]
+    return result.model_copy(update={"generations": generations})
 
 
 def _as_json(kwargs: dict[str, Any]) -> dict[str, Any]:

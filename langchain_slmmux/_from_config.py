@@ -35,6 +35,8 @@ def member(endpoint: Endpoint) -> BaseChatModel:
         more["rate_limiter"] = InMemoryRateLimiter(requests_per_second=a_second, max_bucket_size=max(1.0, a_second))
     if endpoint.stop:
         more["stop_sequences"] = list(endpoint.stop)
+    if endpoint.local and endpoint.stop_in_lines:
+        more["stop_in_lines"] = list(endpoint.stop_in_lines)
     if endpoint.temperature is not None:
         more["temperature"] = endpoint.temperature
     if endpoint.max_tokens is not None:

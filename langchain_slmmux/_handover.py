@@ -12,7 +12,7 @@ class Handover:
 
     def __init__(self) -> None:
         self._message: asyncio.Future[AIMessage] = asyncio.get_running_loop().create_future()
-        self.taken = asyncio.Event()
+        self.delivery = asyncio.Event()
 
     @property
     def has_message(self) -> bool:
@@ -23,7 +23,7 @@ class Handover:
         """Hand the message over and wait until the consumer of the stream has it."""
         if not self.has_message:
             self._message.set_result(message)
-            await self.taken.wait()
+            await self.delivery.wait()
 
     async def message(self, invocation: "asyncio.Future[AIMessage]") -> AIMessage | None:
         """Return the message, or `None` when the call ended without giving one."""

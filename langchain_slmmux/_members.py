@@ -13,6 +13,7 @@ from functools import partial
 from types import CodeType
 from typing import Any, TypeAlias, TypeVar, cast
 
+from langchain_core.caches import BaseCache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import SimpleChatModel
 from langchain_core.rate_limiters import BaseRateLimiter
@@ -23,7 +24,7 @@ from slmmux import MemberError
 from slmmux._mux import members
 from slmmux._mux.limiter import POLL_S, no_limit
 from slmmux._mux.options import no_temperature
-from slmmux._mux.secrets import clean_error, secrets_of, strike
+from slmmux._mux.secrets import clean_error, secrets_of, secrets_of_client, strike
 from slmmux._mux.settings import field_for, no_member_takes
 from slmmux._mux.warn import warn
 from slmmux.answers import FirstOf
@@ -79,6 +80,12 @@ class MemberCall:
     member: Member
     model: BaseChatModel
     kwargs: dict[str, Any]
+
+    @property
+    def secrets(self) -> tuple[tuple[str, ...], BaseChatModel]:
+        """The secrets of the member and of this call, and the model whose clients may have others by now."""
+        secrets = {*self.member.secrets, *secrets_of(self.kwargs)}
+        return tuple(sorted(secrets, key=len, reverse=True)), self.model
 
 
 def own_name(label: str, model_or_binding: Any) -> str:
@@ -156,7 +163,7 @@ def ask_member(member: Member, what: str, instead: str, call: Callable[[], T]) -
     try:
         return call()
     except (NotImplementedError, ValueError, TypeError) as error:
-        fault = clean_error(error, member.secrets)
+        fault = clean_error(error, member.secrets, member.model)
     # Raised out here, or it would carry the error that may quote a secret.
     raise MemberError(
         f"member {member.label!r} ({type(member.model).__name__}) {what}: {str(fault) or 'it cannot'}; {instead}"
@@ -181,18 +188,25 @@ def make_members(
     Raises:
         MemberError: Not a chat model, or a temperature the model does not take.
     """
-    own = {label: _member(label, model, temperature.get(label), settings) for label, model in models.items()}
+    alone = list(samples.values()) == [1]
+    own = {
+        label: _member(label, model, temperature.get(label), settings, alone=alone) for label, model in models.items()
+    }
     members.warn_of_settings(settings, samples, [(label, m.model, m.kwargs) for label, m in own.items()])
     return own
 
 
-def _member(label: str, model_or_binding: Any, temperature: float | None, settings: Mapping[str, Any]) -> Member:
+def _member(
+    label: str, model_or_binding: Any, temperature: float | None, settings: Mapping[str, Any], *, alone: bool
+) -> Member:
     model, kwargs, config = unwrap(label, model_or_binding)
     fields = type(model).model_fields
-    chosen: dict[str, Any] = {}
+    own_settings: dict[str, Any] = {}
     # The limiter is asked before the call begins: who waits in the copy could not be withdrawn, and the wait would be
     # time of the call.
     update: dict[str, Any] = {"cache": False, "disable_streaming": True, "rate_limiter": None}
+    if alone and isinstance(model.cache, BaseCache):
+        del update["cache"]  # of one sample a reply from its own cache is what its user wants
     streams = getattr(model, "streaming", None) is True or kwargs.pop("stream", None) is True
     if streams:  # as its user said: its server may answer no other way; the chunks are joined to one message
         update["disable_streaming"] = False
@@ -205,16 +219,18 @@ def _member(label: str, model_or_binding: Any, temperature: float | None, settin
     if temperature is not None:
         if "temperature" not in fields or (model.profile or {}).get("temperature") is False:
             raise no_temperature(label, model, temperature)
-        chosen["temperature"] = temperature
+        own_settings["temperature"] = temperature
         kwargs = {k: v for k, v in kwargs.items() if k != "temperature"}
-    chosen |= {field: value for name, value in settings.items() if (field := field_for(name, fields) or name) in fields}
-    own = _copy(model, chosen) if chosen else model
+    own_settings |= {
+        field: value for name, value in settings.items() if (field := field_for(name, fields) or name) in fields
+    }
+    own = _copy(model, own_settings) if own_settings else model
     copy = _copy(own, update)
     if "streaming" in update:
         copy.model_fields_set.add("streaming")  # LangChain looks at it only if it was set
     if "max_retries" in settings:
         _retry(copy, settings["max_retries"])
-    secrets = (*secrets_of(model), *secrets_of(kwargs))
+    secrets = (*secrets_of(model), *secrets_of(kwargs), *secrets_of_client(model))
     return Member(
         label=label,
         model=copy,

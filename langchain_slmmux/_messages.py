@@ -99,7 +99,7 @@ def question_of(messages: Sequence[BaseMessage]) -> str:
 def with_usage(message: AIMessage) -> AIMessage:
     """Return a copy that carries the whole question's tokens, if the record has any."""
     usage = (message.response_metadata.get("slmmux") or {}).get("usage")
-    if not usage or not usage["total_tokens"]:
+    if message.usage_metadata or not usage or not usage["total_tokens"]:
         return message
     tokens = {name: count for name, count in usage.items() if name != COST}  # callbacks add the counts up as tokens
     return message.model_copy(update={"usage_metadata": cast("UsageMetadata", tokens)})

@@ -6,7 +6,7 @@ from typing import Any
 
 from langchain_slmmux._chat_model import SLMMuxChatModel
 from slmmux import Recording
-from slmmux._mux.profile import Questions, Watch, aprofile_mux, profile_mux
+from slmmux._mux.offline.profile import Questions, Watch, aprofile_mux, profile_mux
 
 __all__ = ["aprofile", "profile"]
 

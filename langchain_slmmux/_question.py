@@ -8,7 +8,7 @@ from langchain_core.messages import BaseMessage
 
 from langchain_slmmux._members import MemberCall
 from langchain_slmmux._messages import has_content, question_of
-from langchain_slmmux._request import Request
+from langchain_slmmux._request import Request, calls_of
 from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
 from slmmux import Answer, Pool, Race
@@ -33,6 +33,7 @@ class Question:
     Attributes:
         messages: The question.
         stop: Stop sequences.
+        pool: The places for calls.
         account: Where the tokens of its replies are counted.
     """
 
@@ -51,7 +52,7 @@ class Question:
         self.messages = messages
         self.stop = stop
         self._parent = parent
-        self._pool = pool
+        self.pool = pool
         self._listener = listener
         self.account = account
 
@@ -95,7 +96,11 @@ class Question:
         """Return the text of one reply."""
         return str(reply.message.text)
 
+    def content_of(self, reply: Reply) -> object:
+        """Return everything in a reply that is read: its text and its tool calls."""
+        return str(reply.message.text), calls_of(reply.message)
+
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:
         """Return the calls of a race, or of a profile, which has none."""
         traces = Traces(self._parent, self.account, self._listener)
-        return Sampling(self._request.member_calls, self.messages, self.stop, traces, self._pool, race=race)
+        return Sampling(self._request.member_calls, self.messages, self.stop, traces, self.pool, race=race)

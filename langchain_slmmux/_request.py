@@ -22,7 +22,7 @@ from slmmux._mux.reading import reading
 from slmmux._mux.settings import is_standard, refuse_at_call_time
 from slmmux._mux.tools import Tools
 
-__all__ = ["TOOL_OPTIONS", "Request", "bind_tools", "tool_form"]
+__all__ = ["TOOL_OPTIONS", "Request", "bind_tools", "calls_of", "tool_form"]
 
 TOOL_OPTIONS = ("strict", "parallel_tool_calls")
 
@@ -46,6 +46,7 @@ class Request:
         *,
         vote_on: Collection[str] | None = None,
         messages: Sequence[BaseMessage] = (),
+        alone: bool = False,
     ) -> "Request":
         """Build the request of one call.
 
@@ -56,31 +57,34 @@ class Request:
             structured: The schema bound to this mux, if any.
             vote_on: The fields of an object that are voted on.
             messages: The question: a reply is read as an answer to it.
+            alone: Whether a mux of one passes its only member's stream through.
 
         Raises:
             ArgumentError: `model=` or `n=` at call time.
             MemberError: A member cannot bind tools.
         """
         refuse_at_call_time(kwargs)
-        passed = {k: v for k, v in kwargs.items() if k not in {"tools", "tool_choice", "n", "model", "stream"}}
-        settings = {k: passed.pop(k) for k in tuple(passed) if is_standard(k) and passed[k] is not None}
         tools = kwargs.get("tools")
+        # A choice without tools is an argument like others; so is `stream` where the only member may stream.
+        ours = {"tools", "n", "model", *(() if tools is None else ("tool_choice",)), *(() if alone else ("stream",))}
+        arguments = {k: v for k, v in kwargs.items() if k not in ours}
+        settings = {k: arguments.pop(k) for k in tuple(arguments) if is_standard(k) and arguments[k] is not None}
         if structured is not None:
             member_calls = with_settings(structured.member_calls, settings)
         else:
             member_calls = with_settings(
                 {label: MemberCall(m, m.model, m.kwargs) for label, m in members.items()}, settings
             )
-            if tools:
-                options: dict[str, Any] = {k: passed.pop(k) for k in TOOL_OPTIONS if k in passed}
+            if tools is not None:
+                options: dict[str, Any] = {k: arguments.pop(k) for k in TOOL_OPTIONS if k in arguments}
                 member_calls = bind_tools(member_calls, tools, kwargs.get("tool_choice"), options)
         member_calls = {
-            label: MemberCall(a.member, a.model, {**a.kwargs, **passed}) for label, a in member_calls.items()
+            label: MemberCall(a.member, a.model, {**a.kwargs, **arguments}) for label, a in member_calls.items()
         }
 
         if structured is not None:
             return cls(member_calls, lambda r: structured.read(r.model, r.message, extract, vote_on), "structured")
-        formatted = passed.get("response_format") is not None
+        formatted = arguments.get("response_format") is not None
         schemas = [_schema(tool) for tool in tools or ()]
         read, name = reading(
             extract,
@@ -100,8 +104,8 @@ class Request:
 
     def calls_in(self, reply: Reply) -> list[dict[str, Any]]:
         """Return the calls that a model wrote into its text, where it made none in its protocol's own way."""
-        made = calls_of(reply.message) or reply.message.invalid_tool_calls
-        return [] if made else self.tools.written(str(reply.message.text))
+        calls = calls_of(reply.message) or reply.message.invalid_tool_calls
+        return [] if calls else self.tools.calls_in(str(reply.message.text))
 
 
 def bind_tools(
@@ -113,7 +117,7 @@ def bind_tools(
         MemberError: A member cannot, with its label and the reason it gave.
     """
     choice = {} if tool_choice is None else {"tool_choice": tool_choice}
-    bound: dict[str, MemberCall] = {}
+    bindings: dict[str, MemberCall] = {}
     for label, ask in member_calls.items():
         binding = ask_member(
             ask.member,
@@ -122,8 +126,8 @@ def bind_tools(
             partial(ask.model.bind_tools, tools, **choice, **options),
         )
         model, kwargs, _ = unwrap(label, binding)
-        bound[label] = MemberCall(ask.member, model, {**ask.kwargs, **kwargs})
-    return bound
+        bindings[label] = MemberCall(ask.member, model, {**ask.kwargs, **kwargs})
+    return bindings
 
 
 def calls_of(message: AIMessage) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from slmmux import Draw, Pool, Race
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.sampling import group_draws, remedy_for, remember_single
 from slmmux._mux.secrets import clean_error
+from slmmux._mux.settings import client_timeout
 from slmmux._mux.usage import total
 
 __all__ = ["Reply", "Sampling", "usage_of"]
@@ -91,7 +92,7 @@ class Sampling:
             result = _generate(member_call, list(messages), runs[0], self._kwargs(draws))
             replies, results = _replies_of(member_call, draws, result)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
-            fault = clean_error(overflow_or_same(error), member_call.member.secrets)
+            fault = clean_error(overflow_or_same(error), *member_call.secrets)
             remedy = remedy_for(error, draws)
             if remedy == "singly":
                 _remember_class(member_call, error)
@@ -124,7 +125,7 @@ class Sampling:
             inner_config(runs[0])
             kwargs = self._kwargs(draws)
             if member_call.member.sync_only:
-                run = runs[0].get_sync() if runs[0] else None
+                run = self.traces.sync_run(runs[0]) if runs[0] else None
                 result = await self._pool.run(
                     lambda: _generate(member_call, list(messages), run, kwargs),
                     late=lambda result: self.traces.abandon(draws[0], _usage_of_result(result)),
@@ -133,7 +134,7 @@ class Sampling:
                 result = await _agenerate(member_call, list(messages), runs[0], kwargs)
             replies, results = _replies_of(member_call, draws, result)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
-            fault = clean_error(overflow_or_same(error), member_call.member.secrets)
+            fault = clean_error(overflow_or_same(error), *member_call.secrets)
             remedy = remedy_for(error, draws)
             if remedy == "singly":
                 _remember_class(member_call, error)
@@ -173,8 +174,9 @@ class Sampling:
         return sample.error if sample else None
 
     def _kwargs(self, draws: Sequence[Draw]) -> dict[str, Any]:
+        call = self._member_calls[draws[0].model]
         several = {"n": len(draws)} if len(draws) > 1 else {}
-        return {**self._member_calls[draws[0].model].kwargs, **several}
+        return {**call.kwargs, **client_timeout(call.model, call.kwargs), **several}
 
 
 def _remember_class(member_call: MemberCall, error: BaseException) -> None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -21,9 +21,10 @@ from pydantic import BaseModel, ValidationError
 
 from langchain_slmmux._members import Member, MemberCall, ask_member, unwrap
 from slmmux import Answer, MemberError
+from slmmux._mux.decisive import marked_fields
 from slmmux._mux.reading import structured_answer
 
-__all__ = ["Structured", "ask_through", "kept"]
+__all__ = ["Structured", "ask_through", "parser_fields"]
 
 _FOR_TRACES = ("ls_structured_output_format", "structured_output_format")  # generate() strips them; servers refuse them
 
@@ -92,7 +93,12 @@ class Structured:
         if parsed is None:
             return None
         value = parsed if isinstance(parsed, BaseModel) else _plain(parsed)
-        return structured_answer(value, _text_of(message), extract=extract, vote_on=vote_on)
+        return structured_answer(value, _text_of(message), extract=extract, vote_on=vote_on, marked=self._marked)
+
+    @cached_property
+    def _marked(self) -> frozenset[str]:
+        """Return the fields that the schema marks as not decisive."""
+        return marked_fields(convert_to_json_schema(self.schema))
 
 
 def ask_through(mux: BaseChatModel, structured: Structured, member: Member, *, include_raw: bool) -> Runnable[Any, Any]:
@@ -118,7 +124,7 @@ def _text_of(message: AIMessage) -> str:
     return str(message.text) or (json.dumps(message.tool_calls[0]["args"]) if message.tool_calls else "")
 
 
-def kept(message: AIMessage) -> dict[str, Any]:
+def parser_fields(message: AIMessage) -> dict[str, Any]:
     """Return what a provider's own parser needs of `additional_kwargs`, as plain JSON values."""
     return {k: _plain(v) for k, v in message.additional_kwargs.items() if k in {"parsed", "refusal"}}
 
@@ -173,12 +179,12 @@ def _sent_for(schema: type[BaseModel]) -> dict[str, Any]:
 def _parse(schema: type[BaseModel], parser: Runnable[Any, Any], both: dict[str, Any]) -> dict[str, Any]:
     """Do to a reply what the SDK would have done, then let the member's own parser read it."""
     message: AIMessage = both["raw"]
-    given = message.additional_kwargs
-    if message.text and not given.get("refusal"):
+    additional = message.additional_kwargs
+    if message.text and not additional.get("refusal"):
         try:
             parsed = schema.model_validate_json(str(message.text))
         except ValidationError as error:
             return {**both, "parsed": None, "parsing_error": error}
-        message = message.model_copy(update={"additional_kwargs": {**given, "parsed": parsed}})
+        message = message.model_copy(update={"additional_kwargs": {**additional, "parsed": parsed}})
     result: dict[str, Any] = parser.invoke({"raw": message})
     return result

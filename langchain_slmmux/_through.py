@@ -1,6 +1,7 @@
 """A mux of one member and one sample streams its member through: its tokens are the answer, as they come.
 
-The record needs the whole reply, so it travels with the last chunk; for that each chunk waits for the next.
+Each chunk leaves at once. The record needs the whole reply, so it travels with the chunk that says it is the last, or
+where no chunk of the member says so, with an empty one behind: LangChain sends one there too.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -40,22 +41,20 @@ def through(
 ) -> Iterator[ChatGenerationChunk]:
     """Yield the chunks of the only member, the record on the last one; it tells a run of them itself."""
     call = question.only_call
+    reply = _Streamed()
     fault: BaseException | None = None
-    held: ChatGenerationChunk | None = None
-    whole: AIMessageChunk | None = None
     try:
         wait_for(call.member.pace)
-        stream = call.model._stream(_history(question, call), run_manager=run, **_arguments(question, call))  # noqa: SLF001
-        for chunk in stream:
-            if held is not None:
-                yield held
-            held, whole = chunk, _joined(whole, chunk)
+        with question.pool.hold(call.member.label):
+            stream = call.model._stream(_history(question, call), run_manager=run, **_arguments(question, call))  # noqa: SLF001
+            for chunk in stream:
+                yield from reply.add(chunk)
     except Exception as error:  # noqa: BLE001 - raised again, cleaned
-        fault = clean_error(overflow_or_same(error), call.member.secrets)
+        fault = clean_error(overflow_or_same(error), *call.secrets)
     if fault is not None:
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
-    if held is not None and whole is not None:
-        yield _last(held, record(_result_of(question, call, whole, read), question))
+    if reply.whole is not None:
+        yield reply.last(record(_result_of(question, call, reply.whole, read), question))
 
 
 async def athrough(
@@ -63,22 +62,55 @@ async def athrough(
 ) -> AsyncIterator[ChatGenerationChunk]:
     """Yield the chunks of the only member on the event loop."""
     call = question.only_call
+    reply = _Streamed()
     fault: BaseException | None = None
-    held: ChatGenerationChunk | None = None
-    whole: AIMessageChunk | None = None
     try:
         await await_for(call.member.pace)
-        stream = call.model._astream(_history(question, call), run_manager=run, **_arguments(question, call))  # noqa: SLF001
-        async for chunk in stream:
-            if held is not None:
-                yield held
-            held, whole = chunk, _joined(whole, chunk)
+        with await question.pool.ahold(call.member.label):
+            stream = call.model._astream(_history(question, call), run_manager=run, **_arguments(question, call))  # noqa: SLF001
+            async for chunk in stream:
+                for ready in reply.add(chunk):
+                    yield ready
     except Exception as error:  # noqa: BLE001 - raised again, cleaned
-        fault = clean_error(overflow_or_same(error), call.member.secrets)
+        fault = clean_error(overflow_or_same(error), *call.secrets)
     if fault is not None:
         raise fault
-    if held is not None and whole is not None:
-        yield _last(held, record(_result_of(question, call, whole, read), question))
+    if reply.whole is not None:
+        yield reply.last(record(_result_of(question, call, reply.whole, read), question))
+
+
+class _Streamed:
+    """A reply as it comes, chunk by chunk.
+
+    Attributes:
+        whole: All of it that has come; `None` before the first chunk.
+    """
+
+    def __init__(self) -> None:
+        self.whole: ChatGenerationChunk | None = None
+        self._held: ChatGenerationChunk | None = None
+        self._is_text = True
+
+    def add(self, chunk: ChatGenerationChunk) -> list[ChatGenerationChunk]:
+        """Return the chunks that may leave: only one that says it is the last is kept, for the record."""
+        # Whoever takes a chunk may change it.
+        copy = ChatGenerationChunk(message=chunk.message.model_copy(), generation_info=chunk.generation_info)
+        self.whole = copy if self.whole is None else self.whole + copy
+        self._is_text = isinstance(chunk.message.content, str)
+        ready = [self._held] if self._held is not None else []
+        is_last = getattr(chunk.message, "chunk_position", None) == "last"
+        self._held = chunk if is_last else None
+        return ready if is_last else [*ready, chunk]
+
+    def last(self, record: dict[str, Any]) -> ChatGenerationChunk:
+        """Return the last chunk with the record on it."""
+        if self._held is None:
+            content: Any = "" if self._is_text else []
+            message = AIMessageChunk(content=content, response_metadata={"slmmux": record}, chunk_position="last")
+            return ChatGenerationChunk(message=message)
+        metadata = {**self._held.message.response_metadata, "slmmux": record}
+        held = self._held.message.model_copy(update={"response_metadata": metadata})
+        return ChatGenerationChunk(message=held, generation_info=self._held.generation_info)
 
 
 def _history(question: Question, call: MemberCall) -> list[BaseMessage]:
@@ -92,28 +124,15 @@ def _arguments(question: Question, call: MemberCall) -> dict[str, Any]:
     return kwargs
 
 
-def _joined(whole: AIMessageChunk | None, chunk: ChatGenerationChunk) -> AIMessageChunk:
-    message = cast("AIMessageChunk", chunk.message)
-    return message if whole is None else whole + message
-
-
-def _result_of(question: Question, call: MemberCall, whole: AIMessageChunk, read: Read) -> Result[Reply]:
+def _result_of(question: Question, call: MemberCall, whole: ChatGenerationChunk, read: Read) -> Result[Reply]:
     """Return the question as answered by its one sample."""
     label = call.member.label
-    message = cast("AIMessage", message_chunk_to_message(whole))
+    message = cast("AIMessage", message_chunk_to_message(cast("AIMessageChunk", whole.message)))
     usage = usage_of(message)
     question.account.add(label, usage)
     race = Race({label: 1}, read)
     (draw,) = race.ask()
-    race.tell(Draw(draw.model, draw.index), Reply(label, message, usage))
+    race.tell(Draw(draw.model, draw.index), Reply(label, message, usage, whole.generation_info))
     decision = race.decision
     assert decision is not None  # noqa: S101 - its only sample is in
     return Result(decision, "answered", decision.reply)  # type: ignore[arg-type]
-
-
-def _last(chunk: ChatGenerationChunk, record: dict[str, Any]) -> ChatGenerationChunk:
-    message = chunk.message
-    metadata = {**message.response_metadata, "slmmux": record}
-    return ChatGenerationChunk(
-        message=message.model_copy(update={"response_metadata": metadata}), generation_info=chunk.generation_info
-    )

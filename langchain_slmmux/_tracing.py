@@ -6,13 +6,15 @@ end of a run that early stop, time-out or cancellation had closed long before.
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeAlias, TypeVar, cast
 
 from langchain_core.callbacks import (
     AsyncCallbackManager,
     AsyncCallbackManagerForLLMRun,
+    BaseCallbackHandler,
     BaseCallbackManager,
     CallbackManager,
     CallbackManagerForLLMRun,
@@ -82,7 +84,7 @@ class Traces:
             (run,) = manager.on_chat_model_start(
                 _serialized(member_call), [traced_form(messages)], **_start(draw, member_call)
             )
-            self._relay_tokens(run)
+            _relay_tokens(run, self._listener)
             self._open[draw] = run
             return run
 
@@ -98,11 +100,11 @@ class Traces:
             (run,) = await manager.on_chat_model_start(
                 _serialized(member_call), [traced_form(messages)], **_start(draw, member_call)
             )
-            self._relay_tokens(run)
+            _relay_tokens(run, self._listener)
             self._open[draw] = run
             return run
 
-        return await _whole(begin())
+        return await _uncancelled(begin())
 
     def end(self, draw: Draw, result: LLMResult, usage: Mapping[str, int]) -> None:
         """Close a sample's run with its reply."""
@@ -114,7 +116,7 @@ class Traces:
         """Close a sample's run with its reply, on the event loop."""
         with self._closing(draw, usage) as run:
             if run is not None:
-                await _whole(cast("AsyncCallbackManagerForLLMRun", run).on_llm_end(result))
+                await _uncancelled(cast("AsyncCallbackManagerForLLMRun", run).on_llm_end(result))
 
     def fail(self, draw: Draw, error: BaseException) -> None:
         """Close a sample's run with an error."""
@@ -162,12 +164,12 @@ class Traces:
                 self._busy -= 1
                 self._state.notify_all()
 
-    def _relay_tokens(self, run: Run) -> None:
-        """Let the listener hear the tokens that a member reports from inside a call, as its own."""
-        if self._listener is not None:
-            for name in ("on_llm_new_token", "on_stream_event"):
-                if (report := getattr(self._listener, name, None)) is not None:
-                    setattr(run, name, report)
+    def sync_run(self, run: AsyncCallbackManagerForLLMRun) -> CallbackManagerForLLMRun:
+        """Return a sample's run as a member's sync call reports to it."""
+        sync = run.get_sync()
+        if isinstance(self._listener, AsyncCallbackManagerForLLMRun):
+            _relay_tokens(sync, self._listener.get_sync())
+        return sync
 
     def _manager(self, cls: type[M], draw: Draw, member_call: MemberCall) -> M:
         # An LLM run's manager has no get_child(): a child is made of what it would inherit. The outer ls_* metadata
@@ -199,12 +201,37 @@ class Traces:
         )
         for handler in extra if isinstance(extra, list) else extra.handlers if extra else []:
             configured.add_handler(handler, inherit=True)
-        configured.handlers = silent(configured.handlers)
+        # The member's own handlers hear the tokens of a mux of one, which are the answer's; the listener tells others.
+        listening = None if self._listener is None else self._listener.handlers
+        handlers: list[BaseCallbackHandler] = configured.handlers
+        own: list[BaseCallbackHandler] = (
+            [] if listening is None else [handler for handler in handlers if handler not in listening]
+        )
+        configured.handlers = [*silent(handler for handler in handlers if handler not in own), *own]
         configured.inheritable_handlers = silent(configured.inheritable_handlers)
         return configured
 
 
-async def _whole(handlers: Coroutine[Any, Any, T]) -> T:
+def _relay_tokens(run: Run, listener: BaseRunManager | None) -> None:
+    """Let the listener hear the tokens that a member reports from inside a call, as its own."""
+    for name in ("on_llm_new_token", "on_stream_event"):
+        relay, report = getattr(listener, name, None), getattr(run, name, None)
+        if relay is not None and report is not None:
+            both = _in_turn_async if isinstance(run, AsyncCallbackManagerForLLMRun) else _in_turn
+            setattr(run, name, partial(both, relay, report))
+
+
+def _in_turn(relay: Callable[..., Any], report: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    relay(*args, **kwargs)
+    report(*args, **kwargs)
+
+
+async def _in_turn_async(relay: Callable[..., Any], report: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    await relay(*args, **kwargs)
+    await report(*args, **kwargs)
+
+
+async def _uncancelled(handlers: Coroutine[Any, Any, T]) -> T:
     """Let handlers at work finish even when this task is cancelled: a run half opened could not be closed."""
     task = asyncio.ensure_future(handlers)
     try:
@@ -232,13 +259,13 @@ def inner_config(run: Run | None) -> None:
 
 
 def _serialized(member_call: MemberCall) -> dict[str, Any]:
-    return cast("dict[str, Any]", strike(as_owned(member_call)._serialized, member_call.member.secrets))  # noqa: SLF001
+    return cast("dict[str, Any]", strike(as_owned(member_call)._serialized, member_call.secrets[0]))  # noqa: SLF001
 
 
 def _start(draw: Draw, member_call: MemberCall) -> dict[str, Any]:
     params: Mapping[str, Any] = strike(
         member_call.model._get_invocation_params(**member_call.kwargs),  # noqa: SLF001
-        member_call.member.secrets,
+        member_call.secrets[0],
     )
     return {
         "invocation_params": params,

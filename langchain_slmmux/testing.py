@@ -60,11 +60,11 @@ class ScriptedChatModel(BaseChatModel):
         reply = self._turns.reply(self.script, messages, kwargs)
         message = reply.model_copy() if isinstance(reply, AIMessage) else AIMessage(str(reply))
         if self.tokens is not None and message.usage_metadata is None:
-            sent, received = self.tokens
+            prompt_tokens, completion_tokens = self.tokens
             message.usage_metadata = {
-                "input_tokens": sent,
-                "output_tokens": received,
-                "total_tokens": sent + received,
+                "input_tokens": prompt_tokens,
+                "output_tokens": completion_tokens,
+                "total_tokens": prompt_tokens + completion_tokens,
             }
         message.response_metadata = {
             "model_name": self.model_name,

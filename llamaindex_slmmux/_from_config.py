@@ -48,6 +48,7 @@ def member(endpoint: Endpoint) -> LLM:
         temperature=endpoint.temperature,
         max_tokens=endpoint.max_tokens,
         stop=list(endpoint.stop),
+        stop_in_lines=list(endpoint.stop_in_lines),
         counts_first_only=endpoint.local,
         timeout=endpoint.timeout or _PATIENCE_S,
         max_retries=0,  # the SDK's clients retry; LlamaIndex would repeat each of their tries

@@ -42,6 +42,7 @@ from llamaindex_slmmux._members import Member, check_llm, check_settings, identi
 from llamaindex_slmmux._messages import as_chat, as_chunk, as_completion, chat_response
 from llamaindex_slmmux._metadata import metadata_of, refuse_tools
 from llamaindex_slmmux._predicted import predicted, predicting
+from llamaindex_slmmux._progress import progress
 from llamaindex_slmmux._question import Question
 from llamaindex_slmmux._request import Chat, Completion, Reply, Request
 from llamaindex_slmmux._sampling import new_to_handlers
@@ -317,6 +318,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             formatted=formatted,
             through=self._is_one,
             vote_on=self.vote_on,
+            prompt_of=predicted(),
         )
 
     @override
@@ -342,30 +344,39 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         limits = (self.timeout, self.deadline, self.budget)
         return self._is_one and not self._policy.has_threshold and all(each is None for each in limits)
 
-    @property
-    def _is_one(self) -> bool:
-        """Whether the mux has one member and draws one sample of it."""
-        return not self._bigger and list(self.k.values()) == [1]
-
     def _streamed(self, request: Request) -> Generator[Response]:
         if not self._streams_through:
             return _one(as_chunk(self._responded(request)))
         (member,) = self._members.values()
 
-        def whole() -> ChatResponse:
+        def answer_whole() -> ChatResponse:
             return as_chunk(self._responded(request))
 
-        return through(request, member, self._own_callbacks, self._respond_to(request), whole)
+        return through(
+            request,
+            member,
+            self._own_callbacks,
+            pool=self._pool,
+            respond=self._respond_to(request),
+            answer_whole=answer_whole,
+        )
 
     async def _astreamed(self, request: Request) -> AsyncGenerator[Response]:
         if not self._streams_through:
             return _aone(as_chunk(await self._aresponded(request)))
         (member,) = self._members.values()
 
-        async def whole() -> ChatResponse:
+        async def answer_whole() -> ChatResponse:
             return as_chunk(await self._aresponded(request))
 
-        return await athrough(request, member, self._own_callbacks, self._respond_to(request), whole)
+        return await athrough(
+            request,
+            member,
+            self._own_callbacks,
+            pool=self._pool,
+            respond=self._respond_to(request),
+            answer_whole=answer_whole,
+        )
 
     def _respond_to(self, request: Request) -> Callable[[Result[Reply]], ChatResponse]:
         """Return what makes the response of a reply that was streamed through."""
@@ -386,14 +397,18 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         """Return the response, and the reply it is made of; none where the mux abstains."""
         question = self._question(request)
         try:
-            return self._response(self._answer(question), question)
+            with progress(sum(self.k.values())):
+                result = self._answer(question)
+            return self._response(result, question)
         except NoAnswerError as error:
             raise new_to_handlers(error)  # noqa: B904 - the same error
 
     async def _adecide(self, request: Request) -> tuple[ChatResponse, Reply | None]:
         question = self._question(request)
         try:
-            return self._response(await self._aanswer(question), question)
+            with progress(sum(self.k.values())):
+                result = await self._aanswer(question)
+            return self._response(result, question)
         except NoAnswerError as error:
             raise new_to_handlers(error)  # noqa: B904 - the same error
 
@@ -409,8 +424,8 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         # What the only sample wrote stays as it is: a mux of one is its member.
         written = question.calls_in(reply) if reply and total else ()
         record = self._record(result, question)
-        told = speaker if several else None
-        return chat_response(response, calls, record, told, written=written, total=total), reply
+        marked_as = speaker if several else None
+        return chat_response(response, calls, record, marked_as, written=written, total=total), reply
 
     def _abstention(self) -> ChatResponse:
         return ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=self.abstain_with))
@@ -529,7 +544,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         if self._streams_through:
             (member,) = self._members.values()
             request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
-            return _reported(values_through(request, member, self._own_callbacks))
+            return _reported(values_through(request, member, self._own_callbacks, self._pool))
         value = self.structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         dispatcher.event(LLMStructuredPredictInProgressEvent(output=value))
         return _one(value)
@@ -545,7 +560,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         if self._streams_through:
             (member,) = self._members.values()
             request = self._structured(output_cls, prompt, llm_kwargs, prompt_args)
-            return _areported(await avalues_through(request, member, self._own_callbacks))
+            return _areported(await avalues_through(request, member, self._own_callbacks, self._pool))
         value = await self.astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         dispatcher.event(LLMStructuredPredictInProgressEvent(output=value))
         return _aone(value)

@@ -6,7 +6,7 @@ Knows nothing of races or messages.
 import copy
 import inspect
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from slmmux._mux import members
 from slmmux._mux.generation import generation_settings
 from slmmux._mux.limiter import BlockingLimiter, no_limit
 from slmmux._mux.options import no_temperature
-from slmmux._mux.secrets import secrets_of, strike
+from slmmux._mux.secrets import secrets_of, secrets_of_client, strike
 from slmmux._mux.settings import field_for, is_standard, no_member_takes
 from slmmux._mux.warn import warn
 
@@ -157,7 +157,7 @@ def _member(label: str, given: LLM, temperature: float | None, settings: Mapping
     llm = _copy(given, update) if update else given
     if "max_retries" in update:
         _retry(llm, update["max_retries"])
-    secrets = (*secrets_of(given), *_keys(given))
+    secrets = (*secrets_of(given), *secrets_of_client(given))
     pace = no_limit if limiter is None else BlockingLimiter(limiter.acquire)
     return Member(label=label, model=llm, secrets=secrets, can_several=takes_several(llm), pace=pace)
 
@@ -277,14 +277,6 @@ def _build_clients(llm: LLM) -> None:
             if callable(build := getattr(llm, name, None)):
                 with suppress(Exception):  # what is wrong with it is said at the first call, as it would be alone
                     build()
-
-
-def _keys(llm: LLM) -> Iterator[str]:
-    """Yield the keys that only the OpenAI SDK's clients hold."""
-    for name in ("_client", "_aclient"):
-        key = getattr(getattr(llm, name, None), "api_key", None)
-        if isinstance(key, str) and key:
-            yield key
 
 
 def _more_arguments(llm: LLM) -> Mapping[str, Any]:

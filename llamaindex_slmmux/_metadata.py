@@ -17,19 +17,20 @@ def metadata_of(members: Mapping[str, Member]) -> LLMMetadata:
     Raises:
         MemberError: A FunctionAgent asks, and a member calls no functions.
     """
-    known = [member.llm.metadata for member in members.values()]
-    roles = {metadata.system_role for metadata in known}
-    outputs = [metadata.num_output for metadata in known if metadata.num_output > 0]
+    of_members = [member.llm.metadata for member in members.values()]
+    roles = {metadata.system_role for metadata in of_members}
+    outputs = [metadata.num_output for metadata in of_members if metadata.num_output > 0]
     calls_functions = all(member.calls_functions for member in members.values())
     if not calls_functions and _asked_by_a_function_agent():
         refuse_tools(members, "FunctionAgent cannot use this mux")
     return LLMMetadata(
-        context_window=min(metadata.context_window for metadata in known),
+        context_window=min(metadata.context_window for metadata in of_members),
         num_output=min(outputs, default=-1),
-        is_chat_model=True,
+        # Of completion-only members alone the mux is one too: prompts and programs choose their form by it.
+        is_chat_model=any(metadata.is_chat_model for metadata in of_members),
         is_function_calling_model=calls_functions,
         # A mux of one goes by its member's name, which prices and tokenizers are looked up under.
-        model_name=known[0].model_name if len(known) == 1 else "+".join(members),
+        model_name=of_members[0].model_name if len(of_members) == 1 else "+".join(members),
         system_role=roles.pop() if len(roles) == 1 else MessageRole.SYSTEM,
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from llamaindex_slmmux._llm import SLMMuxLLM
 from slmmux import Recording
-from slmmux._mux.profile import Questions, Watch, aprofile_mux, profile_mux
+from slmmux._mux.offline.profile import Questions, Watch, aprofile_mux, profile_mux
 
 __all__ = ["aprofile", "profile"]
 

@@ -82,6 +82,10 @@ class Question:
         """Return the text of one reply."""
         return reply.response.message.content or ""
 
+    def content_of(self, reply: Reply) -> object:
+        """Return everything in a reply that is read: its text, its tool calls and its value."""
+        return reply.response.message.content, list(reply.calls), reply.value
+
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:  # noqa: ARG002 - LlamaIndex's samples need none
         """Return the calls of a race, or of a profile, which has none."""
         return Sampling(self._members, self._request, self._wrapper, self._pool, self.account)

@@ -31,6 +31,7 @@ from llamaindex_slmmux._usage import usage_of
 from slmmux import Answer
 from slmmux._mux.cut_off import is_cut_off
 from slmmux._mux.reading import Read, reading
+from slmmux._mux.settings import client_timeout
 from slmmux._mux.tools import Tools
 
 __all__ = ["Call", "Chat", "Completion", "Reply", "Request"]
@@ -78,14 +79,14 @@ class Call:
     method: str
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
-    replied: Callable[[Any], list[Reply]]
+    to_replies: Callable[[Any], list[Reply]]
     failed: Callable[[Exception], Reply | None] = lambda _: None
 
     @property
     def messages(self) -> Sequence[ChatMessage]:
         """What a chat asks."""
-        asked: Sequence[ChatMessage] = self.kwargs.get("chat_history") or self.args[0]
-        return asked
+        messages: Sequence[ChatMessage] = self.kwargs.get("chat_history") or self.args[0]
+        return messages
 
 
 class Request(Protocol):
@@ -137,15 +138,15 @@ class Chat:
 
     def __post_init__(self) -> None:
         formatted = self.kwargs.get("response_format") is not None
-        asked = [m for m in self.messages if m.role in (MessageRole.USER, MessageRole.SYSTEM)]
-        of_users = [m for m in asked if m.role is MessageRole.USER]
+        prompts = [m for m in self.messages if m.role in (MessageRole.USER, MessageRole.SYSTEM)]
+        of_users = [m for m in prompts if m.role is MessageRole.USER]
         reader = reading(
             self.extract,
             tools=self._tools(),
             formatted=formatted,
             vote_on=self.vote_on,
             question=(of_users[-1].content or "") if of_users else "",
-            prompt="\n".join(m.content or "" for m in asked),
+            prompt="\n".join(m.content or "" for m in prompts),
         )
         object.__setattr__(self, "_reading", reader)
 
@@ -163,7 +164,7 @@ class Chat:
         """Return the calls that a model wrote into its text, where it made none in its protocol's own way."""
         if reply.calls:
             return []
-        calls = Tools(self._tools()).written(reply.response.message.content or "")
+        calls = Tools(self._tools()).calls_in(reply.response.message.content or "")
         return [
             ToolSelection(tool_id=f"call_{uuid4().hex}", tool_name=call["name"], tool_kwargs=call["args"])
             for call in calls
@@ -181,20 +182,21 @@ class Chat:
         messages = under_instruction(history_of(own, member.label, alone=member.alone), self.instruction)
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
         kwargs = {name: copy.copy(v) if isinstance(v, list | dict) else v for name, v in kwargs.items()}
+        kwargs |= client_timeout(llm, kwargs)
         if n > 1:
             kwargs["n"] = n
 
-        def replied(result: Any) -> list[Reply]:
-            responses = [self._parsed(member, r) for r in split(llm, _checked(result, ChatResponse))]
+        def to_replies(result: Any) -> list[Reply]:
+            responses = [self._through_parser(member, r) for r in split(llm, _checked(result, ChatResponse))]
             return [Reply(member.label, r, usage_of(r), calls_of(llm, r)) for r in responses]
 
         if (tools := _live(kwargs.get("tools"))) is None:
-            return Call(llm, "chat", (messages,), kwargs, replied)
+            return Call(llm, "chat", (messages,), kwargs, to_replies)
         del kwargs["tools"]
         for name in _BINDING:
             if not kwargs.get(name):
                 kwargs.pop(name, None)
-        return Call(llm, "chat_with_tools", (tools,), {"chat_history": messages, **kwargs}, replied)
+        return Call(llm, "chat_with_tools", (tools,), {"chat_history": messages, **kwargs}, to_replies)
 
     def read(self, reply: Reply) -> Answer | None:
         """Return a reply's answer."""
@@ -208,7 +210,7 @@ class Chat:
         cut_off = is_cut_off(reply.response.raw) or is_cut_off(reply.response.additional_kwargs)
         return self._reading[0](text, calls, cut_off=cut_off)
 
-    def _parsed(self, member: Member, response: ChatResponse) -> ChatResponse:
+    def _through_parser(self, member: Member, response: ChatResponse) -> ChatResponse:
         """Return a response as `predict` of the member alone would give it, through the member's own parser."""
         if self.prompt_of is None or member.llm.output_parser is None:
             return response
@@ -219,17 +221,18 @@ class Chat:
     def _completion(self, member: Member, prompt: str, *, formatted: bool) -> Call:
         """Return the call of a member that completes texts."""
 
-        def replied(result: Any) -> list[Reply]:
+        def to_replies(result: Any) -> list[Reply]:
             completion = _checked(result, CompletionResponse)
-            response = self._parsed(member, as_chat(completion))
+            response = self._through_parser(member, as_chat(completion))
             return [Reply(member.label, response, usage_of(response), completion=completion)]
 
         if self.instruction:
             prompt = f"{self.instruction}\n\n{prompt}"
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
+        kwargs |= client_timeout(llm, kwargs)
         if formatted:
             kwargs["formatted"] = True
-        return Call(llm, "complete", (prompt,), kwargs, replied)
+        return Call(llm, "complete", (prompt,), kwargs, to_replies)
 
 
 @dataclass(frozen=True)
@@ -257,16 +260,17 @@ class Completion(Chat):
         formatted: bool,
         through: bool,
         vote_on: Sequence[str] | None = None,
+        prompt_of: Predicted | None = None,
     ) -> "Completion":
         """Return the request for one prompt."""
         message = ChatMessage(role=MessageRole.USER, content=prompt)
-        return cls(
-            [message], kwargs, extract, instruction, vote_on, prompt=prompt, formatted=formatted, through=through
-        )
+        form: dict[str, Any] = {"prompt": prompt, "formatted": formatted, "through": through}
+        return cls([message], kwargs, extract, instruction, vote_on, prompt_of, **form)
 
     def call(self, member: Member, n: int) -> Call:
         """Return a member's call for n samples."""
-        if member.llm.metadata.is_chat_model and (self.instruction or not self.through):
+        chats = member.llm.metadata.is_chat_model and (self.instruction or not self.through)
+        if chats or self.prompt_of is not None:
             return super().call(member, n)
         return self._completion(member, self.prompt, formatted=self.formatted)
 

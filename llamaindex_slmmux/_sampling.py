@@ -18,7 +18,7 @@ from llamaindex_slmmux._several import report
 from slmmux import Draw, Pool
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.sampling import Remedy, group_draws, remedy_for, remember_single
-from slmmux._mux.secrets import clean_error
+from slmmux._mux.secrets import clean_error, secrets_of
 from slmmux._mux.usage import Account, total
 
 __all__ = ["MEMBER_TAG", "SAMPLE_TAG", "Sampling", "new_to_handlers", "tags_of"]
@@ -163,16 +163,16 @@ def tags_of(draw: Draw) -> dict[str, Any]:
 
 
 def _ask(call: Call) -> list[Reply]:
-    return call.replied(getattr(call.llm, call.method)(*call.args, **call.kwargs))
+    return call.to_replies(getattr(call.llm, call.method)(*call.args, **call.kwargs))
 
 
 async def _aask(call: Call) -> list[Reply]:
-    return call.replied(await getattr(call.llm, f"a{call.method}")(*call.args, **call.kwargs))
+    return call.to_replies(await getattr(call.llm, f"a{call.method}")(*call.args, **call.kwargs))
 
 
 def _reply_or_error(member: Member, call: Call, error: BaseException) -> list[Reply] | BaseException:
     """Return the reply that an error hides, or the error; neither quotes a secret."""
-    clean = clean_error(error, member.secrets)
+    clean = clean_error(error, (*member.secrets, *secrets_of(call.kwargs)), call.llm)
     reply = call.failed(clean) if isinstance(clean, Exception) else None
     return clean if reply is None else [reply]
 

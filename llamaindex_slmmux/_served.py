@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ChatResponseAsyncGen, ChatResponseGen
 from llama_index.llms.openai_like import OpenAILike
 from pydantic import Field
 from typing_extensions import override
 
-from slmmux._mux.llama_cpp import COUNTING, count_completions
+from slmmux._mux.llama_cpp import COUNTING, count_completions, stop_of
 
 __all__ = ["Served"]
 
@@ -19,30 +19,51 @@ class Served(OpenAILike):  # type: ignore[misc]  # it comes without types
     Args:
         temperature: `None` sends none.
         stop: Stop sequences that belong to the model's template, unless the call brings its own.
+        stop_in_lines: Those of a request whose reply has several lines: JSON, tool calls, a program.
         counts_first_only: Whether the server counts the first completion of several only.
     """
 
     temperature: float | None = Field(default=None, ge=0.0)  # pyright: ignore[reportIncompatibleVariableOverride]
     stop: list[str] = Field(default_factory=list)
+    stop_in_lines: list[str] = Field(default_factory=list)
     counts_first_only: bool = False
 
     @override
     def _get_model_kwargs(self, **kwargs: Any) -> dict[str, Any]:
         stop = {"stop": list(self.stop)} if self.stop else {}
-        made: dict[str, Any] = super()._get_model_kwargs(**{**stop, **kwargs})
-        if self.counts_first_only and made.get("n", 1) > 1:
-            made |= COUNTING
-        return {name: value for name, value in made.items() if name != "temperature" or value is not None}
+        arguments: dict[str, Any] = super()._get_model_kwargs(**{**stop, **kwargs})
+        if self.counts_first_only and arguments.get("n", 1) > 1:
+            arguments |= COUNTING
+        return {
+            name: value for name, value in arguments.items() if name not in {"temperature", "stop"} or value is not None
+        }
+
+    def _with_stop(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return call arguments with the stop sequences that the kind of reply needs; a call's own stay."""
+        if "stop" in kwargs or not self.stop or not self.stop_in_lines:
+            return kwargs
+        request = {"stop": self.stop, "messages": [{"content": message.content} for message in messages], **kwargs}
+        return {**kwargs, "stop": stop_of(request, self.stop, self.stop_in_lines)}
 
     @override
     def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return self._counted(super()._chat(messages, **kwargs))
+        return self._with_counts(super()._chat(messages, **self._with_stop(messages, kwargs)))
 
     @override
     async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return self._counted(await super()._achat(messages, **kwargs))
+        return self._with_counts(await super()._achat(messages, **self._with_stop(messages, kwargs)))
 
-    def _counted(self, response: ChatResponse) -> ChatResponse:
+    @override
+    def _stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        stream: ChatResponseGen = super()._stream_chat(messages, **self._with_stop(messages, kwargs))
+        return stream
+
+    @override
+    async def _astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
+        stream: ChatResponseAsyncGen = await super()._astream_chat(messages, **self._with_stop(messages, kwargs))
+        return stream
+
+    def _with_counts(self, response: ChatResponse) -> ChatResponse:
         completion: Any = response.raw
         if not self.counts_first_only or len(completion.choices) <= 1:
             return response

@@ -19,6 +19,7 @@ from llamaindex_slmmux._messages import as_chat, under_instruction
 from llamaindex_slmmux._request import Call, Reply
 from llamaindex_slmmux._usage import Recorder, usage_of
 from slmmux import Answer
+from slmmux._mux.decisive import marked_fields
 from slmmux._mux.reading import structured_answer
 from slmmux._mux.usage import total
 
@@ -70,7 +71,7 @@ class Structured:
             "structured_predict",
             (self.output_cls, prompt),
             {"llm_kwargs": dict(self.llm_kwargs), **arguments},
-            replied=lambda value: [_reply(member, value, recorder)],
+            to_replies=lambda value: [_reply(member, value, recorder)],
             failed=lambda error: _unread(member.label, error, recorder) if recorder.responses else None,
         )
 
@@ -79,7 +80,8 @@ class Structured:
         if reply.value is None:
             return None
         text = reply.response.message.content or reply.value.model_dump_json()
-        return structured_answer(reply.value, text, extract=self.extract, vote_on=self.vote_on)
+        marked = marked_fields(self.output_cls.model_json_schema())
+        return structured_answer(reply.value, text, extract=self.extract, vote_on=self.vote_on, marked=marked)
 
     def _prompt(self) -> tuple[BasePromptTemplate, Mapping[str, Any]]:
         """Return a prompt of the member's own: some programs write their parser into the one they are given."""

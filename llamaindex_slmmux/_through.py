@@ -2,7 +2,8 @@
 
 Each response leaves at once. The record needs the whole reply, so the last one gets it when the stream has ended: it is
 there for whoever keeps the response, as LlamaIndex's own events do.
-A stream of the member begins before ours is returned, so that its span stands within ours.
+A stream of the member begins before ours is returned, so that its span stands within ours. From then on it has a place
+in the window of the mux, until it has ended or nobody holds it any more.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
@@ -22,7 +23,7 @@ from llamaindex_slmmux._sampling import new_to_handlers, tags_of
 from llamaindex_slmmux._structured import Structured
 from llamaindex_slmmux._tools import calls_of
 from llamaindex_slmmux._usage import usage_of
-from slmmux import Draw, Race
+from slmmux import Draw, Pool, Race
 from slmmux._mux.engine import Result
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.secrets import clean_error
@@ -52,84 +53,102 @@ def through(
     request: Request,
     member: Member,
     wrapper: CallbackManager,
+    *,
+    pool: Pool,
     respond: Respond,
-    whole: Callable[[], ChatResponse],
+    answer_whole: Callable[[], ChatResponse],
 ) -> Generator[Response]:
     """Return the responses of the only member, the record on the last one; the whole answer if it cannot stream."""
     step = _Step(member)
-    call = step.made(lambda: _call(request, member, wrapper))
-    stream = step.made(lambda: _stream(member, call), otherwise=_no_responses())
+    call = step.outcome(lambda: _call(request, member, wrapper))
+    step.outcome(lambda: wait_for(member.pace))
+    place = pool.hold(member.label)
+    stream = place.begun(lambda: step.outcome(lambda: _stream(call), otherwise=_no_responses()))
 
     def responses() -> Generator[Response]:
         last = None
-        with closing(stream):
+        with place, closing(stream):
             while True:
-                response = step.made(lambda: next(stream, _END), otherwise=_END if last is None else None)
+                response = step.outcome(lambda: next(stream, _END), otherwise=_END if last is None else None)
                 if response is _END:
                     break
                 last = response.model_copy()
                 yield last
         if last is None:
-            yield whole()
+            yield answer_whole()
         else:
             last.raw = _raw(request, member, call, response=last, respond=respond)
 
-    return responses()
+    return place.of(responses())
 
 
 async def athrough(
     request: Request,
     member: Member,
     wrapper: CallbackManager,
+    *,
+    pool: Pool,
     respond: Respond,
-    whole: Callable[[], Awaitable[ChatResponse]],
+    answer_whole: Callable[[], Awaitable[ChatResponse]],
 ) -> AsyncGenerator[Response]:
     """Return the responses of the only member on the event loop."""
     step = _Step(member)
-    call = step.made(lambda: _call(request, member, wrapper))
-    stream = await step.amade(lambda: _astream(member, call), otherwise=_ano_responses())
+    call = step.outcome(lambda: _call(request, member, wrapper))
+    await step.aoutcome(lambda: await_for(member.pace))
+    place = await pool.ahold(member.label)
+    stream = await place.abegun(lambda: step.aoutcome(lambda: _astream(call), otherwise=_ano_responses()))
 
     async def responses() -> AsyncGenerator[Response]:
         last = None
-        async with aclosing(stream):
-            while True:
-                response = await step.amade(lambda: anext(stream, _END), otherwise=_END if last is None else None)
-                if response is _END:
-                    break
-                last = response.model_copy()
-                yield last
+        with place:
+            async with aclosing(stream):
+                while True:
+                    response = await step.aoutcome(
+                        lambda: anext(stream, _END), otherwise=_END if last is None else None
+                    )
+                    if response is _END:
+                        break
+                    last = response.model_copy()
+                    yield last
         if last is None:
-            yield await whole()
+            yield await answer_whole()
         else:
             last.raw = _raw(request, member, call, response=last, respond=respond)
 
-    return responses()
+    return place.of(responses())
 
 
-def values_through(request: Structured, member: Member, wrapper: CallbackManager) -> Generator[Any]:
+def values_through(request: Structured, member: Member, wrapper: CallbackManager, pool: Pool) -> Generator[Any]:
     """Return the values that the only member streams of a schema, whole or in part, as they come."""
     step, call = _Step(member), _reporting_call(request, member, wrapper)
-    stream = step.made(lambda: _stream(member, call))
+    step.outcome(lambda: wait_for(member.pace))
+    place = pool.hold(member.label)
+    stream = place.begun(lambda: step.outcome(lambda: _stream(call)))
 
     def values() -> Generator[Any]:
-        with closing(stream):
-            while (value := step.made(lambda: next(stream, _END))) is not _END:
+        with place, closing(stream):
+            while (value := step.outcome(lambda: next(stream, _END))) is not _END:
                 yield value
 
-    return values()
+    return place.of(values())
 
 
-async def avalues_through(request: Structured, member: Member, wrapper: CallbackManager) -> AsyncGenerator[Any]:
+async def avalues_through(
+    request: Structured, member: Member, wrapper: CallbackManager, pool: Pool
+) -> AsyncGenerator[Any]:
     """Return the values that the only member streams of a schema on the event loop."""
     step, call = _Step(member), _reporting_call(request, member, wrapper)
-    stream = await step.amade(lambda: _astream(member, call))
+    await step.aoutcome(lambda: await_for(member.pace))
+    place = await pool.ahold(member.label)
+    stream = await place.abegun(lambda: step.aoutcome(lambda: _astream(call)))
 
     async def values() -> AsyncGenerator[Any]:
-        async with aclosing(stream):
-            while (value := await step.amade(lambda: anext(stream, _END))) is not _END:
-                yield value
+        with place:
+            async with aclosing(stream):
+                while (value := await step.aoutcome(lambda: anext(stream, _END))) is not _END:
+                    yield value
 
-    return values()
+    return place.of(values())
 
 
 def converted(stream: Iterator[Response], form: Callable[[Response], R]) -> Generator[R]:
@@ -160,9 +179,10 @@ class _Step:
 
     def __init__(self, member: Member) -> None:
         self._secrets = member.secrets
+        self._model = member.model
         self._tags = tags_of(Draw(member.label, 0))
 
-    def made(self, act: Callable[[], Any], *, otherwise: Any = None) -> Any:
+    def outcome(self, act: Callable[[], Any], *, otherwise: Any = None) -> Any:
         """Return what a step returns; `otherwise`, if there is one, where the class has no such method."""
         try:
             with self._as_member():
@@ -173,7 +193,7 @@ class _Step:
             return otherwise
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
 
-    async def amade(self, act: Callable[[], Awaitable[Any]], *, otherwise: Any = None) -> Any:
+    async def aoutcome(self, act: Callable[[], Awaitable[Any]], *, otherwise: Any = None) -> Any:
         """Return what a step on the event loop returns."""
         try:
             with self._as_member():
@@ -190,16 +210,14 @@ class _Step:
             yield
 
     def _cleaned(self, error: Exception) -> BaseException:
-        return new_to_handlers(clean_error(error, self._secrets))
+        return new_to_handlers(clean_error(error, self._secrets, self._model))
 
 
-def _stream(member: Member, call: Call) -> Any:
-    wait_for(member.pace)
+def _stream(call: Call) -> Any:
     return getattr(call.llm, f"stream_{call.method}")(*call.args, **call.kwargs)
 
 
-async def _astream(member: Member, call: Call) -> Any:
-    await await_for(member.pace)
+async def _astream(call: Call) -> Any:
     return await getattr(call.llm, f"astream_{call.method}")(*call.args, **call.kwargs)
 
 

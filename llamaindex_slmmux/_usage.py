@@ -73,14 +73,16 @@ def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
     """
     raw = response.raw
     for holder in (_get(raw, "usage"), _get(raw, "usage_metadata"), raw, response.additional_kwargs):
-        sent, received = _first(holder, _INPUT), _first(holder, _OUTPUT)
-        if sent or received:
+        prompt_tokens, completion_tokens = _first(holder, _INPUT), _first(holder, _OUTPUT)
+        if prompt_tokens or completion_tokens:
             details = _get(holder, "prompt_tokens_details") or _get(holder, "input_tokens_details")
             cached = _first(details, _CACHED) or _first(holder, _CACHED)
             if beside := _first(holder, _CACHED_BESIDE):
                 cached = beside
-            sent += beside + _first(holder, _WRITTEN_BESIDE)
-            usage: dict[str, Any] = dict(zip(USAGE, (sent, received, sent + received), strict=True))
+            prompt_tokens += beside + _first(holder, _WRITTEN_BESIDE)
+            usage: dict[str, Any] = dict(
+                zip(USAGE, (prompt_tokens, completion_tokens, prompt_tokens + completion_tokens), strict=True)
+            )
             return {**usage, "input_token_details": {"cache_read": cached}} if cached else usage
     return dict.fromkeys(USAGE, 0)
 
@@ -90,5 +92,5 @@ def _get(holder: Any, name: str) -> Any:
 
 
 def _first(holder: Any, names: tuple[str, ...]) -> int:
-    found = (_get(holder, name) for name in names)
-    return next((tokens for tokens in found if isinstance(tokens, int) and tokens), 0)
+    counts = (_get(holder, name) for name in names)
+    return next((tokens for tokens in counts if isinstance(tokens, int) and tokens), 0)

@@ -88,11 +88,11 @@ class ScriptedLLM(FunctionCallingLLM):
         message = reply if isinstance(reply, ChatMessage) else ChatMessage(role="assistant", content=str(reply))
         raw: dict[str, Any] = {"model": self.model}
         if self.tokens is not None:
-            sent, received = self.tokens
+            prompt_tokens, completion_tokens = self.tokens
             raw["usage"] = {
-                "prompt_tokens": sent,
-                "completion_tokens": received,
-                "total_tokens": sent + received,
+                "prompt_tokens": prompt_tokens,
+                "completion_tokens": completion_tokens,
+                "total_tokens": prompt_tokens + completion_tokens,
             }
         return ChatResponse(message=message, raw=raw)
 

@@ -27,6 +27,7 @@ from slmmux._errors import (
 
 if TYPE_CHECKING:
     from slmmux._display.explain import Explanation, explain
+    from slmmux._mux.observe import observe_samples
     from slmmux.profiling import aprofile, profile
     from slmmux.recording import Recording, Row
     from slmmux.recording._replay import replay
@@ -67,6 +68,7 @@ __all__ = [
     "choose",
     "drive",
     "explain",
+    "observe_samples",
     "profile",
     "replay",
     "select_complementary",
@@ -82,6 +84,7 @@ _LAZY = {
     "Selection": "slmmux.selection",
     "aprofile": "slmmux.profiling",
     "explain": "slmmux._display.explain",
+    "observe_samples": "slmmux._mux.observe",
     "profile": "slmmux.profiling",
     "replay": "slmmux.recording._replay",
     "select_complementary": "slmmux.selection",

@@ -77,6 +77,9 @@ class SampleError(SLMMuxError):
         self.index = index
         self.cause = cause
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SampleError, (self.model, self.index, _portable(self.cause))
+
     def __str__(self) -> str:
         return f"{self.model}[{self.index}]: {quote(self.cause)}"
 
@@ -166,6 +169,47 @@ class ProfilingError(SLMMuxError):
             f"{models} failed at every one of the first requests, so no others were made and nothing was recorded; "
             f"fix the cause and run the same command again:{_causes(self.errors)}"
         )
+
+
+def stand_in(module: str, name: str, text: str, status_code: int | None = None) -> Exception:
+    """Return an error that goes by the name of another, with its text and none of what hangs on it.
+
+    Args:
+        module: The module of the other's class.
+        name: The name of the other's class.
+        text: What it says.
+        status_code: The status of HTTP, if it has one: whether a fault may pass is told by it.
+
+    Example:
+        >>> stand_in("openai", "RateLimitError", "slow down", 429)
+        RateLimitError('slow down')
+    """
+    error: Exception = type(name, (_StandInError,), {"__module__": module})(text)
+    if status_code is not None:
+        vars(error)["status_code"] = status_code
+    return error
+
+
+class _StandInError(RuntimeError):
+    def __reduce__(self) -> tuple[Any, ...]:
+        status = getattr(self, "status_code", None)
+        return stand_in, (type(self).__module__, type(self).__name__, str(self), status)
+
+
+def _portable(error: BaseException) -> BaseException:
+    """Return an error that can be pickled and read again: itself, or a stand-in.
+
+    Errors of clients are often made of more than their `args`, or hold a connection.
+    """
+    import pickle  # noqa: PLC0415 - few errors leave their process
+
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - what was pickled in the same breath
+    except Exception:  # noqa: BLE001 - whatever a class of somebody's does when it is pickled
+        status = getattr(error, "status_code", None)
+        cls = type(error)
+        return stand_in(cls.__module__, cls.__name__, str(error), status if isinstance(status, int) else None)
+    return error
 
 
 _UNTELLING = {Exception, BaseException, SLMMuxError}  # classes that say nothing of what went wrong

@@ -17,6 +17,22 @@
     concurrency = 2                     # calls at once
     requests_per_minute = 60
 
+Instead of choosing members and their number by hand, a saved selection can: its models, k, rank, rule and instruction.
+
+    selection = "selection.json"        # beside this file; the tables say where its models run
+    rule = "learned"                    # a rule that was fitted in it
+    abstain_below = 0.6                 # no answer below this probability of being right
+    escalate_below = 0.4                # or: a bigger model is asked below this one
+
+    [escalate_to]
+    url = "https://api.example.org/v1"
+    model = "large"
+    api_key_env = "LARGE_KEY"
+
+    [embedding]                         # for agreement = "embedding"
+    url = "http://localhost:11434/v1"
+    model = "nomic-embed-text"
+
 This file does not know the frameworks: each adapter makes its members from a `Config`.
 """
 
@@ -29,10 +45,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from slmmux._decision.race import Plan, Wait
+from slmmux._decision.race import MOST_SAMPLES, Plan, Wait
+from slmmux._decision.rules import UNFITTED_RULES, RuleName
+from slmmux._decision.window import MOST_CALLS
 from slmmux._errors import ConfigError, did_you_mean, fault_sentence
 
 __all__ = ["FEW_WORDS", "Config", "MemberConfig", "default_config", "load_config"]
+
+_MOST_BYTES = 1_000_000  # of a file that people write by hand
 
 # Very small models never write the same prose twice; in a few words they can agree with themselves.
 FEW_WORDS = "Answer in a few words, with the answer only."
@@ -57,11 +77,11 @@ class MemberConfig(BaseModel):
     url: str | None = None
     model: str | None = None
     api_key_env: str | None = None
-    samples: int | None = Field(default=None, ge=1)
+    samples: int | None = Field(default=None, ge=1, le=MOST_SAMPLES)
     temperature: float | None = Field(default=None, ge=0)
     timeout: float | None = Field(default=None, gt=0)
     max_tokens: int | None = Field(default=None, ge=1)
-    concurrency: int | None = Field(default=None, ge=1)
+    concurrency: int | None = Field(default=None, ge=1, le=MOST_CALLS)
     requests_per_minute: float | None = Field(default=None, gt=0)
     accuracy: float | None = Field(default=None, ge=0, le=1)
     price: PriceConfig | Literal["litellm"] | None = None
@@ -112,17 +132,24 @@ class Config(BaseModel):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
 
-    models: dict[str, MemberConfig] = Field(min_length=1)
-    samples: int = Field(default=5, ge=1)
+    models: dict[str, MemberConfig] = {}
+    selection: str | None = None
+    samples: int = Field(default=5, ge=1, le=MOST_SAMPLES)
     temperature: float | None = Field(default=0.7, ge=0)
     system_prompt: str | None = None
     extract: str = "auto"
-    agreement: Literal["canonical", "math"] = "canonical"  # "embedding" needs a model, and is set in Python
+    agreement: Literal["canonical", "math", "embedding"] = "canonical"
+    tau: float = Field(default=0.9, gt=0, le=1)
+    embedding: MemberConfig | None = None
     plan: Plan = "parallel"
     wait: Wait = "settled"  # or { risk = 0.01 }
-    rule: Literal["self-consistency", "pooled"] = "self-consistency"  # fitted rules come with from_selection(...)
+    rule: RuleName = "self-consistency"
+    abstain_below: float | None = Field(default=None, gt=0, le=1)
+    abstain_with: str = "I do not know."
+    escalate_to: MemberConfig | None = None
+    escalate_below: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1)
-    max_concurrency: int = Field(default=64, ge=1)
+    max_concurrency: int = Field(default=64, ge=1, le=MOST_CALLS)
     timeout: float | None = Field(default=None, gt=0)
     deadline: float | None = Field(default=None, gt=0)
     no_answer: list[str] = []
@@ -137,6 +164,18 @@ class Config(BaseModel):
             if limit != (budget or {})[unit] or (unit != "cost" and limit < 1):
                 raise ValueError(f"{unit} must be a whole number of at least 1, received {(budget or {})[unit]:g}")
         return whole or budget
+
+    @model_validator(mode="after")
+    def _settings_fit_each_other(self) -> "Config":
+        if not self.models and self.selection is None:
+            raise ValueError("no [models.NAME] table; write one for each member")
+        if self.agreement == "embedding" and self.embedding is None:
+            raise ValueError('agreement = "embedding" needs an [embedding] table, with url and model or with local')
+        if self.rule not in UNFITTED_RULES and self.selection is None:
+            raise ValueError(f'rule = "{self.rule}" is fitted in a selection; write selection = "selection.json"')
+        if (self.escalate_to is None) != (self.escalate_below is None):
+            raise ValueError("escalate_below and an [escalate_to] table belong together; write both or neither")
+        return self
 
     def samples_of(self, label: str) -> int:
         """Return a member's k."""
@@ -204,16 +243,29 @@ def load_config(path: str | Path) -> Config:
         'gemma-3-270m'
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}; pass the path of a mux.toml") from error
+        text = _text_of(Path(path))
+    except (OSError, ValueError) as error:  # a path with a null byte, or text that is not UTF-8, is a ValueError
+        raise ConfigError(f"{path!s:.200} cannot be read: {error!s:.400}; pass the path of a mux.toml") from error
     try:
-        return Config.model_validate(tomllib.loads(text))
+        config = Config.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply; a mux.toml has tables of settings and no more") from None
     except ValidationError as error:
         # `from None`: pydantic's own error quotes the value, which may be a key in the wrong place.
         raise ConfigError("\n".join(_sentence(path, text, fault) for fault in error.errors())) from None
+    if config.selection is None:
+        return config
+    return config.model_copy(update={"selection": str(Path(path).parent / config.selection)})  # beside this file
+
+
+def _text_of(file: Path) -> str:
+    if file.exists() and not file.is_file():  # a pipe or a device might never end
+        raise ValueError("it is not a file")
+    if (size := file.stat().st_size) > _MOST_BYTES:
+        raise ValueError(f"it has {size:,} bytes, and at most {_MOST_BYTES:,} are read")
+    return file.read_text(encoding="utf-8")
 
 
 def _sentence(path: str | Path, text: str, fault: Any) -> str:
@@ -222,8 +274,6 @@ def _sentence(path: str | Path, text: str, fault: Any) -> str:
         settings = (MemberConfig if place[:1] == ["models"] else Config).model_fields
         hint = did_you_mean(place[-1], settings) or f"known are {', '.join(settings)}"
         fault = fault | {"msg": f"{place[-1]!r} is not a setting; {hint}"}
-    elif fault["type"] == "missing":
-        fault = fault | {"msg": "no [models.NAME] table; write one for each member"}
     return f"{path}, line {_line(text, place)}: {fault_sentence(fault)}"
 
 

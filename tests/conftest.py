@@ -1,5 +1,6 @@
 """What every test stands on: no test reaches beyond loopback."""
 
+import gc
 import ipaddress
 import os
 import signal
@@ -40,6 +41,12 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what the frameworks' modules and thousands of collected tests hold out of every later garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

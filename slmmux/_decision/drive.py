@@ -13,6 +13,10 @@ A request passes through these stages, and only the last one is a call:
 Two threads meet in `_Requests.begin`: the request's own, which wants to begin, and the driver's, which has the
 decision. A lock decides which of them is first, so that a request either never begins or is listed as abandoned.
 
+A reply is read by the driver itself if that takes no time worth mentioning. If its equality is not a key, or if
+`beside` says so, it is read on a thread (`Readings`): always for an event loop, and under a deadline for a driver on
+threads. At the deadline the race is told the replies that arrived and were not read, as abstentions.
+
 Members' errors are told to the race instead of being raised. What the drivers raise themselves (NoAnswerError, or a
 KeyboardInterrupt of the user) is raised outside of any `except` clause, so that it does not carry a member's error,
 which may quote a secret, as its context.
@@ -23,9 +27,10 @@ import heapq
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -34,26 +39,28 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from slmmux._decision.budget import Budget
+from slmmux._decision.clock import LONGEST_S, Clock, call_end
 from slmmux._decision.pool import Pool, report_late
 from slmmux._decision.race import Race, Verdict
-from slmmux._decision.types import Answer, Decision, Draw, Draws, Sample
+from slmmux._decision.reading import Compare, Readings, verdict_on
+from slmmux._decision.types import Decision, Draw, Draws, Sample
 from slmmux._decision.window import Place, Window
 from slmmux._errors import SampleTimeoutError
 
 __all__ = ["Compare", "Draws", "GroupDraws", "adrive", "drive", "one_by_one"]
 
 R = TypeVar("R")
+F = TypeVar("F", Future[Any], "asyncio.Task[Any]")
 
 # Puts draws into requests.
 GroupDraws: TypeAlias = Callable[[Sequence[Draw]], list[Draws]]
-# For an equality that is not a key. It receives an answer and others of its member, by index, and returns the
-# similarity of each of these that agrees with it.
-Compare: TypeAlias = Callable[[Answer, Mapping[int, Answer]], Mapping[int, float]]
 
 _log = logging.getLogger("slmmux")
 
-# A member that swallows its cancellation must not hold the answer back longer than this.
-_GRACE_S = 5.0
+# A task that is cancelled ends within milliseconds. One that swallows its cancellation must not hold the answer back.
+_GRACE_S = 0.5
+# Requests of one member that are begun or wait for a place; more of them wait here, where they cost next to nothing.
+_MOST_OPEN = 256
 # The longest single wait: the clocks of threads cannot count further than some weeks on some systems.
 _LONGEST_WAIT_S = 86_400.0
 
@@ -77,6 +84,7 @@ def drive(
     observe: Callable[[Sample[R]], None] | None = None,
     late: Callable[[Draws, Sequence[R]], None] | None = None,
     resting: Mapping[str, BaseException] | None = None,
+    beside: Callable[[R], bool] | None = None,
 ) -> Decision[R]:
     """Run a race on threads and return its decision.
 
@@ -101,6 +109,7 @@ def drive(
         late: Called with the draws and the replies of a request that ends after its samples were given up (by the
             decision, or by `timeout`), to count their cost.
         resting: Members that are not asked, each with the error that its samples fail with.
+        beside: Whether a reply may take long to read, so that under a deadline it is read on a thread.
 
     Raises:
         NoAnswerError: There is not a single reply.
@@ -113,6 +122,10 @@ def drive(
     """
     arrivals: SimpleQueue[Draws] = SimpleQueue()
     running: dict[Draws, Future[Sequence[R] | _Paced]] = {}
+    clock = Clock(deadline)
+    # Without a deadline nobody has to be free to look at the clock, and this thread reads everything itself.
+    has_deadline = clock.left is not None
+    readings = Readings(race, compare, pool.readers, clock.end, lambda: arrivals.put(())) if has_deadline else None
     requests = _Requests(
         race,
         group,
@@ -121,9 +134,12 @@ def drive(
         observe,
         resting=resting,
         timeout=timeout,
-        deadline=deadline,
+        clock=clock,
         wake=arrivals.put,
         window=pool.window,
+        compare=compare,
+        readings=readings,
+        beside=beside,
     )
 
     def submit(draws: Draws) -> None:
@@ -149,9 +165,7 @@ def drive(
                 draws = arrivals.get(timeout=requests.longest_wait(running))
             except Empty:
                 draws = ()
-            if draws in running and running[draws].done():
-                for draw, reply in requests.end(draws, running.pop(draws)):
-                    requests.tell(draw, reply, compare)
+            requests.take(draws, running)
             lost = [(draws, running.pop(draws)) for draws in requests.expire(running)]
             _report(lost, late)
             pool.abandon(*(future for _, future in lost))
@@ -177,6 +191,7 @@ async def adrive(
     observe: Callable[[Sample[R]], None] | None = None,
     late: Callable[[Draws, Sequence[R]], None] | None = None,
     resting: Mapping[str, BaseException] | None = None,
+    beside: Callable[[R], bool] | None = None,
 ) -> Decision[R]:
     """Run a race on tasks and return its decision; the arguments and errors are the same as for `drive`.
 
@@ -196,12 +211,20 @@ async def adrive(
         observe: Called on the event loop with each `Sample` as it is counted.
         late: Called with the draws and replies of a request that ends after its samples were given up.
         resting: Members that are not asked, each with the error that its samples fail with.
+        beside: Whether a reply may take long to read, so that it is read on a thread.
     """
     arrivals: asyncio.Queue[Draws] = asyncio.Queue()
     running: dict[Draws, asyncio.Task[Sequence[R] | _Paced]] = {}
     cancelled: list[asyncio.Task[Sequence[R] | _Paced]] = []
     pool = slots if isinstance(slots, Pool) else None
     window = pool.window if pool is not None else None
+    clock = Clock(deadline)
+    loop = asyncio.get_running_loop()
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # the loop is closed, and with it this race is over
+            loop.call_soon_threadsafe(arrivals.put_nowait, ())
+
     requests = _Requests(
         race,
         group,
@@ -210,9 +233,12 @@ async def adrive(
         observe,
         resting=resting,
         timeout=timeout,
-        deadline=deadline,
+        clock=clock,
         wake=arrivals.put_nowait,
         window=window,
+        compare=compare,
+        readings=Readings(race, compare, (pool or _spare).readers, clock.end, wake),
+        beside=beside,
     )
 
     def start(draws: Draws) -> None:
@@ -231,13 +257,7 @@ async def adrive(
                 draws = await asyncio.wait_for(arrivals.get(), requests.longest_wait(running))
             except TimeoutError:
                 draws = ()
-            if draws in running and running[draws].done():
-                for draw, reply in requests.end(draws, running.pop(draws)):
-                    # An equality that is not a key takes time or a call, which must not block the event loop.
-                    if compare is None:
-                        requests.tell(draw, reply)
-                    else:
-                        await asyncio.to_thread(requests.tell, draw, reply, compare)
+            requests.take(draws, running)
             lost = [(draws, running.pop(draws)) for draws in requests.expire(running)]
             _report(lost, late)
             for _, task in lost:
@@ -248,7 +268,7 @@ async def adrive(
         _report([(draws, task) for draws, task in running.items() if draws in begun], late)
         if window is not None:
             window.leave(requests.models)
-        await _end([*cancelled, *running.values()])
+        await _end([*cancelled, *running.values()], clock)
 
 
 async def _call_in(
@@ -272,15 +292,36 @@ async def _call_in(
         return await call(draws) if (paced := requests.begin(draws)) is None else paced
 
 
-async def _end(tasks: "Collection[asyncio.Task[Any]]") -> None:
-    """Cancel tasks and wait until they have ended."""
+async def _end(tasks: "Collection[asyncio.Task[Any]]", clock: Clock) -> None:
+    """Cancel tasks and wait until they have ended, but no longer than a grace: a member may swallow its cancellation.
+
+    Such a task goes on by itself until its member lets go of it.
+    """
     for task in tasks:
         task.cancel()
     if tasks:
-        ended, _ = await asyncio.wait(tasks, timeout=_GRACE_S)
+        # Even past the deadline a task has a moment to end in.
+        grace = _GRACE_S if clock.left is None else min(_GRACE_S, max(clock.left, _GRACE_S / 5))
+        ended, others = await asyncio.wait(tasks, timeout=grace)
         for task in ended:
-            if not task.cancelled():
-                task.exception()  # retrieved, or asyncio would complain: errors after the decision concern nobody
+            _forget(task)
+        for task in others:
+            _lingering.add(task)
+            task.add_done_callback(_forget)
+
+
+# A loop keeps only weak references to its tasks, and one that is collected while it runs would be reported as a fault.
+_lingering: "set[asyncio.Task[Any]]" = set()
+
+
+def _forget(task: "asyncio.Task[Any]") -> None:
+    _lingering.discard(task)
+    if not task.cancelled():
+        task.exception()  # retrieved, or asyncio would complain: errors after the decision concern nobody
+
+
+# For readings of a race whose calls a semaphore limits: it has no threads.
+_spare = Pool(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,21 +351,30 @@ class _Requests(Generic[R]):
         *,
         resting: Mapping[str, BaseException] | None,
         timeout: float | None,
-        deadline: float | None,
+        clock: Clock,
         wake: Callable[[Draws], None],
         window: Window | None,
+        compare: Compare | None,
+        readings: Readings[R] | None,
+        beside: Callable[[R], bool] | None,
     ) -> None:
         self._race = race
+        self._compare = compare
+        self._readings = readings
+        self._beside = beside
         self._group = group
         self._budget = budget or Budget()
         self._pace = pace
         self._observe = observe
         self._resting = resting or {}
-        self._timeout = timeout
+        self._timeout = None if timeout is None or timeout >= LONGEST_S else timeout
         self._start = time.monotonic()
-        self._end = inf if deadline is None else self._start + deadline
+        self._end = clock.end
         self._wake = wake
         self._window = window
+        self._most_open = _MOST_OPEN if window is None else max(_MOST_OPEN, 2 * window.limit)
+        self._open_of: Counter[str] = Counter()  # the requests that are open, by member
+        self._held: dict[str, deque[Draws]] = {}  # those of members that have so many open already
         self._waiting: deque[Draws] = deque()  # for the budget
         self._paced: list[tuple[float, int, Draws]] = []  # for the rate limiter, as a heap by time
         self._serials = count()
@@ -352,27 +402,42 @@ class _Requests(Generic[R]):
         now = time.monotonic()
         while self._paced and self._paced[0][0] <= now:
             queued.append(heapq.heappop(self._paced)[2])
-        self._waiting += self._group(self._ask())
-        while self._waiting and (fitting := self._budget.fits(self._waiting[0])):
-            draws = self._waiting.popleft()
+        if not self._waiting and any(self._has_room(model) for model in self._race.models):
+            self._waiting += self._group(self._ask())
+        while self._waiting:
+            draws = self._waiting[0]
+            model = draws[0].model
+            if self._open_of[model] >= self._most_open:
+                self._held.setdefault(model, deque()).append(self._waiting.popleft())
+                continue
+            if not (fitting := self._budget.fits(draws)):
+                break
+            self._waiting.popleft()
             if draws[fitting:]:
                 self._waiting.appendleft(draws[fitting:])
             self._budget.begin(draws[:fitting])
             self._open += 1
+            self._open_of[model] += 1
             queued.append(draws[:fitting])
         if self._waiting and not self._open:
             self._race.stop("budget")
         return queued
 
     def _ask(self) -> list[Draw]:
-        """Return the next draws of members that do not rest; the others fail at once."""
-        while draws := self._race.ask():
+        """Return the next draws of members that do not rest; the others fail at once.
+
+        A hundred thousand draws are asked for a part at a time, or a deadline would pass before the first request.
+        """
+        while draws := self._race.ask(self._most_open * len(self._race.models)):
             for draw in draws:
                 if draw.model in self._resting:
                     self.fail(draw, self._resting[draw.model])
-            if asked := [draw for draw in draws if draw.model not in self._resting]:
-                return asked
+            if awake := [draw for draw in draws if draw.model not in self._resting]:
+                return awake
         return []
+
+    def _has_room(self, model: str) -> bool:
+        return self._open_of[model] < self._most_open and not self._held.get(model)
 
     def begin(self, draws: Draws, place: Place | None = None) -> _Paced | None:
         """Begin a request that has a place: return `None`, or the time that its rate limiter asks for.
@@ -386,6 +451,8 @@ class _Requests(Generic[R]):
             if self._is_closed:
                 raise asyncio.CancelledError("decided before this call began")
             self._begun[draws] = None
+            # Each call runs in a context of its own, so that nobody has to set this back.
+            call_end.set(min(self._end, inf if self._timeout is None else time.monotonic() + self._timeout))
             if self._timeout is None:
                 return None
             due = time.monotonic() + self._timeout
@@ -420,15 +487,38 @@ class _Requests(Generic[R]):
         self._waiting.extendleft((draw,) for draw in reversed(unanswered))
         return list(zip(draws, replies, strict=False))
 
-    def tell(self, draw: Draw, reply: R, compare: Compare | None = None) -> None:
-        """Tell the race a reply."""
+    def take(self, draws: Draws, running: MutableMapping[Draws, F]) -> None:
+        """Take in a request that ended, if it has, and tell the race what was read since."""
+        if draws in running and running[draws].done():
+            for draw, reply in self.end(draws, running.pop(draws)):
+                self._read(draw, reply)
+        if self._readings is None:
+            return
+        for draw, reply, verdict in self._readings.finished():
+            if isinstance(verdict, Exception):
+                self.fail(draw, verdict)
+            else:
+                self._tell(draw, reply, verdict)
+            if not self._race.is_over:
+                self._readings.go_on(draw.model)
+
+    def _read(self, draw: Draw, reply: R) -> None:
+        """Read a reply here, or on a thread where that may take long."""
+        takes_long = self._compare is not None or (self._beside is not None and self._beside(reply))
+        if takes_long and self._readings is not None:
+            self._readings.begin(draw, reply)
+            return
         try:
-            verdict = None if compare is None else _verdict(self._race, draw, reply, compare)
+            earlier = {} if self._compare is None else self._race.answers(draw.model)
+            verdict = verdict_on(self._race.read, reply, self._compare, earlier)
         except Exception as error:  # noqa: BLE001 - an extractor's or a comparison's fault costs the vote only
             self.fail(draw, error)
         else:
-            self._race.tell(draw, reply, verdict)
-            self._show(draw)
+            self._tell(draw, reply, verdict)
+
+    def _tell(self, draw: Draw, reply: R, verdict: Verdict) -> None:
+        self._race.tell(draw, reply, verdict)
+        self._show(draw)
 
     def fail(self, draw: Draw, error: BaseException) -> None:
         """Tell the race a failure."""
@@ -449,7 +539,7 @@ class _Requests(Generic[R]):
         first = min(times)
         return None if first == inf else min(max(0.0, first - time.monotonic()), _LONGEST_WAIT_S)
 
-    def expire(self, running: "Mapping[Draws, Future[Any] | asyncio.Task[Any]]") -> list[Draws]:
+    def expire(self, running: MutableMapping[Draws, F]) -> list[Draws]:
         """Fail the requests that are overdue or refused, and return them; stop the race at its deadline."""
         now = time.monotonic()
         lost: list[Draws] = []
@@ -460,7 +550,7 @@ class _Requests(Generic[R]):
                 lost.append(draws)
                 self._give_up(draws, f"no reply within {self._timeout:g} s")
         if now >= self._end:
-            self._race.stop("deadline")
+            self._stop_at_deadline(running)
         elif self._window is not None and len(running) > len(self._begun) + len(lost):
             queued = [draws for draws in running if draws not in self._begun and draws not in lost]
             refusals = {label: self._window.refusal(label) for label in {draws[0].model for draws in queued}}
@@ -470,8 +560,20 @@ class _Requests(Generic[R]):
                     self._give_up(draws, f"not asked: {reason}")
         return lost
 
+    def _stop_at_deadline(self, running: MutableMapping[Draws, F]) -> None:
+        """Stop the race with what is in; replies of which the driver has not come to hear are in, too."""
+        if self._race.is_over:
+            return
+        arrived = [draws for draws, future in running.items() if future.done()]
+        unread = [each for draws in arrived for each in self.end(draws, running.pop(draws))]
+        if self._readings is not None:
+            unread += self._readings.give_up()
+        self._race.stop("deadline", unread)
+
     def close(self) -> tuple[Draws, ...]:
         """Let no further request begin, and return those that are running."""
+        if self._readings is not None:
+            self._readings.give_up()
         with self._lock:
             self._is_closed = True
             return tuple(self._begun)
@@ -483,7 +585,11 @@ class _Requests(Generic[R]):
             self.fail(draw, SampleTimeoutError(reason))
 
     def _close_account(self, draws: Draws, replies: Sequence[R]) -> None:
+        model = draws[0].model
         self._open -= 1
+        self._open_of[model] -= 1
+        if held := self._held.get(model):
+            self._waiting.append(held.popleft())
         self._budget.end(draws, replies)
 
     def _show(self, draw: Draw) -> None:
@@ -494,12 +600,6 @@ class _Requests(Generic[R]):
             self._observe(sample)
         except Exception as error:  # noqa: BLE001 - who only watches must not take the answer down
             _log.warning("observe= raised %s; the answer does not depend on it", type(error).__name__)
-
-
-def _verdict(race: Race[R], draw: Draw, reply: R, compare: Compare) -> Verdict:
-    """Return a reply's answer, and the earlier answers of its member that agree with it."""
-    answer = race.read(reply)
-    return answer, {} if answer is None else compare(answer, race.answers(draw.model))
 
 
 def _report(

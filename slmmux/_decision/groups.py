@@ -113,6 +113,7 @@ class RelatedTally(Tally):
             unused=self._unseen,
             kind=best.answer.kind if best else None,
             answers=answers_by_count(self._wordings()),
+            fields=best.answer.fields if best else (),
         )
 
     def _wordings(self) -> list[AnswerCount]:

@@ -4,7 +4,8 @@ A plan reads the members' tallies and what a sample of each costs, and does not 
 while the outcome is open, so a plan never has to decide when to stop.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Literal
 
 from slmmux._decision.settled import cheapest_way, most_promising
@@ -15,21 +16,21 @@ __all__ = ["PLANS", "Plan", "Steps"]
 
 Plan = Literal["parallel", "cascade", "adaptive", "cheapest", "first_round"]
 Costs = Mapping[str, float]
-Steps = Callable[[Sequence[Tally], Costs | None], Iterator[list[Draw]]]
+Steps = Callable[[Sequence[Tally], Costs | None], Iterator[Iterable[Draw]]]
 
 
-def parallel(tallies: Sequence[Tally], _costs: Costs | None = None) -> Iterator[list[Draw]]:
+def parallel(tallies: Sequence[Tally], _costs: Costs | None = None) -> Iterator[Iterable[Draw]]:
     """Request all samples at once, the members in turn, so that each member's server has work from the start."""
     yield _in_turns(tallies)
 
 
-def cascade(tallies: Sequence[Tally], _costs: Costs | None = None) -> Iterator[list[Draw]]:
+def cascade(tallies: Sequence[Tally], _costs: Costs | None = None) -> Iterator[Iterable[Draw]]:
     """Request all samples of one member at a time, the best-ranked member first."""
     for tally in tallies:
         yield _in_turns([tally])
 
 
-def adaptive(tallies: Sequence[Tally], _costs: Costs | None = None) -> Iterator[list[Draw]]:
+def adaptive(tallies: Sequence[Tally], _costs: Costs | None = None) -> Iterator[Iterable[Draw]]:
     """Request one sample at a time, always from the member that could still reach the highest confidence.
 
     At first that is the best-ranked member. It stays in front while its samples agree; after one that does not, a
@@ -39,7 +40,7 @@ def adaptive(tallies: Sequence[Tally], _costs: Costs | None = None) -> Iterator[
         yield [Draw(tally.model, tally.lowest_outstanding)]
 
 
-def cheapest(tallies: Sequence[Tally], costs: Costs | None = None) -> Iterator[list[Draw]]:
+def cheapest(tallies: Sequence[Tally], costs: Costs | None = None) -> Iterator[Iterable[Draw]]:
     """Request one sample at a time, as `adaptive` does, but decide by cost where there is a choice.
 
     Mostly there is none. Where another member could still end up above the best that the leader can reach, no outcome
@@ -52,11 +53,10 @@ def cheapest(tallies: Sequence[Tally], costs: Costs | None = None) -> Iterator[l
         yield [Draw(tally.model, tally.lowest_outstanding)]
 
 
-def first_round(tallies: Sequence[Tally], _costs: Costs | None = None) -> Iterator[list[Draw]]:
+def first_round(tallies: Sequence[Tally], _costs: Costs | None = None) -> Iterator[Iterable[Draw]]:
     """Request one sample of each member, then all the others: the paper's order."""
-    draws = _in_turns(tallies)
-    yield draws[: len(tallies)]
-    yield draws[len(tallies) :]
+    yield islice(_in_turns(tallies), len(tallies))
+    yield islice(_in_turns(tallies), len(tallies), None)
 
 
 PLANS: dict[Plan, Steps] = {
@@ -68,6 +68,6 @@ PLANS: dict[Plan, Steps] = {
 }
 
 
-def _in_turns(tallies: Sequence[Tally]) -> list[Draw]:
+def _in_turns(tallies: Sequence[Tally]) -> Iterator[Draw]:
     longest = max(tally.of for tally in tallies)
-    return [Draw(tally.model, i) for i in range(longest) for tally in tallies if i < tally.of]
+    return (Draw(tally.model, i) for i in range(longest) for tally in tallies if i < tally.of)

@@ -14,6 +14,7 @@ from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from slmmux._decision.held_place import HeldPlace
 from slmmux._decision.window import Place, Window
 
 __all__ = ["Pool", "report_late"]
@@ -22,6 +23,9 @@ T = TypeVar("T")
 
 # The place in which this task makes its call: the thread of a member without async methods runs in the same place.
 _current: ContextVar[Place | None] = ContextVar("slmmux_place", default=None)
+
+
+_MOST_READERS = 32  # at once over a mux: an extractor that never returns keeps its thread for good
 
 
 class _Call(Future[T], Generic[T]):
@@ -49,6 +53,14 @@ class Pool:
 
     def __init__(self, limit: int) -> None:
         self.window: Window = Window(limit)
+        self._readers: Pool | None = None
+
+    @property
+    def readers(self) -> "Pool":
+        """Threads on which replies are read: they take no places from calls, nor calls from them."""
+        if self._readers is None:
+            self._readers = Pool(_MOST_READERS)
+        return self._readers
 
     def __deepcopy__(self, memo: object) -> "Pool":
         return Pool(self.window.limit)  # the copy of a mux has places of its own
@@ -119,8 +131,25 @@ class Pool:
         _current.set(place)
         return place
 
+    def hold(self, label: str | None) -> HeldPlace:
+        """Wait on this thread for a place for a call that no driver makes, such as a stream."""
+        granted = threading.Event()
+        place = Place(label, lambda _: granted.set())
+        self.window.queue(place)
+        try:
+            granted.wait()
+        except BaseException:  # an interrupt
+            self.window.withdraw(place)
+            self.give_back(place)
+            raise
+        return HeldPlace(place, self.give_back)
+
+    async def ahold(self, label: str | None) -> HeldPlace:
+        """Wait on the event loop for such a place."""
+        return HeldPlace(await self.place(label), self.give_back)
+
     def give_back(self, place: Place) -> None:
-        """Give the place of a task back."""
+        """Give a place back; a second time changes nothing."""
         self.window.wake_all(self.window.end(place))
 
     def abandon(self, *futures: Future[Any]) -> None:

@@ -39,9 +39,10 @@ Invariants:
     the decision's (model, answer) is a function of the set of counted samples, whatever the order they arrived in.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, get_args
 
 from slmmux._decision.groups import GROUPS, GroupAnswers, GroupName, RelatedTally
@@ -54,7 +55,7 @@ from slmmux._decision.types import Answer, DecidedBy, Decision, Draw, Reason, Sa
 from slmmux._decision.vote import Tally, choose
 from slmmux._errors import ArgumentError, NoAnswerError, SampleError
 
-__all__ = ["Plan", "Race", "Verdict", "Wait", "check_samples", "check_wait"]
+__all__ = ["MOST_SAMPLES", "Plan", "Race", "Verdict", "Wait", "check_samples", "check_wait"]
 
 R = TypeVar("R")
 
@@ -145,6 +146,7 @@ class Race(Generic[R]):
         }
         self._by_rank = list(self._tallies.values())
         self._steps = PLANS[plan](self._by_rank, None if costs is None else by_label("costs", costs, samples))
+        self._step: Iterator[Draw] = iter(())  # what is left of the current step
         self._first_round = len(samples) if plan == "first_round" else 0  # the samples in it
         # Draws are kept as (model, index): a tuple is hashed in C, a dataclass in Python, some four times a sample.
         self._outstanding: set[tuple[str, int]] = set()
@@ -153,11 +155,19 @@ class Race(Generic[R]):
         self._reason: Reason | None = None  # why the race is over; `None` while it is open
         self._decision: Decision[R] | None = None  # made when it is first read: few drivers read it after each sample
 
-    def ask(self) -> list[Draw]:
-        """Return the draws to start now: each of them once, and none after the decision."""
-        if self._outstanding or self._reason is not None:
+    def ask(self, most: int | None = None) -> list[Draw]:
+        """Return the draws to start now: each of them once, and none after the decision.
+
+        Args:
+            most: The most draws to return. The rest of a step is returned by the next calls, of which each then has
+                draws as long as there are some, outstanding ones or not.
+        """
+        if self._reason is not None:
             return []
-        draws = next(self._steps, [])
+        draws = list(islice(self._step, most))
+        if not draws and not self._outstanding:
+            self._step = iter(next(self._steps, ()))
+            draws = list(islice(self._step, most))
         self._outstanding.update((draw.model, draw.index) for draw in draws)
         return draws
 
@@ -200,10 +210,19 @@ class Race(Generic[R]):
         """
         self._count(Sample(draw, error=error))
 
-    def stop(self, reason: Reason) -> None:
-        """End the race with the samples so far, because of a deadline or a budget."""
-        if self._reason is None:  # a settled outcome stays one, whatever the clock says afterwards
-            self._reason = reason
+    def stop(self, reason: Reason, unread: Iterable[tuple[Draw, R]] = ()) -> None:
+        """End the race with the samples so far, because of a deadline or a budget.
+
+        Args:
+            reason: Why it ends.
+            unread: Replies that arrived and could not be read in time: they abstain, and one of them is the answer if
+                nothing better arrived.
+        """
+        if self._reason is not None:  # a settled outcome stays one, whatever the clock says afterwards
+            return
+        for draw, reply in unread:
+            self._add(Sample(draw, reply=reply, is_unread=True))
+        self._reason = reason
 
     def sample(self, draw: Draw) -> Sample[R] | None:
         """Return the sample of a draw, or `None` while it is not counted."""
@@ -241,16 +260,13 @@ class Race(Generic[R]):
         return self._decision
 
     def _count(self, sample: Sample[R]) -> None:
-        place = model, _ = sample.draw.model, sample.draw.index
+        place = sample.draw.model, sample.draw.index
         if place not in self._outstanding:
             fault = "is counted already" if place in self._samples else "was never requested"
             raise ArgumentError(f"{sample.draw} {fault}; tell a race each draw of its ask() once, and no others")
         if self._reason is not None:
             return  # late; the draw stays outstanding, and the decision lists it as unused
-        self._outstanding.remove(place)
-        self._samples[place] = sample
-        self._tallies[model].add(sample)
-        self._uncounted -= 1
+        self._add(sample)
         # The only place where a race ends by itself. "exhausted" comes first: with nothing outstanding every outcome is
         # settled as well, and the stronger reason is the one to report.
         if not self._uncounted:
@@ -261,6 +277,13 @@ class Race(Generic[R]):
             self._reason = "risk"
         elif len(self._samples) == self._first_round and self._is_unanimous():
             self._reason = "first-round"
+
+    def _add(self, sample: Sample[R]) -> None:
+        place = sample.draw.model, sample.draw.index
+        self._outstanding.remove(place)
+        self._samples[place] = sample
+        self._tallies[sample.draw.model].add(sample)
+        self._uncounted -= 1
 
     def _is_unanimous(self) -> bool:
         """Return whether all samples so far have the same answer."""
@@ -313,7 +336,7 @@ class Race(Generic[R]):
         vote = next(vote for vote in votes if vote.model == ruling.model)
         # An equal answer of the member that speaks, because members may write the same answer differently.
         answer = next(a for a in counts[ruling.model] if a == ruling.answer)
-        winner = replace(vote, answer=answer.value, kind=answer.kind, count=count)
+        winner = replace(vote, answer=answer.value, kind=answer.kind, count=count, fields=answer.fields)
         return winner, "tie-break" if ruling.tied else "confidence", first, ruling.probability
 
     def _has_content(self, sample: Sample[R]) -> bool:

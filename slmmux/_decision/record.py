@@ -44,6 +44,7 @@ def record(
     escalation: Escalation | None = None,
     abandoned_usage: Mapping[str, Any] | None = None,
     resting: Collection[str] = (),
+    too_long: int = 0,
 ) -> dict[str, Any]:
     """Return a decision as plain JSON values.
 
@@ -58,6 +59,7 @@ def record(
         escalation: The call of the bigger model, if it was asked.
         abandoned_usage: The tokens of abandoned calls that have ended by now; `None` if none of them has.
         resting: The members that were not asked because their servers seem to be down.
+        too_long: The number of replies that were too long to be read.
 
     Returns:
         The record. `model` and `answer` describe what the mux returns; `withheld` has the members' own, if the mux does
@@ -81,6 +83,8 @@ def record(
         model, answer = escalation.model, escalation.answer
     else:
         model, answer = winner.model, winner.answer if outcome == "answered" else None
+    late = sum(sample.is_unread for sample in decision.samples)
+    unread = {"unread": {"too_long": too_long, "late": late}} if too_long or late else {}
     return {
         "model": model,
         "answer": answer,
@@ -115,6 +119,7 @@ def record(
         ],
         "lost": [v.model for v in decision.votes if v.failed and v.failed == v.of - v.unused],
         "resting": list(resting),
+        **unread,
         "samples": {"planned": planned, "used": planned - len(decision.unused)},
         "usage": _counts(usage),
         "abandoned": {
@@ -125,6 +130,7 @@ def record(
         "plan": plan,
         "extractor": winner.kind or extractor,
         "equality": equality,
+        "voted_on": list(winner.fields) if winner.fields else None,
     }
 
 

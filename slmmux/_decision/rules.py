@@ -13,6 +13,7 @@ from slmmux._decision.types import text_of
 from slmmux._errors import ArgumentError
 
 __all__ = [
+    "UNFITTED_RULES",
     "UNIT",
     "LearnedRule",
     "RuleByQuestion",
@@ -34,7 +35,7 @@ A = TypeVar("A", bound=Hashable)
 UNIT = 10**6  # weights are whole millionths
 
 RuleName = Literal["self-consistency", "pooled", "learned", "learned-by-question"]
-_UNFITTED = ("self-consistency", "pooled")
+UNFITTED_RULES = ("self-consistency", "pooled")
 
 
 class Ruling(NamedTuple, Generic[A]):
@@ -163,7 +164,7 @@ def check_rule(rule: Any) -> None:
     Raises:
         ArgumentError: The name is unknown, or names a rule that must be fitted first.
     """
-    if isinstance(rule, WeightedRule | RuleByQuestion) or rule in _UNFITTED:
+    if isinstance(rule, WeightedRule | RuleByQuestion) or rule in UNFITTED_RULES:
         return
     if rule in get_args(RuleName):
         raise ArgumentError(

@@ -42,6 +42,7 @@ class Answer:
         value: The answer as the model wrote it: text, or any JSON value.
         kind: The extractor that read it ("boxed", "number", ...); answers of different kinds are never equal.
         key: The canonical form.
+        fields: The fields that the key is made of, if the answer is an object or tool calls; see `decisive`.
 
     Example:
         >>> Answer("1,234", "number", "1234") == Answer("1234", "number", "1234")
@@ -51,6 +52,7 @@ class Answer:
     value: Any
     kind: str
     key: str
+    fields: tuple[str, ...] = field(default=(), repr=False)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Answer):
@@ -72,6 +74,7 @@ class Sample(Generic[R]):
         error: The reason why the call failed; `None` if a reply arrived.
         alike: The earlier samples of this member that agree with this one: their indices, each with a similarity from
             0 to 1. Empty if answers are compared by their keys.
+        is_unread: Whether the reply abstains because it could not be read before the deadline.
     """
 
     draw: Draw
@@ -79,6 +82,7 @@ class Sample(Generic[R]):
     answer: Answer | None = None
     error: BaseException | None = None
     alike: Mapping[int, float] = field(default_factory=dict)
+    is_unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class Vote:
         kind: The extractor that read the answer, or `None`.
         answers: Every answer of this member with its number of samples, most frequent first; equal counts are ordered
             by the lower sample index.
+        fields: The fields that were voted on, if the answer is an object or tool calls.
 
     Example:
         >>> Vote("qwen", "4", count=2, of=3, abstained=1, failed=0, unused=0).confidence
@@ -113,6 +118,7 @@ class Vote:
     unused: int
     kind: str | None = None
     answers: tuple[tuple[Any, int], ...] = ()
+    fields: tuple[str, ...] = ()
 
     @property
     def confidence(self) -> float:

@@ -117,6 +117,7 @@ class Tally:
             unused=self.outstanding,
             kind=self.best.answer.kind if self.best else None,
             answers=answers_by_count(self._counts.values()),
+            fields=self.best.answer.fields if self.best else (),
         )
 
 

@@ -20,7 +20,6 @@ This file starts no threads and awaits nothing; the caller wakes the places that
 guarded by one lock, because calls end on threads and on event loops alike.
 """
 
-import os
 import threading
 import time
 from collections import Counter
@@ -28,8 +27,8 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from math import inf
 from typing import Any
-from weakref import WeakSet
 
+from slmmux._decision.forks import renew_in_fork
 from slmmux._errors import ArgumentError
 
 __all__ = ["MOST_CALLS", "Place", "Window", "check_window"]
@@ -77,17 +76,17 @@ class Window:
     def __init__(self, limit: int) -> None:
         check_window(limit)
         self._limit = limit
-        self._reset()
-        _windows.add(self)
+        self._renew()
+        renew_in_fork(self)
 
     def __deepcopy__(self, memo: object) -> "Window":
         return Window(self._limit)  # the copy of a mux has places of its own
 
-    def _reset(self) -> None:
+    def _renew(self) -> None:
         self._lock = threading.Lock()
         self._serials = count()
         self._queued: dict[str | None, dict[Place, None]] = {}  # by label, in the order of arrival
-        self._held: dict[str | None, set[Place]] = {}
+        self._by_label: dict[str | None, set[Place]] = {}
         self._total = 0  # places held
         self._present: Counter[str | None] = Counter()  # questions and calls of each member
         self._reliable: set[str | None] = set()  # members whose last call returned in time
@@ -132,22 +131,22 @@ class Window:
     def hold(self, place: Place) -> bool:
         """Let one more call run in a place, and return whether the place is held here; `end` it once for each."""
         with self._lock:
-            is_held = place in self._held.get(place.label, ())
+            is_held = place in self._by_label.get(place.label, ())
             place.holders += is_held
             return is_held
 
     def end(self, place: Place) -> list[Place]:
         """Give a place back and return the places granted in its stead: the caller must wake them."""
         with self._lock:
-            held = self._held.get(place.label, set())
-            if place not in held:  # of the parent process, or given back already
+            of_label = self._by_label.get(place.label, set())
+            if place not in of_label:  # of the parent process, or given back already
                 return []
             place.holders -= 1
             if place.holders:
                 return []
-            held.discard(place)
-            if not held:
-                del self._held[place.label]
+            of_label.discard(place)
+            if not of_label:
+                del self._by_label[place.label]
             self._total -= 1
             if place.due <= time.monotonic():
                 self._reliable.discard(place.label)
@@ -176,7 +175,7 @@ class Window:
                     f"({overdue} of them); give its client a timeout of its own"
                 )
             if self._total >= self._limit and all(
-                place.due + place.patience <= now for held in self._held.values() for place in held
+                place.due + place.patience <= now for of_label in self._by_label.values() for place in of_label
             ):
                 return (
                     f"calls past twice their timeout hold all places of max_concurrency={self._limit}; give the "
@@ -188,7 +187,13 @@ class Window:
         """Return the next time at which `refusal` may change its answer by itself."""
         with self._lock:
             now = time.monotonic()
-            times = (at for held in self._held.values() for p in held for at in (p.due, p.due + p.patience) if at > now)
+            times = (
+                at
+                for of_label in self._by_label.values()
+                for p in of_label
+                for at in (p.due, p.due + p.patience)
+                if at > now
+            )
             return min(times, default=inf)
 
     def _grant(self) -> list[Place]:
@@ -196,7 +201,7 @@ class Window:
         granted: list[Place] = []
         while self._queued and self._total < self._limit and (place := self._next()) is not None:
             self._dequeue(place)
-            self._held.setdefault(place.label, set()).add(place)
+            self._by_label.setdefault(place.label, set()).add(place)
             self._total += 1
             granted.append(place)
         return granted
@@ -207,8 +212,8 @@ class Window:
         first = {label: next(iter(places)) for label, places in self._queued.items()}
         # What the division leaves over goes to whoever comes first: it is nobody's share, so nobody is kept from one.
         rest = self._limit - share * max(1, len(self._present))
-        is_left = sum(max(0, len(held) - share) for held in self._held.values()) < rest
-        by_right = [place for label, place in first.items() if len(self._held.get(label, ())) < share + is_left]
+        is_left = sum(max(0, len(of_label) - share) for of_label in self._by_label.values()) < rest
+        by_right = [place for label, place in first.items() if len(self._by_label.get(label, ())) < share + is_left]
         if by_right:
             return min(by_right, key=lambda place: place.serial)
         by_loan = [place for label, place in first.items() if self._may_borrow(label)]
@@ -217,14 +222,14 @@ class Window:
     def _may_borrow(self, label: str | None) -> bool:
         if label not in self._reliable or self._overdue(label, time.monotonic()):
             return False
-        without_place = sum(member not in self._held for member in self._present)
+        without_place = sum(member not in self._by_label for member in self._present)
         return self._limit - self._total > without_place
 
     def _share(self) -> int:
         return max(1, self._limit // max(1, len(self._present)))
 
     def _overdue(self, label: str | None, now: float) -> int:
-        return sum(place.due <= now for place in self._held.get(label, ()))
+        return sum(place.due <= now for place in self._by_label.get(label, ()))
 
     def _dequeue(self, place: Place) -> None:
         del self._queued[place.label][place]
@@ -247,16 +252,3 @@ def check_window(limit: Any) -> None:
         raise ArgumentError(
             f"max_concurrency must be a whole number from 1 to {MOST_CALLS:,}, received {limit!r}; 64 is the default"
         )
-
-
-_windows: WeakSet[Window] = WeakSet()
-
-
-def _after_fork() -> None:
-    """Empty every window in a forked child: the threads that hold places, or the lock, only exist in its parent."""
-    for window in _windows:
-        window._reset()  # noqa: SLF001 - the same module
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
-    os.register_at_fork(after_in_child=_after_fork)

@@ -51,7 +51,12 @@ class Board:
             sentences: tuple[str, ...] = (f"asking ... {time.monotonic() - self._start:.1f} s",)
         else:
             rows, sentences = read_record(self._record)
-            members = [replace(row, chips=_with_votes(self._row(row.model, "not needed"), row.chips)) for row in rows]
+            # By the record's labels: a row has its label as one line, which need not be the label itself.
+            labels = [vote["model"] for vote in self._record["votes"]]
+            members = [
+                replace(row, chips=_with_votes(self._row(label, "not needed"), row.chips))
+                for label, row in zip(labels, rows, strict=True)
+            ]
         yield from table(in_colours(members), sentences, console)
 
     def _row(self, label: str, otherwise: Look) -> tuple[Chip, ...]:

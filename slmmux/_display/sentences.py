@@ -5,7 +5,7 @@ from typing import Any
 
 from slmmux._display.text import LONGEST, line, shorten
 
-__all__ = ["members_choice", "sentences"]
+__all__ = ["advice", "members_choice", "sentences"]
 
 
 def members_choice(record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -45,6 +45,30 @@ def _sentences(record: Mapping[str, Any]) -> Iterator[str]:
             yield f"{model} was asked instead{tokens}, and answered {_quoted(record.get('answer'))}."
     if record.get("outcome") == "abstained":
         yield "The mux abstains: the probability of this answer is too low to return it."
+    if words := advice(record):
+        yield words
+
+
+def advice(record: Mapping[str, Any]) -> str | None:
+    """Return what a low confidence means, in words; `None` if the confidence is not low.
+
+    Example:
+        >>> votes = [{"model": "a", "answer": "4", "count": 1, "of": 3, "unused": 0}]
+        >>> advice({"model": "a", "confidence": 1 / 3, "votes": votes})
+        'No two samples of any model agree: do not rely on this.'
+    """
+    if record.get("outcome") in ("abstained", "escalated") or record.get("model") is None:
+        return None
+    votes = record["votes"]
+    if all(vote.get("count", 0) <= 1 for vote in votes) and any(_arrived(vote) > 1 for vote in votes):
+        return "No two samples of any model agree: do not rely on this."
+    return None
+
+
+def _arrived(vote: Mapping[str, Any]) -> int:
+    """Return how many samples of a member arrived; whoever is asked once cannot agree with itself."""
+    arrived: int = vote.get("of", 0) - vote.get("unused", 0)
+    return arrived
 
 
 def _speech(record: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from slmmux._display.text import block, line, shorten
 
-__all__ = ["shown", "text_block", "text_line", "whole"]
+__all__ = ["text_block", "text_line"]
 
 
 def text_line(value: Any, style: str = "", *, limit: int | None = None) -> Text:
@@ -33,6 +33,3 @@ def text_block(text: str, style: str = "") -> Text:
         ['if x:', '    y�']
     """
     return Text(block(text), style=style)
-
-
-shown, whole = text_line, text_block  # the former names, until every caller has the new ones

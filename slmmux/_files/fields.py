@@ -26,15 +26,19 @@ FIELDS = ("question_id", "question", "options", "answer", "gold", "model", "data
 # The names that files use, the surest first. "answer" is the gold answer beside a reply, and the reply beside a gold.
 _NAMES = {
     "question_id": ("question_id", "qid", "doc_id", "task_id", "problem_id", "example_id", "custom_id", "unique_id"),
-    "question": ("question", "prompt", "problem", "query", "input", "inputs", "instruction", "messages"),
+    "question": ("question", "prompt", "problem", "query", "input", "inputs", "instruction", "messages",
+                 "user", "user_input", "user_prompt", "full_prompt"),
     "options": ("choices", "options"),
     "answer": (
         "output", "outputs", "response", "responses", "completion", "completions", "generation", "generations", "reply",
         "replies", "prediction", "predictions", "generated_text", "model_output", "model_response", "samples", "text",
+        "model_answer", "model_prediction", "predicted_answer", "pred", "preds", "hypothesis", "llm_output",
+        "assistant",
     ),
     "gold": (
         "gold", "target", "targets", "reference", "references", "expected", "expected_output", "ideal", "label",
-        "ground_truth", "correct_answer", "gold_answer", "reference_answer", "solution", "answers",
+        "ground_truth", "correct_answer", "gold_answer", "reference_answer", "solution", "answers", "answerkey",
+        "answer_key", "gold_label", "gt",
     ),
     "model": ("model", "model_name", "model_id"),
     "dataset": ("dataset", "task"),

@@ -6,8 +6,9 @@ largest size, which is checked while it is unpacked.
 
 import gzip
 import zlib
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -63,12 +64,16 @@ def lines(path: Path, limit: int = LINE_BYTES) -> Iterator[tuple[int, bytes]]:
         OSError: The file cannot be opened.
     """
     number = 0
+    source: BinaryIO | _Utf16 | None = None
     with open_unpacked(path) as file:
         while True:
             try:  # only around the reading: what goes wrong with a line where it is used is not the file's fault
-                line = file.readline(limit + 1)
+                source = source or _as_utf8(file)
+                line = source.readline(limit + 1)
             except GZIP_ERRORS as error:
                 raise _bad_gzip(f"{path} after line {number}", error) from error
+            except UnicodeError as error:
+                raise _bad_utf16(f"{path} after line {number}", error) from error
             if not line:
                 return
             number += 1
@@ -98,9 +103,35 @@ def first_bytes(path: Path) -> bytes:
 def _beginning(path: Path, size: int) -> bytes:
     try:
         with open_unpacked(path) as file:
-            return file.read(size)
+            return _as_utf8(file).read(size)
     except GZIP_ERRORS as error:
         raise _bad_gzip(str(path), error) from error
+    except UnicodeError as error:
+        raise _bad_utf16(str(path), error) from error
+
+
+class _Utf16:
+    """A file in UTF-16, as Excel saves "Unicode text", read as UTF-8."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._text = TextIOWrapper(file, encoding="utf-16", newline="\n")
+
+    def readline(self, size: int) -> bytes:
+        return self._text.readline(size).encode()
+
+    def read(self, size: int) -> bytes:
+        return self._text.read(size).encode()
+
+
+def _as_utf8(file: BinaryIO) -> "BinaryIO | _Utf16":
+    """Return what reads a file as UTF-8: a byte-order mark of UTF-16 says that it is in that."""
+    peek = getattr(file, "peek", None)
+    mark = bytes(peek(len(BOM_UTF16_LE)))[: len(BOM_UTF16_LE)] if peek else b""
+    return _Utf16(file) if mark in {BOM_UTF16_LE, BOM_UTF16_BE} else file
+
+
+def _bad_utf16(place: str, error: UnicodeError) -> RecordingError:
+    return RecordingError(f"{place}: begins as UTF-16 and is not ({error}); save the file as UTF-8")
 
 
 def _bad_gzip(place: str, error: Exception) -> RecordingError:

@@ -7,7 +7,7 @@ from pydantic_core import from_json
 
 from slmmux._errors import RecordingError
 
-__all__ = ["is_json", "json_list", "json_value", "python_value"]
+__all__ = ["accepted_texts", "is_json", "json_list", "json_value", "python_value"]
 
 
 def json_value(data: bytes, place: str, instead: str = "write one JSON object a line") -> Any:
@@ -44,6 +44,22 @@ def json_list(value: Any) -> Any:
         except ValueError:
             return value
     return value
+
+
+def accepted_texts(value: Any) -> Any:
+    """Return the accepted answers that a text lists, as JSON or as Python has them; any other value unchanged.
+
+    Only a list of texts is one: `[2, 5]` is an interval, or a pair.
+
+    Example:
+        >>> accepted_texts("['Nile', 'River Nile']"), accepted_texts("[2, 5]")
+        (['Nile', 'River Nile'], '[2, 5]')
+    """
+    if not isinstance(value, str):
+        return value
+    listed = json_list(value)
+    listed = python_value(value) if isinstance(listed, str) else listed
+    return listed if isinstance(listed, list) and listed and all(isinstance(each, str) for each in listed) else value
 
 
 def python_value(value: Any) -> Any:

@@ -16,7 +16,7 @@ from slmmux._decision.types import Answer
 from slmmux._errors import ArgumentError
 from slmmux.answers import same
 from slmmux.answers._embedding import Embed, direction, embedder
-from slmmux.answers._mathematics import need_mathematics
+from slmmux.answers._mathematics.comparison import need_mathematics
 
 __all__ = ["Agreement", "AgreementName", "agreement_of"]
 

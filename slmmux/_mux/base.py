@@ -7,7 +7,8 @@ wraps every implementation of an abstract method in a span of its own.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from os import PathLike
@@ -26,6 +27,7 @@ from pydantic import (
 )
 
 from slmmux._decision.budget import Budget
+from slmmux._decision.clock import Clock
 from slmmux._decision.labels import by_label
 from slmmux._decision.pool import Pool
 from slmmux._decision.price import Price
@@ -33,10 +35,11 @@ from slmmux._decision.race import Plan, Race, Wait, check_wait
 from slmmux._decision.record import Escalation, compact, record
 from slmmux._decision.rules import RuleLike, WeightedRule
 from slmmux._decision.types import Answer, Decision
-from slmmux._errors import quote
+from slmmux._errors import NoAnswerError, quote
 from slmmux._mux.agreement import Agreement, AgreementName, agreement_of
 from slmmux._mux.engine import Flow, Limits, Question, Result, answer_flow, arun, run
 from slmmux._mux.generation import longest_reply
+from slmmux._mux.kept import kept_alive
 from slmmux._mux.labelled import Labelled
 from slmmux._mux.members import Member
 from slmmux._mux.observe import taken_observer
@@ -50,8 +53,9 @@ from slmmux._mux.options import (
     warn_unknown,
 )
 from slmmux._mux.prices import PriceTable, prices_of
-from slmmux._mux.rest import Rest, note_failures, resting
-from slmmux._mux.rule import ESCALATION, Policy, own_embedding, policy_of
+from slmmux._mux.reading import QUICK, is_longer, number_too_long, read_within
+from slmmux._mux.rest import Rest, note_failures, note_outage, resting
+from slmmux._mux.rule import ESCALATION, LateError, Policy, own_embedding, policy_of
 from slmmux._mux.usage import COST, DETAILS, Account, no_usage, priced
 from slmmux.answers import reader
 from slmmux.answers._no_answer import NoAnswers
@@ -171,7 +175,8 @@ class Mux(BaseModel):
 
     vote_on: list[str] | None = None
     """The fields of an object that are voted on: of a schema's value, or of the JSON in a reply. `None` votes on all
-    but free-text explanations (`reason`, `explanation` and the like)."""
+    but free-text explanations (`reason`, `explanation` and the like), how sure a model says it is, and what a schema
+    marks with `json_schema_extra={"decisive": False}`. The record names the fields in `voted_on`."""
 
     no_answer: list[str] = []
     """Answers that are none, such as ["unknown", "I don't know"]: a sample with one of them abstains. Compared with the
@@ -288,8 +293,10 @@ class Mux(BaseModel):
         members = self._new_members(
             self._labelled, samples=options.samples, temperature=options.temperature, settings=options.settings
         )
+        self._pool = self._labelled.window(self.max_concurrency)
         for label, member in members.items():
             member.memory = self._labelled.memory(label)
+            member.pace = kept_alive(member.model, member.memory.rest, member.pace, self._pool.readers)
         self._members = {label: members[label] for label in options.rank}
         warn_if_unbounded(self.budget, {label: longest_reply(m.model, m.kwargs) for label, m in members.items()})
         bigger = {} if self.escalate_to is None else {ESCALATION: self.escalate_to}
@@ -300,7 +307,6 @@ class Mux(BaseModel):
         is_algorithm_1 = self.rule == "self-consistency" and self._agreement.group is None
         check_wait(self._policy.wait, is_algorithm_1=is_algorithm_1)
         self._no_answers = NoAnswers(self.no_answer)
-        self._pool = self._labelled.window(self.max_concurrency)
 
     def _is_set(self, name: str) -> bool:
         """Return whether an option was chosen; a mux that was configured from another has all of them as fields."""
@@ -320,6 +326,11 @@ class Mux(BaseModel):
     def k(self) -> dict[str, int]:
         """The samples of each member, by label in rank order."""
         return by_label("samples", self.samples, self._members or self._labelled)
+
+    @property
+    def _is_one(self) -> bool:
+        """Whether the mux has one member and draws one sample of it: then it is its member, to whoever listens."""
+        return not self._bigger and list(self.k.values()) == [1]
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an option as if it had been passed at first: it is checked, and what depends on it follows."""
@@ -423,24 +434,41 @@ class Mux(BaseModel):
 
     def _answer(self, question: Question[R]) -> Result[R]:
         """Ask one question on threads."""
-        rule = self._policy.at(self.k, question.text)
-        limits = self._limits(question)
-        with taken_observer() as observe:
+        clock = Clock(self.deadline)
+        try:
+            rule, name = self._policy.at(self.k, question.text, self._pool.readers, clock), None
+        except LateError:
+            rule, name = None, "self-consistency"
+        limits = self._limits(question, clock, name)
+        with taken_observer() as observe, self._noting_outages(limits):
             result = run(self._flow(question, rule), question.sampling, limits, self._pool, observe)
-        return self._noted(result, limits)
+        return self._with_resting(result, limits)
 
     async def _aanswer(self, question: Question[R]) -> Result[R]:
         """Ask one question on the event loop."""
-        rule = await self._policy.aat(self.k, question.text)
-        limits = self._limits(question)
-        with taken_observer() as observe:
+        clock = Clock(self.deadline)
+        try:
+            rule, name = await self._policy.aat(self.k, question.text, self._pool.readers, clock), None
+        except LateError:
+            rule, name = None, "self-consistency"
+        limits = self._limits(question, clock, name)
+        with taken_observer() as observe, self._noting_outages(limits):
             result = await arun(self._flow(question, rule), question.sampling, limits, self._pool, observe)
-        return self._noted(result, limits)
+        return self._with_resting(result, limits)
 
-    def _noted(self, result: Result[R], limits: Limits) -> Result[R]:
+    def _with_resting(self, result: Result[R], limits: Limits) -> Result[R]:
         """Note which members failed and which replied."""
         note_failures(result.decision, self._rests, self._members.keys() - limits.resting)
-        return replace(result, resting=tuple(limits.resting))
+        return replace(result, resting=tuple(limits.resting), rule=limits.rule)
+
+    @contextmanager
+    def _noting_outages(self, limits: Limits) -> Iterator[None]:
+        """Note that no member replied, if that is how the question ends."""
+        try:
+            yield
+        except NoAnswerError as failure:
+            note_outage(failure, self._rests, self._members.keys() - limits.resting)
+            raise
 
     @property
     def _rests(self) -> dict[str, Rest]:
@@ -472,18 +500,22 @@ class Mux(BaseModel):
         return answer_flow(race, self._policy, Race({ESCALATION: 1}, question.read) if self._bigger else None)
 
     def _reading(self, question: Question[R]) -> Callable[[R], Answer | None]:
-        """Return how replies are read for the vote: one of the answers that are none is an abstention."""
+        """Return how replies are read for the vote: too long ones, and answers that are none, abstain."""
         no_answers = self._no_answers
-        if not no_answers:
-            return question.read
 
         def read(reply: R) -> Answer | None:
-            answer = question.read(reply)
-            return None if no_answers.holds(answer) else answer
+            answer = read_within(question, reply)
+            return None if no_answers and no_answers.holds(answer) else answer
 
         return read
 
-    def _limits(self, question: Question[R]) -> Limits:
+    def _may_take_long(self, question: Question[R]) -> Callable[[R], bool]:
+        """Return whether a reply may take long to read: it is long itself, or code of the user's reads it."""
+        if not isinstance(self.extract, str) or question.extractor == "structured":
+            return lambda _: True
+        return lambda reply: is_longer(question.content_of(reply), QUICK)
+
+    def _limits(self, question: Question[R], clock: Clock, rule: str | None) -> Limits:
         budget = None
         if self.budget is not None:
             longest = question.longest
@@ -497,7 +529,15 @@ class Mux(BaseModel):
                 ),
                 prices=self._prices,
             )
-        return Limits(self._agreement.compare, self.timeout, self.deadline, budget, resting(self._rests))
+        return Limits(
+            self._agreement.compare,
+            self.timeout,
+            clock,
+            budget,
+            resting(self._rests),
+            self._may_take_long(question),
+            rule,
+        )
 
     def _record(self, result: Result[R], question: Question[R]) -> dict[str, Any]:
         """Return the record of an answered question."""
@@ -508,11 +548,12 @@ class Mux(BaseModel):
             extractor=question.extractor,
             usage=usage,
             equality=self._agreement.name,
-            rule=self._policy.name,
+            rule=result.rule or self._policy.name,
             outcome=result.outcome,
             escalation=self._escalation(result, question),
             abandoned_usage=question.account.close(),
             resting=result.resting,
+            too_long=number_too_long(question, result.decision.samples),
         )
         full["usage"] |= {name: usage[name] for name in DETAILS if name in usage}
         if self._prices:

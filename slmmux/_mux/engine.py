@@ -3,12 +3,12 @@
 `answer_flow` yields the race to drive next and is sent its decision, so threads (`run`) and tasks (`arun`) share it.
 """
 
-import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from slmmux._decision.budget import Budget
+from slmmux._decision.clock import Clock
 from slmmux._decision.drive import Compare, Draws, adrive, drive
 from slmmux._decision.pool import Pool
 from slmmux._decision.race import Race
@@ -36,6 +36,7 @@ class Result(Generic[R]):
         bigger: The bigger model's reply as a decision, if it was asked and replied.
         fault: Why the bigger model did not reply, if it was asked and did not.
         resting: The members that were not asked.
+        rule: The name of the rule that decided; `None`: the mux's own.
     """
 
     decision: Decision[R | None]
@@ -44,6 +45,7 @@ class Result(Generic[R]):
     bigger: Decision[R] | None = None
     fault: NoAnswerError | None = None
     resting: tuple[str, ...] = ()
+    rule: str | None = None
 
 
 Flow: TypeAlias = Generator[Race[R], Decision[R], Result[R]]
@@ -131,6 +133,10 @@ class Question(Protocol[R]):
         """Return the text of one reply."""
         ...
 
+    def content_of(self, reply: R) -> object:
+        """Return everything in a reply that is read: its text, its calls, its value."""
+        ...
+
     def sampling(self, race: Race[R] | None = None) -> Sampling[R]:
         """Return the calls of a race, or of a profile, which has none."""
         ...
@@ -143,16 +149,20 @@ class Limits:
     Attributes:
         compare: Which answers agree, if equality is no key.
         timeout: Seconds a call may take.
-        deadline: Seconds the question may take.
+        clock: What is left of the time the question may take.
         budget: What the question may cost.
         resting: Members that are not asked, each with the error that its samples fail with.
+        beside: Whether a reply may take long to read.
+        rule: The name of the rule that decides, if it is not the mux's own.
     """
 
     compare: Compare | None
     timeout: float | None
-    deadline: float | None
+    clock: Clock
     budget: Budget | None
     resting: Mapping[str, BaseException] = field(default_factory=dict)
+    beside: Callable[[Any], bool] | None = None
+    rule: str | None = None
 
 
 def run(
@@ -171,7 +181,6 @@ def run(
         pool: The threads, or the places for calls on an event loop.
         observe: Called with each sample of the members when it is counted.
     """
-    seconds_left = _clock(limits.deadline)
     race = next(flow)
     try:
         while True:
@@ -184,17 +193,18 @@ def run(
                     group=calls.group,
                     compare=limits.compare,
                     timeout=limits.timeout,
-                    deadline=seconds_left(),
+                    deadline=limits.clock.left,
                     budget=limits.budget,
                     pace=calls.pace,
                     observe=observe,
                     resting=limits.resting,
+                    beside=limits.beside,
                 )
             except NoAnswerError as failure:
                 ending = failure
             finally:
                 calls.close()
-            race = _next(flow, ending, seconds_left)
+            race = _next(flow, ending, limits.clock)
     except StopIteration as end:
         result: Result[R] = end.value
         return result
@@ -208,7 +218,6 @@ async def arun(
     observe: Observe | None = None,
 ) -> Result[R]:
     """Run a flow on tasks; the arguments are the same as for `run`."""
-    seconds_left = _clock(limits.deadline)
     race = next(flow)
     try:
         while True:
@@ -221,28 +230,24 @@ async def arun(
                     group=calls.group,
                     compare=limits.compare,
                     timeout=limits.timeout,
-                    deadline=seconds_left(),
+                    deadline=limits.clock.left,
                     budget=limits.budget,
                     pace=calls.pace,
                     observe=observe,
                     resting=limits.resting,
+                    beside=limits.beside,
                 )
             except NoAnswerError as failure:
                 ending = failure
             finally:
                 await calls.aclose()
-            race = _next(flow, ending, seconds_left)
+            race = _next(flow, ending, limits.clock)
     except StopIteration as end:
         result: Result[R] = end.value
         return result
 
 
-def _next(flow: Flow[R], ending: Decision[R] | NoAnswerError, seconds_left: Callable[[], float | None]) -> Race[R]:
+def _next(flow: Flow[R], ending: Decision[R] | NoAnswerError, clock: Clock) -> Race[R]:
     """Send a race's result to the flow and return the race to drive next, unless the deadline has passed."""
     race = flow.throw(ending) if isinstance(ending, NoAnswerError) else flow.send(ending)
-    return flow.throw(NoAnswerError((), "deadline reached")) if seconds_left() == 0 else race
-
-
-def _clock(deadline: float | None) -> Callable[[], float | None]:
-    end = None if deadline is None else time.monotonic() + deadline
-    return lambda: None if end is None else max(0.0, end - time.monotonic())
+    return flow.throw(NoAnswerError((), "deadline reached")) if clock.left == 0 else race

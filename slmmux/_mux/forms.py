@@ -11,9 +11,9 @@ from typing import Any
 
 from slmmux import answers
 from slmmux._decision.types import Answer
-from slmmux._mux.decisive import decisive
+from slmmux._mux.decisive import decisive, fields_of
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reply import reply_of
+from slmmux.answers._replies.reply import reply_of
 
 __all__ = ["form_of"]
 
@@ -65,24 +65,24 @@ def _verdict(reply: str) -> Answer | None:
 
 
 def _result(reply: str) -> Answer | None:
-    return _number([found[1] for found in _RESULT.finditer(reply)][-1:])
+    return _number([match[1] for match in _RESULT.finditer(reply)][-1:])
 
 
 def _score(reply: str) -> Answer | None:
-    return _number([found[1] for found in _SCORE.finditer(reply)][:1])
+    return _number([match[1] for match in _SCORE.finditer(reply)][:1])
 
 
-def _number(written: list[str]) -> Answer | None:
-    number = answers.number(written[0]) if written else None
+def _number(numerals: list[str]) -> Answer | None:
+    number = answers.number(numerals[0]) if numerals else None
     return None if number is None else Answer(number, "number", number)
 
 
 def _yes_or_no(reply: str) -> Answer | None:
-    found = [*_YES_OR_NO.finditer(reply)] or [*_ANY_YES_OR_NO.finditer(reply)]
-    words = {each[1].upper() for each in found}
+    matches = [*_YES_OR_NO.finditer(reply)] or [*_ANY_YES_OR_NO.finditer(reply)]
+    words = {each[1].upper() for each in matches}
     if not words:
         return None
-    word = found[0][1].upper() if found[0].start() == 0 else found[-1][1].upper()
+    word = matches[0][1].upper() if matches[0].start() == 0 else matches[-1][1].upper()
     return Answer(word, "text", word.lower())
 
 
@@ -98,12 +98,13 @@ def _relevance(reply: str) -> Answer | None:
 
 
 def _selection(reply: str) -> Answer | None:
-    shown = answers.json(reply)
-    if shown is None:
+    text = answers.json(reply)
+    if text is None:
         return None
-    value = json.loads(shown)
-    chosen = decisive(value if isinstance(value, list) else [value])
-    return Answer(shown, "json", answers.canonical([_with_number(item) for item in chosen]))
+    value = json.loads(text)
+    selections = decisive(value if isinstance(value, list) else [value])
+    compared = [_with_number(item) for item in selections]
+    return Answer(text, "json", answers.canonical(compared), fields_of(compared))
 
 
 def _with_number(item: Any) -> Any:
@@ -139,7 +140,7 @@ def _tight(source: str) -> str:
 
 
 def _executed(reply: str) -> Answer | None:
-    sources = [found[1].strip("\n") for found in _EXECUTED.finditer(reply)]
+    sources = [match[1].strip("\n") for match in _EXECUTED.finditer(reply)]
     if not sources:  # the turn ends with what it says
         return None
     program = answers.reader("code")("```python\n" + "\n\n".join(sources) + "\n```")

@@ -7,7 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from slmmux.config import Config, load_config
+from slmmux._mux.from_selection import load_selection, selected_arguments, with_selected_members
+from slmmux.config import Config, MemberConfig, load_config
 
 __all__ = ["Endpoint", "arguments", "http_clients"]
 
@@ -28,6 +29,7 @@ class Endpoint:
         requests_per_minute: Its rate limit.
         context: The longest prompt and reply together, in tokens; None where it is not known.
         local: Whether we started the server: then it is llama.cpp.
+        stop_in_lines: The template's stop sequences for a reply of several lines.
     """
 
     url: str
@@ -41,6 +43,7 @@ class Endpoint:
     requests_per_minute: float | None
     context: int | None
     local: bool
+    stop_in_lines: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Endpoint({self.model!r} at {self.url!r})"  # without the key
@@ -56,17 +59,16 @@ def arguments(source: str | Path | Config, member: Callable[[Endpoint], Any]) ->
     Raises:
         ConfigError: The file cannot be read, a key's variable is not set, or the extra is missing.
     """
-    config = source if isinstance(source, Config) else load_config(source)
+    config = with_selected_members(source if isinstance(source, Config) else load_config(source))
     local = {label: m for label, m in config.models.items() if m.local is not None}
     servers: dict[str, Any] = {}
     if local:
-        from slmmux.local import serve  # noqa: PLC0415 - members by address need no llama.cpp
-
         with ThreadPoolExecutor(len(local)) as pool:
-            starting = pool.map(lambda label: serve(str(local[label].local), parallel=config.samples_of(label)), local)
+            starting = pool.map(lambda label: _started(local[label], config.samples_of(label)), local)
             servers = dict(zip(local, starting, strict=True))
-    return {
-        "models": {label: member(_endpoint(config, label, servers.get(label))) for label in config.models},
+    models = {label: member(_endpoint(config, m, servers.get(label))) for label, m in config.models.items()}
+    own: dict[str, Any] = {
+        "models": models,
         "samples": {label: config.samples_of(label) for label in config.models},
         "accuracies": config.accuracies(),
         "extract": config.extract,
@@ -81,18 +83,55 @@ def arguments(source: str | Path | Config, member: Callable[[Endpoint], Any]) ->
         "prices": config.prices(),
         "no_answer": list(config.no_answer),
         "system_prompt": config.system_prompt,
+        "tau": config.tau,
+        "abstain_below": config.abstain_below,
+        "abstain_with": config.abstain_with,
+        "escalate_below": config.escalate_below,
     }
+    if config.escalate_to is not None:
+        own["escalate_to"] = member(_endpoint(config, config.escalate_to, _started(config.escalate_to, 1)))
+    if config.embedding is not None:
+        server = _started(config.embedding, 1, embeddings=True)
+        own["embedding"] = _embedding(_endpoint(config, config.embedding, server))
+    if config.selection is None:
+        return own
+    # What the file leaves at its default is the selection's; k and rank are the members' own by now.
+    taken = {name: value for name, value in own.items() if name in {*config.model_fields_set, "samples", "accuracies"}}
+    return selected_arguments(load_selection(config.selection), models, None, {**taken, "models": models})
 
 
-def _endpoint(config: Config, label: str, server: Any | None) -> Endpoint:
-    member = config.models[label]
+def _started(member: MemberConfig, parallel: int, *, embeddings: bool = False) -> Any:
+    """Return the server of a model on this machine, started if it is not running; `None` for one by address."""
+    if member.local is None:
+        return None
+    from slmmux.local import serve  # noqa: PLC0415 - members by address need no llama.cpp
+
+    return serve(member.local, parallel=parallel, embeddings=embeddings)
+
+
+def _embedding(endpoint: Endpoint) -> Callable[[str], list[float]]:
+    """Return a function that asks an endpoint for a text's vector."""
+    # Both adapters' extras bring the SDK; this package imports no framework's.
+    client = import_module("openai").OpenAI(base_url=endpoint.url, api_key=endpoint.api_key, timeout=endpoint.timeout)
+
+    def embed(text: str) -> list[float]:
+        vector: list[float] = (
+            client.embeddings.create(model=endpoint.model, input=text, encoding_format="float").data[0].embedding
+        )
+        return vector
+
+    return embed
+
+
+def _endpoint(config: Config, member: MemberConfig, server: Any | None) -> Endpoint:
     return Endpoint(
         url=server.base_url if server else str(member.url),
         model=server.model if server else str(member.model),
         api_key=server.api_key if server else member.api_key() or "none",
-        temperature=config.temperature_of(label),
+        temperature=config.temperature if member.temperature is None else member.temperature,
         max_tokens=member.max_tokens or config.max_tokens,
         stop=tuple(server.stop) if server else (),
+        stop_in_lines=tuple(server.stop_in_lines) if server else (),
         timeout=member.timeout,
         concurrency=member.concurrency,
         requests_per_minute=member.requests_per_minute,

@@ -1,18 +1,23 @@
-"""The arguments of a mux that serves a selection, and a warning if a setting differs from the profile."""
+"""A mux that serves a selection: its arguments, its members in a `mux.toml`, a warning if a setting differs.
+
+A file says where members run; the selection says which of them are asked, how often, and how their answers are read.
+What the file sets itself comes first.
+"""
 
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
-from slmmux._errors import ArgumentError
+from slmmux._errors import ArgumentError, ConfigError
 from slmmux._mux.generation import generation_settings
 from slmmux._mux.warn import warn
 from slmmux.answers._reader import extractor_name
-from slmmux.selection import Selection, Subset
+from slmmux.config import Config, MemberConfig
+from slmmux.selection import Profiled, Selection, Subset
 from slmmux.selection._contest import FITTED
 from slmmux.selection._held_out import SELF_CONSISTENCY
 
-__all__ = ["selected_arguments"]
+__all__ = ["load_selection", "selected_arguments", "with_selected_members"]
 
 # Built in, so that a selection's file can name them; any other extractor is a function, which no file holds.
 _EXTRACTORS = {"auto", "boxed", "choice", "code", "json", "number", "text"}
@@ -64,6 +69,78 @@ def selected_arguments(
     return arguments
 
 
+def load_selection(path: str) -> Selection:
+    """Read the selection that a configuration names.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        return Selection.load(path)
+    except OSError as error:
+        raise ConfigError(f"the selection {path} cannot be read: {error.strerror}; pass the path of one") from error
+    except ArgumentError as error:
+        raise ConfigError(str(error)) from error
+
+
+def with_selected_members(config: Config) -> Config:
+    """Return a configuration whose members are those of its selection; without a selection it is returned as it is.
+
+    A member that the file does not have is served on this machine if it was profiled on one, under the name it had.
+
+    Raises:
+        ConfigError: The selection cannot be read, or a member of it is neither in the file nor local.
+    """
+    if config.selection is None:
+        return config
+    selection = load_selection(config.selection)
+    members: dict[str, MemberConfig] = {}
+    absent: list[str] = []
+    for label in selection.best.models:
+        profiled = selection.models[label]
+        member = config.models.get(label) or _on_this_machine(profiled.settings)
+        if member is None:
+            absent.append(label)
+        else:
+            members[label] = member.model_copy(update=_as_profiled(config, member, profiled))
+    if absent:
+        raise ConfigError(
+            f"the selection is of {' + '.join(selection.best.models)}, and nothing says where "
+            f"{', '.join(map(repr, absent))} runs; write a [models.{absent[0]}] table with url and model"
+        )
+    changes: dict[str, Any] = {"models": members}
+    if not _sets(config, "system_prompt"):
+        changes["system_prompt"] = selection.system_prompt
+    if not _sets(config, "temperature"):
+        changes["temperature"] = None  # members without one were profiled at their server's own
+    return config.model_copy(update=changes)
+
+
+def _as_profiled(config: Config, member: MemberConfig, profiled: Profiled) -> dict[str, Any]:
+    """Return the settings that a member takes from its profile: those that neither it nor the file sets."""
+    settings: dict[str, Any] = {}
+    if member.samples is None and not _sets(config, "samples"):
+        settings["samples"] = profiled.samples
+    for name in ("temperature", "max_tokens"):
+        if getattr(member, name) is None and not _sets(config, name):
+            settings[name] = profiled.settings.get(name)
+    if member.accuracy is None:
+        settings["accuracy"] = profiled.accuracy
+    return settings
+
+
+def _on_this_machine(settings: Mapping[str, Any]) -> MemberConfig | None:
+    # Imported here because it brings the local models with it.
+    from slmmux.local import CATALOGUE  # noqa: PLC0415
+
+    name = settings.get("model")
+    return MemberConfig(local=name) if name in CATALOGUE else None
+
+
+def _sets(config: Config, name: str) -> bool:
+    return name in config.model_fields_set
+
+
 def _rule(subset: Subset, requested: Any) -> Any:
     """Return the rule: the fitted one if its name is requested, else the requested rule itself."""
     if not isinstance(requested, str) or requested not in FITTED:
@@ -98,13 +175,13 @@ def _differences(selection: Selection, arguments: Mapping[str, Any]) -> list[str
         k, served_k = selection.models[label].samples, samples if isinstance(samples, int) else samples.get(label)
         if served_k != k:
             differences.append(f"{label!r} was profiled with {k} samples and is served with {served_k}")
-    for name, in_profile, served in (
+    for name, in_profile, current_value in (
         ("extract", selection.extractor, extractor_name(arguments.get("extract", "auto"))),
         ("agreement", selection.agreement, arguments["agreement"]),
         ("system_prompt", selection.system_prompt, arguments["system_prompt"]),
     ):
-        if in_profile is not None and served != in_profile:
-            differences.append(f"the pool was profiled with {name} {in_profile!r} and is served with {served!r}")
+        if in_profile is not None and current_value != in_profile:
+            differences.append(f"the pool was profiled with {name} {in_profile!r} and is served with {current_value!r}")
     if {*selection.no_answer} != {*arguments["no_answer"]}:
         differences.append(
             f"the models were chosen with no_answer={list(selection.no_answer)} and are served with "

@@ -28,6 +28,12 @@ class Labelled(dict[str, Any]):
         self._memories: dict[str, Memory] = {}
         self._windows: dict[int, Pool] = {}
 
+    def subset(self, labels: Collection[str]) -> "Labelled":
+        """Return some of the models, which share with all of them what outlives a call."""
+        subset = Labelled({label: self[label] for label in labels}, self.unset)
+        subset._memories, subset._windows = self._memories, self._windows
+        return subset
+
     def memory(self, label: str) -> Memory:
         """Return the memory of a model, which all muxes of this mapping share."""
         return self._memories.setdefault(label, Memory())

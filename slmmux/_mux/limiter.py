@@ -1,11 +1,11 @@
 """A rate limiter that can be asked instead of waited for: a request that waits is no call yet, and can be withdrawn."""
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Callable
-from weakref import WeakSet
+
+from slmmux._decision.forks import renew_in_fork
 
 __all__ = ["POLL_S", "BlockingLimiter", "await_for", "no_limit", "wait_for"]
 
@@ -48,10 +48,10 @@ class BlockingLimiter:
 
     def __init__(self, acquire: Callable[[], object]) -> None:
         self._acquire = acquire
-        self._reset()
-        _limiters.add(self)
+        self._renew()
+        renew_in_fork(self)
 
-    def _reset(self) -> None:
+    def _renew(self) -> None:
         self._lock = threading.Lock()
         self._places = 0
         self._fault: BaseException | None = None
@@ -94,16 +94,3 @@ class BlockingLimiter:
             self._fault = fault
             self._ended = None
         ended.set()
-
-
-_limiters: WeakSet[BlockingLimiter] = WeakSet()
-
-
-def _after_fork() -> None:
-    """Forget the thread that waits: it only exists in the parent."""
-    for limiter in _limiters:
-        limiter._reset()  # noqa: SLF001 - the same module
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork)

@@ -1,16 +1,58 @@
-"""What llama.cpp's server leaves out when one request has several completions: the tokens of all but the first.
+"""What a member that llama.cpp serves needs beside its request: the tokens of all completions, and when a reply ends.
 
 One request for k completions reads the prompt once, and on two cores answers in a third of the time of k requests. Its
 `usage.completion_tokens` is the first completion's alone, so the others are counted by their log-probabilities, of
 which there is one a token.
+
+A base model ends its answer with a line break, which is a stop sequence of its template; a schema, a tool call or a
+program has several lines, and would end at its first.
 """
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["COUNTING", "count_completions"]
+from slmmux._mux.forms import form_of
+
+__all__ = ["COUNTING", "count_completions", "stop_of"]
+
+_CONSTRAINTS = ("tools", "functions", "grammar", "json_schema")
+# A prompt that asks for an object, a program or steps in words, as frameworks do where they cannot ask for a schema.
+_SEVERAL_LINES = re.compile(r"\bJSON\b|\bjson\b|```|<tool_call>|^Action(?: Input)?:|\bYAML\b|\bXML\b", re.MULTILINE)
+_MOST_CHARACTERS = 20_000  # of a prompt, its end
 
 # What to send with a request for several, so that they can be counted; it gives none for top_logprobs 0.
 COUNTING = {"logprobs": True, "top_logprobs": 1}
+
+
+def stop_of(request: Mapping[str, Any], own: Sequence[str], in_lines: Sequence[str]) -> list[str] | None:
+    """Return the stop sequences of a request: those it has, unless they are the template's own and cut its reply short.
+
+    Args:
+        request: A chat completion request.
+        own: The stop sequences of the model's template.
+        in_lines: Those for a reply of several lines.
+
+    Example:
+        >>> stop_of({"stop": ["a"]}, ["a"], []), stop_of({"stop": ["a", "b"], "tools": [{}]}, ["a", "b"], ["b"])
+        (['a'], ['b'])
+    """
+    stop = request.get("stop")
+    if not own or stop is None or list(stop) != list(own) or not _has_lines(request):
+        return stop
+    return list(in_lines) or None
+
+
+def _has_lines(request: Mapping[str, Any]) -> bool:
+    """Return whether a request asks for a reply of several lines."""
+    body = {**request, **(request.get("extra_body") or {})}
+    response_format = body.get("response_format")
+    if response_format and (not isinstance(response_format, Mapping) or response_format.get("type") != "text"):
+        return True
+    if any(body.get(name) for name in _CONSTRAINTS):
+        return True
+    prompt = "\n".join(str(message.get("content") or "") for message in body.get("messages") or [])[-_MOST_CHARACTERS:]
+    return _SEVERAL_LINES.search(prompt) is not None or form_of(prompt) is not None
 
 
 def count_completions(response: dict[str, Any]) -> None:

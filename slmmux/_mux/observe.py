@@ -7,11 +7,14 @@ from typing import Any, TypeAlias
 
 from slmmux._decision.types import Sample
 
-__all__ = ["Observe", "observe_samples", "taken_observer"]
+__all__ = ["SAMPLE_EVENT", "Observe", "also_observed", "observe_samples", "sample_facts", "taken_observer"]
 
 Observe: TypeAlias = Callable[[Sample[Any]], None]
 
+SAMPLE_EVENT = "slmmux_sample"  # the name of a sample among a framework's own events
+
 _observer: ContextVar[Observe | None] = ContextVar("slmmux_observer", default=None)
+_is_inside: ContextVar[bool] = ContextVar("slmmux_is_inside", default=False)
 
 
 @contextmanager
@@ -19,7 +22,18 @@ def observe_samples(observe: Observe) -> Iterator[None]:
     """Call `observe` with each sample of the questions asked meanwhile, when it is counted.
 
     Args:
-        observe: Called on the thread or the event loop that asked. Its exceptions are logged, not raised.
+        observe: Called with a `Sample`, on the thread or the event loop that asked. Its exceptions are logged, not
+            raised. A mux among the members is not observed: its answer is a sample.
+
+    Example:
+        >>> from langchain_slmmux import SLMMuxChatModel
+        >>> from langchain_slmmux.testing import ScriptedChatModel
+        >>> mux = SLMMuxChatModel(models={"a": ScriptedChatModel(script=["4"])}, samples=2)
+        >>> seen = []
+        >>> with observe_samples(lambda sample: seen.append((sample.draw.model, sample.draw.index))):
+        ...     _ = mux.invoke("2 + 2?")
+        >>> sorted(seen)
+        [('a', 0), ('a', 1)]
     """
     token = _observer.set(observe)
     try:
@@ -29,11 +43,45 @@ def observe_samples(observe: Observe) -> Iterator[None]:
 
 
 @contextmanager
+def also_observed(observe: Observe) -> Iterator[None]:
+    """Call one more observer beside the one that the user may have set; inside of another mux it is not called."""
+    users = _observer.get()
+    if _is_inside.get():
+        yield
+        return
+
+    def both(sample: Sample[Any]) -> None:
+        if users is not None:
+            users(sample)
+        observe(sample)
+
+    with observe_samples(both):
+        yield
+
+
+@contextmanager
 def taken_observer() -> Iterator[Observe | None]:
     """Yield the observer of a question that begins; a mux among its members is not observed a second time."""
     observe = _observer.get()
-    token = _observer.set(None)
+    token, inside = _observer.set(None), _is_inside.set(True)
     try:
         yield observe
     finally:
+        _is_inside.reset(inside)
         _observer.reset(token)
+
+
+def sample_facts(sample: Sample[Any]) -> dict[str, Any]:
+    """Return a sample as plain values for an event: of an error its class alone, since its words may name a place.
+
+    Example:
+        >>> from slmmux._decision.types import Answer, Draw
+        >>> sample_facts(Sample(Draw("qwen", 0), "It is 4.", Answer("4", "number", "4")))
+        {'model': 'qwen', 'index': 0, 'answer': '4', 'error': None}
+    """
+    return {
+        "model": sample.draw.model,
+        "index": sample.draw.index,
+        "answer": None if sample.answer is None else sample.answer.value,
+        "error": None if sample.error is None else type(sample.error).__name__,
+    }

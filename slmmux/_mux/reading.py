@@ -1,18 +1,39 @@
-"""How a request's replies are read: fixed by the request where it can be, else by the extractor."""
+"""How a request's replies are read: fixed by the request where it can be, else by the extractor.
+
+A reply has a length up to which it is read at all, and one up to which it is read on the event loop.
+"""
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from pydantic import BaseModel
 
 from slmmux import answers
-from slmmux._decision.types import Answer
-from slmmux._mux.decisive import decisive, plain_value, without_filled
+from slmmux._decision.types import Answer, Sample
+from slmmux._mux.decisive import decisive, fields_of, plain_value, without_filled
+from slmmux._mux.engine import Question
 from slmmux._mux.forms import form_of
 from slmmux._mux.tools import Tools
 from slmmux.answers._extractor import Extractor
 from slmmux.answers._reader import Reader
 
-__all__ = ["Calls", "Read", "reading", "structured_answer"]
+__all__ = [
+    "LONGEST",
+    "QUICK",
+    "Calls",
+    "Read",
+    "is_longer",
+    "number_too_long",
+    "read_within",
+    "reading",
+    "structured_answer",
+]
+
+R = TypeVar("R")
+
+LONGEST = 1_000_000  # characters of a reply that is read; a longer one abstains
+QUICK = 4_000  # characters that are read in a few milliseconds, whatever they say
 
 Calls: TypeAlias = Iterable[Mapping[str, Any]]
 
@@ -81,6 +102,7 @@ def structured_answer(
     *,
     extract: str | Callable[[str], Any] = "auto",
     vote_on: Collection[str] | None = None,
+    marked: Collection[str] = (),
 ) -> Answer | None:
     """Return a parsed value as an answer, voted on by its decisive fields.
 
@@ -90,6 +112,7 @@ def structured_answer(
         extract: A callable of the user's reads the answer in the reply instead; a name says how texts are read, and a
             schema is no text.
         vote_on: The fields that are voted on; `None`: all but free-text explanations.
+        marked: The fields that the schema marks as not decisive.
 
     Example:
         >>> structured_answer({"b": 1, "a": 2.0}) == structured_answer({"a": 2, "b": 1, "reason": "so"})
@@ -98,7 +121,8 @@ def structured_answer(
     if callable(extract) and vote_on is None:
         return answers.reader(extract)(text)
     plain = plain_value(without_filled(value))
-    return Answer(plain, "structured", answers.canonical(decisive(plain, vote_on)))
+    compared = decisive(plain, vote_on, marked)
+    return Answer(plain, "structured", answers.canonical(compared), fields_of(compared))
 
 
 def _on_decisive(reader: Reader, vote_on: Collection[str] | None) -> Reader:
@@ -108,7 +132,8 @@ def _on_decisive(reader: Reader, vote_on: Collection[str] | None) -> Reader:
         answer = reader(text, cut_off=cut_off)
         if answer is None or answer.kind != "json" or not isinstance(answer.value, str):
             return answer
-        return Answer(answer.value, answer.kind, answers.canonical(decisive(json.loads(answer.value), vote_on)))
+        compared = decisive(json.loads(answer.value), vote_on)
+        return Answer(answer.value, answer.kind, answers.canonical(compared), fields_of(compared))
 
     return read
 
@@ -132,7 +157,47 @@ def _in_form(form: Callable[[str], Answer | None], reader: Reader, tools: Tools)
 def _calls_or(reader: Reader, tools: Tools) -> Read:
     def read(text: str, calls: Calls, *, cut_off: bool = False) -> Answer | None:
         # A call is complete before the cut, or it would not have parsed.
-        calls = list(calls) or tools.written(text)
+        calls = list(calls) or tools.calls_in(text)
         return tools.answer(calls) if calls else reader(text, cut_off=cut_off)
 
     return read
+
+
+def is_longer(value: Any, limit: int) -> bool:
+    """Return whether a value has more than so many characters, its parts included; each part counts as one more.
+
+    It looks no further than the limit, so that a huge value costs no more than one at the limit.
+
+    Example:
+        >>> is_longer({"a": ["four", "five"]}, 8), is_longer({"a": ["four"]}, 8)
+        (True, False)
+    """
+    length = 0
+    parts = [value]
+    while parts:
+        part = parts.pop()
+        length += len(part) if isinstance(part, str) else 1
+        if length > limit:
+            return True
+        if isinstance(part, BaseModel):
+            part = part.__dict__
+        if isinstance(part, Mapping):
+            if len(part) > limit:
+                return True
+            parts += [*part.keys(), *part.values()]
+        elif isinstance(part, list | tuple):
+            if len(part) > limit:
+                return True
+            parts += part
+    return False
+
+
+def read_within(question: Question[R], reply: R) -> Answer | None:
+    """Return the answer of a reply; one that is too long has none."""
+    return None if is_longer(question.content_of(reply), LONGEST) else question.read(reply)
+
+
+def number_too_long(question: Question[R], samples: Iterable[Sample[R | None]]) -> int:
+    """Return how many samples abstain because their replies are too long."""
+    replies = (sample.reply for sample in samples if sample.answer is None and not sample.is_unread)
+    return sum(reply is not None and is_longer(question.content_of(reply), LONGEST) for reply in replies)

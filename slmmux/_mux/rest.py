@@ -7,14 +7,15 @@ the rest; another failure doubles it.
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from slmmux._decision.forks import renew_in_fork
 from slmmux._decision.passing import passes
 from slmmux._decision.types import Decision
-from slmmux._errors import MemberRestsError, quote
+from slmmux._errors import MemberRestsError, NoAnswerError, quote
 
-__all__ = ["Rest", "note_failures", "resting"]
+__all__ = ["Rest", "note_failures", "note_outage", "resting"]
 
 RESTS_AFTER = 2
 FIRST_REST_S = 10.0
@@ -35,14 +36,23 @@ class Rest:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._failures = 0
         self._length = 0.0
         self._end = 0.0
         self._cause = ""
+        self._renew()
+        renew_in_fork(self)
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
 
     def __deepcopy__(self, memo: object) -> "Rest":
         return Rest()
+
+    @property
+    def failures(self) -> int:
+        """The questions in a row on which all of the member's samples failed."""
+        return self._failures
 
     def is_resting(self) -> bool:
         """Return whether the member rests now."""
@@ -101,5 +111,22 @@ def note_failures(decision: Decision[Any], rests: Mapping[str, Rest], labels: It
         faults = [error for error in errors if error is not None]
         if len(faults) < len(errors):
             rests[label].recover()
-        elif faults and all(map(passes, faults)):
-            rests[label].fail(faults[-1])
+        else:
+            _note(rests[label], faults)
+
+
+def note_outage(failure: NoAnswerError, rests: Mapping[str, Rest], labels: Iterable[str]) -> None:
+    """Note that none of the members that were asked replied.
+
+    Args:
+        failure: The error of one question.
+        rests: The rests by label.
+        labels: The members that were asked.
+    """
+    for label in labels:
+        _note(rests[label], [error.cause for error in failure.errors if error.model == label])
+
+
+def _note(rest: Rest, faults: Sequence[BaseException]) -> None:
+    if faults and all(map(passes, faults)):
+        rest.fail(faults[-1])

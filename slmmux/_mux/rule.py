@@ -3,9 +3,13 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
+from slmmux._decision.clock import Clock
+from slmmux._decision.pool import Pool
 from slmmux._decision.race import Wait
 from slmmux._decision.record import Outcome
 from slmmux._decision.rules import (
@@ -20,9 +24,13 @@ from slmmux._decision.rules import (
 )
 from slmmux._errors import ArgumentError
 
-__all__ = ["ESCALATION", "Policy", "own_embedding", "plain_rule", "policy_of", "rule_of_plain"]
+__all__ = ["ESCALATION", "LateError", "Policy", "own_embedding", "plain_rule", "policy_of", "rule_of_plain"]
 
 ESCALATION = "escalate_to"  # the bigger model's label among those that are called
+
+
+class LateError(Exception):
+    """A rule by question was not ready in its part of the deadline."""
 
 
 class PolicyOptions(Protocol):
@@ -83,15 +91,41 @@ class Policy:
         """What the record calls the rule."""
         return name_of_rule(self.rule)
 
-    def at(self, samples: Mapping[str, int], question: Callable[[], str]) -> WeightedRule | None:
-        """Return what weighs the members for one question."""
-        return rule_at(self.rule, samples, question)
+    def at(
+        self, samples: Mapping[str, int], question: Callable[[], str], threads: Pool, clock: Clock
+    ) -> WeightedRule | None:
+        """Return what weighs the members for one question.
 
-    async def aat(self, samples: Mapping[str, int], question: Callable[[], str]) -> WeightedRule | None:
-        """Return the same; a question's vector can take a call, which is made in a thread."""
-        if isinstance(self.rule, RuleByQuestion):
-            return await asyncio.to_thread(self.at, samples, question)
-        return self.at(samples, question)
+        A question's vector can take a call. With a deadline it has half of the time: asking needs the rest.
+
+        Raises:
+            LateError: The half is over.
+        """
+        if clock.left is None or not isinstance(self.rule, RuleByQuestion):
+            return rule_at(self.rule, samples, question)
+        future = threads.submit(partial(rule_at, self.rule, samples, question))
+        wait([future], clock.left / 2)
+        return self._in_time(future, threads)
+
+    async def aat(
+        self, samples: Mapping[str, int], question: Callable[[], str], threads: Pool, clock: Clock
+    ) -> WeightedRule | None:
+        """Return the same on an event loop; a question's vector is made on a thread."""
+        if not isinstance(self.rule, RuleByQuestion):
+            return rule_at(self.rule, samples, question)
+        future = threads.submit(partial(rule_at, self.rule, samples, question))
+        half = None if clock.left is None else clock.left / 2
+        try:
+            await asyncio.wait([asyncio.wrap_future(future)], timeout=half)
+        finally:
+            threads.abandon(future)
+        return self._in_time(future, threads)
+
+    def _in_time(self, future: "Future[WeightedRule | None]", threads: Pool) -> WeightedRule | None:
+        if not future.done() or future.cancelled():
+            threads.abandon(future)
+            raise LateError
+        return future.result()
 
     def outcome(self, probability: float | None, *, can_escalate: bool = True) -> Outcome:
         """Return the outcome of an answer by its probability; an unknown probability is below any.
@@ -150,8 +184,8 @@ def policy_of(mux: PolicyOptions, labels: Collection[str], *, explicit: bool) ->
             )
         rule = _Embedded(rule, mux.embedding)
     needs_all = bool(thresholds) or not (explicit or isinstance(choice, str))
-    wait: Wait = "exhausted" if needs_all else mux.wait
-    return Policy(rule, wait, mux.abstain_below, mux.escalate_below, _identity(choice))
+    until: Wait = "exhausted" if needs_all else mux.wait
+    return Policy(rule, until, mux.abstain_below, mux.escalate_below, _identity(choice))
 
 
 def plain_rule(rule: RuleLike) -> Any:

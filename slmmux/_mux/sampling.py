@@ -10,7 +10,7 @@ from slmmux._mux.members import Member
 __all__ = ["Remedy", "group_draws", "remedy_for", "remember_single"]
 
 _log = logging.getLogger("slmmux")
-_REFUSED = {400, 422}  # the status codes of servers that do not know `n`
+_REFUSALS = {400, 422}  # the status codes of servers that do not know `n`
 _SERVER_FAULT = 500
 
 
@@ -50,7 +50,7 @@ def remedy_for(error: BaseException, draws: Sequence[Draw]) -> Remedy:
         return "singly"
     if isinstance(status, int) and status >= _SERVER_FAULT:
         return "singly"
-    return "probe" if status in _REFUSED else "none"
+    return "probe" if status in _REFUSALS else "none"
 
 
 def _is_overflow(error: BaseException) -> bool:

@@ -1,44 +1,74 @@
 """Secrets of members, so that they can be struck out of whatever leaves the process.
 
-A secret is the value of a `SecretStr` field, or of a plain field whose name says so.
+A secret is known by what it is, not by its name alone:
+
+    what a field of a secret's type holds (`SecretStr`), or a plain field whose name says so;
+    the user information and the query of an address, wherever it stands;
+    the value of a header that is not on the short list of harmless ones: a default, one of a call, or of a client that
+    the member was handed;
+    what a function returned for a key: the clients keep the last one, and an error carries the request that was sent.
+
+What a server echoes may come in another spelling, so that each secret is struck as it is written in JSON and in an
+address, too.
 """
 
+import base64
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-__all__ = ["MASK", "clean_error", "secrets_of", "strike"]
+from slmmux._errors import stand_in
+
+__all__ = ["MASK", "clean_error", "secrets_of", "secrets_of_client", "strike", "strike_text"]
 
 MASK = "**********"
 
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:api_?key|key|token|secret|password|passwd|authorization|credentials?)$", re.IGNORECASE
 )
+_HEADERS = re.compile(r"(?:^|_)headers$", re.IGNORECASE)
+_QUERY = re.compile(r"(?:^|_)query$", re.IGNORECASE)
+_HARMLESS = {
+    "accept", "accept-charset", "accept-encoding", "accept-language", "anthropic-beta", "anthropic-version",
+    "cache-control", "connection", "content-encoding", "content-length", "content-type", "date", "expect", "host",
+    "idempotency-key", "openai-beta", "origin", "prefer", "referer", "retry-after", "server", "te", "trailer",
+    "transfer-encoding", "upgrade", "user-agent", "vary", "x-api-version",
+}  # fmt: skip
+_HARMLESS_PREFIX = ("x-stainless-",)
+_HARMLESS_QUERY = {"api-version", "version"}
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>]+", re.IGNORECASE)
 _SHORTEST = 4  # striking shorter values would blank out ordinary words and hide nothing
+_SHORTEST_UNNAMED = 6  # of values that nobody calls a secret: true, gzip
+_SHORTEST_IN_TEXT = 12  # in the text of a reply, where "production" is a word
+_DEEPEST = 5
+# Where members and clients keep clients, and clients what they send.
+_CLIENTS = (
+    "http_client", "http_async_client", "client", "async_client", "root_client", "root_async_client", "_client",
+    "_aclient", "_async_client", "_http_client", "_async_http_client", "openai_client", "async_openai_client",
+)  # fmt: skip
+_SENT = ("headers", "default_headers", "_custom_headers", "auth_headers", "cookies")
+_ADDRESSES = ("base_url", "_base_url", "params", "default_query", "_custom_query")
 
 
 def secrets_of(values: BaseModel | Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the secret values in a model's fields or in call arguments, longest first."""
+    """Return the secret values in a model's fields or in call arguments, longest first.
+
+    Example:
+        >>> secrets_of({"headers": {"X-Auth": "abcdef", "Accept": "text/html"}, "url": "http://host/?sig=123456"})
+        ('123456', 'abcdef')
+    """
     fields = values.__dict__ if isinstance(values, BaseModel) else values
-    return tuple(sorted(set(_find(fields)), key=len, reverse=True))
+    return _sorted(_find(fields, _DEEPEST))
 
 
-def _find(values: Mapping[Any, Any], depth: int = 3) -> Iterable[str]:
-    for name, value in values.items():
-        if isinstance(value, SecretStr | SecretBytes):
-            secret = value.get_secret_value()
-            text = secret if isinstance(secret, str) else secret.decode(errors="ignore")
-        elif isinstance(value, str) and isinstance(name, str) and _SECRET_NAME.search(name.replace("-", "_")):
-            text = value.removeprefix("Bearer ")
-        elif isinstance(value, Mapping | BaseModel) and depth:
-            yield from _find(value.__dict__ if isinstance(value, BaseModel) else value, depth - 1)
-            continue
-        else:
-            continue
-        if len(text) >= _SHORTEST:
-            yield text
+def secrets_of_client(model: Any) -> tuple[str, ...]:
+    """Return what the clients of a model send as secrets now: keys that a function returned, headers, addresses."""
+    return _sorted(_of_client(model, 3, set()))
 
 
 def strike(value: Any, secrets: tuple[str, ...]) -> Any:
@@ -56,22 +86,182 @@ def strike(value: Any, secrets: tuple[str, ...]) -> Any:
     return value
 
 
-def clean_error(error: BaseException, secrets: tuple[str, ...]) -> BaseException:
+def strike_text(text: str, secrets: tuple[str, ...]) -> str:
+    """Return the text of a reply without the secrets in it that cannot be words of an answer."""
+    struck: str = strike(text, tuple(s for s in secrets if len(s) >= _SHORTEST_IN_TEXT and " " not in s))
+    return struck
+
+
+def clean_error(error: BaseException, secrets: tuple[str, ...], model: Any = None) -> BaseException:
     """Return the error itself, or where it quotes a secret a stand-in of the same name that does not.
 
     A stand-in carries no cause and no traceback: their frames and texts would quote the secret again.
+
+    Args:
+        error: The error.
+        secrets: The secrets that are known beforehand.
+        model: The member's model, whose clients may have got new ones since.
     """
-    if not any(secret in text for secret in secrets for text in _texts(error)):
+    chain = list(_chain(error))
+    sent = {secret for each in chain for secret in _of_request(each)}
+    known = _sorted([*secrets, *sent, *(secrets_of_client(model) if model is not None else ())], spell=False)
+    if not any(secret in text for text in map(_text, chain) for secret in known):
         return error
-    stand_in = type(type(error).__name__, (RuntimeError,), {"__module__": type(error).__module__})
-    clean: BaseException = stand_in(strike(str(error), secrets))
-    return clean
+    status = getattr(error, "status_code", None)
+    cls = type(error)
+    text: str = strike(str(error), known)
+    return stand_in(cls.__module__, cls.__name__, text, status if isinstance(status, int) else None)
 
 
-def _texts(error: BaseException | None) -> Iterable[str]:
-    chain: set[int] = set()
-    while error is not None and id(error) not in chain:
-        chain.add(id(error))
-        yield str(error)
-        yield repr(error)
+def _sorted(secrets: Iterable[str], *, spell: bool = True) -> tuple[str, ...]:
+    spelled = {form for secret in secrets for form in (_forms(secret) if spell else (secret,))}
+    return tuple(sorted(spelled, key=lambda secret: (-len(secret), secret)))
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield a secret as it stands in a text, in JSON, in a Python literal and in an address."""
+    yield secret
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield repr(secret)[1:-1]
+    yield quote(secret, safe="")
+    if ":" in secret and "/" not in secret and " " not in secret:  # a user and a password, as basic authentication
+        yield base64.b64encode(secret.encode()).decode()
+
+
+def _find(values: Any, depth: int) -> Iterator[str]:
+    for name, value in values.items():
+        plain = name.replace("-", "_") if isinstance(name, str) else ""
+        if isinstance(value, SecretStr | SecretBytes):
+            yield from _long(_revealed(value), _SHORTEST)
+        elif isinstance(value, str):
+            if _SECRET_NAME.search(plain):
+                yield from _long(value.removeprefix("Bearer "), _SHORTEST)
+            yield from _of_addresses(value)
+        elif _HEADERS.search(plain) and isinstance(value, Mapping):
+            yield from _of_headers(value)
+        elif _QUERY.search(plain) and isinstance(value, Mapping):
+            yield from _of_query(value.items())
+        elif depth:
+            yield from _within(value, depth - 1)
+
+
+def _within(value: Any, depth: int) -> Iterator[str]:
+    if isinstance(value, BaseModel):
+        yield from _find(value.__dict__, depth)
+    elif isinstance(value, Mapping):
+        yield from _find(value, depth)
+    elif isinstance(value, list | tuple):
+        yield from _find(dict(enumerate(value)), depth)
+
+
+def _revealed(value: SecretStr | SecretBytes) -> str:
+    secret = value.get_secret_value()
+    return secret if isinstance(secret, str) else secret.decode(errors="ignore")
+
+
+def _long(text: str, shortest: int) -> Iterator[str]:
+    if len(text) >= shortest:
+        yield text
+
+
+def _of_headers(headers: Mapping[Any, Any]) -> Iterator[str]:
+    for name, value in headers.items():
+        harmless = str(name).lower()
+        if harmless in _HARMLESS or harmless.startswith(_HARMLESS_PREFIX):
+            continue
+        if isinstance(value, SecretStr | SecretBytes):
+            value = _revealed(value)  # noqa: PLW2901
+        if not isinstance(value, str):
+            continue
+        # The whole value, and what stands in it: Bearer KEY, session=VALUE; other=VALUE.
+        parts = [value, *value.split(), *(part.partition("=")[2] for part in value.split(";"))]
+        for part in parts:
+            yield from _long(part.strip(' ;,"'), _SHORTEST_UNNAMED)
+
+
+def _of_addresses(text: str) -> Iterator[str]:
+    for match in _ADDRESS.finditer(text) if "://" in text else ():
+        try:
+            parts = urlsplit(match[0])
+        except ValueError:
+            continue
+        user, at, _ = parts.netloc.rpartition("@")
+        if at:
+            name, _, password = user.partition(":")
+            for each in (user, unquote(user), password, unquote(password)):
+                yield from _long(each, _SHORTEST)
+            yield from _long(name, _SHORTEST_UNNAMED)
+        yield from _of_query(parse_qsl(parts.query, keep_blank_values=True))
+
+
+def _of_query(pairs: Iterable[tuple[Any, Any]]) -> Iterator[str]:
+    for name, value in pairs:
+        if isinstance(value, str) and name not in _HARMLESS_QUERY:
+            yield from _long(value, _SHORTEST_UNNAMED)
+
+
+def _of_client(holder: Any, depth: int, seen: set[int]) -> Iterator[str]:
+    """Yield the secrets that a client sends, and those of the clients in it."""
+    if id(holder) in seen:
+        return
+    seen.add(id(holder))
+    for name in ("api_key", "auth_token", "azure_ad_token"):
+        key = _attribute(holder, name)
+        if isinstance(key, str):
+            yield from _long(key, _SHORTEST)
+    for name in _SENT:
+        sent = _attribute(holder, name)
+        if isinstance(sent, Mapping) or hasattr(sent, "items"):
+            with suppress(Exception):  # somebody's class with a method of that name
+                headers = dict(sent.items())
+                yield from _of_headers({f"cookie-{k}": v for k, v in headers.items()} if name == "cookies" else headers)
+    for name in _ADDRESSES:
+        address = _attribute(holder, name)
+        if isinstance(address, Mapping):
+            yield from _of_query(address.items())
+        elif address is not None:
+            with suppress(Exception):
+                yield from _of_addresses(str(address))
+    header = _attribute(_attribute(holder, "auth"), "_auth_header")
+    if isinstance(header, str):
+        yield from _of_headers({"Authorization": header})
+    for name in _CLIENTS if depth else ():
+        client = _attribute(holder, name)
+        if client is not None and not isinstance(client, str | Mapping):
+            yield from _of_client(client, depth - 1, seen)
+
+
+def _attribute(holder: Any, name: str) -> Any:
+    try:
+        return getattr(holder, name, None)
+    except Exception:  # noqa: BLE001 - a property of somebody's that needs what is not there
+        return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
         error = error.__cause__ or error.__context__
+
+
+def _text(error: BaseException) -> str:
+    # A client's error has the body of the reply beside its text.
+    return f"{error} {error!r} {_attribute(error, 'body')!r} {getattr(error, '__notes__', '')}"
+
+
+def _of_request(error: BaseException) -> Iterator[str]:
+    """Yield the secrets of the request that an error carries: what was sent, whoever put it there."""
+    for holder in (error, _attribute(error, "response")):
+        request = _attribute(holder, "request")
+        headers = _attribute(request, "headers")
+        if hasattr(headers, "items"):
+            with suppress(Exception):
+                for secret in _of_headers(dict(headers.items())):
+                    yield from _forms(secret)
+        url = _attribute(request, "url")
+        if url is not None:
+            for secret in _of_addresses(str(url)):
+                yield from _forms(secret)

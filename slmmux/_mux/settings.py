@@ -7,9 +7,10 @@ out for it and said once; what no member takes is an error.
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from slmmux._decision.clock import seconds_for_call
 from slmmux._errors import ArgumentError
 
-__all__ = ["field_for", "is_standard", "no_member_takes", "refuse_at_call_time"]
+__all__ = ["client_timeout", "field_for", "is_standard", "no_member_takes", "refuse_at_call_time"]
 
 # Settings of generation that frameworks and evaluation libraries pass at call time; each with its other names.
 STANDARD: Mapping[str, tuple[str, ...]] = {
@@ -72,3 +73,44 @@ def no_member_takes(setting: str, value: Any, classes: Collection[str]) -> Argum
         f"{setting}={value!r} cannot be given at call time: no member takes it ({', '.join(sorted(set(classes)))}); "
         "leave it out, or set it on the members that have something like it"
     )
+
+
+# Classes over the SDKs of OpenAI and Anthropic, whose calls take a time-out of their own.
+_TAKE_TIMEOUT = (
+    "langchain_anthropic.",
+    "langchain_openai.",
+    "llama_index.llms.anthropic.",
+    "llama_index.llms.openai.",
+)
+_TIMEOUT_FIELDS = ("request_timeout", "default_request_timeout", "timeout")
+_MARGIN_S = 0.25  # so that the driver's own limit is the first, and its sentence the one that is read
+
+
+def client_timeout(model: Any, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the call argument with which a member's client gives up when nobody waits for the call any more.
+
+    A call on a thread cannot be stopped: without this it holds its thread and its connection for as long as its client
+    has patience. A shorter time-out of the member's own stays.
+
+    Args:
+        model: The member's model.
+        kwargs: The arguments of the call.
+    """
+    seconds = seconds_for_call()
+    classes = type(model).__mro__
+    if seconds is None or "timeout" in kwargs or not any(c.__module__.startswith(_TAKE_TIMEOUT) for c in classes):
+        return {}
+    own = next((value for name in _TIMEOUT_FIELDS if (value := getattr(model, name, None)) is not None), None)
+    return {"timeout": _shorter(own, seconds + _MARGIN_S)}
+
+
+def _shorter(own: Any, seconds: float) -> Any:
+    """Return a time-out of which each part is the shorter one of two; `own` is in any form that the SDKs take."""
+    if own is None or isinstance(own, int | float):
+        return seconds if own is None else min(own, seconds)
+    if isinstance(own, tuple):
+        return tuple(seconds if part is None else min(part, seconds) for part in own)
+    if hasattr(own, "as_dict"):  # httpx's, in which a part that is None has no limit
+        parts = {name: seconds if part is None else min(part, seconds) for name, part in own.as_dict().items()}
+        return type(own)(**parts)
+    return own

@@ -12,7 +12,7 @@ from typing import Any
 
 from slmmux import answers
 from slmmux._decision.types import Answer
-from slmmux._mux.decisive import is_explanation
+from slmmux._mux.decisive import fields_of, is_explanation
 from slmmux._mux.written_calls import written_calls
 
 __all__ = ["Tools"]
@@ -26,6 +26,7 @@ _FREE = {
     "instructions", "keywords", "message", "note", "notes", "prompt", "q", "query", "question", "request", "search",
     "search_query", "search_term", "search_terms", "subject", "summary", "task", "text",
 }  # fmt: skip
+_FREE_TEXT = "…"  # in the place of one
 _FEWEST_WORDS = 3  # of a free text under one of these names
 _FEWEST_ELSEWHERE = 8
 _FEWEST_SIGNS = 8  # of a text in a script without blanks
@@ -53,30 +54,31 @@ class Tools:
     """
 
     def __init__(self, schemas: Iterable[Any]) -> None:
-        named = [_named(schema) for schema in schemas]
-        self._schemas = dict(filter(None, named))
-        self._open = None in named
+        pairs = [_name_and_schema(schema) for schema in schemas]
+        self._schemas = dict(filter(None, pairs))
+        self._open = None in pairs
 
     @property
     def names(self) -> Collection[str]:
         """The tools' names."""
         return self._schemas.keys()
 
-    def written(self, text: str) -> list[dict[str, Any]]:
+    def calls_in(self, text: str) -> list[dict[str, Any]]:
         """Return the calls that a model wrote into its text."""
         return written_calls(text, self.names)
 
     def answer(self, calls: Iterable[Mapping[str, Any]]) -> Answer | None:
         """Return calls as an answer; None if one of them fits no tool."""
         calls = list(calls)
-        shown = answers.tool_calls(calls)
-        if shown is None:
+        canonical_calls = answers.tool_calls(calls)
+        if canonical_calls is None:
             return None
         try:
-            key = answers.tool_calls([self._decisive(call) for call in json.loads(shown)], ordered=False)
+            compared = [self._decisive(call) for call in json.loads(canonical_calls)]
         except _MisfitError:
             return None
-        return Answer(shown, "tool_calls", str(key))
+        fields = fields_of([_exact(call) for call in compared])
+        return Answer(canonical_calls, "tool_calls", str(answers.tool_calls(compared, ordered=False)), fields)
 
     def _decisive(self, call: Mapping[str, Any]) -> dict[str, Any]:
         name, args = call["name"], call["args"]
@@ -85,13 +87,21 @@ class Tools:
                 raise _MisfitError
             return {"name": name, "args": args}
         schema = self._schemas[name]
-        fitted = args if schema is None else _fitted(args, schema, schema, 0)
+        in_form = args if schema is None else _in_form(args, schema, schema, 0)
         properties = (schema or {}).get("properties")
-        known = properties if isinstance(properties, Mapping) else {}
-        return {"name": name, "args": {n: "…" if _is_free(n, v, known.get(n)) else v for n, v in fitted.items()}}
+        schemas = properties if isinstance(properties, Mapping) else {}
+        return {
+            "name": name,
+            "args": {n: _FREE_TEXT if _is_free(n, v, schemas.get(n)) else v for n, v in in_form.items()},
+        }
 
 
-def _named(tool: Any) -> tuple[str, Mapping[str, Any] | None] | None:
+def _exact(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a call without the arguments of which only their place is compared."""
+    return {"name": call["name"], "args": {n: value for n, value in call["args"].items() if value != _FREE_TEXT}}
+
+
+def _name_and_schema(tool: Any) -> tuple[str, Mapping[str, Any] | None] | None:
     """Return a tool's name and the schema of its arguments; None for a provider's own tool."""
     if not isinstance(tool, Mapping):
         return None
@@ -123,7 +133,7 @@ def _is_free(name: str, value: Any, schema: Any) -> bool:
     return words >= _FEWEST_WORDS or (len(value) >= _FEWEST_SIGNS and bool(_WITHOUT_BLANKS.search(value)))
 
 
-def _fitted(value: Any, schema: Any, root: Mapping[str, Any], level: int) -> Any:
+def _in_form(value: Any, schema: Any, root: Mapping[str, Any], level: int) -> Any:
     """Return a value in the form that a schema asks for.
 
     Raises:
@@ -132,9 +142,9 @@ def _fitted(value: Any, schema: Any, root: Mapping[str, Any], level: int) -> Any
     if not isinstance(schema, Mapping) or level > _DEEPEST:
         return value
     if isinstance(schema.get("$ref"), str):
-        return _fitted(value, _target(schema["$ref"], root), root, level + 1)
+        return _in_form(value, _target(schema["$ref"], root), root, level + 1)
     for part in _list(schema.get("allOf")):
-        value = _fitted(value, part, root, level + 1)
+        value = _in_form(value, part, root, level + 1)
     types = schema.get("type")
     options = _list(schema.get("anyOf")) or _list(schema.get("oneOf"))
     if isinstance(types, list):
@@ -143,13 +153,13 @@ def _fitted(value: Any, schema: Any, root: Mapping[str, Any], level: int) -> Any
         return _one_of(value, options, root, level)
     value = _typed(value, types)
     if isinstance(schema.get("enum"), list):
-        value = _listed(value, schema["enum"])
+        value = _option(value, schema["enum"])
     if "const" in schema:
-        value = _listed(value, [schema["const"]])
+        value = _option(value, [schema["const"]])
     if isinstance(value, dict):
         return _object(value, schema, root, level)
     if isinstance(value, list):
-        return [_fitted(item, schema.get("items"), root, level + 1) for item in value]
+        return [_in_form(item, schema.get("items"), root, level + 1) for item in value]
     _check_size(value, schema)
     return value
 
@@ -159,7 +169,7 @@ def _one_of(value: Any, options: list[Any], root: Mapping[str, Any], level: int)
     forms = []
     for option in options:
         try:
-            forms.append(_fitted(value, option, root, level + 1))
+            forms.append(_in_form(value, option, root, level + 1))
         except _MisfitError:
             continue
     if not forms:
@@ -187,14 +197,14 @@ def _typed(value: Any, kind: Any) -> Any:  # noqa: C901, PLR0912 - a case a type
             return value
     elif kind == "string":
         if isinstance(value, str):
-            return value
+            return value.strip()
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
     elif kind == "null":
         if value is None:
             return None
     elif kind in ("array", "object"):
-        value = _loaded(value) if isinstance(value, str) else value
+        value = _from_json(value) if isinstance(value, str) else value
         if isinstance(value, list if kind == "array" else dict):
             return value
     else:
@@ -202,15 +212,15 @@ def _typed(value: Any, kind: Any) -> Any:  # noqa: C901, PLR0912 - a case a type
     raise _MisfitError
 
 
-def _loaded(text: str) -> Any:
+def _from_json(text: str) -> Any:
     try:
         return json.loads(answers.canonical(json.loads(text)))
     except (ValueError, RecursionError):
         raise _MisfitError from None
 
 
-def _listed(value: Any, allowed: list[Any]) -> Any:
-    for each in allowed:
+def _option(value: Any, choices: list[Any]) -> Any:
+    for each in choices:
         if each == value and isinstance(each, bool) == isinstance(value, bool):
             return each
     raise _MisfitError
@@ -233,16 +243,16 @@ def _object(value: dict[str, Any], schema: Mapping[str, Any], root: Mapping[str,
         raise _MisfitError
     if schema.get("additionalProperties") is False and value.keys() - properties.keys():
         raise _MisfitError
-    fitted: dict[str, Any] = {}
+    in_form: dict[str, Any] = {}
     for name, item in value.items():
         own = properties.get(name)
         if item is None and name not in required:
             continue
-        form = _fitted(item, own, root, level + 1)
+        form = _in_form(item, own, root, level + 1)
         if isinstance(own, Mapping) and "default" in own and _equal(form, own["default"]):
             continue
-        fitted[name] = form
-    return fitted
+        in_form[name] = form
+    return in_form
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeAlias
 
-from slmmux.answers._fences import fenced
-from slmmux.answers._json_extent import extents
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reply import reply_of
+from slmmux.answers._replies.fences import fenced
+from slmmux.answers._replies.json_extent import extents
+from slmmux.answers._replies.reply import reply_of
 
 __all__ = ["written_calls"]
 
@@ -30,16 +30,29 @@ _PARAMETER = pattern(
     r"<parameter(?:=|\ name=\")(?P<name>[\w.-]{1,64})\"?>\n?(?P<value>(?:[^<]++|<(?!/parameter>))*+)</parameter>"
 )
 # A name, then its arguments: [TOOL_CALLS]add[ARGS]{...} of Mistral, name<tool_sep>{...} of DeepSeek, add\n{...}.
-_NAMED = pattern(
-    r"(?:\[TOOL_CALLS\]|[|｜]tool▁sep[|｜]>|to=functions\.|<\|tool_call_begin\|>functions\.|<tool_call>)\s*+"  # noqa: RUF001 - DeepSeek writes them so
-    r"(?P<name>[\w.-]{1,64}?)(?::[0-9]{1,3})?"
-    r"(?:\[CALL_ID\]\w{0,40})?(?=\[ARGS\]|\s*+(?:```json\s*+)?\{|\s*+<\|)"
+_NAME_BEFORE = pattern(
+    r"(?:\[TOOL_CALLS\]|[|｜]tool▁(?:sep|call▁begin)[|｜]>|to=functions\.|<\|tool_call_begin\|>functions\.|<tool_call>"  # noqa: RUF001 - DeepSeek writes them so
+    r"|<\|recipient\|>|✿FUNCTION✿:|^Action:|^>>>|\A(?=[\w.-]{1,64}\n))\s*+(?P<name>[\w.-]{1,64}?)(?::[0-9]{1,3})?"
+    r"(?:\[CALL_ID\]\w{0,40})?(?=\[ARGS\]|\s*+(?:```json\s*+)?\{|\s*+<[|｜]|\s*+✿ARGS✿:|\s*\nAction Input:)",  # noqa: RUF001
+    re.MULTILINE,
 )
+# GLM's <tool_call>add\n<arg_key>a</arg_key>..., and FunctionGemma's call:add{a:1,b:<escape>x<escape>}.
+_KEYED = pattern(
+    r"<tool_call>\s*+(?P<name>[\w.-]{1,64})\s*+(?P<body><arg_key>(?:[^<]++|<(?!/tool_call>))*+)(?:</tool_call>|\Z)"
+)
+_KEY = pattern(
+    r"<arg_key>(?P<name>[^<]{1,64})</arg_key>\s*+<arg_value>(?P<value>(?:[^<]++|<(?!/arg_value>))*+)</arg_value>"
+)
+_GEMMA = pattern(r"\bcall:(?P<name>[\w.-]{1,64})\{(?P<body>(?:[^{}<]++|<escape>(?:[^<]++|<(?!escape>))*+<escape>)*+)\}")
+_GEMMA_PARAMETER = pattern(
+    r"(?P<name>\w{1,64}):(?:<escape>(?P<text>(?:[^<]++|<(?!escape>))*+)<escape>|(?P<value>[^,<{}]*+))"
+)
+_QUOTED_OBJECT = pattern(r"(?<=[:,]) ?'(?=\{)([^'\n]*+)'")  # "arguments": '{"a": 1}'
 _CLOSING_TAG = pattern(r"(?:\s*+(?:</?\|?/?tool_calls?\|?>|<\|/tool_call\|>|```))++\s*\Z")
 _MOST_FORGOTTEN = 2
 _MOST_AROUND = 60  # characters of tags around a call without arguments
 _PYTHON_TAGS = pattern(
-    r"<\|?/?python_tag\|?>|<\|python_(?:start|end)\|>|```tool_(?:code|call)s?|```python|```|print\(default_api\.|default_api\."
+    r"<\|?/?python_tag\|?>|<\|python_(?:start|end)\|>|```tool_(?:code|call)s?|```python|```|default_api\."
 )
 
 
@@ -60,11 +73,14 @@ def written_calls(text: str, names: Collection[str]) -> list[Call]:
     """
     if not names or len(text) > _LONGEST or not any(name in text for name in names):
         return []
-    addressed = [*_named_before(text, names)] if "to=functions." in text else []  # of a channel that is no reply
-    text = reply_of(text)
+    # Marks of a channel that is no reply, or that a reply would end at.
+    marked = any(mark in text for mark in ("to=functions.", "<|recipient|>"))
+    addressed = [*_named_before(text, names)] if marked else []
+    text = _QUOTED_OBJECT.sub(r"\1", reply_of(text))
     return (
         addressed
         or [*_in_xml(text, names)]
+        or [*_in_pairs(text, names)]
         or [*_named_before(text, names)]
         or [*_in_json(text, names)]
         or [*_in_json(_closed(text), names)]
@@ -86,29 +102,48 @@ def _in_xml(text: str, names: Collection[str]) -> Iterator[Call]:
         for function in form.finditer(text):
             if function["name"] in names:
                 body = function["body"].strip()
-                parameters = {found["name"]: _value(found["value"].strip()) for found in _PARAMETER.finditer(body)}
+                parameters = {each["name"]: _value(each["value"].strip()) for each in _PARAMETER.finditer(body)}
                 arguments = parameters or _object(body)
                 if arguments is not None:
                     yield {"name": function["name"], "args": arguments}
 
 
+def _in_pairs(text: str, names: Collection[str]) -> Iterator[Call]:
+    for call in islice(_KEYED.finditer(text), _MOST_CALLS):
+        if call["name"] in names:
+            pairs = _KEY.finditer(call["body"])
+            yield {
+                "name": call["name"],
+                "args": {pair["name"].strip(): _value(pair["value"].strip()) for pair in pairs},
+            }
+    for call in islice(_GEMMA.finditer(text), _MOST_CALLS):
+        if call["name"] in names:
+            pairs = _GEMMA_PARAMETER.finditer(call["body"])
+            yield {"name": call["name"], "args": {pair["name"]: _parameter(pair) for pair in pairs}}
+
+
+def _parameter(pair: re.Match[str]) -> Any:
+    value = _from_json(pair["value"]) if pair["text"] is None else None
+    return pair["text"] if pair["text"] is not None else pair["value"].strip() if value is None else value
+
+
 def _named_before(text: str, names: Collection[str]) -> Iterator[Call]:
-    for named in islice(_NAMED.finditer(text), _MOST_CALLS):
-        if named["name"] in names:
-            start = text.find("{", named.end())
+    for match in islice(_NAME_BEFORE.finditer(text), _MOST_CALLS):
+        if match["name"] in names:
+            start = text.find("{", match.end())
             first = next(iter(extents(text[start:])), None) if start >= 0 else None
             arguments = _object(text[start + first[0] : start + first[1]]) if first else None
             if arguments is not None:
-                yield {"name": named["name"], "args": arguments}
+                yield {"name": match["name"], "args": arguments}
 
 
 def _in_json(text: str, names: Collection[str]) -> Iterator[Call]:
-    found = (
+    calls = (
         call
         for start, end in extents(text)
-        for call in _calls_of(_loaded(text[start:end]), names, alone=_stands_alone(text, start))
+        for call in _calls_of(_from_json(text[start:end]), names, alone=_stands_alone(text, start))
     )
-    yield from islice(found, _MOST_CALLS)
+    yield from islice(calls, _MOST_CALLS)
 
 
 def _stands_alone(text: str, start: int) -> bool:
@@ -182,19 +217,19 @@ def _python_call(node: ast.expr, names: Collection[str]) -> Call | None:
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    value = _loaded(text)
+    value = _from_json(text)
     return value if isinstance(value, dict) else None
 
 
 def _value(text: str) -> Any:
     """Return what a parameter in XML says: JSON where it is some, else its text."""
     if text[:1] in '[{"' or text in {"true", "false", "null"}:
-        loaded = _loaded(text)
-        return text if loaded is None and text != "null" else loaded
+        value = _from_json(text)
+        return text if value is None and text != "null" else value
     return text
 
 
-def _loaded(text: str) -> Any:
+def _from_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -11,8 +11,8 @@ from slmmux.answers._includes import includes
 from slmmux.answers._json import json
 from slmmux.answers._number import number
 from slmmux.answers._reader import reader
-from slmmux.answers._reasoning import strip_reasoning
 from slmmux.answers._regex import Regex, regex
+from slmmux.answers._replies.reasoning import strip_reasoning
 from slmmux.answers._same import same
 from slmmux.answers._scores import Score, ScoreName, scored
 from slmmux.answers._text import text

@@ -4,21 +4,21 @@ import re
 from collections.abc import Iterator
 
 from slmmux._decision.types import Answer
-from slmmux.answers._announced import announcements
 from slmmux.answers._content import content_of
-from slmmux.answers._frames import asks_how_many, framed
 from slmmux.answers._json import plain_json
-from slmmux.answers._languages import COPULA, decimal_comma
-from slmmux.answers._letter import announced_letter, plain_letter, says_several
+from slmmux.answers._mathematics.numeral import Numeral, decimal, shown
+from slmmux.answers._mathematics.units import units_asked
 from slmmux.answers._number import announced_number, balanced, plain_number
-from slmmux.answers._number_words import words_at
-from slmmux.answers._numeral import Numeral, decimal, shown
-from slmmux.answers._options import Options
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reply import reply_of
-from slmmux.answers._scripts import plain
+from slmmux.answers._replies.reply import reply_of
 from slmmux.answers._text import text_key
-from slmmux.answers._units import units_asked
+from slmmux.answers._words.announced import announcements
+from slmmux.answers._words.frames import asks_how_many, framed
+from slmmux.answers._words.languages import COPULA, decimal_comma
+from slmmux.answers._words.letter import announced_letter, plain_letter, says_several
+from slmmux.answers._words.number_words import words_at
+from slmmux.answers._words.options import Options
+from slmmux.answers._words.scripts import plain
 
 __all__ = ["auto", "auto_in"]
 
@@ -29,6 +29,11 @@ _EXPLAINED = pattern(
 )
 _LEAD = pattern(
     r"(?:(?:that|indeed|therefore|thus|simply|clearly|most likely|probably|actually|definitely|either)\b[\s,:]*)*+",
+    re.IGNORECASE,
+)
+# An announcement that speaks of an answer given before: the answer is correct. Where none was given it is one itself.
+_SPEAKS_OF_IT = pattern(
+    r"(?:(?:in)?correct|right|wrong|verified|confirmed|consistent|valid|reasonable|clear|obvious|simple)\Z",
     re.IGNORECASE,
 )
 # An announcement of what comes later, or of nothing: the answer is as follows, the answer is not 4, answer: first we add.
@@ -47,7 +52,7 @@ _FORMULA = pattern(
 )
 _WORDS = pattern(
     r"(?<!\\)(?<![A-Za-z])(?<!begin\{)(?<!end\{)(?!(?:sqrt|sin|cos|tan|log|exp|gcd|lcm|max|min|mod)\b ?[(0-9a-z_])[^\W\d_]{3,}"
-    r"|==|\n|```|[A-Za-z](?:\+\+|#)"
+    r"|(?<=[0-9)] )(?:is|are)\b|==|\n|```|[A-Za-z](?:\+\+|#)"
 )
 _LONGEST_FORMULA = 200
 
@@ -102,14 +107,16 @@ class _Asked:
     """What of a question tells how a reply to it is read."""
 
     def __init__(self, question: str) -> None:
-        self.question = question
         self.options = Options(plain(question))
+        # The options are no part of what is asked: a sentence that names one says it.
+        self.question = question[: self.options.start] if self.options.letters else question
         self.units = units_asked(question) if question else set()
         self.how_many = bool(question) and asks_how_many(question)
 
 
 def _announced(reply: str, asked: _Asked) -> Iterator[Answer]:
     comma = decimal_comma(reply)
+    of_itself: list[Answer] = []
     for stretch, boxed in announcements(plain(reply)):
         letter = announced_letter(stretch, sure=True)
         if letter and (not asked.options.letters or letter in asked.options.letters):
@@ -118,13 +125,19 @@ def _announced(reply: str, asked: _Asked) -> Iterator[Answer]:
             yield _content(stretch, asked, boxed=True)
         elif said := _said(stretch):
             sized = _content(said, asked, boxed=False)
-            number = (
-                None if sized.kind == "number" and " " in sized.key else _number(announced_number(stretch), comma=comma)
-            )
+            number = None if _is_sized(said, sized) else _number(announced_number(stretch), comma=comma)
             if number or sized.kind == "number":
                 yield number or sized
+            elif _SPEAKS_OF_IT.match(said):
+                of_itself.append(sized)
             elif not _SAYS_NOTHING.match(said) and len(said.split()) <= _MOST_WORDS and not says_several(stretch):
                 yield _sentence(said, asked) or sized
+    yield from of_itself[:1]
+
+
+def _is_sized(written: str, answer: Answer) -> bool:
+    """Return whether a number in a writing is not all that it says: 3 cm, or three o'clock."""
+    return (answer.kind == "number" and " " in answer.key) or content_of(written).kind == "moment"
 
 
 def _said(stretch: str) -> str:
@@ -138,7 +151,7 @@ def _said(stretch: str) -> str:
 def _plain(reply: str, asked: _Asked) -> Answer | None:
     """Return the answer that a reply is, where it is nothing else: a number, a letter, a formula, an option's text."""
     content = content_of(reply) if len(reply) <= _LONGEST_FORMULA else None
-    if content and content.quantity and content.quantity.unit:  # €5 is not 5
+    if content and content.kind == "number" and content.quantity and content.quantity.unit:  # €5 is not 5
         return _content(reply, asked, boxed=False)
     number = _number(plain_number(reply), comma=False)
     if number:

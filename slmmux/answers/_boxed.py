@@ -1,8 +1,8 @@
 r"""The answer in a LaTeX box, as written."""
 
-from slmmux.answers._boxes import boxes
 from slmmux.answers._content import content_of
-from slmmux.answers._reply import reply_of
+from slmmux.answers._mathematics.boxes import boxes
+from slmmux.answers._replies.reply import reply_of
 
 __all__ = ["boxed", "boxed_in", "boxed_key"]
 

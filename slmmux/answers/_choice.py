@@ -3,13 +3,13 @@ r"""The letter a reply chooses."""
 import re
 from collections.abc import Iterator
 
-from slmmux.answers._announced import announced
-from slmmux.answers._frames import framed
-from slmmux.answers._letter import announced_letter, rejects, says_several
-from slmmux.answers._options import Options
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reply import reply_of
-from slmmux.answers._scripts import plain
+from slmmux.answers._replies.reply import reply_of
+from slmmux.answers._words.announced import announced
+from slmmux.answers._words.frames import framed
+from slmmux.answers._words.letter import announced_letter, rejects, says_several
+from slmmux.answers._words.options import Options
+from slmmux.answers._words.scripts import plain
 
 __all__ = ["choice", "choice_in"]
 
@@ -20,15 +20,20 @@ _VERDICT = pattern(
         \ (?:correct|right|best|answer|choice)\b )
   | (?: (?<![\w'’]) (?i: option | choice | statement | answer | only | so | hence | thus | therefore ),? \  | [,;] \  | ^ [ \t*_]{0,4} )
         [(\[*_]{0,4}+ (?P<true> [A-Z] ) [)\]*_]{0,4}+ \ is \ (?:clearly\ |therefore\ |the\ only\ (?:one\ )?)?true\b
-  | \b(?i: choose|chose|pick|select|say|go\ with|going\ with|opt\ for | conclusion:? | leaves | leaving | left\ with
+  | \b(?i: choose|chose|pick|select|say|go\ with|going\ with|opt\ for | conclusion:? | wähle | nehme | choisis | choisirais | opte\ pour | elijo
+        | escojo | selecciono | escolho | scelgo | выбираю | kies | leaves | leaving | left\ with
         | (?:that|remaining)\ (?:one\ )?is )
-        (?:\ (?i:us|me|with|only|the|option|choice|answer|letter)){0,4}+
+        (?:\ (?i:us|me|with|only|the|option|choice|answer|letter|opción|opção|opzione|alternativa|вариант|la|el|a)(?=\ )){0,4}+
         \ [(\[*_"]*+ (?P<object> [A-Z] ) \b (?! ['’]\w | (?<=[AI])\ [a-z] )
   | (?<![A-Za-z0-9_'’]) [(\[*_]{0,4}+ (?P<foreign> [A-Z] ) [)\]*_]{0,4}+ (?:
         \ (?i: ist|est|es|é|è|это|[-–—] ) \ (?i: (?:die|das|la|le|el|a|o|il) \ )?+ (?: l['’] )?+ (?i: alternativa\ | opción\ | opção\ | option\ | opzione\ )?+
             (?i: richtig|korrekt|bonne|juste|correcte?\b|correct[ao]|réponse|respuesta|corret[ao]|resposta|cert[ao]|corrett[ao]|giust[ao]|risposta|правил )
-      | \ (?i: верен | верна | верно | правил\w{0,6} ) \b
+      | \ (?i: верен | верн\w{1,3} | правил\w{0,6} ) \b
       | \ ?(?: [がは] \ ?(?: 正解 | 正しい | 答え ) | [은는이가] \ ?(?: 정답 | 맞 | 옳 ) | (?: 是|为 )? \ ?(?: 正确 | 正確 | 对的 ) ) )
+  | (?<![\w'’]) [(\[*_]{0,4}+ (?P<left> [A-Z] ) [)\]*_]{0,4}+ \ (?i: remains | is\ (?:all\ that['’]s\ )?left | survives ) \b
+  | (?: \b(?i: but | sondern | sino | mais | bensì | ma )\ (?: (?:es|est|is|c['’]est)\ )?+ | 而是\ ? | ではなく、?\ ? | 아니라,?\ )
+        [(\[*_"]{0,4}+ (?P<instead> [A-Z] ) (?! [\w'’] (?<![\u3040-\u9fff\uac00-\ud7af]) | \ [a-z] )
+  | (?<![A-Za-z0-9_'’]) [(\[*_]{0,4}+ (?P<picked> [A-Z] ) [)\]*_]{0,4}+ \ ? (?: [をがに] \ ?(?:選|選択|なり) | [을를]\ ?(?:선택|고르|고른|고릅) )
   | \b(?: (?i: is|be|it's|es|est|ist|option|choice|letter|hence|thus|therefore|so),?\  | [:：]\ ? )
         (?P<last> [A-HJ-Z] ) [.!*_`]*+ \Z
     """,
@@ -45,23 +50,35 @@ _LEADS = pattern(
 )
 # After a letter that is weighed and not chosen: (A) is too small.
 _WEIGHED = pattern(
-    r"[\W_]{0,4}\s(?:is|was|are|has|have|does|do|would|can|cannot|could|seems|looks|says|states|gives)\b"
+    r"[\W_]{0,4}\s(?:is|was|are|has|have|does|do|would|can|cannot|could|seems|looks|says|states|gives|denotes|stands"
+    r"|represents|refers|means|marks|describes|claims)\b"
 )
-_DISCUSSED = pattern(r"\W*+[A-Z][^\w\s]*+\s(?:is|was|are|has|does|would|can|cannot|could|seems|looks)\b")
+_DISCUSSED = pattern(
+    r"\W*+(?:(?:option|choice|statement|answer)\s\W*+)?(?-i:[A-Z])[^\w\s]*+\s(?:is|was|are|has|does|would|can|cannot|could|seems"
+    r"|looks|says|states|gives|denotes|stands|represents|refers|means|describes|claims)\b",
+    re.IGNORECASE,
+)
 _NEGATION = pattern(
     r"\b(?:not|cannot|never|neither|nor|eliminat\w*|reject\w*|rul(?:e|es|ed|ing)\ out|exclud\w*|discard\w*|dismiss\w*"
     r"|wrong|incorrect|false|except|unlike|distractors?|invalid|nicht|keine?|falsch|pas|fausse?|não|incorret[ao]|incorrect[ao]|неверн\w*)\b(?!\s+(?:statement|option|answer|choice|one|pair|claim)\b)|n['’]t\b|\bno\s(?:es|son|puede)\b|\bnon\s[èp]|\bне\b|不是|不对|錯|错",
     re.IGNORECASE,
 )
 _CLAUSE = pattern(
-    r"[.;!?\n](?=\s|$)|\b(?:so|but|hence|thus|therefore|leaving|leaves|making|instead|rather|then|because|since)\b|,\s+(?=[A-Z]\b|we\b|which\b|it\b|this\b)",
+    r"[.;!?\n](?=\s|$)|\b(?:so|but|hence|thus|therefore|leaving|leaves|making|instead|rather|then|because|since|only|sondern|sino|mais|mas|bensì)\b|而是|,\s+(?=[A-Z]\b|we\b|which\b|it\b|this\b)",
     re.IGNORECASE,
 )
+_SENTENCE_ENDS = pattern(r"[.!?]\s+(?=[A-Z0-9])")
 _MOST_BEFORE = 20  # characters that are looked at for what a bracket stands after
 _CLAUSE_CHARACTERS = 120  # before a letter, in which it can be rejected
 _NAMED_BEFORE = pattern(r"[\s*_]*+(?:(?!is\b|are\b)[^\s(]{1,30} ){1,4}+[*_]*+\((?P<letter>[A-Z])\)[\s*_.]*+")
-_QUOTED = pattern(r"""(?<=[^\s:])[ ]++(?:"[^"\n]*?\s[^"\n]*+"|“[^“”\n]*?\s[^“”\n]*+”|`[^`\n]*?\s[^`\n]*+`)""")
+_QUOTED = pattern(
+    r"""(?<=[^\s:])[ ]++(?:"[^"\n]*?\s[^"\n]*+"|“[^“”\n]*?\s[^“”\n]*+”|'[^'\n]*?\s[^'\n]*+'(?!\w)|`[^`\n]*?\s[^`\n]*+`)"""
+)
 _LISTED = pattern(r"^[ \t*_>-]{0,8}[(\[]?([A-Za-z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
+_ROMAN = pattern(r"^[ \t*_>-]{0,8}[(\[]?ii[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
+# Letters in brackets one after the other, of which none is chosen: the candidates are (A), (B) and
+_ROW = pattern(r"[(\[][A-Z][)\]](?:(?:,| and| or| &|/)*+ ?[(\[][A-Z][)\]])++(?!\s(?!and|or)[a-z])")
+_LAST_OF_ROW = pattern(r"(?:,|;|\band|\bor)\s?[(\[](?P<letter>[A-Z])[)\]]\s*\Z")
 _NEXT_LABEL = pattern(r"\n[ \t*_>-]{0,8}[(\[]?(?P<letter>[A-Z])[)\].:]\s*\Z")
 _LABELLED = pattern(r"[(\[](?P<letter>[A-Z])[)\]] (?=[^\W_])(?!(?:is|was|are|because|since|as)\b)")
 _MOST_MARKED = 50  # letters, the last ones, of which each is looked at with its clause
@@ -105,8 +122,13 @@ def choice_in(reply: str, question: str = "") -> str | None:
 
 def _named_in_a_sentence(text: str, asked: Options, question: str) -> str | None:
     """Return the letter of the option that a sentence names which repeats the question: The lightest is helium."""
-    said = framed(text, question) if asked.letters and not _NEGATION.search(text) else None
+    said = framed(text, question[: asked.start]) if asked.letters and not _NEGATION.search(text) else None
     return asked.named(said) if said else None
+
+
+def _named_alone(text: str, asked: Options) -> str | None:
+    """Return the letter of the option that a line, or its last sentence, is."""
+    return asked.named(text) or asked.named(_SENTENCE_ENDS.split(text.rstrip())[-1])
 
 
 def _chosen(text: str, asked: Options, question: str) -> str | None:
@@ -131,17 +153,17 @@ def _chosen(text: str, asked: Options, question: str) -> str | None:
     if says_several(bare.strip().rsplit("\n", 1)[-1]):
         return None
     labels: list[str] = _LISTED.findall(bare)
-    if len(set(labels)) > 1:
+    if len(set(labels)) > 1 or _ROMAN.search(bare):
         bare = _LISTED.sub("", bare)
         last = _NEXT_LABEL.search(bare)
-        if last and ord(last["letter"]) == ord(labels[-1]) + 1:  # of a list that was cut off
+        if last and ord(last["letter"]) == ord((labels or ["i"])[-1]) + 1:  # of a list that was cut off
             bare = bare[: last.start()]
     return (
         _at_the_start(bare, asked)
         or _last(_unlisted(bare), _MARKED, asked.letters)
         or _with_its_text(bare, asked)
         or _named_before(bare)
-        or ("\n" not in text and (asked.named(text) or _named_in_a_sentence(text, asked, question)))
+        or ("\n" not in text and (_named_alone(text, asked) or _named_in_a_sentence(text, asked, question)))
         or None
     )
 
@@ -163,6 +185,10 @@ def _unlisted(text: str) -> str:
     """Return a text without the labels of options that it lists in a line: the options are (A) red, (B) blue."""
     letters = {label["letter"] for label in _LABELLED.finditer(text)}
     listed = {letter for letter in letters if {chr(ord(letter) - 1), chr(ord(letter) + 1)} & letters}
+    last = _LAST_OF_ROW.search(text, max(len(text) - _MOST_BEFORE, 0))
+    if last and chr(ord(last["letter"]) - 1) in listed:  # of a list that was cut off
+        text = text[: last.start()]
+    text = _ROW.sub(" ", text)
     return _LABELLED.sub(lambda label: " " if label["letter"] in listed else label[0], text)
 
 

@@ -4,9 +4,9 @@ import re
 from textwrap import dedent
 
 from slmmux._decision.types import Answer
-from slmmux.answers._program import PYTHON, program_in
-from slmmux.answers._reply import reply_of
-from slmmux.answers._syntax import tree_of
+from slmmux.answers._replies.program import PYTHON, program_in
+from slmmux.answers._replies.reply import reply_of
+from slmmux.answers._replies.syntax import tree_of
 
 __all__ = ["code", "code_in", "program_keys"]
 

@@ -4,14 +4,14 @@ import re
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from slmmux.answers._formula import formula_key
-from slmmux.answers._latex import undress, untext
-from slmmux.answers._moments import moment_key
-from slmmux.answers._numeral import decimal, numeral_at
+from slmmux.answers._mathematics.formula import formula_key
+from slmmux.answers._mathematics.latex import undress, untext
+from slmmux.answers._mathematics.numeral import decimal, numeral_at
+from slmmux.answers._mathematics.units import Quantity, quantity
 from slmmux.answers._pattern import pattern
-from slmmux.answers._scripts import plain
 from slmmux.answers._text import text_key
-from slmmux.answers._units import Quantity, quantity
+from slmmux.answers._words.moments import moment_key
+from slmmux.answers._words.scripts import plain
 
 __all__ = ["Content", "content_of"]
 
@@ -27,7 +27,17 @@ _WORD = pattern(
     r"(?<![\\A-Za-z])(?!(?:sqrt|sin|cos|tan|log|exp|gcd|lcm|max|min|mod)\b ?[(0-9a-z_])[^\W\d_]{3,}"
     r"|[^\W\d_\u0000-\u007f\u0370-\u03ffµℝℤℕℚℂ]|[A-Za-z](?:\+\+|#)"
 )
-_AND = pattern(r"(?<=[0-9$)}]),? and (?=[-0-9$(\\])")  # 2 and 3
+# 2 and 3, x and y
+_AND = pattern(
+    r"(?:(?<=[0-9$)}])|(?<=(?<![A-Za-z])[A-Za-z])),? (?:and|&|und|et|y|e|и) (?=[-0-9$(\\]|[A-Za-z](?![A-Za-z]))"
+)
+_LETTERS = pattern(r"[A-Za-z](?:,? ?(?:and |& )?[A-Za-z](?![A-Za-z]))*+")  # a, b and c
+_SAID_IN_WORDS = {
+    "infinity": r"\infty", "positive infinity": r"\infty", "plus infinity": r"\infty", "negative infinity": r"-\infty",
+    "minus infinity": r"-\infty", "the empty set": r"\emptyset", "empty set": r"\emptyset", "pi": r"\pi",
+    "null set": r"\emptyset", "the null set": r"\emptyset", "infinite": r"\infty",
+}  # fmt: skip
+_COUNTED = pattern(r" (?!(?:bc|bce|ad|ce|am|pm|and|or|to)\b)[a-z]{2,20}(?: [a-z]{2,20})?[\s.]*+")  # 5 apples
 _NAME = pattern(r"(?:[A-Za-z]\.){2,}+|[^\w$]*+[^\W\d_]{2,}(?:[\s.'-]+[^\W\d_]+)*[^\w$)|]*+")
 _SAYS_ANYTHING = pattern(r"[^\W_]|[∞∅]")
 _CHEMICAL = pattern(r"(?:[A-Z][a-z]?(?:_?\{?[0-9₀-₉]{1,3}\}?)?){2,8}(?<=[0-9}₀-₉A-Za-z])")  # H2O
@@ -78,8 +88,15 @@ def content_of(written: str) -> Content:
     moment = moment_key(bare)
     if moment:
         return Content("moment", moment)
-    if _says_words(_AND.sub(",", bare)):
+    bare = _SAID_IN_WORDS.get(bare.casefold().rstrip("."), bare)
+    joined = _AND.sub(",", bare)
+    if _says_words(joined):
+        number = numeral_at(bare, 0)
+        counted = number if number and not number.doubtful and _COUNTED.fullmatch(bare, number.end) else None
+        if counted and counted.value is not None:  # words, which differ where the things that are counted do
+            return Content("text", text_key(bare), Quantity(counted.value, text_key(bare[counted.end :]), Fraction(1)))
         return Content("text", text_key(bare))
+    bare = joined
     key = formula_key(bare)
     number = numeral_at(key, 0)  # x = 5
     if number and number.value is not None and not number.doubtful and number.end == len(key):

@@ -11,12 +11,12 @@ from slmmux.answers._boxed import boxed_key
 from slmmux.answers._canonical import canonical
 from slmmux.answers._code import program_keys
 from slmmux.answers._content import content_of
-from slmmux.answers._numeral import Percentage, decimal
-from slmmux.answers._options import Options
+from slmmux.answers._mathematics.numeral import Percentage, decimal
 from slmmux.answers._pattern import pattern
 from slmmux.answers._reader import reader
-from slmmux.answers._scripts import plain
 from slmmux.answers._tool_calls import tool_calls, written
+from slmmux.answers._words.options import Options
+from slmmux.answers._words.scripts import plain
 
 __all__ = ["right"]
 

@@ -7,18 +7,18 @@ from itertools import islice
 from typing import Any
 
 from slmmux._decision.types import Answer
-from slmmux.answers._announced import announced
 from slmmux.answers._canonical import canonical
 from slmmux.answers._choice import choice_in
 from slmmux.answers._gold import right
+from slmmux.answers._mathematics.numeral import Numeral, numeral_at, numerals
 from slmmux.answers._number import announced_number
-from slmmux.answers._number_words import words_at
-from slmmux.answers._numeral import Numeral, numeral_at, numerals
-from slmmux.answers._options import Options
 from slmmux.answers._pattern import pattern
 from slmmux.answers._reader import reader
-from slmmux.answers._reply import reply_of
-from slmmux.answers._scripts import plain
+from slmmux.answers._replies.reply import reply_of
+from slmmux.answers._words.announced import announced
+from slmmux.answers._words.number_words import words_at
+from slmmux.answers._words.options import Options
+from slmmux.answers._words.scripts import plain
 
 __all__ = ["includes"]
 
@@ -44,6 +44,12 @@ _DENIES = {
     "non",
     "не",
 }
+_IS = {"is", "was", "isn", "wasn", "are", "ist", "war", "est", "es", "è"}
+_UNSURE = pattern(
+    r"\b(?:(?:do|does|did|can|could)(?:n['’]t|\snot|not)\s(?:know|say|tell|remember|determine|confirm)|not\s(?:sure|certain)|unsure|no\sidea)\b",
+    re.IGNORECASE,
+)
+_SENTENCE = pattern(r"(?<=[^\W_]{3})[.!?]\s|\n")
 _NEAR = 3  # words before the gold answer that can deny it
 _SHORT = 300  # characters of a reply all of whose numbers count: a longer one works something out
 _MOST_NUMBERS = 50
@@ -133,7 +139,7 @@ def _says_words(text: str, gold: str, question: str) -> bool:
         return bare in _folded(text) and bare not in _folded(question)
     if _places(_words(question), wanted):
         return False
-    words = _words(text)
+    words = [word for sentence in _SENTENCE.split(text) if not _UNSURE.search(sentence) for word in _words(sentence)]
     return any(not _denied(words, place, len(wanted)) for place in _places(words, wanted))
 
 
@@ -152,8 +158,10 @@ def _places(words: list[str], wanted: list[str]) -> list[int]:
 
 def _denied(words: list[str], place: int, length: int) -> bool:
     before = words[max(place - _NEAR, 0) : place]
-    after = words[place + length : place + length + 1]
-    return bool(_DENIES & set(before)) or before[-1:] == ["or"] or after == ["or"]
+    after = words[place + length : place + length + _NEAR]
+    denied_after = after[:1] != [] and after[0] in _IS and after[1:2] != [] and after[1] in _DENIES
+    denied_after = denied_after and after[2:] not in (["only"], ["just"], ["merely"])
+    return bool(_DENIES & set(before)) or denied_after or before[-1:] == ["or"] or after[:1] == ["or"]
 
 
 def _words(text: str) -> list[str]:

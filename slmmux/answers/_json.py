@@ -6,9 +6,9 @@ from typing import Any
 
 from slmmux._errors import ExtractorError
 from slmmux.answers._canonical import canonical
-from slmmux.answers._fences import fenced, has_fence
-from slmmux.answers._json_extent import extents
-from slmmux.answers._reply import reply_of
+from slmmux.answers._replies.fences import fenced, has_fence
+from slmmux.answers._replies.json_extent import extents
+from slmmux.answers._replies.reply import reply_of
 
 __all__ = ["json", "json_in", "plain_json"]
 

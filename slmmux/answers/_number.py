@@ -2,16 +2,16 @@ r"""The number a reply ends in."""
 
 import re
 
-from slmmux.answers._announced import announced
-from slmmux.answers._boxes import boxes
-from slmmux.answers._courtesy import without_closing
-from slmmux.answers._languages import COPULA
-from slmmux.answers._latex import undress, untext
-from slmmux.answers._number_words import words_at
-from slmmux.answers._numeral import Numeral, decimal, last_numeral, numeral_at, numerals, shown
+from slmmux.answers._mathematics.boxes import boxes
+from slmmux.answers._mathematics.latex import undress, untext
+from slmmux.answers._mathematics.numeral import Numeral, decimal, last_numeral, numeral_at, numerals, shown
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reply import reply_of
-from slmmux.answers._scripts import plain
+from slmmux.answers._replies.reply import reply_of
+from slmmux.answers._words.announced import announced
+from slmmux.answers._words.courtesy import without_closing
+from slmmux.answers._words.languages import COPULA
+from slmmux.answers._words.number_words import words_at
+from slmmux.answers._words.scripts import plain
 
 __all__ = ["announced_number", "balanced", "number", "number_in", "plain_number"]
 
@@ -31,7 +31,7 @@ _CLAUSE_ENDS = pattern(
 # An expression goes on, or a variable is attached: 2 + x, 5x, 3\sqrt{2}. A unit of two letters and more may be: 20kg.
 _GOES_ON = pattern(
     r"\s*+(?:(?:[-+−*/×÷^=<>≤≥]|\*\*)\s*+(?:[0-9\\(√$€£]|[A-Za-z]\b)|[-+−×÷=]\s*+$|\\(?!\\))"
-    r"|[A-Za-zπ](?![A-Za-z])|\"\s*+[,}\]]"
+    r"|[A-Za-zπ](?![A-Za-z])|\"\s*+[,}\]]|(?i:\s?[ap]\.?\s?m\b|\so['’]clock\b)"
 )
 _ASIDE = pattern(
     r"\b(?:out of|in|at|on|from|after|over|during|within|or (?:about|approximately|roughly|around))\b|≈|\\approx(?![A-Za-z])"
@@ -43,6 +43,8 @@ _RANGE = pattern(
         (?: (?: is | are | or ) \ )?+ (?: (?: somewhere | anywhere ) \ )?+
         (?: between | from | zwischen | von | entre | de | от | tra | fra ) \ [$€£]?[0-9][^\s]{0,20}
             (?: \ [A-Za-z%°]{1,12} )? \ (?: and | to | und | bis | et | à | y | a | e | до ) \ [$€£]?[0-9]
+      | (?: at\ least | mindestens | au\ moins | al\ menos )\ [$€£]?[0-9][^\s]{0,20} \ (?: and | but | und | et | y ),?\ [^0-9\n]{0,30}[0-9]
+      | [0-9][0-9.,]{0,20}+ \ ?[到至から에서]{1,2}\ ?[0-9]
       | [$€£]?[0-9][0-9.,]{0,20}+ (?: \ ?% | \ (?!(?:to|or|bis|oder|ou)\b)[A-Za-z]{1,12} )?+
             (?: \ ?[-–—]\ ?[$€£] | \ ?[~～]\ ? | \ (?: to | or | bis | oder | ou | o | или ) \ [$€£]?+ ) [0-9]
       | [0-9][0-9.,]{0,20}+ \ ?% \ ?[-–—]\ ? [0-9][0-9.,]{0,20}+ \ ?%
@@ -51,6 +53,24 @@ _RANGE = pattern(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+# Several numbers, of which none is the answer alone: 3, 4, 5; (2, 3); [3, 5]. Not 1,234.
+_SEVERAL_NUMBERS = pattern(
+    r"""
+    [\s*_`"'$]*+ (?:
+        (?: [(\[{] | \\\{ ) \s?[-−]?[0-9][0-9./]{0,20}+ (?: (?: ,\s | ,(?![0-9]{3}(?![0-9])) | ;\s? )\s?[-−]?[0-9][0-9./]{0,20}+ )++ \s?\\?[)\]}]
+      | [-−]?[$€£]?[0-9](?:[0-9./]|,[0-9]){0,20}+ (?: (?: ,\ (?:and\ |or\ )?+ | ;\ ? | \ (?:and|or|&|und|et|y|o|e|ou|oder)\ | 、 )
+            [-−]?[$€£]?[0-9](?:[0-9./]|,[0-9]){0,20}+ )++
+    ) [\s*_`"'$.!]*+ \Z
+    """,
+    re.VERBOSE,
+)
+# Mathematics that is no number: x > 3, 3x, 8 ± 1. One word would explain it.
+_SIGNS_AND_LETTERS = pattern(r"(?=[^\n]*[0-9])(?:\\[A-Za-z]+|(?<![A-Za-z])[A-Za-z](?![A-Za-z])|[^A-Za-z\n])++\Z")
+_UNEQUAL = pattern(
+    r"[<>≤≥≠±]|\\(?:l|g)(?:t|eq?)(?:slant)?(?![a-z])|\\(?:ne|neq|pm)(?![a-z])|[0-9]\s?[xyznπ](?![A-Za-z])"
+)
+_RATIO = pattern(r"\bratio\b[^.\n]{0,40}?[0-9]\ ?(?:to|:)\ ?\Z", re.IGNORECASE)
+_CITATION = pattern(r"(?<=[\w.%)!?*°])[ ]?(?:\[[0-9]{1,2}\])++(?=[\s.,;]|\Z)")
 # Two quantities that make one: 3 hours 20 minutes, 12 apples and 3 pears.
 _TWO = pattern(
     r"[\s*_\"'(\[:=≈]*+[$€£]?[0-9][0-9.,]{0,20}+\s[^\W\d_]{2,12}(?:,|\s(?:and|und|et|y|e))?\s[$€£]?[0-9][0-9.,]{0,20}+\s[^\W\d_]{2,12}"
@@ -60,6 +80,7 @@ _RANGE_ENDS = pattern(
     re.IGNORECASE,
 )
 _SEVERAL = pattern(r"(?:,|\band\b)\s*+[A-Za-z]{1,20}\s?=")
+_HOUR = pattern(r"\s?[ap]\.?\s?m\b|\so['’]clock\b", re.IGNORECASE)
 _EQUALS = pattern(r"(?<![=<>!+\-*/:])=(?!=)")
 _UNKNOWN = pattern(r"(?<![A-Za-z\\])[a-z](?![A-Za-z])\s*+[-+−*/^]")  # x^2 - 49 = 0 says no number yet
 _UNIT = pattern(rf"[\s*_`$)\]°]*+(?:(?:[A-Za-z]{{2,30}}\s*+){{0,2}}|{COPULA})[\s*_`$)\].!。]*+")
@@ -120,11 +141,13 @@ def number_in(reply: str) -> str | None:
     """Return the number of a reply that is already one turn without reasoning; see `number`."""
     reply = plain(reply)
     for stretch in announced(reply):
-        if _RANGE.match(stretch) or _TWO.match(stretch):
+        if _RANGE.match(stretch) or _TWO.match(stretch) or _SEVERAL_NUMBERS.match(stretch):
             return None
         found = announced_number(stretch)
         if found:
             return shown(found)
+        if _is_no_number(stretch.strip("<> ")):
+            return None
     if any(True for _ in boxes(reply)):  # what stands in the box is the answer, and it is no number: 9\pi, 7, -7
         return None
     whole, _ = _whole(reply)
@@ -136,14 +159,24 @@ def number_in(reply: str) -> str | None:
         return decimal(words[0])
     if {"1", "2"} <= set(_ITEM.findall(body)):
         body = _ITEM.sub("", body)
-    return _last(_EXPLAINS.sub("", without_closing(body))) or _last(body)
+    return _last(_CITATION.sub("", _EXPLAINS.sub("", without_closing(body)))) or _last(body)
+
+
+def _is_no_number(stretch: str) -> bool:
+    """Return whether what is announced is mathematics that no number is: an inequality, a multiple of a variable."""
+    tidy = untext(undress(stretch)).strip(_BEFORE + _AFTER)
+    return _SIGNS_AND_LETTERS.match(tidy) is not None and _UNEQUAL.search(tidy) is not None
 
 
 def _last(body: str) -> str | None:
     if _cut_off(body):
         return None
     found = last_numeral(body)
-    return None if found and _RANGE_ENDS.search(body, max(found.start - 40, 0), found.start) else shown(found)
+    if found is None:
+        return None
+    begin = max(found.start - 60, 0)
+    ends = any(form.search(body, begin, found.start) for form in (_RANGE_ENDS, _RATIO)) or _HOUR.match(body, found.end)
+    return None if ends else shown(found)
 
 
 def _cut_off(body: str) -> bool:

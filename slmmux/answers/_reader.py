@@ -12,13 +12,13 @@ from slmmux.answers._boxed import boxed, boxed_in, boxed_key
 from slmmux.answers._canonical import canonical
 from slmmux.answers._choice import choice, choice_in
 from slmmux.answers._code import code, code_in
-from slmmux.answers._cut_off import complete
 from slmmux.answers._extractor import Extractor
-from slmmux.answers._frames import framed
 from slmmux.answers._json import json, json_in
 from slmmux.answers._number import number, number_in
-from slmmux.answers._reply import reply_of
+from slmmux.answers._replies.cut_off import complete
+from slmmux.answers._replies.reply import reply_of
 from slmmux.answers._text import text, text_key
+from slmmux.answers._words.frames import framed
 
 __all__ = ["Reader", "extractor_name", "reader"]
 

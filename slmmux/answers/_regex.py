@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from slmmux._decision.types import Answer
 from slmmux._errors import ExtractorError
 from slmmux.answers._extractor import Extractor
-from slmmux.answers._reply import reply_of
+from slmmux.answers._replies.reply import reply_of
 
 __all__ = ["Regex", "regex"]
 

@@ -1,10 +1,10 @@
 """Whether two answers, given as texts, are one answer."""
 
 from slmmux.answers._content import Content, content_of
-from slmmux.answers._exact import exact_value
-from slmmux.answers._mathematics import available, mathematically_equal
+from slmmux.answers._mathematics.comparison import available, mathematically_equal
+from slmmux.answers._mathematics.exact import exact_value
+from slmmux.answers._mathematics.units import agree
 from slmmux.answers._pattern import pattern
-from slmmux.answers._units import agree
 
 __all__ = ["same"]
 
@@ -13,6 +13,7 @@ _MATHEMATICS = pattern(r"[\\^_={}]")
 _SIGNS = pattern(r"[0-9\\^_=+*/()\[\]{}<>|-]")
 _WORD = pattern(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
 _VARIABLE = pattern(r"[$\s]*([A-Za-z](?:_\{?[0-9A-Za-z]\}?)?)\s*=[^=]*\Z")
+_BASED = pattern(r"[0-9A-F]+_(?:[0-9]|\{[0-9]+\})")
 _WORDS_OF_TEX = pattern(r"\\(?:begin|end|text|mathrm|operatorname)\{[^{}]*+\}")
 
 
@@ -45,6 +46,8 @@ def same(a: str, b: str) -> bool:
         return not _MATHEMATICS.search(one.key)  # x^R is not x^r; math-verify reads all letters as small ones
     if one.quantity and other.quantity:
         return agree(one.quantity, other.quantity)
+    if _other_brackets(one.key, other.key) or _other_bases(one.key, other.key):
+        return False
     if any(content.kind in {"moment", "text"} or _sized(content) for content in (one, other)):
         return False
     values = exact_value(one.key), exact_value(other.key)
@@ -57,6 +60,17 @@ def _of_others(a: str, b: str) -> bool:
     """Return whether both give a variable its value, and not the same one: x = 5, y = 5."""
     one, other = _VARIABLE.match(_bare(a)), _VARIABLE.match(_bare(b))
     return bool(one and other and one[1] != other[1])
+
+
+def _other_brackets(one: str, other: str) -> bool:
+    """Return whether one is a set, and the other a pair or an interval: {1, 2}, (1, 2)."""
+    return {one[:1], other[:1]} == {"\\", "("} and (one.startswith("\\{") or other.startswith("\\{"))
+
+
+def _other_bases(one: str, other: str) -> bool:
+    """Return whether one is a number in a base that the other does not name: 101_2, 101."""
+    based = [_BASED.fullmatch(key) is not None for key in (one, other)]
+    return any(based) and not all(based)
 
 
 def _bare(answer: str) -> str:

@@ -3,23 +3,31 @@
 import re
 import unicodedata
 
-from slmmux.answers._courtesy import without_closing, without_opening
-from slmmux.answers._moments import moment_key
 from slmmux.answers._pattern import pattern
-from slmmux.answers._reply import reply_of
+from slmmux.answers._replies.reply import reply_of
+from slmmux.answers._words.courtesy import without_closing, without_opening
+from slmmux.answers._words.moments import moment_key
 
 __all__ = ["text", "text_key"]
 
 _EMPHASIS = pattern(r"[*_`]++|~~")
-_QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}  # no single quotes: 5' is five feet
+_QUOTES = {"'": "'", "‘": "’", '"': '"', "“": "”", "„": "“", "«": "»"}
 # Normalization sorts combining marks in a time quadratic in their number, so no more than these go in at once.
 _PIECE = pattern(r"\s++|\S{1,200}")
 _FINAL = ".!?,;:…。！？ "  # Chinese and Japanese replies end so
 _ARTICLE = pattern(r"(?:the|an?) (?=\S)")
-_ABBREVIATION = pattern(r"(?<!\w)(?:[^\W\d_]\.){2,}+(?:[^\W\d_](?!\w))?+")
-_AND = pattern(r",? (?:and|&) |, ?(?=[^\W\d])")
-_SAID_SO = {"dne": "does not exist", "no solutions": "no solution", "there is no solution": "no solution",
-    "there are no solutions": "no solution", "no real solutions": "no real solution"}  # fmt: skip
+_ABBREVIATION = pattern(r"(?<!\w)[^\W\d_](?:\. ?[^\W\d_](?![^\W_]))+\.?")  # U.S.A., J. K.
+_STOP = pattern(r"(?<=[^\W\d_])\.(?=[ ,])")  # Dr. Who
+_HYPHEN = pattern(r"(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})")
+# What joins the parts of a list says no more than a blank does.
+_AND = pattern(r",? (?:and|&|und|et|y|e|и) |, ?(?=[^\W\d])")
+_APOSTROPHES = str.maketrans("’ʼ‘`´", "'''''")
+_PLAIN_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
+_SAID_SO = {"dne": "does not exist", "infinitely many solutions": "infinitely many solutions"}
+_FRAME = pattern(
+    r"(?:it|this|the (?:limit|integral|derivative|value|expression)|there (?:is|are))(?: (?:simply|just))? (?=(?:does|do|is|no|not)\b)|there (?:is|are) (?=no\b)"
+)
+_NO_SOLUTION = pattern(r"no (?P<real>real )?solutions?(?: (?:exists?|is possible|are possible))?")
 
 
 def text(text: str) -> str | None:
@@ -37,7 +45,7 @@ def text_key(text: str) -> str:
 
     Unicode NFKC, case-folded, white space collapsed; markdown emphasis, a heading's #, a pair of quotes around
     it all, polite words around it, an article in front, accents, the full stops of U.S.A. and the final punctuation
-    dropped; "and" is a comma, and a date or a time of day has one form. A text made of nothing else stays.
+    dropped; "and" and a comma are blanks, and a date or a time of day has one form. A text made of nothing else stays.
 
     Example:
         >>> text_key("**Canberra.**") == text_key("canberra"), text_key("the São Francisco") == text_key("Sao Francisco.")
@@ -52,9 +60,16 @@ def text_key(text: str) -> str:
         return whole
     bare = _stripped(without_opening(without_closing(bare))) or bare
     bare = _ARTICLE.sub("", bare, count=1) if _ARTICLE.match(bare) else bare
-    bare = _without_accents(_ABBREVIATION.sub(lambda short: short[0].replace(".", ""), bare))
-    bare = _SAID_SO.get(bare, bare)
-    return moment_key(bare) or _AND.sub(", ", bare)
+    bare = _without_accents(_ABBREVIATION.sub(lambda short: short[0].replace(".", "").replace(" ", ""), bare))
+    moment = moment_key(bare)
+    if moment:
+        return moment
+    bare = _HYPHEN.sub(" ", _STOP.sub("", bare))
+    frame = _FRAME.match(bare)
+    bare = bare[frame.end() :] if frame else bare
+    none = _NO_SOLUTION.fullmatch(bare)
+    bare = f"no {none['real'] or ''}solution" if none else _SAID_SO.get(bare, bare)
+    return _AND.sub(" ", bare)
 
 
 def _stripped(text: str) -> str:
@@ -70,7 +85,7 @@ def _normal(text: str) -> str:
 
 def _without_accents(text: str) -> str:
     """Return a text with the letters of Latin script bare; an й is no и."""
-    return text if text.isascii() else "".join(map(_bare, text))
+    return text if text.isascii() else "".join(map(_bare, text.translate(_PLAIN_LETTERS).translate(_APOSTROPHES)))
 
 
 def _bare(letter: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from slmmux._errors import ExtractorError
 from slmmux.answers._canonical import canonical
-from slmmux.answers._json_extent import extents
+from slmmux.answers._replies.json_extent import extents
 
 __all__ = ["tool_calls", "written"]
 

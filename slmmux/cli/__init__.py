@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from slmmux.cli._ask import ask
+from slmmux.cli._compare import compare
 from slmmux.cli._console import STATUS, Command, Group, refusing
 from slmmux.cli._models import models_app
 from slmmux.cli._offline import convert, repair, report, reread, scale, select
 from slmmux.cli._profile import profile
+from slmmux.cli._serve import serve
+from slmmux.cli._store import pull, status, work
 
 __all__ = ["app"]
 
@@ -41,9 +44,14 @@ def _main(
 
 for _command, _panel in (
     (ask, "Ask"),
+    (serve, "Ask"),
     (profile, "Choose your models"),
+    (work, "Choose your models"),
+    (status, "Choose your models"),
+    (pull, "Choose your models"),
     (select, "Choose your models"),
     (scale, "Choose your models"),
+    (compare, "Choose your models"),
     (report, "Choose your models"),
     (reread, "Recordings"),
     (convert, "Recordings"),

@@ -8,10 +8,12 @@ import typer
 from rich.console import Console
 
 from slmmux._decision.race import Plan
-from slmmux._display.terminal import shown, whole
-from slmmux.cli._console import completing, print_json
+from slmmux._decision.rules import RuleName
+from slmmux._display.sentences import advice
+from slmmux._display.terminal import text_block, text_line
+from slmmux.cli._console import completing, notices, print_json
 from slmmux.cli._frameworks import ASKERS, FRAMEWORK_NAMES, AskFunction, make_with
-from slmmux.cli._settings import UNFITTED_RULES, settings_of
+from slmmux.cli._settings import settings_of
 
 if TYPE_CHECKING:
     from slmmux.config import Config
@@ -43,9 +45,15 @@ RuleServed = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help=f"The decision rule: {' or '.join(UNFITTED_RULES)}.",
-        autocompletion=completing(lambda: UNFITTED_RULES),
+        help=f"The decision rule: {', '.join(get_args(RuleName))}; the last two are fitted in a selection.",
+        autocompletion=completing(lambda: get_args(RuleName)),
     ),
+]
+
+
+SelectionFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A saved selection: its models answer, by its rule, as they were profiled."),
 ]
 
 
@@ -69,6 +77,15 @@ def ask(
     plan: PlanName = None,
     rule: RuleServed = None,
     system: System = None,
+    selection: SelectionFile = None,
+    abstain_below: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, metavar="P", help="Answer only if the probability of being right is at least P."),
+    ] = None,
+    escalate_below: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, metavar="P", help="Ask the bigger model of the mux.toml if it is below P."),
+    ] = None,
     framework: Framework = "langchain",
     as_json: Annotated[bool, typer.Option("--json", help="Print only the record, as JSON.")] = False,
 ) -> None:
@@ -79,12 +96,25 @@ def ask(
     Example: slmmux ask "What is the capital of Norway?"
 
     Example: slmmux ask "2 + 2?" --config mux.toml --plan cascade --json
+
+    Example: slmmux ask "2 + 2?" --config mux.toml --selection selection.json
     """
-    settings = settings_of(config, samples=samples, system=system, plan=plan, rule=rule)
-    samples_of, ask_mux = make_with(ASKERS, framework, settings)
+    settings = settings_of(
+        config,
+        samples=samples,
+        system=system,
+        plan=plan,
+        rule=rule,
+        selection=selection,
+        abstain_below=abstain_below,
+        escalate_below=escalate_below,
+    )
+    with notices():  # what is served otherwise than it was profiled
+        samples_of, ask_mux = make_with(ASKERS, framework, settings)
     if as_json:
         _, record = ask_mux(question, None)
-        print_json(record)
+        words = advice(record)
+        print_json({**record, "advice": words} if words else record)
     else:
         _ask_live(question, settings, samples_of, ask_mux)
 
@@ -96,10 +126,10 @@ def _ask_live(question: str, settings: "Config", samples: Mapping[str, int], ask
 
     console = Console()
     if settings.system_prompt:
-        console.print("instruction:", shown(settings.system_prompt), style="dim")
+        console.print("instruction:", text_line(settings.system_prompt), style="dim")
     board = Board(samples)
     with Live(board, console=console, refresh_per_second=8):
         text, record = ask_mux(question, board.add_sample)
         board.finish(record)
     console.print()
-    console.print(whole(text, "bold"))
+    console.print(text_block(text, "bold"))

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
-from slmmux._display.terminal import shown
+from slmmux._display.terminal import text_line
 from slmmux._errors import ArgumentError, SLMMuxError, did_you_mean
 
 __all__ = [
@@ -101,7 +101,7 @@ def _print_error(text: str) -> None:
     console = Console(stderr=True)
     console.print("error:", style="bold red", end=" ")
     for line in text.splitlines():
-        console.print(shown(line), soft_wrap=True)
+        console.print(text_line(line), soft_wrap=True)
 
 
 def refusing(command: Callable[..., None]) -> Callable[..., None]:
@@ -159,7 +159,7 @@ def notices() -> Iterator[None]:
         finally:  # Before an error too: how a file was read may be its cause.
             console = Console(stderr=True)
             for warning in caught:
-                console.print(shown(str(warning.message), "dim"), soft_wrap=True)
+                console.print(text_line(str(warning.message), "dim"), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from slmmux._mux.observe import Observe
     from slmmux.config import Config
 
-__all__ = ["ASKERS", "FRAMEWORK_NAMES", "PROFILERS", "AskFunction", "make_with"]
+__all__ = ["ASKERS", "COMPARERS", "FRAMEWORK_NAMES", "PROFILERS", "SERVED", "AskFunction", "installed", "make_with"]
 
 # Asks a question and returns the answer's text and the record. The second argument, if any, is called with each sample
 # when it arrives.
@@ -31,15 +31,24 @@ _MODULES = {
 }
 
 
-def _installed(module: str) -> bool:
+def installed(module: str) -> bool:
+    """Return whether a module can be imported."""
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:  # its parent package is not installed
         return False
 
 
-def make_with(makers: "Mapping[str, Callable[[Config], Any]]", framework: str, settings: "Config") -> Any:
+def make_with(
+    makers: "Mapping[str, Callable[[Config], Any]]", framework: str, settings: "Config", *, prepare: bool = True
+) -> Any:
     """Make something of the settings with one framework's maker, after checking that its extras are installed.
+
+    Args:
+        makers: The maker of each framework.
+        framework: The framework.
+        settings: The settings.
+        prepare: Whether local models are fetched and started meanwhile.
 
     Raises:
         ConfigError: An extra is not installed; this is found out before any download.
@@ -48,19 +57,28 @@ def make_with(makers: "Mapping[str, Callable[[Config], Any]]", framework: str, s
     modules_of = {framework: _MODULES[framework]}
     if any(member.local is not None for member in settings.models.values()):
         modules_of["local"] = _MODULES["local"]
-    if absent := [extra for extra, modules in modules_of.items() if not all(map(_installed, modules))]:
+    if absent := [extra for extra, modules in modules_of.items() if not all(map(installed, modules))]:
         raise ConfigError(f'a package is not installed: pip install "slmmux[{",".join(absent)}]"')
-    _prepare_local_models(settings)
+    if prepare:
+        _prepare_local_models(settings)
     try:
         return makers[framework](settings)
     except ImportError as error:
         raise ConfigError(f'a package is not installed: pip install "slmmux[{framework},local]" ({error})') from error
 
 
-def _langchain(settings: "Config") -> tuple[Mapping[str, int], AskFunction]:
+def _langchain_mux(settings: "Config") -> Any:
     from langchain_slmmux import SLMMuxChatModel  # noqa: PLC0415
 
-    mux = SLMMuxChatModel.from_config(settings)
+    return SLMMuxChatModel.from_config(settings)
+
+
+# A server asks through one framework, which its clients never see.
+SERVED = {"langchain": _langchain_mux}
+
+
+def _langchain(settings: "Config") -> tuple[Mapping[str, int], AskFunction]:
+    mux = _langchain_mux(settings)
 
     def ask(question: str, observe: "Observe | None") -> tuple[str, dict[str, Any]]:
         with _observed_by(observe):
@@ -96,7 +114,7 @@ ASKERS = {"langchain": _langchain, "llamaindex": _llamaindex}
 def _langchain_profile(settings: "Config") -> tuple[Any, Callable[..., Any]]:
     import langchain_slmmux  # noqa: PLC0415
 
-    return langchain_slmmux.SLMMuxChatModel.from_config(settings), langchain_slmmux.profile
+    return _langchain_mux(settings), langchain_slmmux.profile
 
 
 def _llamaindex_profile(settings: "Config") -> tuple[Any, Callable[..., Any]]:
@@ -105,6 +123,19 @@ def _llamaindex_profile(settings: "Config") -> tuple[Any, Callable[..., Any]]:
     return llamaindex_slmmux.SLMMuxLLM.from_config(settings), llamaindex_slmmux.profile
 
 
+def _langchain_compare(settings: "Config") -> tuple[Any, Callable[..., Any]]:
+    import langchain_slmmux  # noqa: PLC0415
+
+    return langchain_slmmux.SLMMuxChatModel.from_config(settings), langchain_slmmux.compare
+
+
+def _llamaindex_compare(settings: "Config") -> tuple[Any, Callable[..., Any]]:
+    import llamaindex_slmmux  # noqa: PLC0415
+
+    return llamaindex_slmmux.SLMMuxLLM.from_config(settings), llamaindex_slmmux.compare
+
+
+COMPARERS = {"langchain": _langchain_compare, "llamaindex": _llamaindex_compare}
 PROFILERS = {"langchain": _langchain_profile, "llamaindex": _llamaindex_profile}
 
 

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from slmmux._display.terminal import shown
+from slmmux._display.terminal import text_line
 from slmmux._errors import ConfigError
 from slmmux.cli._console import Command, Group, completing, print_json, refusing
 from slmmux.cli._offline import Json
@@ -25,7 +25,7 @@ def fetch_weights(spec: str) -> None:
 
     try:
         with bar(_stderr) as progress:
-            fetch(spec, progress=progress, notice=lambda text: _stderr.print(shown(text, "dim"), soft_wrap=True))
+            fetch(spec, progress=progress, notice=lambda text: _stderr.print(text_line(text, "dim"), soft_wrap=True))
     except ImportError as error:
         raise ConfigError(f'local models need an extra: pip install "slmmux[local]" ({error})') from error
 
@@ -65,7 +65,7 @@ def models(context: typer.Context, as_json: Json = False) -> None:
     console.print(table)
     console.print()
     for entry in entries:
-        console.print(shown(f"{entry.name}: from {entry.source}", "dim"), soft_wrap=True)
+        console.print(text_line(f"{entry.name}: from {entry.source}", "dim"), soft_wrap=True)
 
 
 def _model_names() -> list[str]:

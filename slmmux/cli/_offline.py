@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from slmmux._decision.rules import RuleName
-from slmmux._display.terminal import shown
+from slmmux._display.terminal import text_line
 from slmmux._errors import ArgumentError
 from slmmux.cli._console import OptionError, completing, notices, one_of, print_json
 
@@ -34,7 +34,10 @@ _RULES = get_args(RuleName)
 _MOST_SUGGESTED = 3
 _SCORES = ("exact", "includes", "choice", "math", "recorded")
 
-Recordings = Annotated[list[Path], typer.Argument(help="A recording, .jsonl or .jsonl.gz; several are read as one.")]
+Recordings = Annotated[
+    list[Path],
+    typer.Argument(help="A recording, .jsonl, .jsonl.gz or .parquet, or a folder of them; several are read as one."),
+]
 Samples = Annotated[
     int | None, typer.Option(min=1, metavar="K", help="Use the first K samples of each model; by default all.")
 ]
@@ -181,18 +184,20 @@ def select(
     console.print(_front(selection))
     console.print()
     if selection.within is not None:
-        console.print(shown(_within(selection.within), "bold"))
+        console.print(text_line(_within(selection.within), "bold"))
     if rule != "self-consistency":
         console.print(_contest(selection))
         console.print()
-    console.print(shown(f"{selection.questions} questions; {selection.correct}, penalty {selection.penalty:g}", "dim"))
+    console.print(
+        text_line(f"{selection.questions} questions; {selection.correct}, penalty {selection.penalty:g}", "dim")
+    )
     if unproved := [str(size) for size, proved in selection.proved.items() if not proved]:
         console.print(
-            shown(f"the time ran out before the best subset was proved: size {', '.join(unproved)}", "yellow")
+            text_line(f"the time ran out before the best subset was proved: size {', '.join(unproved)}", "yellow")
         )
     if selection.never_right:
-        console.print(shown(_suggestion(selection.never_right), "yellow"))
-    console.print(shown(selection.verdict, "bold"))
+        console.print(text_line(_suggestion(selection.never_right), "yellow"))
+    console.print(text_line(selection.verdict, "bold"))
 
 
 def _suggestion(never_right: Sequence[str]) -> str:
@@ -210,7 +215,7 @@ def _subsets(selection: "Selection", top: int) -> Table:
         for subset in [s for s in selection.ranking if len(s.models) == size][:top]:
             samples = f"{subset.samples['cascade']:.1f}-{subset.samples['parallel']:g}"
             figures = (_percent(getattr(subset, share)) for share in shares)
-            table.add_row(*figures, samples, shown(" + ".join(subset.models)))
+            table.add_row(*figures, samples, text_line(" + ".join(subset.models)))
     return table
 
 
@@ -240,7 +245,7 @@ def _front(selection: "Selection") -> Table:
     for subset in selection.front:
         per_right = subset.per_right().get(unit, {}).get(PLAN)
         row = _percent(subset.accuracy), f"{spending_of(subset):.3g}", "-" if per_right is None else f"{per_right:.3g}"
-        table.add_row(*row, shown(" + ".join(subset.models)))
+        table.add_row(*row, text_line(" + ".join(subset.models)))
     return table
 
 
@@ -274,7 +279,7 @@ def _contest(selection: "Selection") -> Table:
             interval = _interval(result)
             is_served = name == subset.rule
             row = str(size), _percent(result.accuracy), f"{100 * result.gain:+z.1f}", interval
-            table.add_row(*row, shown(f"{name}, served" if is_served else name, "bold" if is_served else ""))
+            table.add_row(*row, text_line(f"{name}, served" if is_served else name, "bold" if is_served else ""))
     return table
 
 
@@ -340,7 +345,7 @@ def scale(
     for row in rows:
         who = row.models[0] if len(row.models) == 1 else f"{len(row.models)} models"
         note = " (in-sample)" if row.in_sample else ""
-        table.add_row(_percent(row.accuracy), f"{row.samples:.1f}", shown(f"{row.name}, {who}{note}"))
+        table.add_row(_percent(row.accuracy), f"{row.samples:.1f}", text_line(f"{row.name}, {who}{note}"))
     console.print(table)
     console.print()
     console.print(_scaled(points))
@@ -356,7 +361,7 @@ def _scaled(points: Sequence[Any]) -> Table:
             f"{100 * of_models[k].accuracy:.1f} ({100 * of_models[k].deviation:.1f})" if k in of_models else ""
             for k in ks
         ]
-        table.add_row(*cells, shown(f"... + {models[-1]}" if len(models) > 1 else models[0]))
+        table.add_row(*cells, text_line(f"... + {models[-1]}" if len(models) > 1 else models[0]))
     return table
 
 
@@ -438,8 +443,13 @@ def reread(
 
 
 def convert(
-    logs: Annotated[list[Path], typer.Argument(help="Files of another tool, or folders with them.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The recording to write, .jsonl or .jsonl.gz.")],
+    logs: Annotated[
+        list[Path],
+        typer.Argument(help="Files of another tool, or folders with them; or recordings, to write in another format."),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="The recording to write: .jsonl, .jsonl.gz, .parquet, or a folder.")
+    ],
     source: Annotated[
         str | None,
         typer.Option(
@@ -476,42 +486,50 @@ def convert(
     ] = "auto",
     as_json: Json = False,
 ) -> None:
-    """Convert samples that other tools wrote.
+    """Convert samples that other tools wrote, or recordings into another format.
 
     Example: slmmux convert results/my-model --out samples.jsonl
+
+    Example: slmmux convert samples.jsonl --out samples.parquet
 
     Example: slmmux convert qwen.csv --map gold=target --out samples.jsonl
     """
     from slmmux._files.fields import map_of  # noqa: PLC0415
     from slmmux.readers import read  # noqa: PLC0415
+    from slmmux.recording._formats import is_recording  # noqa: PLC0415
 
     if source is not None:
         one_of("--from", source, _SOURCES)
     if extract:
         one_of("extract", extract, _EXTRACTORS)
     with _files(), notices():
-        recording = read(
-            *logs,
-            source=source,
-            model=model,
-            map=None if fields is None else map_of(fields),
-            filter=filter_name,
-            questions=questions,
-            extract=extract or None,
-        )
+        if not any((source, fields, model, filter_name, questions)) and all(map(is_recording, logs)):
+            recording = _load(logs)  # nothing is read again: the answers stay
+        else:
+            recording = read(
+                *logs,
+                source=source,
+                model=model,
+                map=None if fields is None else map_of(fields),
+                filter=filter_name,
+                questions=questions,
+                extract=extract or None,
+            )
         recording.save(out)
-    unscored = sum(row.gold is None for row in recording.rows)
-    failed = sum(row.error is not None for row in recording.rows)
-    text = f"written: {out}, {len(recording.rows):,} samples of {', '.join(recording.models)}"
+    columns = recording.columns
+    failed = int(columns.failed.sum())
+    unscored = int((columns.coded("gold").codes < 0).sum())
+    answered = int((columns.answers()[0] >= 0).sum())
+    text = f"written: {out}, {len(recording):,} samples of {', '.join(recording.models)}"
     text += f"; {failed:,} failed" if failed else ""
     text += f"; {unscored:,} without a gold answer" if unscored else ""
     summary = {
         "written": str(out),
-        "samples": len(recording.rows),
+        "samples": len(recording),
         "models": list(recording.models),
         "questions": len(recording.questions),
         "failed": failed,
-        "no_answer": sum(row.error is None and row.answer is None for row in recording.rows),
+        "no_answer": len(recording) - failed - answered,
         "no_gold": unscored,
     }
     _print_result(text, summary, as_json=as_json)
@@ -560,7 +578,7 @@ def _print_result(text: str, summary: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(summary)
     else:
-        Console().print(shown(text), soft_wrap=True)
+        Console().print(text_line(text), soft_wrap=True)
 
 
 def _labels(models: str | None) -> list[str] | None:

@@ -1,6 +1,6 @@
 """`slmmux profile`: sample every member on every question, and write the samples to a file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,8 +30,16 @@ def profile(
         typer.Argument(help="A .jsonl, .json, .csv or .parquet file, or a data set: hf:OWNER/NAME[:CONFIG[:SPLIT]]."),
     ] = None,
     out: Annotated[
-        Path, typer.Option(metavar="FILE", help="The recording, a .jsonl file; samples in it are not requested again.")
-    ] = ...,  # type: ignore[assignment]  # typer's sign for a required option after an optional argument
+        Path | None,
+        typer.Option(metavar="FILE", help="The recording, a .jsonl file; samples in it are not requested again."),
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="In place of --out: only plan, in this database; `slmmux work` does it."),
+    ] = None,
+    no_text: Annotated[
+        bool, typer.Option("--no-text", help="With --store: keep the answers, and not the replies' texts.")
+    ] = False,
     config: ConfigFile = None,
     preset: Annotated[
         str | None,
@@ -62,6 +70,15 @@ def profile(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Request the failed samples of the recording again.")
     ] = False,
+    tolerate: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Fail if a larger share of a model's samples failed, such as 0.02.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Sample every member on questions, and record each sample.
@@ -71,12 +88,18 @@ def profile(
     Example: slmmux profile questions.jsonl --config mux.toml --out samples.jsonl
 
     Example: slmmux profile questions.jsonl --limit 200 --out samples.jsonl
+
+    Example: slmmux profile questions.jsonl --config mux.toml --store store.db
     """
     from slmmux._files.fields import map_of  # noqa: PLC0415
     from slmmux.profiling import preset_of, read_questions  # noqa: PLC0415
 
     if questions is None and preset is None:
         raise OptionError("there are no questions; name a file, a data set or a --preset")
+    if (out is None) == (store is None):
+        raise OptionError("write either --out FILE, to sample here, or --store URL, to plan for `slmmux work`")
+    if no_text and store is None:
+        raise OptionError("--no-text is for --store, received --out; leave it out")
     if preset is not None:
         one_of("--preset", preset, PRESETS)
     benchmark = None if preset is None else preset_of(preset)
@@ -95,6 +118,11 @@ def profile(
                 seed=seed,
                 preset=preset,
             )
+        if store is not None:
+            from slmmux.cli._store import plan  # noqa: PLC0415
+
+            plan(store, settings, framework, items, texts=not no_text)
+            return
         mux, profile_mux = make_with(PROFILERS, framework, settings)
         recording = profile_mux(
             mux,
@@ -118,12 +146,26 @@ def profile(
             "run the same command with --retry-failed to request them again",
             style="yellow",
         )
+    counts = _counts(recording, list(settings.models))
     if as_json:
-        print_json({"recording": str(out), "models": _counts(recording, list(settings.models))})
+        print_json({"recording": str(out), "models": counts})
+    if tolerate is not None:
+        _check_tolerance(counts, tolerate)
+
+
+def _check_tolerance(counts: Mapping[str, Mapping[str, int]], tolerate: float) -> None:
+    """End with an error if more samples of a model failed than are tolerated; the recording stays."""
+    shares = {label: count["failed"] / max(1, count["samples"]) for label, count in counts.items()}
+    if over := {label: share for label, share in shares.items() if share > tolerate}:
+        named = ", ".join(f"{label} {share:.1%}" for label, share in over.items())
+        _stderr.print(f"more than the tolerated {tolerate:.1%} failed: {named}", style="red")
+        raise typer.Exit(1)
+    if any(shares.values()):
+        _stderr.print(f"the failed share of every model is within the tolerated {tolerate:.1%}", style="dim")
 
 
 def _counts(recording: "Recording", labels: Sequence[str]) -> dict[str, dict[str, int]]:
-    counts = {}
+    counts: dict[str, dict[str, int]] = {}
     for label in labels:
         rows = [row for row in recording.rows if row.model == label]
         counts[label] = {

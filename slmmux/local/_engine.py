@@ -23,13 +23,14 @@ def parameters(xllamacpp: Any, spec: dict[str, Any]) -> Any:
 
     Args:
         xllamacpp: The module.
-        spec: The settings: model, alias, key, parallel, context, threads, embeddings and chat_template.
+        spec: The settings: model, alias, key, parallel, context, threads, embeddings, chat_template, and the port of a
+            server that is started again; 0 for any.
     """
     params = xllamacpp.CommonParams()
     params.model.path = spec["model"]
     params.model_alias = {spec["alias"]}  # otherwise every response contains the path of the file
     params.hostnames = ["127.0.0.1"]
-    params.port = 0
+    params.port = spec.get("port", 0)
     params.api_keys = [spec["key"]]
     params.cors_origins = ""  # the default lets any web page read the answers
     params.cors_credentials = False

@@ -62,6 +62,7 @@ class Model:
         context: The longest context that the model was trained for, in tokens.
         chat_template: A template for a model without one, or whose own does not fit its output; `None` keeps its own.
         stop: The stop sequences of this template.
+        stop_in_lines: Those of a request whose reply has several lines: JSON, tool calls, a program.
 
     Example:
         >>> CATALOGUE["smollm2-135m-instruct"].size
@@ -79,6 +80,7 @@ class Model:
     context: int
     chat_template: str | None = None
     stop: tuple[str, ...] = ()
+    stop_in_lines: tuple[str, ...] = ()
 
 
 _OFFICIAL = "the official file's hash, recorded independently of these packages"
@@ -146,6 +148,7 @@ _MODELS = (
         context=32_768,
         chat_template=QUESTION_AND_ANSWER,
         stop=("\n", "Question:"),
+        stop_in_lines=("Question:",),
     ),
     Model(
         name="qwen2.5-coder-0.5b-instruct",

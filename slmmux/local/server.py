@@ -1,6 +1,8 @@
 """A small model at an OpenAI-compatible address on this machine, started on first use and shared by all callers.
 
-Each server is a process of its own (`_engine` has the reasons), which ends with this process even if that is killed.
+Each server is a process of its own (`_engine` has the reasons), which ends with this process even if that is killed. If
+the process of a server ends or hangs, `revive` puts another one at the same address, with the same key: whoever has
+them needs to know nothing of it.
 """
 
 import atexit
@@ -17,14 +19,18 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Lock, Timer
 from typing import IO, Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
+from slmmux._decision.forks import unforked
 from slmmux._display.text import printable
 from slmmux._errors import ArgumentError
 from slmmux.local._errors import ServerError
 from slmmux.local.catalogue import CATALOGUE
 from slmmux.local.weights import fetch
 
-__all__ = ["Server", "serve"]
+__all__ = ["Server", "serve", "server_at"]
 
 _ENGINE = Path(__file__).with_name("_engine.py")
 _LIBGOMP = (
@@ -43,6 +49,7 @@ class Server:
         parallel: The requests it answers at once; further requests wait in its queue.
         context: The most tokens of a prompt and its answer together.
         stop: The stop sequences of the model's template; empty if the model ends its answers itself.
+        stop_in_lines: Those of a request whose reply has several lines: JSON, tool calls, a program.
         path: The file with the weights.
     """
 
@@ -55,20 +62,21 @@ class Server:
         self.context = context
         self.path = path
         self.stop: tuple[str, ...] = entry.stop if entry else ()
+        self.stop_in_lines: tuple[str, ...] = entry.stop_in_lines if entry else ()
         self._api_key = secrets.token_urlsafe(32)
         self._owner = os.getpid()
-        self._process, self._address = _start(
-            path,
-            {
-                "alias": model,
-                "key": self._api_key,
-                "parallel": parallel,
-                "context": context,
-                "threads": threads,
-                "embeddings": embeddings,
-                "chat_template": entry.chat_template if entry else None,
-            },
-        )
+        self._reviving = Lock()
+        self._is_closed = False
+        self._settings = {
+            "alias": model,
+            "key": self._api_key,
+            "parallel": parallel,
+            "context": context,
+            "threads": threads,
+            "embeddings": embeddings,
+            "chat_template": entry.chat_template if entry else None,
+        }
+        self._process, self._address = _start(path, self._settings)
 
     def __repr__(self) -> str:
         return f"Server(model={self.model!r}, address={self._address!r}, {'running' if self.running else 'ended'})"
@@ -90,9 +98,41 @@ class Server:
         """Whether the server's process is alive; always false in a process that did not start it."""
         return os.getpid() == self._owner and self._process.poll() is None
 
+    @property
+    def can_revive(self) -> bool:
+        """Whether this process may start the server again: it started the server and did not close it."""
+        return os.getpid() == self._owner and not self._is_closed
+
+    def answers(self, patience_s: float = 5.0) -> bool:
+        """Return whether the server answers a question about its health; it does while it computes, too.
+
+        Args:
+            patience_s: The seconds to wait.
+        """
+        try:
+            with urlopen(f"{self._address}/health", timeout=patience_s):  # noqa: S310 - our own address on loopback
+                return True
+        except HTTPError:  # an answer, if not a good one
+            return True
+        except (URLError, OSError):
+            return False
+
+    def revive(self) -> None:
+        """Start the server again at its address, if its process ended or does not answer any more.
+
+        Raises:
+            ServerError: It could not be started.
+        """
+        with self._reviving:
+            if not self.can_revive or (self.running and self.answers()):
+                return
+            _end(self._process)
+            self._process, self._address = _start(self.path, {**self._settings, "port": urlsplit(self._address).port})
+
     def close(self) -> None:
         """End the server, also for all who share it; `serve` starts a new one."""
         if os.getpid() == self._owner:
+            self._is_closed = True
             _end(self._process)
 
     def _check_owner(self) -> None:
@@ -102,18 +142,20 @@ class Server:
                 "ends with it; call serve() again in this process to start a server for it"
             )
 
-    def _disown(self) -> None:
-        """Close this end of the pipe in a forked child: the server ends only once every copy of it is closed."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._process.returncode = (
-            0  # not a child of this process, so it cannot be waited for; without a code Popen would warn
-        )
-
 
 _running: dict[tuple[object, ...], Future[Server]] = {}
 _all: list[Server] = []  # also those replaced by one with more slots, as callers may still use them
+_processes: set[subprocess.Popen[bytes]] = set()  # those that are starting, too
 _guard = Lock()
+
+
+def server_at(url: str) -> Server | None:
+    """Return the server of this process at an address, or `None` if there is none.
+
+    Args:
+        url: The address that a client was given, as `Server.base_url` has it.
+    """
+    return next((server for server in _all if url.startswith(f"{server._address}/")), None)  # noqa: SLF001 - this module
 
 
 def serve(
@@ -186,14 +228,20 @@ def _start(path: Path, spec: dict[str, Any], *, limit: float = 120.0) -> tuple[s
     if not sys.executable:
         raise ServerError("a server needs a Python interpreter, and sys.executable is empty in this environment")
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(  # noqa: S603 - our own script, our own interpreter
-            # Isolated and without site, so that no code in the current folder runs; the path is sent with the settings.
-            [sys.executable, "-I", "-S", str(_ENGINE)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,  # Ctrl-C at a terminal must only reach this process
-        )
+        # A fork between the making of the pipes and their being known here would keep a copy of them, and with it the
+        # server alive.
+        with unforked:
+            process = subprocess.Popen(  # noqa: S603 - our own script, our own interpreter
+                # Isolated and without site, so that no code in the current folder runs; the path is sent with the
+                # settings.
+                [sys.executable, "-I", "-S", str(_ENGINE)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                bufsize=0,  # a buffer would be copied by a fork, and flushed twice
+                start_new_session=True,  # Ctrl-C at a terminal must only reach this process
+            )
+            _processes.add(process)
         # The first line ends the wait: an address, an error, or an empty line because the process ended.
         timer = Timer(limit, process.kill)
         timer.daemon = True
@@ -242,6 +290,7 @@ def _sentence(path: Path, reply: dict[str, str], code: int, log: IO[bytes]) -> s
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()  # llama.cpp's own shutdown can hang
     process.wait()
+    _processes.discard(process)
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
@@ -256,8 +305,13 @@ def _close_all() -> None:
 def _after_fork() -> None:
     global _guard  # noqa: PLW0603 - another thread may have held the lock during the fork
     _guard = Lock()
-    for server in _all:
-        server._disown()  # noqa: SLF001 - the same module
+    for process in _processes:
+        # The server ends only once every copy of its pipe is closed.
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        process.returncode = 0  # it cannot be waited for here; without a code Popen would warn
+    _processes.clear()
     _all.clear()
     _running.clear()
 

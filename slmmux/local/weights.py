@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from slmmux._errors import did_you_mean
+from slmmux.local._checked import is_unchanged, note
 from slmmux.local._errors import DownloadError, ModelNotFoundError
 from slmmux.local._gguf import check_gguf
 from slmmux.local._hub import HubEntry, NotOnHubError, UnreachableError, download, look_up
@@ -133,12 +134,18 @@ def fetch(
 
 
 def _from_catalogue(model: Model, *, progress: Progress, say: Notice, offline: bool) -> Path:
-    if (path := _cached(model)) is not None:
+    def here() -> Path | None:
+        path = _cached(model)
+        return path if path is not None and is_unchanged(path, model.sha256) else None
+
+    if (path := here()) is not None:
         return path
+    place = cache_folder() / model.filename
+    if _cached(model) is not None:
+        say(f"{place} was changed, and is not {model.name} any more; it has to be fetched again")
     if offline:
         raise DownloadError(f"{model.name} is not in {cache_folder()}; call fetch() without offline=True to fetch it")
-    place = cache_folder() / model.filename
-    with _arriving(place, lambda: _cached(model)) as arriving:
+    with _arriving(place, here) as arriving:
         if arriving is None:
             return place
         _check_space(model.size + max(part.size for part in model.parts), place.parent, model.name)
@@ -148,6 +155,7 @@ def _from_catalogue(model: Model, *, progress: Progress, say: Notice, offline: b
         if entry is None or not _fetch_from_hub(model, entry, arriving, progress, say):
             join(model.parts, arriving, sha256=model.sha256, progress=progress)
         arriving.replace(place)
+        note(place, model.sha256)
     return place
 
 
@@ -222,7 +230,16 @@ def _arriving(place: Path, here: Callable[[], Path | None]) -> Iterator[Path | N
         raise DownloadError(
             f"the folder for models cannot be created: {error}; set SLMMUX_CACHE to another folder"
         ) from error
-    with FileLock(locks / f"{hashlib.sha256(str(place).encode()).hexdigest()[:16]}.lock"):
+    lock = FileLock(locks / f"{hashlib.sha256(str(place).encode()).hexdigest()[:16]}.lock")
+    try:
+        lock.acquire()
+    except NotImplementedError as error:
+        raise DownloadError(
+            f"the file system of {locks} has no file locks, which a download needs; set SLMMUX_CACHE to another folder"
+        ) from error
+    except OSError as error:
+        _raise_disk_error(error, locks)
+    try:
         if here() is not None:
             yield None
             return
@@ -230,13 +247,15 @@ def _arriving(place: Path, here: Callable[[], Path | None]) -> Iterator[Path | N
             f".{place.name}.*"
         ):  # left by a process that was killed, as this one has the lock
             shutil.rmtree(abandoned, ignore_errors=True)
-        with tempfile.TemporaryDirectory(
-            dir=place.parent, prefix=f".{place.name}.", ignore_cleanup_errors=True
-        ) as folder:
-            try:
+        try:
+            with tempfile.TemporaryDirectory(
+                dir=place.parent, prefix=f".{place.name}.", ignore_cleanup_errors=True
+            ) as folder:
                 yield Path(folder, place.name)
-            except OSError as error:
-                _raise_disk_error(error, place.parent)
+        except OSError as error:
+            _raise_disk_error(error, place.parent)
+    finally:
+        lock.release()
 
 
 def _raise_disk_error(error: OSError, folder: Path) -> NoReturn:
@@ -244,11 +263,16 @@ def _raise_disk_error(error: OSError, folder: Path) -> NoReturn:
         raise DownloadError(
             f"the disk of {folder} is full; free some space or set SLMMUX_CACHE to another folder"
         ) from error
+    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        raise DownloadError(
+            f"{folder} cannot be written to ({error.strerror}); set SLMMUX_CACHE to another folder, or pass "
+            "the path of a file"
+        ) from error
     raise DownloadError(f"the weights cannot be written to {folder}: {error}") from error
 
 
 def _cached(model: Model) -> Path | None:
-    """Return a model's file if it is in the cache. Its size is enough: the hash was checked when it arrived."""
+    """Return a model's file if it is in the cache, by its size."""
     path = cache_folder() / model.filename
     try:
         return path if path.stat().st_size == model.size else None

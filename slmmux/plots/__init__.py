@@ -8,6 +8,7 @@ others (held-out).
 
 from slmmux.learned._calibration import Bin, Covered, Reliability, RiskCoverage, reliability, risk_coverage
 from slmmux.plots._attribution import Spoken, attribution, plot_attribution
+from slmmux.plots._comparison import plot_comparison
 from slmmux.plots._complement import Complement, complement, complement_of, draw_complement, plot_complement
 from slmmux.plots._confidence import plot_reliability, plot_risk_coverage
 from slmmux.plots._objective import plot_objective
@@ -30,6 +31,7 @@ __all__ = [
     "drawn_alike",
     "need_matplotlib",
     "plot_attribution",
+    "plot_comparison",
     "plot_complement",
     "plot_objective",
     "plot_reliability",

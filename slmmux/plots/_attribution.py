@@ -83,7 +83,7 @@ def attribution(
     """
     arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
     planned = dict(zip(arrays.models, arrays.of.tolist(), strict=True))
-    decisions = replay(recording, arrays.models, planned, same=same)
+    decisions = replay(recording.without_texts(), arrays.models, planned, same=same)
     index_of = {model: m for m, model in enumerate(arrays.models)}
     counts: dict[str | None, list[int]] = {model: [0, 0] for model in arrays.models}
     for q, question in enumerate(arrays.questions):

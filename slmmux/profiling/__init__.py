@@ -28,6 +28,7 @@ __all__ = [
     "Came",
     "Completion",
     "Effort",
+    "Functions",
     "MemberPool",
     "Preset",
     "Pressing",

@@ -13,12 +13,13 @@ from typing import Any, BinaryIO, Self
 from pydantic_core import from_json
 
 from slmmux._errors import RecordingError
+from slmmux._files.lock import FileInUseError, FileLock
 from slmmux._files.values import is_json
 from slmmux.recording import Recording
 from slmmux.recording._prices import PRICES
 from slmmux.recording._row import Row, head_line, is_packed, row_line, row_of
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "changes_of"]
 
 _TAIL_BYTES = 2**16
 _MOST_NAMED = 5  # An error names this many changed settings; the rest are only counted.
@@ -47,8 +48,9 @@ class Journal:
         self.rows: list[Row] = []
         settings = from_json(head_line(settings))["settings"]  # as read back from the file: tuples become lists
         self._file: BinaryIO = path.open("ab")
+        self._lock: FileLock | None = None
         try:
-            _lock(self._file, path)
+            self._lock = _lock(self._file, path)
             self.recording = Recording.load(path)  # before any change: it may be a file of another kind
             end, complete = _last_line(path)
             if end or complete:
@@ -59,6 +61,8 @@ class Journal:
                 self.recording = Recording.of((), settings)
         except BaseException:
             self._file.close()
+            if self._lock is not None:
+                self._lock.release()
             raise
 
     def write(self, rows: Iterable[Row]) -> None:
@@ -77,22 +81,20 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._file:
-            os.fsync(self._file.fileno())  # Only a power cut needs this, so it is done once and not for each write.
+        try:
+            with self._file:
+                os.fsync(self._file.fileno())  # Only a power cut needs this, so it is done once and not for each write.
+        finally:
+            if self._lock is not None:
+                self._lock.release()
 
 
-def _lock(file: BinaryIO, path: Path) -> None:
-    """Refuse a second writer. The operating system releases the lock when the process ends."""
+def _lock(file: BinaryIO, path: Path) -> FileLock:
+    """Refuse a second writer."""
     try:
-        import fcntl  # noqa: PLC0415
-    except ImportError:  # On Windows a second writer is only noticed later, when loading finds samples twice.
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise RecordingError(
-            f"{path} is being written by another process; wait for it, or write to another file"
-        ) from error
+        return FileLock(file, path)
+    except FileInUseError as error:
+        raise RecordingError(f"{path} is being written by {error}; wait for it, or write to another file") from error
 
 
 def _last_line(path: Path) -> tuple[int, bool]:
@@ -127,7 +129,7 @@ def _check(path: Path, earlier: Mapping[str, Any], settings: Mapping[str, Any]) 
         raise RecordingError(
             f"{path} does not state the settings of its samples, so it cannot be continued; write to a new file"
         )
-    if changes := list(_changes({**earlier, PRICES: None}, {**settings, PRICES: None})):
+    if changes := list(changes_of({**earlier, PRICES: None}, {**settings, PRICES: None})):
         rest = f" and {len(changes) - _MOST_NAMED} more" if len(changes) > _MOST_NAMED else ""
         raise RecordingError(
             f"{path} was recorded with other settings: {'; '.join(changes[:_MOST_NAMED])}{rest}; "
@@ -135,9 +137,10 @@ def _check(path: Path, earlier: Mapping[str, Any], settings: Mapping[str, Any]) 
         )
 
 
-def _changes(earlier: Any, current: Any, name: str = "") -> Iterable[str]:
+def changes_of(earlier: Any, current: Any, name: str = "") -> Iterable[str]:
+    """Yield each setting that is another one, with its old and new value."""
     if isinstance(earlier, dict) and isinstance(current, dict):
         for key in {**earlier, **current}:
-            yield from _changes(earlier.get(key), current.get(key), f"{name}.{key}" if name else str(key))
+            yield from changes_of(earlier.get(key), current.get(key), f"{name}.{key}" if name else str(key))
     elif earlier != current:
         yield f"{name} was {earlier!r} and is {current!r}"

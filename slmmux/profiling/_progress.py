@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from slmmux._display.terminal import shown
+from slmmux._display.terminal import text_line
 from slmmux.profiling._run import Effort, Watch
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Bars:
         self._console.print(_table("Planned", efforts))
         for effort in efforts:
             task = self._progress.add_task(
-                shown(effort.model).plain, total=effort.there + effort.samples, completed=effort.there,
+                text_line(effort.model).plain, total=effort.there + effort.samples, completed=effort.there,
                 rate="", tokens=0, failed="",
             )  # fmt: skip
             self._tasks[effort.model] = _Bar(task)
@@ -95,7 +95,7 @@ class Bars:
 
     def waits(self, model: str, error: BaseException) -> None:
         """Print the reason why a member pauses."""
-        self._console.print(shown(f"{model} pauses: {type(error).__name__}: {error}", "dim", limit=160))
+        self._console.print(text_line(f"{model} pauses: {type(error).__name__}: {error}", "dim", limit=160))
 
     def stop(self) -> None:
         """Close the bars and release the terminal."""
@@ -120,7 +120,7 @@ def _table(title: str, efforts: Sequence[Effort]) -> object:
         table.add_column(column, justify="left" if column == "member" else "right")
     for effort in efforts:
         table.add_row(
-            shown(effort.model), f"{effort.requests:,}", f"{effort.samples:,}", f"{effort.there:,}",
+            text_line(effort.model), f"{effort.requests:,}", f"{effort.samples:,}", f"{effort.there:,}",
             "?" if effort.tokens is None else f"about {effort.tokens:,}",
             "?" if effort.seconds is None else _time(effort.seconds),
         )  # fmt: skip

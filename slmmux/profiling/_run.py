@@ -2,21 +2,22 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from slmmux._decision.race import check_samples
-from slmmux._decision.types import Answer, Draw
-from slmmux._errors import ProfilingError, RecordingError, SampleError, SampleTimeoutError, quote
+from slmmux._decision.types import Draw
+from slmmux._errors import ProfilingError, RecordingError, SampleError, SampleTimeoutError
 from slmmux.profiling._asker import Completion, MemberPool
 from slmmux.profiling._campaign import Bounds, Campaign, PlannedRequest
 from slmmux.profiling._journal import Journal
 from slmmux.profiling._pressing import Pressing, bounds_of
 from slmmux.profiling._questions import Question, Questions, questions_of
+from slmmux.profiling._samples import Samples
 from slmmux.recording import Recording
-from slmmux.recording._row import Row, answer_of
+from slmmux.recording._row import Row
 
 __all__ = ["Effort", "Run", "Watch"]
 
@@ -125,10 +126,9 @@ class Run:
         self._counts_recorded = {model: sum(draw.model == model for _, draw in done) for model in pool.samples}
         self._alive = {row.model for row in recording.rows if row.error is None}
         self._trial_failures: list[tuple[Row, BaseException]] | None = []  # `None` once the trial is over
-        self._answers: dict[tuple[str, str], dict[int, Answer]] = {}
-        if pool.compare is not None:
-            for row in recording.rows:
-                self._remember_answer(row)
+        self._samples = Samples(pool, self._questions, self._attempts)
+        for row in recording.rows:
+            self._samples.remember(row)
         self._start_times: dict[PlannedRequest, float] = {}
         self._spent: dict[str, _Spent] = {model: _Spent() for model in pool.samples}
 
@@ -187,59 +187,12 @@ class Run:
             if self._campaign.failed(request, outcome, now):
                 self._watch.waits(request.model, outcome)
             else:
-                self._keep([(self._row(request, draw, None, latency, outcome), outcome) for draw in request.draws])
+                self._keep([(self._samples.failed(request, draw, outcome, latency), outcome) for draw in request.draws])
             return
         completions = list(zip(request.draws, outcome, strict=False))
         self._campaign.came(request, len(completions))
         self._spent[request.model].add(latency, [completion for _, completion in completions])
-        self._keep([self._row_of(request, draw, completion, latency) for draw, completion in completions])
-
-    def _row_of(
-        self, request: PlannedRequest, draw: Draw, completion: Completion, latency: float
-    ) -> tuple[Row, BaseException | None]:
-        try:
-            answer = completion.read()
-            row = self._row(request, draw, completion, latency, None, answer)
-            if answer is not None and self._pool.compare is not None:
-                others = self._answers.get((row.model, row.question_id), {})
-                row = replace(row, alike=dict(self._pool.compare(answer, others)))
-                self._remember_answer(row)
-        except Exception as error:  # noqa: BLE001 - an extractor that raises loses its sample, never the profile
-            return self._row(request, draw, completion, latency, error), error
-        return row, None
-
-    def _row(  # noqa: PLR0917 - a row's parts
-        self,
-        request: PlannedRequest,
-        draw: Draw,
-        completion: Completion | None,
-        latency: float,
-        error: BaseException | None,
-        answer: Answer | None = None,
-    ) -> Row:
-        question = self._questions[request.question]
-        return Row(
-            dataset=question.dataset,
-            question_id=question.question_id,
-            question=question.question,
-            gold=question.gold,
-            model=draw.model,
-            sample_index=draw.index,
-            answer=answer.value if answer else None,
-            kind=answer.kind if answer else None,
-            key=answer.key if answer else None,
-            text=completion.text if completion else None,
-            temperature=self._pool.settings["models"].get(draw.model, {}).get("temperature"),
-            input_tokens=completion.input_tokens if completion else None,
-            output_tokens=completion.output_tokens if completion else None,
-            latency_s=latency,
-            error=None if error is None else quote(error),
-            attempt=self._attempts.get((question.question_id, draw)),
-        )
-
-    def _remember_answer(self, row: Row) -> None:
-        if (answer := answer_of(row)) is not None:
-            self._answers.setdefault((row.model, row.question_id), {})[row.sample_index] = answer
+        self._keep([self._samples.row(request, draw, completion, latency) for draw, completion in completions])
 
     def _keep(self, results: Sequence[tuple[Row, BaseException | None]]) -> None:
         rows: list[Row] = []

@@ -1,4 +1,4 @@
-"""Samples in the files of OpenAI's batches and of vLLM's `run_batch`: results, and the requests if they are given too.
+"""Samples in the files of OpenAI's and Anthropic's batches and vLLM's `run_batch`: results, and requests beside them.
 
 A result line has the `custom_id` of its request and a whole response, whose choices are samples of one question. What a
 request asked for is only in the file of requests: the question, the temperature, and the model of a call that failed.
@@ -36,10 +36,14 @@ class _Line:
     body: dict[str, Any] | None = None  # of a request
     response: dict[str, Any] | None = None
     error: Any = None
+    result: dict[str, Any] | None = None  # Anthropic's: a message, or how the request ended
 
     @property
     def reply(self) -> dict[str, Any]:
         """The body of the response; the first versions of vLLM had it in place of the response."""
+        message = (self.result or {}).get("message")
+        if isinstance(message, dict):
+            return {**message, "choices": [{"message": {"content": message.get("content")}}]}
         response = self.response or {}
         body = response if "choices" in response else response.get("body")
         return body if isinstance(body, dict) else {}
@@ -49,6 +53,9 @@ class _Line:
         """The reason, if there is no reply."""
         if self.error is not None:
             return _reason(self.error)
+        if self.result is not None:
+            ended = str(self.result.get("type"))
+            return None if ended == "succeeded" else f"{ended}: {_reason(self.result.get('error'))}"
         if self.response is None:
             return "the result has no response"
         status = self.response.get("status_code", 200)

@@ -123,7 +123,7 @@ def _json_form(value: Any, path: Path) -> str | None:
         form = "helm"
     elif isinstance(value.get("eval"), dict) and {"task", "model"} <= value["eval"].keys():
         form = "inspect"
-    elif "custom_id" in names and names & {"response", "error", "body"}:
+    elif "custom_id" in names and names & {"response", "error", "body", "result"}:
         form = "batch"
     elif {"promptIdx", "testIdx"} & names or _is_promptfoo(value):
         form = "promptfoo"

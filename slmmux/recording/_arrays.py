@@ -5,16 +5,17 @@ Every count over a recording starts from these arrays. Offline, this is the inne
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slmmux._decision.price import Price
 from slmmux._decision.types import Answer, text_of
 from slmmux._errors import RecordingError
 from slmmux.answers import Score, ScoreName, right
 from slmmux.answers._scores import score_name, scored
+from slmmux.recording._counted import Counted, costs_of, counted, counts_of
 from slmmux.recording._prices import prices_of
 from slmmux.recording._recording import Recording
 from slmmux.recording._replay import group_of, planned_samples, question_of, read_answers, replay
@@ -150,14 +151,46 @@ def arrays_of(
         score_name(score)
     planned = planned_samples(recording, recording.models if models is None else models, samples)
     questions = _complete(recording, planned, missing)
+    of = np.array(list(planned.values()), dtype=np.int64)
+    in_pairs = group_of(recording) is not None
+    if same is None and score in _BY_KEY and not (in_pairs and score is None):
+        samples_of = Counted(recording.columns, planned, questions)
+        codes, is_right, sums, firsts, texts, included = counted(
+            samples_of, questions, score if isinstance(score, str) else None, partial(_gold_of, recording)
+        )
+        form_name = "includes" if included else "exact" if score is None else score_name(score)
+    else:
+        codes, is_right, sums, firsts, texts, form_name = _by_rows(recording, planned, questions, same, score)
+    votes = (
+        _votes_by_replay(recording, planned, questions, of, score)
+        if same is None and in_pairs
+        else _votes(codes, is_right, of)
+    )
+    arrays = Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, texts, form_name)
+    prices = prices_of(recording.settings)
+    if sums is None or not prices.keys() >= planned.keys():
+        return arrays
+    costs, alone = costs_of(Counted(recording.columns, planned, questions), [prices[model] for model in planned])
+    return replace(arrays, costs=costs, costs_alone=alone)
+
+
+_BY_KEY = (None, "exact", "recorded")  # the forms of scoring that need no reply, or only those read as texts
+
+
+def _by_rows(
+    recording: Recording,
+    planned: Mapping[str, int],
+    questions: Sequence[str],
+    same: Same | None,
+    score: Score | None,
+) -> tuple[Ints, Bools, Ints | None, Floats | None, tuple[tuple[str, ...], ...], str]:
+    """Return the parts of `Arrays` row by row: for answers that a function compares, or replies that one scores."""
     shape = len(planned), len(questions), max(planned.values())
     codes = np.full(shape, -1, dtype=np.int64)
     is_right = np.zeros(shape, dtype=np.bool_)
     tokens = np.zeros(shape[:2], dtype=np.int64)
     tokens_alone = np.zeros(shape[:2])
     has_tokens = np.zeros(len(planned), dtype=np.bool_)
-    prices = prices_of(recording.settings)
-    costs, costs_alone = np.zeros(shape[:2]), np.zeros(shape[:2])
     forms: set[str] = set()
     texts: list[tuple[str, ...]] = []
     for q, question in enumerate(questions):
@@ -187,19 +220,10 @@ def arrays_of(
             if any(row.input_tokens is not None or row.output_tokens is not None for row in rows):
                 has_tokens[m] = True
                 tokens[m, q], tokens_alone[m, q] = _tokens(rows)
-                if (price := prices.get(model)) is not None:
-                    costs[m, q], costs_alone[m, q] = _cost(rows, price)
         texts.append(tuple(coding.texts))
-    of = np.array(list(planned.values()), dtype=np.int64)
-    compared_in_pairs = same is None and group_of(recording) is not None
-    votes = (
-        _votes_by_replay(recording, planned, questions, of, score) if compared_in_pairs else _votes(codes, is_right, of)
-    )
     sums, firsts = (tokens, tokens_alone) if has_tokens.all() else (None, None)
     form_name = "includes" if "includes" in forms else "exact" if score is None else score_name(score)
-    arrays = Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, tuple(texts), form_name)
-    is_priced = sums is not None and prices.keys() >= planned.keys()
-    return replace(arrays, costs=costs, costs_alone=costs_alone) if is_priced else arrays
+    return codes, is_right, sums, firsts, tuple(texts), form_name
 
 
 def _form(row: Row, answer: Answer, score: Score | None, same: Same | None) -> Score:
@@ -240,31 +264,21 @@ def sample_tokens(rows: Sequence[Row]) -> list[tuple[int, float]]:
     return list(zip(inputs, outputs, strict=True))
 
 
-def cost_alone(tokens: tuple[int, float], price: Price) -> float:
-    """Return the cost of a sample that takes these tokens of input and output."""
-    return price.cost({"input_tokens": tokens[0]}) + tokens[1] * price.cost({"output_tokens": 1})
-
-
 def _tokens(rows: Sequence[Row]) -> tuple[int, float]:
     """Return the tokens of a member's samples for one question, and the tokens its first sample would take alone."""
-    sent, received = (sum(getattr(row, name) or 0 for row in rows) for name in ("input_tokens", "output_tokens"))
-    return sent + received, sum(sample_tokens(rows)[0])
-
-
-def _cost(rows: Sequence[Row], price: Price) -> tuple[float, float]:
-    """Return the cost of these tokens."""
-    sent, received = (sum(getattr(row, name) or 0 for row in rows) for name in ("input_tokens", "output_tokens"))
-    whole = price.cost({"input_tokens": sent, "output_tokens": received})
-    return whole, cost_alone(sample_tokens(rows)[0], price)
+    return sum((row.input_tokens or 0) + (row.output_tokens or 0) for row in rows), sum(sample_tokens(rows)[0])
 
 
 def _votes(codes: Ints, is_right: Bools, of: Ints) -> Votes:
     """Count the votes: a member's most frequent answer; of equally frequent ones, the one with the lowest index."""
-    support = ((codes[..., :, None] == codes[..., None, :]) & (codes >= 0)[..., None]).sum(axis=-1)
-    first = support.argmax(axis=-1)[..., None]  # argmax returns the first of several maxima: the lowest index
-    return Votes(
-        np.take_along_axis(support, first, axis=-1)[..., 0], np.take_along_axis(is_right, first, axis=-1)[..., 0], of
-    )
+    count = np.zeros(codes.shape[:2], dtype=np.int64)
+    voted_right = np.zeros(codes.shape[:2], dtype=np.bool_)
+    for m, (code, rights) in enumerate(zip(codes, is_right, strict=True)):  # by member, since pairs take n times more
+        support = ((code[:, :, None] == code[:, None, :]) & (code >= 0)[..., None]).sum(axis=-1)
+        first = support.argmax(axis=-1)[..., None]  # argmax returns the first of several maxima: the lowest index
+        count[m] = np.take_along_axis(support, first, axis=-1)[..., 0]
+        voted_right[m] = np.take_along_axis(rights, first, axis=-1)[..., 0]
+    return Votes(count, voted_right, of)
 
 
 def _votes_by_replay(
@@ -328,12 +342,17 @@ class _Coding:
 
 def _complete(recording: Recording, planned: Mapping[str, int], missing: Missing) -> tuple[str, ...]:
     """Return the questions of which every member has its k samples."""
-    gaps: dict[str, str] = {}
-    for question, by_model in recording.by_question.items():
-        for model, k in planned.items():
-            present = len(by_model.get(model, ()))
-            if present < k and question not in gaps:
-                gaps[question] = f"{model!r} has {present} of {k} samples for question {question!r}"
+    columns = recording.columns
+    labels, ids = columns.coded("model").values, columns.coded("question_id").values
+    members = [labels.index(model) for model in planned]
+    counts = counts_of(columns)[:, members]
+    lacks = counts < np.array(list(planned.values()))
+    places = np.flatnonzero(lacks.any(axis=1)).tolist()
+    gaps = {}
+    for q in places:
+        m = int(lacks[q].argmax())
+        model = labels[members[m]]
+        gaps[ids[q]] = f"{model!r} has {counts[q, m]} of {planned[model]} samples for question {ids[q]!r}"
     if gaps and missing == "error":
         raise RecordingError(
             f"{len(gaps)} of {len(recording.questions)} questions lack samples: "
@@ -343,6 +362,10 @@ def _complete(recording: Recording, planned: Mapping[str, int], missing: Missing
     if len(gaps) == len(recording.questions):
         raise RecordingError("every question lacks samples of some model; record the rest, or name fewer models")
     return tuple(question for question in recording.questions if question not in gaps)
+
+
+def _gold_of(recording: Recording, question: str) -> Any:
+    return _gold(question, recording.by_question[question])
 
 
 def _gold(question: str, by_model: Mapping[str, Sequence[Row]]) -> Any:

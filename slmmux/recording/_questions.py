@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slmmux._files.fields import Fields, ends_with_reply, key_of, message_text
-from slmmux._files.values import json_list
+from slmmux._files.values import accepted_texts, json_list
 from slmmux.recording._gold import are_tests, gold_of, with_options
 
 __all__ = ["QuestionRow", "options_in", "question_row", "question_text"]
@@ -50,7 +50,7 @@ def question_row(row: Mapping[str, Any], fields: Fields, place: str, *, lists_as
     """
     text = question_text(row, fields)
     value = fields.value(row, "gold")
-    value = json_list(value) if lists_as_texts else value
+    value = json_list(value) if lists_as_texts else accepted_texts(value)
     tests = are_tests(value)
     number = fields.value(row, "question_id")
     if number in (None, "") and fields.guessed_id is not None:

@@ -1,35 +1,40 @@
-"""Samples kept on disk: a recording is JSON lines, one sample a line.
+"""Samples kept on disk: a recording is JSON lines, one sample a line, or Parquet, one sample a row.
 
 Nothing here calls a model, decides, or reads `gold`.
 """
 
 import gzip
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from slmmux._errors import RecordingError
 from slmmux._files.write import write_whole
 from slmmux.answers._no_answer import NoAnswers
+from slmmux.recording._formats import files_of, is_folder, is_parquet
 from slmmux.recording._prices import PRICES
-from slmmux.recording._row import Row, answer_of, head_line, is_packed, is_retry, lines, row_line
+from slmmux.recording._row import Row, answer_from, head_line, is_packed, is_retry, row_line
+
+if TYPE_CHECKING:
+    from slmmux.recording._columns import Columns, Duplicate
 
 __all__ = ["Recording", "Row"]
 
 
-@dataclass(frozen=True, slots=True)
 class Recording:
     """Recorded samples; `Recording.load(path)` and `Recording.of(rows)` make one.
 
-    Attributes:
-        rows: Every sample, in the order it was recorded.
-        by_question: The samples by question and model, in the order of `sample_index`.
+    The samples are held column by column. Counts (a selection, a report) come from the columns, and rows are made when
+    they are looked at.
+
+    Args:
+        rows: Every sample, each once.
+        by_question: The same samples by question and model, in the order of `sample_index`.
         models: The labels, in order of first appearance.
-        settings: The settings that the samples were made with, as far as the file states them.
-        history: The failed samples that were requested again; they are in the file too, and count nowhere.
+        settings: The settings that the samples were made with.
+        history: The failed samples that were requested again.
 
     Example:
         >>> recording = Recording.of(
@@ -41,30 +46,73 @@ class Recording:
         (('qwen', 'phi'), ('q1',))
     """
 
-    rows: tuple[Row, ...]
-    by_question: Mapping[str, Mapping[str, Sequence[Row]]]
-    models: tuple[str, ...]
-    settings: Mapping[str, Any]
-    history: tuple[Row, ...] = ()
+    __slots__ = ("_by_question", "_columns", "_history", "_models", "_rows", "_settings")
+
+    def __init__(
+        self,
+        rows: Iterable[Row],
+        by_question: Mapping[str, Mapping[str, Sequence[Row]]],
+        models: Sequence[str],
+        settings: Mapping[str, Any],
+        history: Iterable[Row] = (),
+    ) -> None:
+        self._rows: tuple[Row, ...] | None = tuple(rows)
+        self._by_question: Mapping[str, Mapping[str, Sequence[Row]]] | None = by_question
+        self._models: tuple[str, ...] | None = tuple(models)
+        self._settings = settings
+        self._history: tuple[Row, ...] | Columns = tuple(history)
+        self._columns: Columns | None = None
+
+    @classmethod
+    def _of_columns(
+        cls, columns: "Columns", settings: Mapping[str, Any], history: "tuple[Row, ...] | Columns" = ()
+    ) -> "Recording":
+        recording = cls.__new__(cls)
+        recording._rows = recording._by_question = recording._models = None
+        recording._columns, recording._settings, recording._history = columns, settings, history
+        return recording
 
     @classmethod
     def load(cls, path: str | PathLike[str], *more: str | PathLike[str]) -> "Recording":
-        """Read a `.jsonl` or `.jsonl.gz` file, or several as one recording.
+        """Read a `.jsonl`, `.jsonl.gz` or `.parquet` file, a folder of such files, or several as one recording.
 
-        If the last line was cut off while it was written, it is dropped with a warning.
+        If the last line of a file was cut off while it was written, it is dropped with a warning. Of a Parquet file,
+        only the columns are read that are asked for; Parquet needs the extra `parquet`.
 
         Raises:
             RecordingError: A line cannot be read as a sample, a sample occurs twice, a file has another format, or the
                 files' samples were made with different settings.
+            ArgumentError: A file is Parquet, and pyarrow is not installed.
             OSError: A file cannot be opened.
         """
+        from slmmux.recording._columns import Builder, Duplicate  # noqa: PLC0415 - numpy is slow to import
+        from slmmux.recording._lines import read_lines  # noqa: PLC0415
+
         settings: dict[str, Any] = {}
-        placed_rows: list[tuple[str, Row]] = []
-        for file in map(Path, (path, *more)):
-            file_settings: dict[str, Any] = {}
-            placed_rows += ((f"{file} line {number}", row) for number, row in lines(file, file_settings))
-            _join(settings, file_settings, file)
-        return cls._build(placed_rows, settings)
+        files = [file for each in (path, *more) for file in files_of(Path(each))]
+        if any(is_parquet(file) for file in files):
+            from slmmux.recording._parquet import load  # noqa: PLC0415
+
+            columns, places = load(files, lambda added, file: _join(settings, added, file))
+        else:
+            builder = Builder()
+            starts: list[tuple[int, Path, Callable[[int], int]]] = []
+            for file in files:
+                start = builder.count
+                file_settings, line_of = read_lines(file, builder)
+                starts.append((start, file, line_of))
+                _join(settings, file_settings, file)
+            columns = builder.columns()
+
+            def places(position: int) -> str:
+                start, file, line_of = max((each for each in starts if each[0] <= position), key=lambda each: each[0])
+                return f"{file} line {line_of(position - start)}"
+
+        try:
+            latest, history = columns.resolved()
+        except Duplicate as twice:
+            _refuse(twice, columns, places)
+        return cls._of_columns(latest, settings, () if history is None else history)
 
     @classmethod
     def of(cls, rows: Iterable[Row], settings: Mapping[str, Any] | None = None) -> "Recording":
@@ -73,13 +121,9 @@ class Recording:
         Raises:
             RecordingError: A sample occurs twice.
         """
-        return cls._build(((f"row {i}", row) for i, row in enumerate(rows)), settings or {})
-
-    @classmethod
-    def _build(cls, placed_rows: Iterable[tuple[str, Row]], settings: Mapping[str, Any]) -> "Recording":
         latest: dict[tuple[str, str, int], tuple[str, Row]] = {}
         history: list[Row] = []
-        for place, row in placed_rows:
+        for place, row in ((f"row {i}", row) for i, row in enumerate(rows)):
             sample = row.question_id, row.model, row.sample_index
             first_place, earlier = latest.get(sample, (place, row))
             if first_place != place:
@@ -99,7 +143,7 @@ class Recording:
             question: {model: tuple(samples[i] for i in sorted(samples)) for model, samples in by_model.items()}
             for question, by_model in index.items()
         }
-        return cls(rows, ordered, tuple(dict.fromkeys(row.model for row in rows)), settings, tuple(history))
+        return cls(rows, ordered, tuple(dict.fromkeys(row.model for row in rows)), settings or {}, tuple(history))
 
     def continued(self, rows: Iterable[Row]) -> "Recording":
         """Return the recording with further rows, as if they had been appended to its file.
@@ -108,7 +152,8 @@ class Recording:
             RecordingError: A sample occurs twice.
         """
         longer = self.of((*self.rows, *rows), self.settings)
-        return replace(longer, history=(*self.history, *longer.history))
+        longer._history = (*self.history, *longer.history)
+        return longer
 
     def abstaining(self, no_answer: Collection[str]) -> "Recording":
         """Return the recording with some answers read as no answer, as a mux with `no_answer=` reads them.
@@ -126,8 +171,122 @@ class Recording:
             True
         """
         no_answers = NoAnswers(no_answer)
-        rows = [replace(row, answer=None) if no_answers.holds(answer_of(row)) else row for row in self.rows]
-        return replace(self.of(rows, self.settings), history=self.history)
+        if not no_answer:
+            return self
+        columns = self.columns
+        readings = columns.coded("reading")
+        values, silent = list(readings.values), []
+        for code, (answer, kind, key) in enumerate(readings.values):
+            if no_answers.holds(answer_from(answer, kind, key)):
+                silent.append(len(values))
+                values.append((None, kind, key))
+            else:
+                silent.append(code)
+        codes = columns.abstaining(silent)
+        return self._of_columns(
+            columns.replaced("reading", type(readings)(codes, values)), self.settings, self._history
+        )
+
+    def priced(self, prices: Mapping[str, Any]) -> "Recording":
+        """Return the recording with other prices in its settings."""
+        return self._of_columns(self.columns, {**self.settings, PRICES: dict(prices)}, self._history)
+
+    def without_texts(self) -> "Recording":
+        """Return the same samples without the replies' texts, which a file then need not give."""
+        return self._of_columns(self.columns.without_texts(), self.settings, self._history)
+
+    def most_samples(self, models: Sequence[str]) -> dict[str, int]:
+        """Return the largest number of samples that each of some models has for a question."""
+        if self._columns is None:  # a recording in memory may only be replayed, which needs no columns
+            return {m: max(len(by_model.get(m, ())) for by_model in self.by_question.values()) for m in models}
+        from slmmux.recording._counted import counts_of  # noqa: PLC0415
+
+        most = counts_of(self._columns).max(axis=0)
+        return {model: int(most[self.models.index(model)]) for model in models}
+
+    def in_bulk(self, planned: Mapping[str, int]) -> Iterator[tuple[str, Mapping[str, Sequence[Row]]]]:
+        """Yield each question with the first k rows of each model, in the order of k by label."""
+        if self._rows is None:
+            from slmmux.recording._index import in_bulk  # noqa: PLC0415
+
+            yield from in_bulk(self.columns, planned)
+            return
+        for question, by_model in self.by_question.items():
+            yield question, {model: by_model.get(model, ())[:k] for model, k in planned.items()}
+
+    def of_questions(self, questions: Collection[str]) -> "Recording":
+        """Return the samples of some questions."""
+        import numpy as np  # noqa: PLC0415
+
+        of = self.columns.coded("question_id")
+        chosen = set(questions)
+        wanted = np.array([question in chosen for question in of.values])
+        return self.samples_at(np.flatnonzero(wanted[of.codes]))
+
+    def samples_at(self, positions: Any) -> "Recording":
+        """Return the samples at some places of `rows`, an array of numbers; the settings stay."""
+        return self._of_columns(self.columns.take(positions), self.settings)
+
+    @property
+    def columns(self) -> "Columns":
+        """The samples column by column, which counts start from; outside this package use `arrays_of`."""
+        if self._columns is None:
+            from slmmux.recording._columns import Builder  # noqa: PLC0415 - numpy is slow to import
+
+            self._columns = Builder.of_rows(self.rows)
+        return self._columns
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Every sample, in the order it was recorded."""
+        if self._rows is None:
+            self._rows = tuple(self.columns.rows())
+        return self._rows
+
+    @property
+    def by_question(self) -> Mapping[str, Mapping[str, Sequence[Row]]]:
+        """The samples by question and model, in the order of `sample_index`."""
+        if self._by_question is None:
+            from slmmux.recording._index import ByQuestion  # noqa: PLC0415
+
+            self._by_question = ByQuestion(self.columns)
+        return self._by_question
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The labels, in order of first appearance."""
+        if self._models is None:
+            self._models = tuple(self.columns.coded("model").values)
+        return self._models
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings that the samples were made with, as far as the file states them."""
+        return self._settings
+
+    @property
+    def history(self) -> tuple[Row, ...]:
+        """The failed samples that were requested again; they are in the file too, and count nowhere."""
+        if not isinstance(self._history, tuple):
+            self._history = tuple(self._history.rows())
+        return self._history
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return self.columns.count if self._rows is None else len(self._rows)
+
+    def __bool__(self) -> bool:
+        return True  # also without samples, as a recording was before it had a length
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Recording):
+            return NotImplemented
+        return (self.rows, self.settings, self.history) == (other.rows, other.settings, other.history)
+
+    __hash__ = None  # type: ignore[assignment]  # settings are no key
+
+    def __repr__(self) -> str:
+        return f"<Recording of {len(self):,} samples: {len(self.questions):,} questions, {len(self.models)} models>"
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -136,25 +295,46 @@ class Recording:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the samples' contents, the same for any order and any latency: 16 hex digits."""
-        contents = sorted(
-            repr((r.question_id, r.model, r.sample_index, r.answer, r.kind, r.key, r.gold, r.error is None))
-            for r in self.rows
-        )
-        return hashlib.sha256("\n".join(contents).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+        """A hash of the samples' contents, the same for any order, any latency and any format: 16 hex digits."""
+        content = hashlib.sha256()
+        end = ""  # no line end after the last one
+        for piece in self.columns.contents():
+            content.update(f"{end}{piece[:-1]}".encode("utf-8", "backslashreplace"))
+            end = "\n"
+        return content.hexdigest()[:16]
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write a `.jsonl` or `.jsonl.gz` file: the settings, then every sample. An existing file is replaced.
+        """Write a `.jsonl`, `.jsonl.gz` or `.parquet` file: the settings and every sample. A file there is replaced.
+
+        A name without an ending is a folder: the samples go into parts in it, `part-00000.parquet` and so on.
 
         Raises:
             RecordingError: The name has another ending.
+            ArgumentError: The file is Parquet, and pyarrow is not installed.
             OSError: The file cannot be written; an existing file stays as it was.
         """
         path = Path(path)
+        if is_parquet(path) or is_folder(path):
+            from slmmux.recording._columns import Builder  # noqa: PLC0415 - numpy is slow to import
+            from slmmux.recording._parquet import save  # noqa: PLC0415 - an extra
+
+            history = Builder.of_rows(self.history) if self.history else None
+            save(self.columns, history, self.settings, path)
+            return
         is_gzip = is_packed(path)
         content = b"".join([head_line(self.settings), *map(row_line, (*self.history, *self.rows))])
         # Without mtime=0 the gzip header holds the time, and saving one recording twice gives two different files.
         write_whole(path, gzip.compress(content, mtime=0) if is_gzip else content)
+
+
+def _refuse(twice: "Duplicate", columns: "Columns", place: Callable[[int], str]) -> NoReturn:
+    import numpy as np  # noqa: PLC0415
+
+    row = columns.rows(np.array([twice.second]), texts=False)[0]
+    raise RecordingError(
+        f"{place(twice.second)}: sample {row.sample_index} of {row.model!r} for question {row.question_id!r} "
+        f"is already in {place(twice.first)}; give each sample of a model its own sample_index"
+    ) from None
 
 
 def _join(settings: dict[str, Any], more: Mapping[str, Any], file: Path) -> None:

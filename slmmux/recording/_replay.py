@@ -3,7 +3,6 @@
 Nothing here reads `gold`.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from slmmux._decision.race import Plan, Race, Wait, check_samples
 from slmmux._decision.rules import RuleLike, rule_at
 from slmmux._decision.types import Answer, Decision, Draw
 from slmmux._errors import ArgumentError, NoAnswerError, did_you_mean
+from slmmux.recording._columns import NONE
 from slmmux.recording._prices import prices_of
 from slmmux.recording._recording import Recording
 from slmmux.recording._row import RECORDED, Row, answer_of, as_recorded
@@ -65,13 +65,13 @@ def replay(
     group = None if same else group_of(recording)
     costs = sample_costs(recording, planned) if plan == "cheapest" else None
     return {
-        question: _replay_one(by_model, planned, plan, wait, same, group, rule, costs)
-        for question, by_model in recording.by_question.items()
+        question: _replay_one(rows_by_model, planned, plan, wait, same, group, rule, costs)
+        for question, rows_by_model in recording.in_bulk(planned)
     }
 
 
 def _replay_one(  # noqa: PLR0917 - replay's own arguments
-    by_model: Mapping[str, Sequence[Row]],
+    rows_by_model: Mapping[str, Sequence[Row]],
     planned: Mapping[str, int],
     plan: Plan,
     wait: Wait,
@@ -80,7 +80,6 @@ def _replay_one(  # noqa: PLR0917 - replay's own arguments
     rule: RuleLike,
     costs: Mapping[str, float] | None,
 ) -> Decision[Row | None]:
-    rows_by_model = {model: by_model.get(model, ())[:k] for model, k in planned.items()}
     answers = {
         (row.model, row.sample_index): answer
         for rows in rows_by_model.values()
@@ -123,16 +122,19 @@ def sample_costs(
         prices: Their prices; `None` means those that were recorded, and tokens if these do not name every member.
     """
     prices = prices_of(recording.settings) if prices is None else prices
-    sums: dict[str, float] = {}
-    counts = Counter(row.model for row in recording.rows)
-    for row in recording.rows:
-        if row.model in models and (row.input_tokens is not None or row.output_tokens is not None):
-            sent, received = row.input_tokens or 0, row.output_tokens or 0
-            is_priced = prices.keys() >= {*models}
-            usage = {"input_tokens": sent, "output_tokens": received}
-            amount = prices[row.model].cost(usage) if is_priced else sent + received
-            sums[row.model] = sums.get(row.model, 0.0) + amount
-    return {model: sums[model] / counts[model] for model in models} if sums.keys() >= {*models} else None
+    columns = recording.columns
+    codes = columns.coded("model").codes
+    costs: dict[str, float] = {}
+    for number, model in enumerate(columns.coded("model").values):
+        if model not in models:
+            continue
+        sent, received = (columns.numbers(name)[codes == number] for name in ("input_tokens", "output_tokens"))
+        if not ((sent != NONE).any() or (received != NONE).any()):
+            return None
+        tokens = [int(of[of != NONE].sum()) for of in (sent, received)]
+        usage = dict(zip(("input_tokens", "output_tokens"), tokens, strict=True))
+        costs[model] = (prices[model].cost(usage) if prices.keys() >= {*models} else sum(tokens)) / len(sent)
+    return costs
 
 
 def question_of(by_model: Mapping[str, Sequence[Row]]) -> str:
@@ -188,7 +190,7 @@ def planned_samples(
             raise ArgumentError(f"no model {label!r} in this recording; {hint}")
         if label in labels[:i]:
             raise ArgumentError(f"model {label!r} is listed twice; name each member once, best first")
-    largest = {m: max(len(by_model.get(m, ())) for by_model in recording.by_question.values()) for m in labels}
+    largest = recording.most_samples(labels)
     if isinstance(samples, Mapping):
         if unknown := [m for m in samples if m not in largest]:
             raise ArgumentError(f"samples has {unknown[0]!r}, which models has not; leave it out, or add it to models")

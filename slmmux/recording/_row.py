@@ -5,8 +5,7 @@ Our own fields are checked strictly; fields that others added are ignored.
 
 import json
 import reprlib
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -16,23 +15,23 @@ from pydantic_core import from_json
 
 from slmmux._decision.types import Answer
 from slmmux._errors import RecordingError, first_fault
-from slmmux._files import read
-from slmmux._files.values import is_json
 
 __all__ = [
     "RECORDED",
     "Row",
+    "answer_from",
     "answer_of",
     "as_recorded",
     "fault_in_line",
     "fault_of",
+    "fields_of_rows",
+    "first_settings",
     "gold_without_nan",
     "head_line",
     "holds_nan",
     "is_first_line",
     "is_packed",
     "is_retry",
-    "lines",
     "row_line",
     "row_of",
     "scored_right",
@@ -149,11 +148,16 @@ def answer_of(row: Row) -> Answer | None:
         >>> answer_of(Row(question_id="q1", model="qwen", sample_index=0, answer="1,234", kind="number", key="1234"))
         Answer(value='1,234', kind='number', key='1234')
     """
-    if row.error is not None or row.answer is None:
+    return None if row.error is not None else answer_from(row.answer, row.kind, row.key)
+
+
+def answer_from(value: Any, kind: str | None, key: str | None) -> Answer | None:
+    """Return the answer of a reply, from the three fields that a row has of it."""
+    if value is None:
         return None
-    if row.kind is None or row.key is None:
-        return Answer(row.answer, RECORDED, as_recorded(row.answer))
-    return Answer(row.answer, row.kind, row.key)
+    if kind is None or key is None:
+        return Answer(value, RECORDED, as_recorded(value))
+    return Answer(value, kind, key)
 
 
 def as_recorded(answer: Any) -> str:
@@ -172,18 +176,19 @@ def scored_right(row: Row) -> bool | None:
     return None if row.score is None else row.score > 0.5  # noqa: PLR2004 - half of right
 
 
-def lines(path: Path, settings: dict[str, Any]) -> Iterator[tuple[int, Row]]:
-    """Yield each row with its line number, and put the settings of the first line into `settings`."""
-    is_packed(path)
-    for number, line in read.lines(path):
-        if number == 1 and is_first_line(line):
-            settings.update(_validated(_HEAD, line, f"{path} line 1", _HEAD_FORM).settings)
-        elif line.isspace():
-            continue
-        elif line.endswith(b"\n") or is_json(line):
-            yield number, row_of(line, f"{path} line {number}")
-        else:  # Only the last line can lack its line feed, so the program that wrote it was cut off.
-            warnings.warn(f"{path} line {number}: cut off while it was written, dropped", stacklevel=4)
+def first_settings(line: bytes, place: str) -> dict[str, Any]:
+    """Return the settings that a recording's first line states.
+
+    Raises:
+        RecordingError: The line has another form; the sentence begins with `place`.
+    """
+    return _validated(_HEAD, line, place, _HEAD_FORM).settings
+
+
+def fields_of_rows(rows: Sequence[Row]) -> dict[str, list[Any] | None]:
+    """Return the fields of rows as columns; a field that is `None` in all of them is `None`."""
+    columns = {each.name: [getattr(row, each.name) for row in rows] for each in fields(Row)}
+    return {name: column if any(value is not None for value in column) else None for name, column in columns.items()}
 
 
 def row_of(line: bytes, place: str) -> Row:
@@ -232,6 +237,11 @@ def is_retry(row: Row, earlier: Row) -> bool:
 
 
 def is_packed(path: Path) -> bool:
+    """Return whether a file of JSON lines is packed with gzip.
+
+    Raises:
+        RecordingError: It is no file of JSON lines.
+    """
     if path.name.endswith((".jsonl", ".jsonl.gz")):
         return path.name.endswith(".gz")
     raise RecordingError(f"{path}: a recording is a .jsonl or .jsonl.gz file; rename or convert it")

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slmmux.recording import Arrays, Recording, Row
+from slmmux.recording import Arrays, Recording
+from slmmux.recording._columns import NONE, Columns
+from slmmux.recording._counted import Counted, first_values
 
 __all__ = ["Changed", "Recorded", "by_dataset", "changed", "dataset_of", "recorded"]
+
+_WITHOUT = "without dataset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +63,38 @@ def recorded(recording: Recording, arrays: Arrays) -> tuple[Recorded, ...]:
         recording: The recorded samples.
         arrays: Arrays of the recording (`slmmux.recording.arrays_of`).
     """
+    samples = Counted(recording.columns, dict(zip(arrays.models, arrays.of.tolist(), strict=True)), arrays.questions)
     return tuple(
-        _recorded(
-            [row for question in arrays.questions for row in recording.by_question[question][model][:k]],
-            model, k, float(accuracy),
+        _recorded(recording.columns, positions[there], model, k, float(accuracy))
+        for model, k, accuracy, positions, there in zip(
+            arrays.models,
+            arrays.of.tolist(),
+            arrays.votes.right.mean(axis=1),
+            samples.positions,
+            samples.there,
+            strict=True,
         )
-        for model, k, accuracy in zip(arrays.models, arrays.of.tolist(), arrays.votes.right.mean(axis=1), strict=True)
-    )  # fmt: skip
+    )
 
 
-def _recorded(rows: Sequence[Row], model: str, k: int, accuracy: float) -> Recorded:
-    tokens = [n for row in rows for n in (row.input_tokens, row.output_tokens) if n is not None]
-    seconds = [row.latency_s for row in rows if row.latency_s is not None]
+def _recorded(columns: Columns, positions: NDArray[Any], model: str, k: int, accuracy: float) -> Recorded:
+    inputs, outputs = columns.numbers("input_tokens")[positions], columns.numbers("output_tokens")[positions]
+    counts = np.concatenate((inputs[inputs != NONE], outputs[outputs != NONE]))
+    seconds = columns.numbers("latency_s")[positions]
+    seconds = seconds[~np.isnan(seconds)]
+    temperatures = columns.coded("temperature").take(positions)
+    failed = columns.failed[positions]
+    readings = columns.coded("reading").take(positions)
+    silent = np.array([answer is None for answer, _, _ in readings.values], dtype=np.bool_)
     return Recorded(
         model=model,
         of=k,
-        temperatures=tuple(sorted({row.temperature for row in rows if row.temperature is not None})),
-        samples=len(rows),
-        failed=sum(row.error is not None for row in rows),
-        unread=sum(row.error is None and row.answer is None for row in rows),
-        tokens=sum(tokens) if tokens else None,
-        seconds=median(seconds) if seconds else None,
+        temperatures=tuple(sorted(temperatures.values[i] for i in np.unique(temperatures.codes).tolist() if i >= 0)),
+        samples=positions.size,
+        failed=int(failed.sum()),
+        unread=int((silent[readings.codes] & ~failed).sum()),
+        tokens=int(counts.sum()) if counts.size else None,
+        seconds=float(np.median(seconds)) if seconds.size else None,
         accuracy=accuracy,
     )
 
@@ -94,8 +108,9 @@ def by_dataset(recording: Recording, arrays: Arrays, right: NDArray[Any]) -> dic
         right: [q] whether each question of the arrays is right.
     """
     places: dict[str, list[int]] = {}
+    datasets = first_values(recording.columns, "dataset")
     for q, question in enumerate(arrays.questions):
-        places.setdefault(dataset_of(recording, question), []).append(q)
+        places.setdefault(datasets.get(question, _WITHOUT), []).append(q)
     return {dataset: (len(rows), float(right[rows].mean())) for dataset, rows in places.items()}
 
 
@@ -114,4 +129,4 @@ def changed(arrays: Arrays, models: Sequence[str], single: str) -> tuple[Changed
 
 def dataset_of(recording: Recording, question: str) -> str:
     rows = (row for of_model in recording.by_question[question].values() for row in of_model)
-    return next((row.dataset for row in rows if row.dataset), "without dataset")
+    return next((row.dataset for row in rows if row.dataset), _WITHOUT)

@@ -27,6 +27,7 @@ from slmmux.plots import (
 )
 from slmmux.recording import Arrays, Recording, Row, arrays_of
 from slmmux.recording._arrays import Missing, Same, Score
+from slmmux.recording._counted import Counted
 from slmmux.recording._replay import group_of, question_of, replay
 from slmmux.report._confidence import confidence, gain_of
 from slmmux.report._counts import by_dataset, changed, dataset_of, recorded
@@ -527,9 +528,9 @@ def _quoted(answers: Sequence[str]) -> str:
 
 def _only(recording: Recording, arrays: Arrays, questions: Sequence[str]) -> Recording:
     """Return a recording of these questions, with the models and samples of the arrays."""
-    planned = list(zip(arrays.models, arrays.of.tolist(), strict=True))
-    rows = (row for q in questions for model, k in planned for row in recording.by_question[q][model][:k])
-    return Recording.of(rows, recording.settings)
+    samples = Counted(recording.columns, dict(zip(arrays.models, arrays.of.tolist(), strict=True)), questions)
+    # Question by question, and in each member by member.
+    return recording.samples_at(samples.positions.transpose(1, 0, 2)[samples.there.transpose(1, 0, 2)])
 
 
 def _size_row(name: str, subset: Subset) -> Html:

@@ -10,8 +10,8 @@ from slmmux._decision.race import Plan
 from slmmux._errors import ArgumentError, RecordingError
 from slmmux.learned import never_right
 from slmmux.recording import Recording
-from slmmux.recording._arrays import Arrays, Missing, Same, Score, arrays_of, cost_alone, sample_tokens
-from slmmux.recording._prices import PRICES, prices_of
+from slmmux.recording._arrays import Arrays, Missing, Same, Score, arrays_of, sample_tokens
+from slmmux.recording._prices import prices_of
 from slmmux.recording._replay import group_of, question_of, replay
 from slmmux.selection._contest import RULES, Rule, contest, learners
 from slmmux.selection._held_out import SELF_CONSISTENCY, Progress, held_out
@@ -28,6 +28,8 @@ _SIZES = (1, 2, 3)  # the default, which is clipped to the pool; explicit sizes 
 _TIME_LIMIT_S = 60.0
 _RESAMPLES = 50
 _WORTH = 0.01
+_REPLAYED = 2_000  # questions, evenly spaced: the mean over more of them would only take longer
+_TOLERATED = 0.01  # the share of a model's samples that may fail before the verdict says so
 _FEW = 100  # questions, below which a rule has to beat the single model to be served in its place
 
 
@@ -118,29 +120,29 @@ def select_complementary(
         >>> selection.best.models, selection.best.union, selection.best.contradiction
         (('b', 'a'), 1.0, 0.75)
     """
-    if not recording.rows:
+    if not len(recording):  # a recording without samples is a recording all the same
         raise RecordingError("the recording holds no samples; record a pool first with `slmmux profile`")
     fingerprint, recording = recording.fingerprint, recording.abstaining(no_answer)
     if prices is not None:
         read_prices = {label: Price.of(price, f"prices[{label!r}]").plain() for label, price in prices.items()}
-        recording = replace(recording, settings={**recording.settings, PRICES: read_prices})
+        recording = recording.priced(read_prices)
     arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
-    wanted = _sizes(sizes, len(arrays.models))
+    sizes_to_search = _sizes(sizes, len(arrays.models))
     _check(penalty, {"keep": keep, "folds": folds, "repeats": repeats}, n_resamples, worth)
     _check_rule(rule, recording, embedding)
     _check_within(within, rule)
     fitting = learners(rule, lambda: _texts(recording, arrays.questions), embedding)
     pool = PoolFigures(arrays, _right(arrays, correct), penalty, keep, time_limit)
 
-    resamples = _Resamples(progress, n_resamples * len(wanted) * (1 if rule == SELF_CONSISTENCY else 2))
+    resamples = _Resamples(progress, n_resamples * len(sizes_to_search) * (1 if rule == SELF_CONSISTENCY else 2))
     by_size_all: dict[int, list[Subset]] = {}
     proved: dict[int, bool] = {}
-    for size in wanted:
+    for size in sizes_to_search:
         subsets, proved[size] = pool.subsets(size)
         choose = pool.chooser(size)
         nested: _Nested = {"folds": folds, "repeats": repeats, "seed": seed, "n_resamples": n_resamples}
         estimate = held_out(arrays.votes, choose, size, **nested, progress=resamples.done)
-        best = _with_replays(replace(subsets[0], held_out=estimate), recording, samples, same, arrays)
+        best = _with_replays(replace(subsets[0], held_out=estimate), recording, same, arrays)
         if rule != SELF_CONSISTENCY:
             members = [arrays.models.index(model) for model in best.models]
             result = contest(arrays, rule, fitting, members, choose, **nested, progress=resamples.done)
@@ -153,22 +155,30 @@ def select_complementary(
     single = pool.subset(ScoredSubset((int(pool.accuracy.argmax()),), 0, 0))
     settings = recording.settings
     verdict = verdict_of(ranking[0], by_size, single, rule, questions=len(arrays.questions), worth=worth)
-    best_served = _served(ranking[0], by_size, single, len(arrays.questions))
+    to_serve = _to_serve(ranking[0], by_size, single, len(arrays.questions))
     near = None
     if within is not None:
         near = cheapest_within(
-            arrays, pool.spending, unit_of(single), within, wanted, folds=folds, repeats=min(repeats, 5), seed=seed
+            arrays,
+            pool.spending,
+            unit_of(single),
+            within,
+            sizes_to_search,
+            folds=folds,
+            repeats=min(repeats, 5),
+            seed=seed,
         )
         places = tuple(sorted(arrays.models.index(model) for model in near.models))
         kept = next((subset for subset in ranking if {*subset.models} == {*near.models}), None)
-        best_served = kept or pool.subset(ScoredSubset(places, 0, 0))
+        to_serve = kept or pool.subset(ScoredSubset(places, 0, 0))
     return Selection(
-        best=best_served,
+        best=to_serve,
         by_size=by_size,
         ranking=tuple(ranking),
         single=single,
         verdict=verdict.sentence
-        + parting(recording, arrays, models=models, samples=samples, same=same, missing=missing),
+        + parting(recording, arrays, models=models, samples=samples, same=same, missing=missing)
+        + _failures(recording, arrays.models),
         recommendation=verdict.recommendation,
         more_questions=verdict.more_questions,
         never_right=never_right(arrays),
@@ -191,6 +201,21 @@ def select_complementary(
         no_answer=tuple(no_answer),
         score=arrays.score,
         within=near,
+    )
+
+
+def _failures(recording: Recording, models: Sequence[str]) -> str:
+    """Return a clause on the models of which many samples failed, if there are any: a failed sample counts as wrong."""
+    clauses = []
+    for model in models:
+        rows = [row for row in recording.rows if row.model == model]
+        failed = sum(row.error is not None for row in rows)
+        if failed > _TOLERATED * len(rows):
+            clauses.append(f"{failed:,} of {len(rows):,} samples of {model} ({100 * failed / len(rows):.1f} %)")
+    if not clauses:
+        return ""
+    return (
+        f"; {' and '.join(clauses)} failed and count as wrong: record them with `slmmux profile --retry-failed` first"
     )
 
 
@@ -218,7 +243,7 @@ class _Resamples:
             self._progress(self._count, self._total)
 
 
-def _served(best: Subset, by_size: Mapping[int, Subset], single: Subset, questions: int) -> Subset:
+def _to_serve(best: Subset, by_size: Mapping[int, Subset], single: Subset, questions: int) -> Subset:
     """Return the subset to serve: the best one, or the single model on few questions that do not prefer the rule.
 
     On so few a fitted rule is often worse than the single model, and the questions cannot show it. Self-consistency is
@@ -230,31 +255,33 @@ def _served(best: Subset, by_size: Mapping[int, Subset], single: Subset, questio
     return replace(alone, rule=SELF_CONSISTENCY)
 
 
-def _with_replays(
-    subset: Subset,
-    recording: Recording,
-    samples: int | Mapping[str, int] | None,
-    same: Same | None,
-    arrays: Arrays,
-) -> Subset:
+def _with_replays(subset: Subset, recording: Recording, same: Same | None, arrays: Arrays) -> Subset:
     """Return a subset with its figures under the plans that are replayed, as no formula gives them."""
-    k = {model: samples[model] for model in subset.models} if isinstance(samples, Mapping) else samples
-    prices = prices_of(recording.settings)
+    k = {model: int(arrays.of[arrays.models.index(model)]) for model in subset.models}
+    questions = arrays.questions[:: -(-len(arrays.questions) // _REPLAYED)]
+    if len(questions) < len(arrays.questions):
+        recording = recording.of_questions(questions)
+    recording, prices = recording.without_texts(), prices_of(recording.settings)
     plans: tuple[Plan, ...] = ("adaptive",) if subset.cost is None else ("adaptive", "cheapest")
     for plan in plans:
         decisions = replay(recording, subset.models, k, plan=plan, same=same)
-        drawn = [
-            (draw.model, sample_tokens(by_model[draw.model][: arrays.of[arrays.models.index(draw.model)]])[draw.index])
-            for by_model, decision in ((recording.by_question[q], decisions[q]) for q in arrays.questions)
-            for draw in (sample.draw for sample in decision.samples)
-        ]
-        mean = 1 / len(arrays.questions)
-        subset = replace(subset, samples={**subset.samples, plan: len(drawn) * mean})
-        if subset.tokens is not None:
-            subset = replace(subset, tokens={**subset.tokens, plan: sum(sum(tokens) for _, tokens in drawn) * mean})
+        drawn = [sample.draw for q in questions for sample in decisions[q].samples]
+        subset = replace(subset, samples={**subset.samples, plan: len(drawn) / len(questions)})
+        if subset.tokens is None:
+            continue
+        tokens = cost = 0.0
+        for question in questions:
+            by_model = recording.by_question[question]
+            alone = {model: sample_tokens(by_model[model][: k[model]]) for model in subset.models}
+            for draw in (sample.draw for sample in decisions[question].samples):
+                sent, received = alone[draw.model][draw.index]
+                tokens += sent + received
+                if subset.cost is not None:
+                    price = prices[draw.model]
+                    cost += price.cost({"input_tokens": sent}) + received * price.cost({"output_tokens": 1})
+        subset = replace(subset, tokens={**subset.tokens, plan: tokens / len(questions)})
         if subset.cost is not None:
-            cost = sum(cost_alone(tokens, prices[model]) for model, tokens in drawn)
-            subset = replace(subset, cost={**subset.cost, plan: cost * mean})
+            subset = replace(subset, cost={**subset.cost, plan: cost / len(questions)})
     return subset
 
 
@@ -285,17 +312,17 @@ def _right(arrays: Arrays, correct: str) -> Bools:
 
 
 def _sizes(sizes: Iterable[int], pool: int) -> list[int]:
-    wanted = sorted(set(sizes))
+    sizes_to_search = sorted(set(sizes))
     if sizes is _SIZES:
-        return [size for size in wanted if size <= pool]
-    if not wanted:
+        return [size for size in sizes_to_search if size <= pool]
+    if not sizes_to_search:
         raise ArgumentError("sizes is empty; name at least one number of models, such as (1, 2, 3)")
-    for size in wanted:
+    for size in sizes_to_search:
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
             raise ArgumentError(f"sizes holds {size!r}; a size is a whole number of models, at least 1")
         if size > pool:
             raise ArgumentError(f"sizes holds {size}, but the pool has {pool} models; ask for at most {pool}")
-    return wanted
+    return sizes_to_search
 
 
 def _check(penalty: float, counts: Mapping[str, int], n_resamples: int, worth: float) -> None:

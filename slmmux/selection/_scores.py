@@ -9,6 +9,7 @@ __all__ = ["parting"]
 
 _POINTS = 0.02  # of accuracy: a smaller difference is not worth a word
 _MOST_NAMED = 3
+_MOST_SAMPLES = 500_000  # whose replies are read for this
 _FORMS: tuple[ScoreName, ...] = ("exact", "includes")
 
 
@@ -25,8 +26,12 @@ def parting(
 
     Empty if no model is, or if the replies' texts or the gold answers were not recorded.
     """
-    if arrays.score == "recorded" or not any(row.text for row in recording.rows):
+    if arrays.score == "recorded" or not recording.columns.has_texts:
         return ""
+    step = -(-arrays.codes.size // _MOST_SAMPLES)
+    if step > 1:  # each reply is read: on millions of them that takes longer than the whole choice
+        recording = recording.of_questions(arrays.questions[::step])
+        arrays = arrays_of(recording, arrays.models, samples, same=same, missing=missing, score="exact")
     exact, includes = (
         (
             arrays
@@ -45,4 +50,5 @@ def parting(
         f"{arrays.models[m]} {100 * exact[m]:.1f} % and {100 * includes[m]:.1f} %" for m in apart[:_MOST_NAMED]
     )
     more = f" and {len(apart) - _MOST_NAMED} more" if len(apart) > _MOST_NAMED else ""
-    return f"; scored by exact and by includes: {figures}{more}; all other figures are by {arrays.score}"
+    some = f" (on {len(arrays.questions):,} of the questions)" if step > 1 else ""
+    return f"; scored by exact and by includes{some}: {figures}{more}; all other figures are by {arrays.score}"

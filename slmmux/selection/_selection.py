@@ -48,7 +48,8 @@ class Subset:
         ceiling: Union with "right" as the vote: Algorithm 1 is never above it.
         accuracy: The accuracy of Algorithm 1, replayed.
         samples: Samples per question, by plan; for "parallel" all that are asked, before any is cancelled. "adaptive"
-            is replayed, so it is there for the best subset of each size only.
+            is replayed, on 2,000 of the questions if there are more, so it is there for the best subset of each size
+            only.
         tokens: Tokens per question, by plan; `None` if they were not recorded.
         cost: What these tokens cost per question, by plan; `None` if they, or the price of a member, are not known.
         held_out: On the best subset of each size, the figures of choosing that many models by self-consistency, on

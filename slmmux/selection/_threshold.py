@@ -150,13 +150,13 @@ def threshold(
 
 def _lowest(answered: Ints, rights: Ints, target: float, confidence: float) -> tuple[int, float]:
     """Return the place of the lowest candidate that keeps an accuracy, and the accuracy's lower bound there."""
-    kept, z = _kept(answered, rights, target, confidence)
-    if kept.size:
-        at = int(kept[0])
+    keeping, z = _keeping(answered, rights, target, confidence)
+    if keeping.size:
+        at = int(keeping[0])
         return at, _interval(int(rights[at]), int(answered[at]), z)[0]
     # In hundredths: the sentence has no more digits, and the few values are computed once for all selections.
     lower = range(1, ceil(100 * target))
-    highest = bisect_left(lower, True, key=lambda at: not _kept(answered, rights, at / 100, confidence)[0].size)  # noqa: FBT003
+    highest = bisect_left(lower, True, key=lambda at: not _keeping(answered, rights, at / 100, confidence)[0].size)  # noqa: FBT003
     best = int((rights / answered).argmax())
     raise ArgumentError(
         f"target_accuracy={target:g} is kept from no probability on, with a confidence of {confidence:g}: on "
@@ -165,7 +165,7 @@ def _lowest(answered: Ints, rights: Ints, target: float, confidence: float) -> t
     )
 
 
-def _kept(answered: Ints, rights: Ints, target: float, confidence: float) -> tuple[Ints, float]:
+def _keeping(answered: Ints, rights: Ints, target: float, confidence: float) -> tuple[Ints, float]:
     """Return the places of the candidates that keep an accuracy, lowest first, and z."""
     looks = _looks(answered)
     if target >= 1 or not looks.size:  # no number of questions shows that an answer is never wrong
@@ -181,8 +181,8 @@ def _looks(answered: Ints) -> Ints:
     if answered[0] < least:
         return np.zeros(0, dtype=np.int64)
     # Chosen by how many questions they answer alone: a look at what is right would be one more to pay for.
-    wanted = np.linspace(answered[0], least, _LOOKS)
-    nearest = np.abs(answered[None, :] - wanted[:, None]).argmin(axis=1)
+    evenly = np.linspace(answered[0], least, _LOOKS)
+    nearest = np.abs(answered[None, :] - evenly[:, None]).argmin(axis=1)
     return np.unique(nearest[answered[nearest] >= least])
 
 

@@ -185,7 +185,7 @@ def test_keys_need_no_comparison():
 
 def test_math_without_the_extra_is_an_error_that_names_it(monkeypatch):
     """Asked for by name and not installed, mathematics is refused, never a weaker vote in silence."""
-    monkeypatch.setattr("slmmux.answers._mathematics.available", lambda: False)
+    monkeypatch.setattr("slmmux.answers._mathematics.comparison.available", lambda: False)
     with pytest.raises(ArgumentError, match=r"slmmux\[math\]"):
         agreement_of("math")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from slmmux import answers
-from slmmux.answers._number_words import words_at
+from slmmux.answers._words.number_words import words_at
 
 LETTERS = [
     "Antwort: {}", "Die Antwort ist {}.", "Die richtige Antwort lautet {}.", "Die richtige Option ist {}.",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slmmux import answers
-from slmmux.answers._numeral import decimal, numerals
+from slmmux.answers._mathematics.numeral import decimal, numerals
 
 # What models write, and what is read in it.
 TABLE = json.loads((Path(__file__).parent / "answers" / "number.json").read_text(encoding="utf-8"))

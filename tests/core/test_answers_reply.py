@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slmmux import answers
-from slmmux.answers._reply import MOST_CHARACTERS, reply_of
+from slmmux.answers._replies.reply import MOST_CHARACTERS, reply_of
 
 THOUGHTS = [
     "<think>Bergen?</think>", "<thinking>Bergen?</thinking>", "<thoughts>Bergen?</thoughts>",

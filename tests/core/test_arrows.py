@@ -25,7 +25,7 @@ ARROWS = {
     "_files": {"_errors"},
     "_decision": {"_errors"},
     "_display": {"_errors"},
-    "local": {"_display", "_errors"},
+    "local": {"_decision", "_display", "_errors"},  # of the decision, what is renewed in a fork
     "answers": {"_decision", "_errors"},
     "config": {"_decision", "_errors"},
     "recording": {"_files", "answers", "_decision", "_errors"},
@@ -36,13 +36,16 @@ ARROWS = {
     "learned": {"recording", "answers", "_decision", "_errors"},
     "by_question": {"learned"},  # a face of it, whose path is documented
     "profiling": {"_files", "recording", "answers", "_decision", "_display", "_errors"},
+    "compare": {"profiling", "recording", "answers", "_decision", "_errors"},
     "selection": {"_files", "learned", "recording", "_decision", "_errors"},
-    "plots": {"selection", "scaling", "learned", "recording", "_display", "_errors"},
+    "plots": {"compare", "selection", "scaling", "learned", "recording", "_display", "_errors"},
     "report": {
         "plots", "selection", "baselines", "scaling", "learned", "recording", "_decision", "_display", "_files",
         "_errors",
     },
-    "_mux": {"selection", "profiling", "learned", "recording", "config", "local", "answers", "_decision", "_errors"},
+    "store": {"_files", "profiling", "recording", "_decision", "_errors"},
+    "_mux": {"selection", "compare", "profiling", "learned", "recording", "config", "local", "answers", "_decision", "_errors"},
+    "serve": {"_mux", "selection", "config", "_display", "_decision", "_errors"},
     "testing": {"answers", "_decision", "_errors"},
     "langchain_slmmux": {"slmmux", "answers", "config", "testing", "_mux"},
     "llamaindex_slmmux": {"slmmux", "answers", "config", "testing", "_mux"},
@@ -130,14 +133,15 @@ def test_types_import_nothing_of_ours():
 
 @pytest.mark.parametrize("module", [module for module in MODULES if folder(module) == "answers"])
 def test_the_answers_know_the_nouns_of_a_decision_alone(module):
-    """The extractors know each other, the error tree and the types, and no driver or race."""
-    assert {name for name in ours(module) if folder(name) == "_decision"} <= {"slmmux._decision.types"}
+    """The extractors know each other, the error tree, the types, and whose work they do; and no driver or race."""
+    nouns = {f"slmmux._decision.{name}" for name in ("clock", "forks", "types")}
+    assert {name for name in ours(module) if folder(name) == "_decision"} <= nouns
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if folder(module) not in {"cli", *ADAPTERS}])
 def test_only_commands_and_adapters_import_a_framework(module):
-    """Nothing below the commands knows a framework, not even lazily; `local` alone runs llama.cpp."""
-    own = {"xllamacpp", "huggingface_hub"} if folder(module) == "local" else set()
+    """Nothing below the commands knows a framework, not even lazily; `local` alone runs llama.cpp, and a server speaks."""
+    own = {"local": {"xllamacpp", "huggingface_hub"}, "serve": {"langchain_core", "openai"}}.get(folder(module), set())
     assert not {name.split(".")[0] for name, _ in imports(module)} & (FRAMEWORKS - own)
 
 
@@ -158,7 +162,7 @@ def test_no_folder_is_crowded(package):
         if path.is_dir():
             files = [file for file in path.glob("*.py") if file.name != "__init__.py"]
             core = ROOT / "slmmux"
-            most = {core: 8, core / "answers": 48, core / "_mux": 28}.get(path, 26)  # one extractor, one option a file
+            most = {core: 8, core / "_mux": 28}.get(path, 26)  # one option a file
             assert len(files) <= most, f"{path.name} holds {len(files)} files"
 
 

@@ -235,6 +235,7 @@ def real():
     return Recording.load(path)
 
 
+@pytest.mark.full
 def test_a_real_recording_has_its_baselines(real):
     """On real samples each row equals the plain count over the file's own rows."""
     models, k = ("phind", "deepseek-base-33b", "codellama-34b+cot"), 5

@@ -526,6 +526,7 @@ def test_500_questions_are_a_small_file():
     assert len(every.dump_json(vectors_of(texts, lambda text: rng.normal(size=384)))) < 900_000
 
 
+@pytest.mark.full
 def test_five_models_and_500_questions_are_learned_quickly():
     """Learning by question takes less than 2 s of its thread, and serving less than 20 ms, the quickest of some."""
     arrays, texts = drawn(0, members=5, questions=500)

@@ -12,6 +12,7 @@ from math import inf
 
 import pytest
 
+from slmmux._decision import clock as _clock
 from slmmux._decision import drive as _drive
 from slmmux._decision import window as _window
 from slmmux._decision.drive import adrive, drive
@@ -275,7 +276,8 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = 0.0
-        monkeypatch.setattr(_drive, "time", self)
+        for module in (_drive, _clock):
+            monkeypatch.setattr(module, "time", self)
         monkeypatch.setattr(_window, "time", self)
 
     def monotonic(self):

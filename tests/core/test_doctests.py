@@ -10,7 +10,7 @@ import slmmux
 
 ROOT = Path(slmmux.__file__).parent.parent
 PACKAGES = ("slmmux", "langchain_slmmux", "llamaindex_slmmux")
-SCRIPTS = {"__main__", "_engine", "_math_engine"}  # run as programs, never imported
+SCRIPTS = {"__main__", "_engine", "engine"}  # run as programs, never imported
 MODULES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for package in PACKAGES

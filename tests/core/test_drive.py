@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import ABSTAINED, FAILED, algorithm_1
 
+from slmmux._decision import clock as _clock
 from slmmux._decision import drive as _drive
 from slmmux._decision.drive import adrive, drive
 from slmmux._decision.pool import Pool
@@ -264,7 +265,8 @@ class Clock:
 def test_a_deadline_gives_the_best_of_what_is_in(hang, monkeypatch):
     """At the deadline the answer that came is the decision, though an outstanding one could still change it."""
     clock = Clock()
-    monkeypatch.setattr(_drive, "time", clock)
+    for module in (_drive, _clock):
+        monkeypatch.setattr(module, "time", clock)
 
     def call(draws):
         if draws[0].model == "slow":
@@ -278,7 +280,8 @@ def test_a_deadline_gives_the_best_of_what_is_in(hang, monkeypatch):
 def test_a_call_that_came_back_is_never_overdue(monkeypatch):
     """A reply that is in before `timeout` strikes counts, however late the driver comes to look."""
     clock = Clock()
-    monkeypatch.setattr(_drive, "time", clock)
+    for module in (_drive, _clock):
+        monkeypatch.setattr(module, "time", clock)
     decision = drive(Race({"a": 1}, clock.read), lambda _: ["x"], pool=Pool(1), timeout=500)
     assert (decision.winner.count, decision.winner.failed, decision.reason) == (1, 0, "exhausted")
 
@@ -286,7 +289,8 @@ def test_a_call_that_came_back_is_never_overdue(monkeypatch):
 async def test_a_deadline_on_tasks_gives_the_best_of_what_is_in(monkeypatch):
     """The same on tasks, and the outstanding call is cancelled."""
     clock = Clock()
-    monkeypatch.setattr(_drive, "time", clock)
+    for module in (_drive, _clock):
+        monkeypatch.setattr(module, "time", clock)
 
     async def call(draws):
         if draws[0].model == "slow":

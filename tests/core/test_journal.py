@@ -1,6 +1,5 @@
 """The file that a profile writes: after a kill at any moment it continues, and no sample is made or recorded twice."""
 
-import errno
 import json
 import os
 import random
@@ -251,20 +250,11 @@ def test_a_second_writer_is_refused(tmp_path):
 
 
 def test_without_file_locks_the_file_is_written(tmp_path, monkeypatch):
-    """Without fcntl, as on Windows, there is no lock; other errors of locking are passed on."""
+    """Without fcntl, as on Windows, there is no lock."""
     monkeypatch.setitem(sys.modules, "fcntl", None)
     path = tmp_path / "samples.jsonl"
     with Journal(path, SETTINGS) as first, Journal(path, SETTINGS):
         first.write([row()])
-    monkeypatch.undo()
-    fcntl = pytest.importorskip("fcntl")
-
-    def flock(*_):
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", flock)
-    with pytest.raises(OSError, match="No locks available"):
-        Journal(path, SETTINGS)
 
 
 def test_a_name_that_cannot_be_appended_to_is_refused(tmp_path):

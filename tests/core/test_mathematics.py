@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from slmmux import ArgumentError, answers
-from slmmux.answers import _mathematics, _same
-from slmmux.answers._mathematics import Mathematics
+from slmmux._decision.clock import Work, current_work
+from slmmux.answers import _same
+from slmmux.answers._mathematics import comparison as _mathematics
+from slmmux.answers._mathematics.comparison import Mathematics
 from tests.lengths import short_form
 
 EQUAL = [
@@ -55,10 +57,16 @@ pytestmark = pytest.mark.skipif(not _mathematics.available(), reason="the extra 
 
 @pytest.fixture(scope="module")
 def impatient():
-    """A worker that gives a pair five seconds: what must end by itself has time to on a busy machine."""
-    worker = Mathematics(limit_s=5.0)
-    yield worker
-    worker.close()
+    """One worker that gives a pair five seconds: what must end by itself has time to on a busy machine."""
+    mathematics = Mathematics(limit_s=5.0, workers=1)
+    yield mathematics
+    mathematics.close()
+
+
+def process_of(mathematics):
+    """Return the process of its only worker."""
+    (worker,) = mathematics._all
+    return worker._process
 
 
 @pytest.mark.parametrize(("a", "b"), EQUAL)
@@ -130,17 +138,17 @@ def test_hostile_mathematics_returns(impatient, a, b):
 def test_past_the_limit_two_answers_are_not_equal(impatient):
     """A pair that takes too long is not equal, and the next pair is compared by a new worker."""
     impatient.equal("1+1", "2")
-    first = impatient._process
+    first = process_of(impatient)
     assert not impatient.equal("1000000007!", "2")
     assert impatient.equal("(x+1)^2", "x^2+2x+1")
-    assert impatient._process is not first
+    assert process_of(impatient) is not first
 
 
 def test_a_worker_that_died_is_replaced(impatient):
     """A worker killed between two pairs costs neither its verdict."""
     assert impatient.equal("x+1", "1+x")
-    impatient._process.kill()
-    impatient._process.wait()
+    process_of(impatient).kill()
+    process_of(impatient).wait()
     assert impatient.equal("x+2", "2+x")
 
 
@@ -160,7 +168,7 @@ def test_no_code_is_executed(impatient, tmp_path):
 def test_a_pair_is_worked_out_once_and_both_ways(impatient, monkeypatch):
     """The same two answers, in either order, are asked about once, until as many are kept as may be."""
     asked = []
-    monkeypatch.setattr(impatient, "_ask", lambda a, b: asked.append((a, b)) or True)
+    monkeypatch.setattr(_mathematics._Worker, "ask", lambda _, a, b, **__: asked.append((a, b)) or True)
     monkeypatch.setattr(impatient, "_kept", {})
     monkeypatch.setattr(_mathematics, "_MOST_KEPT", 2)
     for a, b in [("x+1", "1+x"), ("1+x", "x+1"), ("y", "z"), ("x+1", "1+x")]:
@@ -173,37 +181,74 @@ def test_a_pair_is_worked_out_once_and_both_ways(impatient, monkeypatch):
 
 def test_long_mathematics_is_text(impatient, monkeypatch):
     """What is longer than any answer is not parsed."""
-    monkeypatch.setattr(impatient, "_ask", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(_mathematics._Worker, "ask", lambda *_, **__: pytest.fail("asked"))
     assert not impatient.equal("1+" * 300 + "1", "301")
 
 
 def test_a_worker_that_hears_nothing_is_not_equal(impatient):
     """A pair that cannot be sent is not equal, and the next one is compared by a new worker."""
     assert impatient.equal("x+3", "3+x")
-    impatient._process.stdin.close()
-    impatient._process.wait()
+    process_of(impatient).stdin.close()
+    process_of(impatient).wait()
     assert impatient.equal("x+4", "4+x")
 
 
 def test_nothing_comes_of_a_process_that_is_gone():
     """A line for a process that has ended gets no answer, and no error."""
-    with subprocess.Popen([sys.executable, "-c", ""], stdin=-1, stdout=-1, text=True) as gone:
+    with subprocess.Popen([sys.executable, "-c", ""], stdin=-1, stdout=-1) as gone:
         gone.wait()
-        assert _mathematics._exchange(gone, "x", 1.0) == ""
+        assert _mathematics._exchange(gone, "x", 1.0) == b""
         with contextlib.suppress(BrokenPipeError):
             gone.stdin.close()
 
 
-def test_a_fork_has_a_worker_of_its_own(impatient, monkeypatch):
-    """What another process started is neither used nor ended here."""
+def test_a_fork_has_workers_of_its_own(impatient):
+    """A fork made while a pair is compared compares with workers of its own, and leaves its parent's alone."""
     assert impatient.equal("x+5", "5+x")
-    parents = impatient._process
-    monkeypatch.setattr(impatient, "_owner", -1)
-    assert impatient.equal("x+6", "6+x")
-    assert impatient._process is not parents
-    assert parents.poll() is None
-    parents.kill()
-    parents.communicate()
+    parents = process_of(impatient)
+    held = threading.Thread(target=impatient.equal, args=("1000000007!", "3"))  # holds the only worker
+    held.start()
+    if (child := os.fork()) == 0:
+        try:
+            os._exit(0 if impatient.equal("x+6", "6+x") and process_of(impatient).pid != parents.pid else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    held.join()
+    assert impatient.equal("x+7", "7+x")
+
+
+def test_a_question_of_hard_pairs_leaves_a_worker_to_others():
+    """While one question compares as many hard pairs as there are workers, another one's pair has a worker at once."""
+    mathematics = Mathematics(limit_s=60.0, workers=3)
+
+    def ask(question, a, b):
+        current_work.set(Work(question))
+        return mathematics.equal(a, b)
+
+    try:
+        hard = [threading.Thread(target=ask, args=("hard", f"100000000{i}!", "2"), daemon=True) for i in range(4)]
+        for thread in hard:
+            thread.start()
+        while len(mathematics._holders) == 0 or mathematics._holders["hard"] < 2:
+            time.sleep(0.01)
+        begun = time.monotonic()
+        assert ask("easy", "x+1", "1+x")
+        assert time.monotonic() - begun < 50  # it would have waited for a hard pair, which has sixty seconds
+        assert mathematics._holders["hard"] == 2
+    finally:
+        mathematics.close()
+        for thread in hard:
+            thread.join()
+
+
+def test_a_pair_has_no_more_time_than_its_question(impatient):
+    """A pair whose question ends is not equal for it, and is compared anew for a question that has the time."""
+    impatient.equal("1+1", "2")
+    current_work.set(Work("hasty", time.monotonic()))
+    assert not impatient.equal("x+9", "9+x")
+    current_work.set(None)
+    assert impatient.equal("x+9", "9+x")
 
 
 def test_threads_share_a_worker(impatient):
@@ -223,8 +268,8 @@ def test_threads_share_a_worker(impatient):
 def test_the_worker_ends_with_its_parent():
     """A process that compared and exits leaves no worker behind."""
     code = (
-        "from slmmux.answers import _mathematics as m, same; same('x+1', '1+x'); "
-        "print(m._worker._process.pid, flush=True)"
+        "from slmmux.answers import same; from slmmux.answers._mathematics import comparison as m; same('x+1', '1+x'); "
+        "print(m._workers._all[0]._process.pid, flush=True)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
     pid = int(done.stdout)

@@ -5,6 +5,7 @@ from math import ceil
 import pytest
 
 from bench.simulated import KINDS, SHAPES, broken_promises, outcomes
+from tests.lengths import short_form
 
 
 def within_chance(runs, share=0.1):
@@ -19,7 +20,7 @@ def counts(kind, questions, runs, **options):
     return sum(each.is_covered for each in every), sum(each.is_wrong for each in every)
 
 
-@pytest.mark.parametrize("questions", [60, 200])
+@pytest.mark.parametrize("questions", short_form([60, 200], lambda questions: questions == 60))
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_interval_covers_the_true_gain_and_the_verdicts_are_right(kind, questions):
     """Of 95 % intervals nearly all hold the gain of what was chosen, none has zero width, and verdicts are right.
@@ -42,7 +43,7 @@ def test_the_interval_covers_at_length(kind, questions):
     assert wrong <= 0.05 * 200
 
 
-@pytest.mark.parametrize("questions", [60, 300])
+@pytest.mark.parametrize("questions", short_form([60, 300], lambda questions: questions == 60))
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_threshold_is_kept_on_fresh_questions(questions, shape):
     """On questions drawn afresh nine thresholds of ten keep their accuracy and their budget, whatever the pool."""

@@ -26,6 +26,7 @@ from slmmux.report import _report as module
 from slmmux.report._confidence import TARGETS, confidence, thresholds
 from slmmux.report._page import points
 from slmmux.selection import HeldOut, Subset
+from tests.lengths import short_form
 
 GOLD = "x"
 VOID = {"meta", "br"}
@@ -491,7 +492,7 @@ def hostile():
     return Recording.of([*rows], {"system_prompt": "</pre><script>alert(1)</script>", "extract": "<b>"})
 
 
-@pytest.mark.parametrize("rule", ["self-consistency", "learned"])
+@pytest.mark.parametrize("rule", short_form(["self-consistency", "learned"], lambda rule: rule == "self-consistency"))
 def test_every_text_is_escaped(hostile, rule):
     """Labels, questions, answers, gold, datasets and settings appear literally and make no element."""
     source = report(hostile, rule=rule, repeats=1)

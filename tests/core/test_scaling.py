@@ -232,6 +232,7 @@ def real():
     return Recording.load(path)
 
 
+@pytest.mark.full
 def test_a_real_recording_scales(real):
     """On real samples, mean and deviation agree with 100 random draws."""
     models, k, times = ("phind", "deepseek-base-33b", "codellama-34b+cot"), 5, 100

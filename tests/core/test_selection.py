@@ -375,3 +375,20 @@ def test_the_default_sizes_are_clipped_and_an_empty_recording_is_refused():
     assert list(select_complementary(recorded({"a": ["00"], "b": ["00"]})).by_size) == [1, 2]
     with pytest.raises(RecordingError, match="the recording holds no samples; record a pool first"):
         select_complementary(Recording.of([]))
+
+
+@pytest.mark.parametrize(("failed", "says"), [(0, False), (1, False), (2, True)])
+def test_a_selection_on_many_failures_says_so(failed, says):
+    """If more than 1 % of a model's samples failed, the verdict names the model, the share and the remedy."""
+    rows = [
+        Row(
+            question_id=f"q{q}", model=model, sample_index=i, gold="4", answer=None if fails else "4",
+            error="TimeoutError: slow" if fails else None,
+        )
+        for model in ("a", "b")
+        for q in range(50)
+        for i in range(2)
+        for fails in [model == "a" and q < failed and i == 0]
+    ]  # fmt: skip
+    verdict = select_complementary(Recording.of(rows), sizes=[1, 2], n_resamples=0).verdict
+    assert (f"{failed} of 100 samples of a" in verdict and "--retry-failed" in verdict) is says

@@ -245,11 +245,15 @@ def test_never_more_than_the_limit_and_nobody_starves(clock):
                 places += desk.queue(random.choice(members))
             elif running:
                 desk.end(running.pop(random.randrange(len(running))))
-            running = [place for place in desk.granted if place in {p for h in desk.window._held.values() for p in h}]
+            running = [
+                place for place in desk.granted if place in {p for h in desk.window._by_label.values() for p in h}
+            ]
             assert len(running) <= limit
         while running:
             desk.end(*running)
-            running = [place for place in desk.granted if place in {p for h in desk.window._held.values() for p in h}]
+            running = [
+                place for place in desk.granted if place in {p for h in desk.window._by_label.values() for p in h}
+            ]
             assert len(running) <= limit
         assert sorted(map(id, desk.granted)) == sorted(map(id, places))
 
@@ -308,6 +312,6 @@ def test_after_a_fork_every_window_is_empty():
     """The child's windows are empty, for the threads that hold the places exist in the parent alone."""
     window, granted = Window(1), []
     window.queue(Place("a", granted.append))
-    _window._after_fork()
+    window._renew()
     window.queue(Place("b", granted.append))
     assert [place.label for place in granted] == ["a", "b"]

@@ -152,7 +152,7 @@ def test_bad_options_get_a_sentence(args, status, words):
 
 def test_missing_extras_are_named_before_any_download(monkeypatch):
     """Without the extras the default pair is not downloaded; the sentence names all that are missing."""
-    monkeypatch.setattr("slmmux.cli._frameworks._installed", lambda module: False)
+    monkeypatch.setattr("slmmux.cli._frameworks.installed", lambda module: False)
     monkeypatch.setattr("slmmux.local.fetch", lambda *_, **__: pytest.fail("it fetched"))
     result = run(app, ["ask", "q", "--framework", "llamaindex"])
     assert (result.exit_code, result.stdout) == (1, "")

@@ -242,6 +242,12 @@ def test_failed_samples_are_requested_again(command):
             result.stderr.split()
         )
         before, down = len(a.requests), False
+        result = command("--tolerate", "0.1", a=a, b=b)
+        assert result.exit_code == 1
+        assert "more than the tolerated 10.0% failed: b 25.0%" in " ".join(result.stderr.split())
+        result = command("--tolerate", "0.25", a=a, b=b)
+        assert result.exit_code == 0
+        assert "within the tolerated 25.0%" in " ".join(result.stderr.split())
         result = command("--retry-failed", a=a, b=b)
         assert "failed (" not in result.stderr
         assert len(a.requests) == before

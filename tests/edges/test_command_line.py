@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from slmmux import Recording, Row, answers, config
+from slmmux import Recording, Row, answers, config, select_complementary
 from slmmux.answers import ScoreName
 from slmmux.cli import _offline, _profile, app
 from slmmux.cli._console import print_json
@@ -28,7 +28,20 @@ from ..langchain.openai_server import serving
 from .test_commands import FOREIGN
 
 run = CliRunner().invoke
-COMMANDS = ["ask", "models", "models pull", "profile", "select", "scale", "report", "reread", "convert", "repair"]
+COMMANDS = [
+    "ask",
+    "serve",
+    "models",
+    "models pull",
+    "profile",
+    "select",
+    "scale",
+    "compare",
+    "report",
+    "reread",
+    "convert",
+    "repair",
+]
 SLMMUX = Path(sys.executable).with_name("slmmux")
 
 
@@ -78,6 +91,8 @@ def folder(tmp_path, monkeypatch):
     with serving(["4"]) as server:
         text = "".join(f'[models.{m}]\nurl = "{server.url}"\nmodel = "{m}"\n' for m in ("qwen", "phi"))
         (tmp_path / "mux.toml").write_text(text)
+        pair = Recording.of([row for row in rows if row.model != "gemma"])
+        select_complementary(pair, sizes=(1, 2), n_resamples=0).save(tmp_path / "selection.json")
         (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, questions)))
         (tmp_path / "results").mkdir()
         (tmp_path / "qwen.csv").write_text("prompt,output,target\n2 + 2?,4,4\n")
@@ -88,6 +103,8 @@ def folder(tmp_path, monkeypatch):
         pair = config.load_config("mux.toml")
         monkeypatch.setattr(config, "default_config", lambda: pair)
         monkeypatch.setattr("slmmux.local.fetch", lambda *_, **__: tmp_path)
+        monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # it would serve until it is interrupted
+        (tmp_path / "small.toml").write_text(text)
         yield tmp_path
 
 

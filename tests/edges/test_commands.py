@@ -59,6 +59,7 @@ def test_select_takes_its_options(samples):
     assert (printed["correct"], printed["penalty"], printed["models"]["a"]["samples"]) == ("plurality", 0.5, 2)
 
 
+@pytest.mark.full
 def test_select_compares_a_rule_with_simpler_ones(samples, tmp_path):
     """With --rule a table has each rule's result and marks the one served; so do the selection and the report."""
     out = tmp_path / "selection.json"

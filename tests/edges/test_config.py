@@ -1,5 +1,7 @@
 """`mux.toml`: what is read, and the sentence for everything that cannot be."""
 
+import os
+
 import pytest
 
 from slmmux import ConfigError
@@ -104,3 +106,37 @@ def test_the_default_pair_asks_for_few_words():
     config = default_config()
     assert list(config.models) == ["gemma-3-270m", "qwen2.5-coder-0.5b"]
     assert "few words" in str(config.system_prompt)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a = " + "[" * 5000 + "]" * 5000, "is nested too deeply"),
+        ("[models.a]\nurl = " + "{a = " * 3000 + "1" + "}" * 3000, "is nested too deeply"),
+        (GOOD.replace("samples = 5", f"samples = {10**40}"), "line 1: samples: <less_than_equal le=100000>"),
+        (GOOD.replace("samples = 3", f"samples = {10**9}"), "models.qwen.samples: <less_than_equal le=100000>"),
+        (GOOD.replace("concurrency = 2", f"concurrency = {10**9}"), "concurrency: <less_than_equal le=10000>"),
+        ("#" * 1_000_001, "it has 1,000,001 bytes, and at most 1,000,000 are read"),
+    ],
+    ids=["lists", "tables", "samples", "a member's samples", "concurrency", "bytes"],
+)
+def test_what_would_never_end_is_a_sentence(tmp_path, text, words):
+    """Depth, numbers and sizes that nobody means are refused at once, and named."""
+    with pytest.raises(ConfigError, match=worded(words)):
+        load_config(write(tmp_path, text))
+
+
+def test_a_path_that_is_no_file_is_a_sentence(tmp_path):
+    """A folder, a pipe that nobody writes to, a file that is absent and an impossible name: none hangs or escapes."""
+    os.mkfifo(tmp_path / "pipe")
+    for path, words in [
+        (tmp_path, "it is not a file"),
+        (tmp_path / "pipe", "it is not a file"),
+        (tmp_path / "absent.toml", "No such file"),
+        ("a\0b", "null (byte|character)"),
+        ("x" * 5000, "too long"),
+    ]:
+        with pytest.raises(ConfigError, match=words) as caught:
+            load_config(path)
+        assert str(caught.value).endswith("pass the path of a mux.toml")
+        assert len(str(caught.value)) < 700

@@ -18,6 +18,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 import langchain_slmmux
 import llamaindex_slmmux
 import slmmux
+import slmmux.serve
 from langchain_slmmux.testing import ScriptedChatModel
 from llamaindex_slmmux.testing import ScriptedLLM
 from slmmux import Row, answers
@@ -262,6 +263,7 @@ def test_every_option_of_a_command_is_in_its_table(path):
         ("answers", answers),
         ("langchain", langchain_slmmux),
         ("llamaindex", llamaindex_slmmux),
+        ("serve", slmmux.serve),
     ],
 )
 def test_every_public_name_is_in_the_reference(page, package):

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from slmmux import Recording, select_complementary
-from slmmux.answers._mathematics import available
+from slmmux.answers._mathematics.comparison import available
 from slmmux.baselines import AGENT_FOREST, baselines
 
 ROOT = Path(__file__).parents[2]

@@ -79,6 +79,7 @@ def test_the_page_of_a_recording_fits_a_phone(few):
     assert script.size(report(few, repeats=1), PHONE)[0] == PHONE
 
 
+@pytest.mark.full
 @in_chromium
 def test_the_tables_of_a_recording_fit_a_laptop(few):
     """At 1,100 pixels no table of the report's page has to be scrolled."""

@@ -35,7 +35,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *s
 BLOCK = re.compile(r"^( *)```([\w-]*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 # "text" is what a program prints, or a picture of words: nothing to try.
 LOCK = "constraints.txt"
-LANGUAGES = {"python", "pycon", "sh", "console", "toml", "json", "text"}
+LANGUAGES = {"python", "pycon", "sh", "console", "toml", "json", "text", "yaml", "dockerfile"}
 # Programs that are not ours: that they exist is their own business.
 FOREIGN = {"export", "ollama", "git", "cffconvert"}
 

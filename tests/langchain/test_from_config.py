@@ -105,3 +105,18 @@ def test_a_variable_that_is_not_set_is_named(tmp_path, monkeypatch):
     monkeypatch.delenv("MY_KEY", raising=False)
     with pytest.raises(ConfigError, match="MY_KEY is not set"):
         load(tmp_path, '[models.a]\nurl = "http://127.0.0.1:9/v1"\nmodel = "m"\napi_key_env = "MY_KEY"\n')
+
+
+def test_a_request_of_one_kind_does_not_spoil_another():
+    """A template that ends an answer at its line break does not end JSON there, unless the call says where to stop."""
+    from langchain_slmmux._llama import ChatLlama
+
+    with serving(["4"]) as server:
+        member = ChatLlama(
+            model="m", base_url=server.url, api_key="k", stop_sequences=["\n", "Q:"], stop_in_lines=["Q:"]
+        )
+        member.invoke("q")
+        member.invoke("Answer in JSON.")
+        member.invoke("q", response_format={"type": "json_object"})
+        member.invoke("Answer in JSON.", stop=["END"])
+    assert [body["stop"] for body in server.requests] == [["\n", "Q:"], ["Q:"], ["Q:"], ["END"]]

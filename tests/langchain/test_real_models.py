@@ -65,6 +65,7 @@ def test_two_real_models_answer_a_question(config):
     assert 6 <= message.usage_metadata["output_tokens"] <= 6 * 12
 
 
+@pytest.mark.full
 async def test_async_and_streamed(config):
     """The same over the event loop, and as a stream of one chunk."""
     mux = SLMMuxChatModel.from_config(config)
@@ -126,6 +127,7 @@ def test_n_is_one_request_for_k_samples(smollm):
     )
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", SMALLEST)
 def test_the_tokens_of_every_completion_are_counted(config, name):
     """llama.cpp reports one completion's tokens for a request of three; the member reports all three's."""

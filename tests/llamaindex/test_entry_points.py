@@ -65,6 +65,7 @@ RECORD = {
     "plan": "parallel",
     "extractor": "number",
     "equality": "canonical",
+    "voted_on": None,
 }
 
 

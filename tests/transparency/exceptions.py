@@ -84,17 +84,6 @@ EXCEPTIONS: tuple[Allowed, ...] = (
         "llamaindex",
     ),
     Allowed(
-        "the mux's own events over a member that completes texts",
-        "A mux chats, so what a completion-only member is asked in `predict` is a chat in the mux's own events; the "
-        "member's below are its completions. And a prompt stays as its user wrote it, where a member alone writes its "
-        "parser into it.",
-        r"calls\..*\.events\.((heard|callbacks)(\[|\.).*|tokens\..*|structured\[\d+\]\.template\.output_parser)"
-        r"|calls\.metadata\.value\.is_chat_model",
-        lambda _, __: True,
-        "llamaindex",
-        "CustomLLM",
-    ),
-    Allowed(
         "a prompt in the mux's own events",
         "Each member forms a prompt by its own settings, so the mux's own events show it as the user wrote it.",
         r"calls\.(system_prompt, predict|query_wrapper_prompt)\.events\.(heard|callbacks)\[\d+\]\."
@@ -220,10 +209,17 @@ EXCEPTIONS: tuple[Allowed, ...] = (
         "llamaindex",
     ),
     Allowed(
+        "the mark of the last chunk in a run's outcome",
+        "LangChain sends an empty last chunk behind a stream and leaves it out of the run's outcome. The record travels "
+        "with that chunk, so that no other is held back, and the outcome has both.",
+        r".*\.(outcome\.generations\[0\]\[0\]\.message|data\.output)\.chunk_position",
+        lambda alone, mux: alone is None and mux == "last",
+        "langchain",
+    ),
+    Allowed(
         "the usage in the mux's own run",
-        "The member's run below carries it: listeners add up the usage of all runs and would count it twice. What "
-        "`generate()` returns is what listeners are given.",
-        r"(.*\.run\.outcome|calls\.generate\.value)(\..*|\[.*)(usage_metadata|token_usage)(\..*)?|.*\.run\.outcome\.llm_output",
+        "The member's run below carries it: listeners add up the usage of all runs and would count it twice.",
+        r"(.*\.run\.outcome)(\..*|\[.*)(usage_metadata|token_usage)(\..*)?|.*\.run\.outcome\.llm_output",
         lambda _, mux: mux is ABSENT or mux is None,
         "langchain",
     ),

@@ -11,6 +11,7 @@ from langchain_core.runnables import Runnable
 from llama_index.core.llms import LLM, ChatMessage, ChatResponse, CompletionResponse
 from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel
+from starlette.applications import Starlette
 
 import langchain_slmmux
 import llamaindex_slmmux
@@ -45,12 +46,15 @@ from slmmux.config import Config, MemberConfig, default_config, load_config
 from slmmux.learned import fit
 from slmmux.local import Entry, Server, fetch, listing, serve
 from slmmux.plots import Complement, complement_of
+from slmmux.profiling import Functions
 from slmmux.readers import read, read_inspect, read_lm_eval
 from slmmux.recording import Arrays, arrays_of
 from slmmux.report import Recorded, recorded, report
 from slmmux.rereading import reread
 from slmmux.scaling import Point, expected_right, scaling
 from slmmux.selection import HeldOut, Subset
+from slmmux.serve import create_app
+from slmmux.store import Store, pull, put_plan, status, work
 
 
 def the_race(read: Callable[[str], Answer | None]) -> None:
@@ -104,11 +108,21 @@ def recordings() -> None:
     assert_type(recording.models, tuple[str, ...])
     assert_type(recording.questions, tuple[str, ...])
     assert_type(recording.rows, tuple[Row, ...])
+    assert_type(len(Recording.load("samples.parquet")), int)
     assert_type(recording.by_question["q1"]["qwen"], Sequence[Row])
     decisions = replay(recording, models=["qwen", "phi"], samples={"qwen": 3, "phi": 5}, plan="parallel")
     assert_type(decisions, dict[str, Decision[Row | None]])
     assert_type(decisions["q1"].winner.answer, Any)
     replay(recording, ["qwen"], 3, same=lambda a, b: a == b)
+
+
+def a_campaign_in_a_database() -> None:
+    store = Store("postgresql://me@db.example/campaign")
+    members = Functions({"a": str.strip}, 3)
+    assert_type(put_plan(store, members, "questions.jsonl", requests_per_minute={"a": 60}, texts=False), bool)
+    assert_type(work(store, members, ["a"], concurrency={"a": 2}), int)
+    assert_type(status(store).members[0].eta, float | None)
+    assert_type(pull(store, "samples.parquet"), Recording | int)
 
 
 def errors(error: NoAnswerError) -> None:
@@ -215,3 +229,7 @@ def the_edges(recording: Recording) -> None:
     assert_type(entry, Entry)
     assert_type(entry.path, Path | None)
     assert_type(report(recording, "report.html", samples=3, missing="drop"), str)
+
+
+def the_server(mux: SLMMuxChatModel) -> None:
+    assert_type(create_app({"mux": mux}, api_key=None, max_questions=8, cors=["https://example.org"]), Starlette)

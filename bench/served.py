@@ -1,0 +1,181 @@
+"""What `slmmux serve` adds: the time of many clients at once, over the same mux in one process; its memory; its limit.
+
+python -m bench.served                       200 clients at once over members of 0.2 s, then 20,000 requests for memory
+python -m bench.served --requests 2000       fewer requests
+
+The server is a process of its own on loopback. Members reply after 0.2 s without any work, so that all other time is
+the frameworks' and the server's.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+from langchain_core.outputs import ChatResult
+
+from langchain_slmmux import SLMMuxChatModel
+from langchain_slmmux.testing import ScriptedChatModel
+
+MEMBER_S = 0.2
+CAP = 64  # calls at once in the part that looks for the limit
+FREE = 4000  # more than are ever in flight: without it the wait for a place would hide the server's time
+BODY = {"model": "free", "messages": [{"role": "user", "content": "2 + 2?"}]}
+IN_FLIGHT = {"now": 0, "most": 0}
+
+
+class Slow(ScriptedChatModel):
+    """A member that replies after a while."""
+
+    seconds: float = MEMBER_S
+
+    async def _agenerate(self, messages: Any, stop: Any = None, **_: Any) -> ChatResult:
+        IN_FLIGHT["now"] += 1
+        IN_FLIGHT["most"] = max(IN_FLIGHT["most"], IN_FLIGHT["now"])
+        try:
+            await asyncio.sleep(self.seconds)
+        finally:
+            IN_FLIGHT["now"] -= 1
+        return self._reply(messages, {"stop": stop})
+
+
+def mux(calls: int, seconds: float = MEMBER_S) -> SLMMuxChatModel:
+    """Return two members of two samples each."""
+    models = {label: Slow(script=[reply], seconds=seconds) for label, reply in (("a", "4"), ("b", "5"))}
+    return SLMMuxChatModel(models=models, samples=2, max_concurrency=calls, wait="exhausted")
+
+
+def serve(port: int) -> None:
+    """Serve on a port, and tell the calls in flight at `/in-flight`."""
+    import uvicorn
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
+
+    from slmmux.serve import create_app
+
+    muxes = {"free": mux(FREE), "capped": mux(CAP), "quick": mux(FREE, seconds=0)}
+    app = create_app(muxes, max_questions=1000, max_waiting=1000)
+
+    async def in_flight(_: Any) -> JSONResponse:
+        counts = {**IN_FLIGHT, "tasks": len(asyncio.all_tasks())}
+        IN_FLIGHT["most"] = IN_FLIGHT["now"]
+        return JSONResponse(counts)
+
+    app.router.routes.append(Route("/in-flight", in_flight))
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False, timeout_keep_alive=75)
+
+
+async def times(ask: Any, clients: int, rounds: int) -> list[float]:
+    """Return the seconds of each question, with so many clients at once."""
+
+    async def client() -> list[float]:
+        seconds = []
+        for _ in range(rounds):
+            start = time.perf_counter()
+            await ask()
+            seconds.append(time.perf_counter() - start)
+        return seconds
+
+    return [s for each in await asyncio.gather(*(client() for _ in range(clients))) for s in each]
+
+
+def shares(seconds: list[float]) -> dict[str, float]:
+    """Return the median and the 99th percentile, in milliseconds."""
+    return {
+        "median_ms": round(1000 * statistics.median(seconds)),
+        "p99_ms": round(1000 * statistics.quantiles(seconds, n=100)[98]),
+    }
+
+
+def memory_mb(pid: int) -> float:
+    """Return the resident memory of a process."""
+    status = Path(f"/proc/{pid}/status").read_text("utf-8")
+    found = re.search(r"VmRSS:\s+(\d+)", status)
+    return round(int(found[1]) / 1024, 1) if found else 0.0
+
+
+async def measure(url: str, pid: int, clients: int, rounds: int, requests: int) -> dict[str, Any]:
+    """Return all figures."""
+    figures: dict[str, Any] = {"clients": clients, "rounds": rounds, "member_s": MEMBER_S, "calls_a_question": 4}
+    own = mux(FREE)
+
+    async def in_process() -> None:
+        await own.ainvoke("2 + 2?")
+
+    await in_process()
+    figures["one_process"] = shares(await times(in_process, clients, rounds))
+    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
+    async with httpx.AsyncClient(limits=limits, timeout=120) as http:
+
+        async def asked(model: str = "free") -> None:
+            reply = await http.post(f"{url}/v1/chat/completions", json=BODY | {"model": model})
+            reply.raise_for_status()
+
+        await times(asked, clients, 1)  # connections are opened before the clock runs
+        figures["served"] = shares(await times(asked, clients, rounds))
+        await http.get(f"{url}/in-flight")
+        await times(lambda: asked("capped"), clients, 1)
+        figures["in_flight_with_cap"] = {"cap": CAP, "most": (await http.get(f"{url}/in-flight")).json()["most"]}
+
+        async def broken_off() -> None:
+            with contextlib.suppress(httpx.TimeoutException):
+                await http.post(f"{url}/v1/chat/completions", json=BODY, timeout=MEMBER_S / 4)
+
+        idle = (await http.get(f"{url}/in-flight")).json()
+        await times(broken_off, clients, 1)
+        await asyncio.sleep(1)
+        left = (await http.get(f"{url}/in-flight")).json()
+        figures["left_after_clients_broke_off"] = {"calls": left["now"], "tasks": left["tasks"] - idle["tasks"]}
+
+        memory = []
+        for _ in range(10):
+            await times(lambda: asked("quick"), 20, requests // 200)
+            memory.append(memory_mb(pid))
+        figures["memory_mb_by_tenths"] = memory
+        figures["requests_for_memory"] = requests
+    return figures
+
+
+def main() -> None:
+    """Measure, or serve for a measurement."""
+    parser = argparse.ArgumentParser(prog="python -m bench.served", description=__doc__)
+    parser.add_argument("--clients", type=int, default=200, help="clients at once")
+    parser.add_argument("--rounds", type=int, default=3, help="questions of each client")
+    parser.add_argument("--requests", type=int, default=20_000, help="requests over which memory is watched")
+    parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve(arguments.serve)
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "bench.served", "--serve", str(port)]
+    process = subprocess.Popen(command, env={**os.environ})
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            try:
+                httpx.get(f"{url}/health")
+                break
+            except httpx.ConnectError:
+                time.sleep(0.1)
+        figures = asyncio.run(measure(url, process.pid, arguments.clients, arguments.rounds, arguments.requests))
+    finally:
+        process.terminate()
+        process.wait()
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""A mux's members put to many questions: what the `profile` functions of both adapters share."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from os import PathLike
+from typing import Any
+
+from slmmux._decision.labels import by_label
+from slmmux._decision.types import Answer, Draw
+from slmmux._errors import ArgumentError
+from slmmux._mux.base import Mux
+from slmmux._mux.engine import Question
+from slmmux._mux.generation import generation_settings
+from slmmux._mux.limiter import await_for, wait_for
+from slmmux._mux.reading import read_within
+from slmmux._mux.secrets import secrets_of_client, strike, strike_text
+from slmmux.answers._reader import extractor_name
+from slmmux.profiling import Came, Questions, Watch
+from slmmux.profiling import aprofile as aprofile_members
+from slmmux.profiling import profile as profile_members
+from slmmux.profiling._asker import Draws
+from slmmux.profiling._pressing import Pressing, split
+from slmmux.profiling._progress import watching
+from slmmux.recording import Recording
+from slmmux.recording._prices import PRICES
+
+__all__ = ["Members", "Questions", "Watch", "aprofile_mux", "mux_to_profile", "profile_mux"]
+
+_SAMPLES = 5  # k of a mux that a profile makes itself
+
+
+class Members:
+    """A mux's members, each asked as the mux would ask it.
+
+    Args:
+        mux: The mux.
+        samples: k, or k by label; `None` leaves the mux's own.
+    """
+
+    def __init__(self, mux: Mux, samples: int | dict[str, int] | None = None) -> None:
+        self._mux = mux
+        self.pressing: Pressing = {"max_concurrency": mux.max_concurrency, "timeout": mux.timeout}
+        self.samples = mux.k if samples is None else by_label("samples", samples, mux.k)
+        self.compare = mux._agreement.compare
+        self._any = mux._plain_question("").sampling()  # the draws of one request are the same for all questions
+        members = mux._members
+        self.settings: dict[str, Any] = {
+            "extract": extractor_name(mux.extract),
+            "agreement": mux.agreement,
+            "tau": mux.tau if mux.agreement == "embedding" else None,
+            "system_prompt": mux.system_prompt,
+            "stop": mux.stop,
+            "models": {label: generation_settings(m.model, m.kwargs) for label, m in members.items()},
+        }
+        if prices := {label: price.plain() for label, price in mux._prices.items() if label in members}:
+            self.settings[PRICES] = prices
+
+    def group(self, draws: Sequence[Draw]) -> list[Draws]:
+        return self._any.group(draws)
+
+    def call(self, question: str, draws: Draws) -> list[Came]:
+        asking = self._mux._plain_question(question)
+        calls = asking.sampling()
+        wait_for(partial(calls.pace, draws))
+        return [_completion(asking, reply, self._secrets(draws)) for reply in calls.call(draws)]
+
+    async def acall(self, question: str, draws: Draws) -> list[Came]:
+        asking = self._mux._plain_question(question)
+        calls = asking.sampling()
+        await await_for(partial(calls.pace, draws))
+        return [_completion(asking, reply, self._secrets(draws)) for reply in await calls.acall(draws)]
+
+    def _secrets(self, draws: Draws) -> tuple[str, ...]:
+        member = self._mux._members[draws[0].model]
+        return (*member.secrets, *secrets_of_client(member.model))
+
+
+def _completion(question: Question[Any], reply: Any, secrets: tuple[str, ...]) -> Came:
+    """Return a reply as it is recorded: a server that echoes what it was sent gets no secret into the file."""
+    text = question.text_of(reply)
+    struck = strike_text(text, secrets)
+
+    def read() -> Answer | None:
+        answer = read_within(question, reply)
+        if answer is None or struck == text:
+            return answer
+        value = strike(answer.value, tuple(secrets))
+        return Answer(value, answer.kind, strike_text(answer.key, secrets))
+
+    tokens = question.usage_of(reply)
+    usage = tokens if tokens.get("total_tokens") else {}  # tokens that were not counted are unknown, not 0
+    return Came(struck, read, usage.get("input_tokens"), usage.get("output_tokens"))
+
+
+def mux_to_profile(
+    cls: type[Mux], models: Any, samples: int | dict[str, int] | None, options: Mapping[str, Any]
+) -> Mux:
+    """Return the mux whose members are profiled: `models` itself, or a mux made of them.
+
+    Raises:
+        ArgumentError: Options beside a mux, which has its own.
+    """
+    if not isinstance(models, cls):
+        return cls(models=models, samples=_SAMPLES if samples is None else samples, **options)
+    if options:
+        raise ArgumentError(f"{next(iter(options))!r} is the mux's own; give it to {cls.__name__}(...)")
+    return models
+
+
+def profile_mux(
+    cls: type[Mux],
+    models: Any,
+    questions: Questions,
+    *,
+    recording: str | PathLike[str],
+    samples: int | dict[str, int] | None,
+    progress: bool | Watch,
+    trial_only: bool,
+    retry_failed: bool,
+    options: Mapping[str, Any],
+) -> Recording:
+    """Sample every member of a mux of a class on every question; an adapter's `profile` documents the arguments."""
+    pressing, others = split(options)
+    members = Members(mux_to_profile(cls, models, samples, others), samples)
+    with watching(progress) as watch:
+        return profile_members(
+            members,
+            questions,
+            recording=recording,
+            watch=watch,
+            trial_only=trial_only,
+            retry_failed=retry_failed,
+            **(members.pressing | pressing),
+        )
+
+
+async def aprofile_mux(
+    cls: type[Mux],
+    models: Any,
+    questions: Questions,
+    *,
+    recording: str | PathLike[str],
+    samples: int | dict[str, int] | None,
+    progress: bool | Watch,
+    trial_only: bool,
+    retry_failed: bool,
+    options: Mapping[str, Any],
+) -> Recording:
+    """Sample every member of a mux of a class on every question, from an event loop."""
+    pressing, others = split(options)
+    members = Members(mux_to_profile(cls, models, samples, others), samples)
+    with watching(progress) as watch:
+        return await aprofile_members(
+            members,
+            questions,
+            recording=recording,
+            watch=watch,
+            trial_only=trial_only,
+            retry_failed=retry_failed,
+            **(members.pressing | pressing),
+        )

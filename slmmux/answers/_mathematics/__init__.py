@@ -1,0 +1,1 @@
+"""Numbers, quantities and formulas: how they are written, and when two are equal."""

@@ -1,0 +1,190 @@
+r"""Quantities: a number with a unit that comes in several sizes, or with a currency.
+
+A unit that is like no other (apples, degrees) says nothing of an answer's size, and is not one here.
+"""
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+from slmmux.answers._mathematics.numeral import decimal, numeral_at
+from slmmux.answers._pattern import pattern
+
+__all__ = ["Quantity", "agree", "quantity", "units_asked"]
+
+_PREFIXES = {"n": -9, "µ": -6, "μ": -6, "u": -6, "m": -3, "c": -2, "d": -1, "": 0, "k": 3, "M": 6, "G": 9, "T": 12}
+_WORD_PREFIXES = {"nano": -9, "micro": -6, "milli": -3, "centi": -2, "deci": -1, "": 0, "kilo": 3, "mega": 6, "giga": 9,
+    "tera": 12}  # fmt: skip
+
+
+def _sizes() -> dict[str, tuple[str, Fraction]]:
+    """Return (dimension, size) of each unit, by how it is written."""
+    sizes: dict[str, tuple[str, Fraction]] = {}
+    for sign, words, dimension, prefixes, size in (
+        ("m", "meter metre", "m", "nµμumcdk", 1),
+        ("g", "gram gramme", "g", "µμumk", 1),
+        ("s", "second sec", "s", "nµμum", 1),
+        ("l", "liter litre", "l", "mcd", 1),
+        ("L", "", "l", "mcd", 1),
+        ("B", "byte", "byte", "kMGT", 1),
+        ("bit", "", "bit", "kMG", 1),
+        ("J", "joule", "J", "mkMG", 1),
+        ("cal", "calorie", "cal", "k", 1),
+        ("W", "watt", "W", "mkMG", 1),
+        ("Wh", "", "Wh", "kM", 1),
+        ("Pa", "pascal", "Pa", "kM", 1),
+        ("V", "volt", "V", "mk", 1),
+        ("A", "ampere amp", "A", "mµ", 1),
+        ("Hz", "hertz", "Hz", "kMG", 1),
+        ("N", "newton", "N", "mk", 1),
+        ("eV", "", "eV", "kMG", 1),
+        ("mol", "mole", "mol", "mk", 1),
+    ):
+        for prefix in ("", *prefixes):
+            sizes[prefix + sign] = (dimension, Fraction(10) ** _PREFIXES[prefix] * size)
+        for word in words.split():
+            for prefix, power in _WORD_PREFIXES.items():
+                sizes |= {prefix + word + end: (dimension, Fraction(10) ** power * size) for end in ("", "s")}
+    others = {
+        "in inch inches": ("m", "0.0254"), "ft foot feet": ("m", "0.3048"), "yd yard yards": ("m", "0.9144"),
+        "mi mile miles": ("m", "1609.344"), "lb lbs pound pounds": ("g", "453.59237"), "oz ounce ounces": ("g", "28.349523125"),
+        "t ton tons tonne tonnes": ("g", "1000000"), "min mins minute minutes Minuten": ("s", "60"),
+        "h hr hrs hour hours Stunde Stunden": ("s", "3600"), "day days Tag Tage": ("s", "86400"),
+        "week weeks": ("s", "604800"), "month months": ("month", "1"), "year years": ("month", "12"),
+        "gallon gallons gal": ("gallon", "1"), "quart quarts": ("gallon", "0.25"), "mph": ("mph", "1"), "kph": ("km/h", "1"),
+        "atm": ("atm", "1"), "bar": ("bar", "1"), "rad radian radians": ("rad", "1"), "°C celsius Celsius": ("°C", "1"), "°F fahrenheit Fahrenheit": ("°F", "1"),
+        "K kelvin": ("K", "1"), "secs": ("s", "1"),
+        "€ EUR euro euros": ("€", "1"), "£ GBP": ("£", "1"), "¥ JPY yen": ("¥", "1"), "₹ INR rupee rupees": ("₹", "1"),
+        "₩ won": ("₩", "1"), "₽ ruble rubles": ("₽", "1"), "CHF": ("CHF", "1"), "yuan RMB CNY": ("yuan", "1"), "peso pesos": ("peso", "1"),
+        "$ USD dollar dollars": ("$", "1"), "¢ cent cents": ("$", "0.01"), "₺": ("₺", "1"), "₫": ("₫", "1"),
+    }  # fmt: skip
+    for names, (dimension, size_of) in others.items():
+        sizes |= {name: (dimension, Fraction(size_of)) for name in names.split()}
+    return sizes
+
+
+_SIZES = _sizes()
+_POWER = r"(?:\^?\{?[23]\}?|²|³)?"
+_UNIT = pattern(
+    r"[\s~]*+(?:(?P<raised>square|cubic)\s)?(?P<unit>°?[A-Za-zµμ]{1,16}|[¢€£¥₹₩₽₺₫$])(?P<power>\^?\{?[23]\}?|²|³)?"
+    r"(?:\s?(?P<per>/|per\s)\s?(?P<below>[A-Za-z]{1,12})(?P<power_below>\^?\{?[23]\}?)?)?[\s.]*+"
+)
+_DEGREES = pattern(r"(?:°|degrees?) ?(?=[CF]\b|Celsius|Fahrenheit|celsius|fahrenheit)")
+_MONEY = pattern(r"[^0-9]{0,4}?(?P<money>[$€£¥₹₩₽₺₫])")
+_MONEY_NAMES = {"USD": "$", "US$": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "Rs.": "₹", "Rs": "₹", "CHF": "CHF", "CNY": "yuan",
+    "A$": "A$", "AU$": "A$", "C$": "C$", "CA$": "C$", "HK$": "HK$", "NZ$": "NZ$", "S$": "S$"}  # fmt: skip
+_NAMED_MONEY = pattern(
+    r"(?P<name>" + "|".join(re.escape(name) for name in sorted(_MONEY_NAMES, key=len, reverse=True)) + r")\s?(?=[0-9])"
+)
+_DECADE = pattern(r"[12][0-9]{2}0s")
+_POUNDS = _SIZES["pounds"]
+_POWERS = {"square": 2, "cubic": 3}
+_ASKED = pattern(
+    r"\b(?:how (?:many|much)|in|nearest|number of|wie viele|combien de|cuántos|quantos|quanti)\s(?:square\s|cubic\s)?"
+    r"(?P<unit>[A-Za-z°€£¥$]{1,16})\b",
+    re.IGNORECASE,
+)
+_WORD = pattern(r"[A-Za-z°µμ€£¥]{1,16}")
+_MOST_WORDS = 2000  # of a question
+
+
+class Quantity(NamedTuple):
+    """A number with its unit.
+
+    Attributes:
+        value: The number as written.
+        unit: What is counted: a dimension, as "m" or "m^2", or a currency; empty without one.
+        size: How much of the dimension's base one is.
+    """
+
+    value: Fraction
+    unit: str
+    size: Fraction
+
+    @property
+    def key(self) -> str:
+        """One text for one quantity: in the base unit; dollars and bare numbers as numbers."""
+        if not self.unit or (self.unit == "$" and self.size == 1):
+            return decimal(self.value)
+        return f"{decimal(self.value * self.size)} {self.unit}"
+
+
+def quantity(text: str) -> Quantity | None:
+    """Return the quantity that a text is, with a unit that has a size; None for anything else, bare numbers included.
+
+    Example:
+        >>> quantity("3 cm").key, quantity("0.03 m").key, quantity("€5").key, quantity("$5").key, quantity("5 apples")
+        ('0.03 m', '0.03 m', '5 €', '5', None)
+    """
+    text = _DEGREES.sub("°", text.strip())
+    if _DECADE.fullmatch(text):  # no seconds
+        return None
+    named_money = _NAMED_MONEY.match(text)
+    if named_money:
+        number = numeral_at(text, named_money.end())
+        whole = number and number.value is not None and not text[number.end :].strip(" .")
+        return Quantity(number.value, _MONEY_NAMES[named_money["name"]], Fraction(1)) if whole else None  # type: ignore[union-attr, arg-type]
+    number = numeral_at(text, 0)
+    if number is None or number.value is None:
+        return None
+    money = _MONEY.match(text, 0, number.end)
+    if money:
+        rest = text[number.end :].strip(" .")
+        named = rest in {"", "USD"} or _SIZES.get(rest, ("", 0))[0] == money["money"]
+        return Quantity(number.value, money["money"], Fraction(1)) if named else None
+    found = _UNIT.fullmatch(text, number.end)
+    if found is None:
+        return None
+    if number.doubtful and len(found["unit"]) == 1 and found["unit"].isalpha():  # 3,4 m could be a list and a name
+        return None
+    size = _size(found["unit"], _POWERS.get(found["raised"] or "", 0) or _power(found["power"]))
+    if size is None:
+        return None
+    if found["per"]:
+        below = _size(found["below"], _power(found["power_below"]))
+        if below is None:
+            return None
+        size = f"{size[0]}/{below[0]}", size[1] / below[1]
+    return Quantity(number.value, *size)
+
+
+def units_asked(question: str) -> set[tuple[str, Fraction]]:
+    """Return the units in which a question wants its answer: those it asks for, else the one size that it names.
+
+    Example:
+        >>> units_asked("How many meters are 300 cm?"), units_asked("A rope is 3 m long. How long are two?")
+        ({('m', Fraction(1, 1))}, {('m', Fraction(1, 1))})
+    """
+    asked = {_SIZES[found["unit"]] for found in _ASKED.finditer(question) if found["unit"] in _SIZES}
+    words = [word[0] for word, _ in zip(_WORD.finditer(question), range(_MOST_WORDS), strict=False)]
+    named = {_SIZES[word] for word in words if word in _SIZES and (len(word) > 1 or word in "mgslhL")}
+    dimensions = [dimension for dimension, _ in named]
+    return asked | {(d, size) for d, size in named if dimensions.count(d) == 1 and d not in {a for a, _ in asked}}
+
+
+def agree(one: Quantity, other: Quantity) -> bool:
+    """Return whether two quantities are one, a bare number counting as one of whatever unit the other has.
+
+    Example:
+        >>> three = quantity("3 m")
+        >>> agree(three, quantity("300 cm")), agree(three, quantity("3 cm")), agree(three, Quantity(three.value, "", three.size))
+        (True, False, True)
+    """
+    pounds = {(each.unit, each.size) for each in (one, other)}
+    if pounds == {("£", Fraction(1)), _POUNDS}:  # of money, in words
+        return one.value == other.value
+    if one.unit and other.unit:
+        return one.unit == other.unit and one.value * one.size == other.value * other.size
+    return one.value == other.value
+
+
+def _size(unit: str, power: int) -> tuple[str, Fraction] | None:
+    unit = unit if unit in _SIZES or len(unit) < len("°CC") else unit.removeprefix("°")  # °Celsius
+    size = _SIZES.get(unit) or _SIZES.get(unit.lower() if len(unit) > 2 else "")  # noqa: PLR2004 - Pa is not pa
+    if size is None or power == 1:
+        return size
+    return f"{size[0]}^{power}", size[1] ** power
+
+
+def _power(written: str | None) -> int:
+    return {"²": 2, "³": 3}.get(written or "", 0) or int((written or "1").strip("^{}"))

@@ -1,0 +1,1 @@
+"""How answers are announced, worded and framed in the languages that models write."""

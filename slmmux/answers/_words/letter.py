@@ -1,0 +1,112 @@
+r"""The letter that stands at the beginning of a text: after an announcement, or as the whole reply."""
+
+import re
+
+from slmmux.answers._mathematics.latex import undress, untext
+from slmmux.answers._pattern import pattern
+from slmmux.answers._words.languages import COPULA
+from slmmux.answers._words.scripts import plain
+
+__all__ = ["announced_letter", "plain_letter", "rejects", "says_several"]
+
+_LETTER = pattern(
+    r"""
+    [\s*_`"'“‘$:>✅✔\ufe0f-]*+ (?: (?i: that|therefore|probably|most|likely|clearly|definitely|the|correct|option
+        |choice|letter|answer|is|indeed|simply|just|statement|alternative )\b [\s*_`:]*+ )*+
+    (?: [(\[{<「『] [\s*_]*+ (?P<bracketed> [A-Za-z] ) [\s*_]*+ [)\]}>」』]
+      | (?P<bare> [A-Za-z] ) (?! [A-Za-z0-9_] | ['’][A-Za-z] ) )
+    """,
+    re.VERBOSE,
+)
+_NOTHING = pattern(
+    rf"""(?: \s*{COPULA} )?+ (?: [\s*_`"'”’$.)\]}}>,:;!。、」』] | \#\#++ | </[a-z]{{1,9}}> )*+ $""",
+    re.VERBOSE,
+)
+_BETWEEN = r"(?:,|/|&|;|、|\b(?:and|or|und|oder|et|ou|y|o|e|или|и)\b|和|或|と|及び|및|또는)"
+_SEVERAL = pattern(
+    rf"[\s*_)\]\"']*+{_BETWEEN}[\s*_(\[\"']*+[A-Z](?![\w'’]|\.[A-Z])|[\s*_]*+[(\[][A-Z][)\]](?!\s?[a-z])"
+)
+_INITIALS = pattern(r"\.\s?[A-Z]\.")
+# B. Paris, B) Paris, **B**: Paris, B - Paris, B, as ...; not B.C., B-12, B+
+_OPTION = pattern(
+    r"[*_`]*+(?:[.):,;](?:(?![\w.])|(?=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]))|\s[-–—]\s|\s*+(?:because|since|as|due|rather|instead|over|and\snot|is(?!\s(?:also\s|clearly\s|definitely\s)?(?:not|wrong|\w*correct\b(?<!\scorrect)|false)))\b|\s*+[，。、])[*_`]*+"
+)
+_LIST = pattern(
+    rf"[\s*_`\"'$]*+(?:(?i:both|either|neither)\s)?[(\[{{][\s*_\"']*+[A-Z][\s*_)\]\"']*+{_BETWEEN}[\s*_(\[\"']*+[A-Z]\b"
+)
+# Not B but C; B is incorrect.
+_NOT = pattern(
+    r"[\s*_`\"'“‘]*+(?:definitely|certainly|clearly)?\s*+(?:(?:not|n['’]t|nicht|pas|não|non|не)\s++)"
+    r"(?:(?:option|choice|letter)\s++)?[(\[*_]*+[A-Z][)\]*_]*+(?!\w)"
+    r"(?:,?\s++(?:but|sondern|mais|mas|ma|bensì|а)(?:\s++(?:rather|instead))?\s++(?P<but>[^\n]++))?"
+)
+_WRONG = pattern(
+    r"[\s)\]*_\"'”’.,]*+(?:is|was|would\s+be|seems|looks|cannot\s+be|can['’]t\s+be|isn['’]t|are)\s++"
+    r"(?:also\s++|clearly\s++|definitely\s++|therefore\s++)?"
+    r"(?:(?:not|wrong|incorrect|false|invalid|out|too|impossible|ruled|eliminated)\b|n['’]t\b)",
+    re.IGNORECASE,
+)
+
+
+def rejects(stretch: str) -> tuple[bool, str]:
+    """Return whether an announcement only says what the answer is not, and what it says instead: not B but C.
+
+    Example:
+        >>> rejects("not B but C."), rejects("(D) is incorrect"), rejects("B")
+        ((True, 'C.'), (True, ''), (False, ''))
+    """
+    text = untext(undress(plain(stretch)))
+    negated = _NOT.match(text)
+    if negated:
+        return True, negated["but"] or ""
+    found = _LETTER.match(text)
+    return bool(found and _WRONG.match(text, found.end())), ""
+
+
+def says_several(stretch: str) -> bool:
+    """Return whether an announcement is followed by two letters: nothing else in the reply undoes that."""
+    text = untext(undress(plain(stretch)))
+    found = _LETTER.match(text)
+    return bool(found and _SEVERAL.match(text, found.end())) or _LIST.match(text) is not None
+
+
+def announced_letter(stretch: str, *, sure: bool) -> str | None:
+    """Return the one letter that an announcement is followed by.
+
+    Args:
+        stretch: What follows the announcement.
+        sure: Nobody said that it is a letter: "B Paris" and a bare "b" do not count.
+
+    Example:
+        >>> announced_letter("B. Paris", sure=True), announced_letter("A dog", sure=False)
+        ('B', None)
+    """
+    text = untext(undress(plain(stretch)))
+    found = _LETTER.match(text)
+    if found is None or _SEVERAL.match(text, found.end()) or _INITIALS.match(text, found.end()):
+        return None
+    letter, end = found["bracketed"] or found["bare"], found.end()
+    if found["bare"]:
+        alone = _NOTHING.match(text, end)
+        option = _OPTION.match(text, end)
+        word = not sure and letter not in "AI" and text[end : end + 1].isspace()
+        closed = text.startswith(")", end)
+        if not (alone or option or word) or (letter.islower() and not (closed or (alone and not sure))):
+            return None
+    return letter.upper()
+
+
+def plain_letter(text: str) -> str | None:
+    """Return the letter that a reply is: bare and upper-case, or closed by a bracket with or without its option.
+
+    Example:
+        >>> plain_letter("**B.**"), plain_letter("B) Paris"), plain_letter("B. Traven")
+        ('B', 'B', None)
+    """
+    bare = untext(undress(plain(text)))
+    found = _LETTER.match(bare)
+    letter = announced_letter(text, sure=True)
+    if found is None or "\n" in bare.strip():
+        return None
+    closed = found["bracketed"] or bare.startswith(")", found.end())
+    return letter if closed or _NOTHING.match(bare, found.end()) else None

@@ -1,0 +1,109 @@
+"""Dates and times of day, in one form each."""
+
+import re
+
+from slmmux.answers._pattern import pattern
+
+__all__ = ["moment_key"]
+
+_MONTHS = {
+    name: number
+    for language in (
+        "january february march april may june july august september october november december",
+        "jan feb mar apr may jun jul aug sep oct nov dec",
+        "januar februar märz april mai juni juli august september oktober november dezember",
+        "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+        "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+        "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+        "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+        "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
+    )
+    for number, written in enumerate(language.split(), 1)
+    for name in (written, written.translate(str.maketrans("äéûçº", "aeuco")))
+} | {"sept": 9}
+_MONTH = rf"(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\.?"
+_WEEKDAY = r"(?:(?:on|am|den|le|il|el) )?(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? )?"
+_DAY = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th|\.|er|º)?"
+_YEAR = r"(?P<year>[0-9]{3,4})"
+_DATES = [
+    pattern(rf"{_WEEKDAY}(?:the )?{_DAY} (?:of |de |di )?{_MONTH}(?:,? (?:de |di )?{_YEAR})?", re.IGNORECASE),
+    pattern(rf"{_WEEKDAY}{_MONTH} (?:the )?{_DAY}(?:,? {_YEAR})?", re.IGNORECASE),
+    pattern(rf"{_YEAR}([-/.])(?P<month>[0-9]{{1,2}})\2{_DAY}(?:T00:00(?::00)?)?"),
+    pattern(rf"{_YEAR} ?年 ?(?P<month>[0-9]{{1,2}}) ?月 ?(?P<day>[0-9]{{1,2}}) ?日"),
+    pattern(rf"(?P<day>)(?:in )?{_MONTH}(?: of| de|,)? (?P<year>[0-9]{{4}})", re.IGNORECASE),
+    pattern(r"(?P<day>)(?P<year>[12][0-9]{3})-(?P<month>0[1-9]|1[0-2])"),
+    pattern(rf"(?P<day>[0-9]{{1,2}})\.(?P<month>[0-9]{{1,2}})\.{_YEAR}"),
+]
+_ERA = pattern(
+    r"(?:in )?(?:(?P<before>AD|CE|BCE?|A\.D\.|B\.C\.(?:E\.)?) ?(?P<one>[0-9]{1,5})|(?P<other>[0-9]{1,5}) ?(?P<after>AD|CE|BCE?|A\.D\.|B\.C\.(?:E\.)?))",
+    re.IGNORECASE,
+)
+# 3/15/2024 says which is the month only where the other cannot be one.
+_SLASHED = pattern(rf"(?P<one>[0-9]{{1,2}})([-/])(?P<other>[0-9]{{1,2}})\2{_YEAR}")
+_TIME = pattern(
+    r"(?:at )?(?P<hour>[0-9]{1,2})(?:[:.h](?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}))?)?"
+    r" ?(?P<half>[ap]\.? ?m\b\.?)?(?P<uhr> (?:uhr|o['’]clock))?(?P<part> (?:in the (?:morning|afternoon|evening)|at night))?",
+    re.IGNORECASE,
+)
+_NAMED = {"noon": "12:00", "midday": "12:00", "midnight": "00:00"}
+_LONGEST = 40  # characters of a date or a time
+
+
+def moment_key(text: str) -> str | None:
+    """Return the one form of a text that is a date or a time of day and nothing else.
+
+    Example:
+        >>> moment_key("March 15, 2024"), moment_key("15 March 2024"), moment_key("3:30 p.m."), moment_key("3:30")
+        ('2024-03-15', '2024-03-15', '15:30', '03:30')
+    """
+    text = text.strip()
+    if len(text) > _LONGEST:
+        return None
+    return _date(text) or _time(text)
+
+
+def _date(text: str) -> str | None:
+    for form in _DATES:
+        found = form.fullmatch(text)
+        if found:
+            month = found["month"].lower()
+            number = _MONTHS.get(month) or int(month)
+            return (
+                _written(found["year"], number, int(found["day"])) if found["day"] else f"{found['year']}-{number:02}"
+            )
+    era = _ERA.fullmatch(text)
+    if era:
+        before = (era["before"] or era["after"]).lower().startswith("b")
+        return f"{int(era['one'] or era['other'])} {'BC' if before else 'AD'}"
+    found = _SLASHED.fullmatch(text)
+    if found:
+        one, other = int(found["one"]), int(found["other"])
+        if one > 12 or other > 12 or one == other:  # noqa: PLR2004 - months
+            return _written(found["year"], min(one, other), max(one, other))
+    return None
+
+
+def _written(year: str | None, month: int, day: int) -> str | None:
+    if not 1 <= month <= 12 or not 1 <= day <= 31:  # noqa: PLR2004 - months and days
+        return None
+    return f"{year or '-'}-{month:02}-{day:02}"
+
+
+def _time(text: str) -> str | None:
+    if text.lower() in _NAMED:
+        return _NAMED[text.lower()]
+    found = _TIME.fullmatch(text)
+    if found is None or not (found["half"] or found["minute"] or found["uhr"] or found["part"]):
+        return None
+    if "." in text[: found.end("minute")] and not (found["half"] or found["uhr"]):
+        return None  # 3.30 is a number
+    hour, minute = int(found["hour"]), found["minute"] or "00"
+    half = found["half"] or (found["part"] and ("a" if "morning" in found["part"].lower() else "p"))
+    if half:
+        if not 1 <= hour <= 12:  # noqa: PLR2004 - the hours of half a day
+            return None
+        hour = hour % 12 + (12 if half[0] in "pP" else 0)
+    if hour > 24 or minute > "59":  # noqa: PLR2004 - the hours of a day
+        return None
+    seconds = f":{found['second']}" if found["second"] and found["second"] != "00" else ""
+    return f"{hour:02}:{minute}{seconds}"

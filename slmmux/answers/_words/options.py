@@ -1,0 +1,83 @@
+r"""The options of a multiple choice, as a question or a reply lists them, and the letter of one that is named."""
+
+import re
+from itertools import product
+
+from slmmux.answers._mathematics.latex import undress, untext
+from slmmux.answers._pattern import pattern
+from slmmux.answers._text import text_key
+
+__all__ = ["Options"]
+
+# An option that the reply lists, wherever in a line: (A) Paris, B) Rome, C: Oslo; "D. Bern" only at the start of one.
+_LABEL = pattern(
+    r"""
+    (?: (?<! [\w()\[\].'’] ) (?:
+            [(\[] [*_]{0,3} (?P<bracketed> [A-Za-z] ) [*_]{0,3} [)\]] [:.]?
+          | (?P<closed> [A-Za-z] ) [*_]{0,3} \)
+          | (?P<colon> [A-Z] ) [*_]{0,3} :
+        )
+      | ^ [ \t*_>-]{0,8} (?P<dotted> [A-Za-z] ) [*_]{0,3} \.
+    ) [*_]{0,3} [ \t]++ (?=\S)
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
+# Where an option's text may end before its line does: Rome. It ..., Rome: it ..., Rome, because ...
+_GOES_ON = pattern(r"[.:;](?=\s)|\s(?:\.\.|…)|</|\s[-–—]\s(?=[A-Za-z])|,?\s(?:because|since|as|which)\b")
+_MOST_CHARACTERS = 200  # of an option's text that are compared
+_MOST_OPTIONS = 100  # the last ones: all letters, each listed several times
+_AROUND = " \t*_#$\"'“”’,;/|})]"
+
+
+Letters = dict[str, set[str]]
+
+
+class Options:
+    """The options that a text lists.
+
+    A letter counts where its neighbour in the alphabet is listed too: of `Q:` and `A:`, and of `J. Doe`, none does.
+
+    Args:
+        text: A question, or a reply that lists them again.
+
+    Attributes:
+        letters: The letters listed.
+        start: Where the first of them stands.
+
+    Example:
+        >>> options = Options("Where? A) Oslo B) Rome")
+        >>> sorted(options.letters), options.named("Rome."), options.named("Paris")
+        (['A', 'B'], 'B', None)
+    """
+
+    def __init__(self, text: str) -> None:
+        labels = list(_LABEL.finditer(text))[-_MOST_OPTIONS:]
+        listed = {label[label.lastgroup or 0].upper() for label in labels}
+        self.letters: set[str] = set()
+        self.start = len(text)
+        self._whole: Letters = {}
+        self._begun: Letters = {}
+        ends = [label.start() for label in labels[1:]] + [len(text)]
+        for label, following in zip(labels, ends, strict=False):
+            letter = label[label.lastgroup or 0].upper()
+            if chr(ord(letter) - 1) in listed or chr(ord(letter) + 1) in listed:
+                self.letters.add(letter)
+                self.start = min(self.start, label.start())
+                end = min(following, label.end() + _MOST_CHARACTERS)
+                keys = _keys(text[label.end() : end].split("\n", 1)[0])
+                for by_text, key in zip((self._whole, self._begun), keys, strict=True):
+                    by_text.setdefault(key, set()).add(letter)
+
+    def named(self, stretch: str) -> str | None:
+        """Return the letter of the one option whose text a stretch is, or begins with."""
+        for key, letters in product(filter(None, _keys(stretch[:_MOST_CHARACTERS])), (self._whole, self._begun)):
+            if key in letters:
+                return min(letters[key]) if len(letters[key]) == 1 else None
+        return None
+
+
+def _keys(written: str) -> tuple[str, str]:
+    """Return what an option's text is compared by: all of it, and what stands before it is explained."""
+    parts = written, _GOES_ON.split(written, maxsplit=1)[0]
+    whole, begun = (text_key(untext(undress(part)).strip(_AROUND).rstrip(_AROUND + ".!")) for part in parts)
+    return whole, begun

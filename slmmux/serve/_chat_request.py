@@ -1,0 +1,203 @@
+"""The body of `POST /v1/chat/completions`: the fields that a mux can honour, each message checked by its role."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from slmmux.serve._fields import Form, field_fault
+from slmmux.serve._narrowing import Narrowing
+
+__all__ = ["MOST_CHOICES", "ChatRequest", "Function", "ResponseFormat", "Tool"]
+
+MOST_CHOICES = 8  # each choice is a question of its own, with all its samples
+
+
+class _TextPart(Form):
+    type: Literal["text"]
+    text: str
+
+
+class _RefusalPart(Form):
+    type: Literal["refusal"]
+    refusal: str
+
+
+class _ImageUrl(Form):
+    url: str
+    detail: Literal["auto", "low", "high"] | None = None
+
+
+class _ImagePart(Form):
+    type: Literal["image_url"]
+    image_url: _ImageUrl
+
+
+class _Audio(Form):
+    data: str
+    format: str
+
+
+class _AudioPart(Form):
+    type: Literal["input_audio"]
+    input_audio: _Audio
+
+
+class _File(Form):
+    file_data: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+
+
+class _FilePart(Form):
+    type: Literal["file"]
+    file: _File
+
+
+_Texts = str | Annotated[list[_TextPart], Field(min_length=1)]
+_UserPart = Annotated[_TextPart | _ImagePart | _AudioPart | _FilePart, Field(discriminator="type")]
+_AssistantPart = Annotated[_TextPart | _RefusalPart, Field(discriminator="type")]
+
+
+class _System(Form):
+    role: Literal["system", "developer"]
+    content: _Texts
+    name: str | None = None
+
+
+class _User(Form):
+    role: Literal["user"]
+    content: str | Annotated[list[_UserPart], Field(min_length=1)]
+    name: str | None = None
+
+
+class _Function(Form):
+    name: str
+    arguments: str
+
+
+class _Call(Form):
+    id: str
+    type: Literal["function"]
+    function: _Function
+    neutral: ClassVar[Mapping[str, Sequence[Any]]] = {"index": range(1000)}  # the place in a stream, of no use here
+
+
+class _Assistant(Form):
+    role: Literal["assistant"]
+    content: str | list[_AssistantPart] | None = None
+    name: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_Call] | None = None
+
+
+class _Tool(Form):
+    role: Literal["tool"]
+    content: _Texts
+    tool_call_id: str
+
+
+Message = Annotated[_System | _User | _Assistant | _Tool, Field(discriminator="role")]
+
+
+class Function(Form):
+    """A function that the model may call."""
+
+    name: Annotated[str, Field(min_length=1)]
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class Tool(Form):
+    """A tool: a function, the only kind that every member can be told of."""
+
+    type: Literal["function"]
+    function: Function
+
+
+class _Named(Form):
+    name: str
+
+
+class _Choice(Form):
+    type: Literal["function"]
+    function: _Named
+
+
+class _Schema(Form):
+    name: str
+    description: str | None = None
+    schema_: dict[str, Any] | None = Field(default=None, alias="schema")
+    strict: bool | None = None
+
+
+class ResponseFormat(Form):
+    """The form of the reply."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: _Schema | None = None
+
+    @model_validator(mode="after")
+    def _has_its_schema(self) -> "ResponseFormat":
+        if (self.type == "json_schema") != (self.json_schema is not None):
+            raise field_fault("json_schema", 'json_schema belongs to type "json_schema", and only to it')
+        return self
+
+
+class _StreamOptions(Form):
+    include_usage: bool = False
+
+
+class ChatRequest(Form):
+    """A request."""
+
+    model: str
+    messages: Annotated[list[Message], Field(min_length=1)]
+    tools: list[Tool] | None = None
+    tool_choice: Literal["none", "auto", "required"] | _Choice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] = 1
+    stop: str | Annotated[list[str], Field(max_length=16)] | None = None
+    seed: int | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    user: str | None = None
+    stream: bool = False
+    stream_options: _StreamOptions | None = None
+    slmmux: Narrowing | None = None
+
+    neutral: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "modalities": (["text"],),
+        "service_tier": ("auto", "default"),
+        "top_logprobs": (0,),
+    }
+
+    @model_validator(mode="after")
+    def _fields_fit_each_other(self) -> "ChatRequest":
+        if self.tool_choice is not None and self.tool_choice != "none" and not self.tools:
+            raise field_fault("tool_choice", "tool_choice needs tools; leave it out, or pass the tools")
+        if isinstance(self.tool_choice, _Choice):
+            name = self.tool_choice.function.name
+            if name not in [tool.function.name for tool in self.tools or ()]:
+                raise field_fault("tool_choice", f"tool_choice names {name!r}, which is not among the tools")
+        if None not in (self.max_tokens, self.max_completion_tokens) and self.max_tokens != self.max_completion_tokens:
+            raise field_fault("max_tokens", "max_tokens and max_completion_tokens differ; pass one of them")
+        if self.stream_options is not None and not self.stream:
+            raise field_fault("stream_options", 'stream_options needs "stream": true')
+        return self
+
+    @property
+    def wants_progress(self) -> bool:
+        """Whether a stream also tells each sample as it arrives."""
+        return self.slmmux is not None and self.slmmux.progress
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether a stream ends with the tokens."""
+        return self.stream_options is not None and self.stream_options.include_usage

@@ -1,0 +1,96 @@
+"""The base of every form that a client fills in: what it does not know is refused by name, unless it says nothing.
+
+Clients send fields at their defaults (`"logprobs": false`, `"audio": null`). These ask for nothing, so they are
+dropped; anything else that the server does not do is an error, because ignoring it would be a silent lie.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from slmmux.serve._refusal import RefusalError
+
+__all__ = ["Form", "field_fault", "refusal_of"]
+
+
+class Form(BaseModel):
+    """A form: strict about its fields, lenient about fields that ask for nothing."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
+
+    # Values of unsupported fields that ask for nothing either, by the field's name.
+    neutral: ClassVar[Mapping[str, Sequence[Any]]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_asks_for_nothing(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        return {
+            name: value
+            for name, value in values.items()
+            if value is not None and (name in known or not (_is_nothing(value) or value in cls.neutral.get(name, ())))
+        }
+
+
+def _is_nothing(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_is_nothing, value.values()))
+    return value is None or value is False or value in ("", [])
+
+
+def field_fault(field: str, sentence: str) -> PydanticCustomError:
+    """Return the error of a check over several fields, which pydantic would not know where to place."""
+    return PydanticCustomError("field", "{sentence}", {"field": field, "sentence": sentence})
+
+
+def refusal_of(error: ValidationError) -> RefusalError:
+    """Return the refusal of a form: the first fault, with the field as OpenAI names it."""
+    # An unsupported field explains more than what follows from it; of a union, the variant that fits furthest does.
+    fault = min(
+        error.errors(include_url=False, include_input=False),
+        key=lambda each: (each["type"] != "extra_forbidden", -len(each["loc"])),
+    )
+    field = _field(fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        sentence = f"{field} is not supported by this server; leave it out"
+        return RefusalError(400, sentence, param=field, code="unsupported_parameter")
+    if fault["type"] == "missing":
+        return RefusalError(400, f"{field} is missing", param=field, code="missing_required_parameter")
+    if fault["type"] == "field":
+        context: dict[str, Any] = fault["ctx"]
+        field = ".".join(filter(None, (field, context["field"])))
+        return RefusalError(400, context["sentence"], param=field, code="invalid_value")
+    text = fault["msg"]
+    return RefusalError(400, f"{field}: {text[:1].lower()}{text[1:]}", param=field, code="invalid_value")
+
+
+def _field(place: Sequence[int | str]) -> str | None:
+    """Return a fault's place as OpenAI writes it, without the names that pydantic gives to the variants of a union.
+
+    Example:
+        >>> _field(("messages", 0, "user", "content", "list[tagged-union[...]]", 1, "text", "text"))
+        'messages[0].content[1].text'
+    """
+    path = ""
+    before: int | str = ""
+    for step in place:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif not (isinstance(before, int) or "[" in step or step in _VARIANTS):
+            path += f".{step}" if path else step
+        elif isinstance(before, int) and step not in _TAGS:
+            path += f".{step}"
+        before = step
+    return path or None
+
+
+# What pydantic puts into the place of a fault for the variant of a union: types, and the values of discriminators.
+_VARIANTS = {"str", "int", "dict"}
+_TAGS = {
+    "system", "developer", "user", "assistant", "tool", "text", "image_url", "input_audio", "file", "refusal",
+    "message", "function_call", "function_call_output", "input_text", "output_text", "input_image",
+}  # fmt: skip

@@ -1,0 +1,192 @@
+"""`POST /v1/responses`: the same answers in OpenAI's newer form, whole or as a stream of its events."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import Any
+
+from openai.types.responses import (
+    Response as OpenAIResponse,
+)
+from openai.types.responses import (
+    ResponseFunctionToolCall,
+    ResponseOutputMessage,
+    ResponseOutputText,
+    ResponseUsage,
+)
+from openai.types.responses.response_usage import InputTokensDetails, OutputTokensDetails
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from slmmux._decision.types import Sample
+from slmmux._mux.observe import sample_facts
+from slmmux.serve._chat import confidence_header, records_of
+from slmmux.serve._chunks import pieces
+from slmmux.serve._completion import finish_reason_of, new_id, usage_of
+from slmmux.serve._gate import Gate
+from slmmux.serve._presence import while_present
+from slmmux.serve._responses_request import ResponsesRequest
+from slmmux.serve._served import Served
+from slmmux.serve._stream import Events, event, streaming
+
+__all__ = ["responses"]
+
+
+async def responses(
+    http: Request, request: ResponsesRequest, served: Served, gate: Gate, *, keep_alive: float
+) -> Response:
+    """Return the response to a request.
+
+    Raises:
+        RefusalError: The request would widen something, or there is no room for it.
+        ClientLeftError: The client left before the answer.
+    """
+    chat = request.chat()
+    served.mux_for(chat)  # refuses before a stream begins
+    form = _Form(request)
+    if request.stream:
+        return _streamed(request, form, served, gate, keep_alive)
+    message = await while_present(http, gate.begin(lambda: served.answer(chat)))
+    (record,) = records_of(chat, served, [message])
+    body = form.whole(message, record)
+    return JSONResponse(body, headers=confidence_header(record))
+
+
+def _streamed(request: ResponsesRequest, form: "_Form", served: Served, gate: Gate, keep_alive: float) -> Response:
+    events = Events()
+    chat = request.chat()
+
+    def send(kind: str, **fields: Any) -> None:
+        events.put(form.event(kind, **fields))
+
+    def observe(sample: Sample[Any]) -> None:
+        send("slmmux.sample", sample=sample_facts(sample))
+
+    async def work() -> None:
+        whole: Any = None
+        async for part in served.chunks(chat, observe if chat.wants_progress else None):
+            whole = part if whole is None else whole + part
+        (record,) = records_of(chat, served, [whole])
+        body = form.whole(whole, record)
+        for place, item in enumerate(body["output"]):
+            for kind, fields in _item_events(place, item):
+                send(kind, **fields)
+        send(f"response.{body['status']}", response=body)
+
+    first = [
+        form.event("response.created", response=form.begun),
+        form.event("response.in_progress", response=form.begun),
+    ]
+    return streaming(
+        events, gate.begin(work), first, strike=served.strike, keep_alive=keep_alive,
+        fault=lambda body: form.event("error", **body["error"]),
+    )  # fmt: skip
+
+
+class _Form:
+    """The response to one request, from its beginning to its end."""
+
+    def __init__(self, request: ResponsesRequest) -> None:
+        self._request = request
+        self._id = new_id("resp")
+        self._created = time.time()
+        self._numbers = count()
+
+    @property
+    def begun(self) -> dict[str, Any]:
+        """The response before there is an answer."""
+        return self._body([], "in_progress")
+
+    def whole(self, message: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the response with the mux's message."""
+        is_cut = finish_reason_of(message) == "length"
+        body = self._body(list(_items(message)), "incomplete" if is_cut else "completed")
+        if is_cut:
+            body["incomplete_details"] = {"reason": "max_output_tokens"}
+        tokens = usage_of([record])
+        details = tokens.prompt_tokens_details, tokens.completion_tokens_details
+        body["usage"] = ResponseUsage(
+            input_tokens=tokens.prompt_tokens,
+            output_tokens=tokens.completion_tokens,
+            total_tokens=tokens.total_tokens,
+            input_tokens_details=InputTokensDetails.model_construct(
+                cached_tokens=details[0].cached_tokens if details[0] else 0
+            ),
+            output_tokens_details=OutputTokensDetails(
+                reasoning_tokens=(details[1].reasoning_tokens if details[1] else 0) or 0
+            ),
+        ).model_dump(mode="json", exclude_unset=True)
+        return {**body, "slmmux": dict(record)}
+
+    def event(self, kind: str, **fields: Any) -> bytes:
+        """Return an event of the stream; events are numbered."""
+        return event({"type": kind, "sequence_number": next(self._numbers), **fields}, kind)
+
+    def _body(self, output: list[Any], status: str) -> dict[str, Any]:
+        request = self._request
+        return OpenAIResponse.model_construct(
+            id=self._id,
+            created_at=self._created,
+            object="response",
+            model=request.model,
+            status=status,
+            error=None,
+            incomplete_details=None,
+            instructions=request.instructions,
+            metadata={},
+            output=output,
+            parallel_tool_calls=request.parallel_tool_calls is not False,
+            temperature=request.temperature,
+            top_p=request.top_p,
+            tool_choice="auto" if request.tool_choice is None else request.model_dump(mode="json")["tool_choice"],
+            tools=[tool.model_dump(exclude_none=True) for tool in request.tools or ()],
+            store=False,
+        ).model_dump(mode="json", exclude_unset=True, warnings=False)
+
+
+def _items(message: Any) -> Iterator[Any]:
+    """Yield what a message says as items: its text, then its calls."""
+    calls = [*message.tool_calls, *message.invalid_tool_calls]
+    if (text := str(message.text)) or not calls:
+        yield ResponseOutputMessage(
+            id=new_id("msg"),
+            type="message",
+            role="assistant",
+            status="completed",
+            content=[ResponseOutputText(type="output_text", text=text, annotations=[])],
+        )
+    for call in calls:
+        arguments = call["args"] if isinstance(call["args"], str) else json.dumps(call["args"], ensure_ascii=False)
+        yield ResponseFunctionToolCall(
+            id=new_id("fc"),
+            type="function_call",
+            call_id=call["id"] or new_id("call"),
+            name=call["name"] or "",
+            arguments=arguments,
+            status="completed",
+        )
+
+
+def _item_events(place: int, item: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the events of one item: its beginning, its content in pieces, its end."""
+    where = {"output_index": place, "item_id": item["id"]}
+    if item["type"] == "message":
+        (part,) = item["content"]
+        at = {**where, "content_index": 0}
+        yield "response.output_item.added", _at(place, {**item, "content": [], "status": "in_progress"})
+        yield "response.content_part.added", {**at, "part": {**part, "text": ""}}
+        for piece in pieces(part["text"]):
+            yield "response.output_text.delta", {**at, "delta": piece, "logprobs": []}
+        yield "response.output_text.done", {**at, "text": part["text"], "logprobs": []}
+        yield "response.content_part.done", {**at, "part": part}
+    else:
+        yield "response.output_item.added", _at(place, {**item, "arguments": "", "status": "in_progress"})
+        yield "response.function_call_arguments.delta", {**where, "delta": item["arguments"]}
+        done = {"arguments": item["arguments"], "name": item["name"]}
+        yield "response.function_call_arguments.done", {**where, **done}
+    yield "response.output_item.done", _at(place, item)
+
+
+def _at(place: int, item: Mapping[str, Any]) -> dict[str, Any]:
+    return {"output_index": place, "item": item}

@@ -1,0 +1,1 @@
+"""Faulty servers: what each fault costs, and that it costs nothing else."""

@@ -1,0 +1,147 @@
+"""What a request may say: unsupported fields are refused by name, and `slmmux` narrows what the file allows."""
+
+import httpx
+import pytest
+
+from langchain_slmmux import SLMMuxChatModel
+from langchain_slmmux.testing import ScriptedChatModel
+
+from .support import QUESTION, WEATHER, app, mux, serving
+
+ASKED = {"model": "mux", "messages": QUESTION}
+
+
+def post(url, body, path="chat/completions", **options):
+    return httpx.post(f"{url}/v1/{path}", json=body, timeout=30, **options)
+
+
+def fault(response):
+    assert response.status_code == 400, response.text
+    error = response.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert error["type"] == "invalid_request_error"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"logprobs": True}, "logprobs"),
+        ({"logit_bias": {"5": 1}}, "logit_bias"),
+        ({"store": True}, "store"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"reasoning_effort": "high"}, "reasoning_effort"),
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "function", "content": "x"}]}, "messages[0]"),
+        ({"messages": [{"role": "user", "content": [{"type": "video"}]}]}, "messages[0].content[0]"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
+        ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].custom"),
+        ({"tool_choice": "auto"}, "tool_choice"),
+        ({"tools": [WEATHER], "tool_choice": {"type": "function", "function": {"name": "x"}}}, "tool_choice"),
+        ({"n": 9}, "n"),
+        ({"temperature": 3}, "temperature"),
+        ({"max_tokens": 5, "max_completion_tokens": 6}, "max_tokens"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+        ({"response_format": {"type": "grammar"}}, "response_format.type"),
+        ({"slmmux": {"sample": 3}}, "slmmux.sample"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_not_supported_is_refused_by_name(url, change, field, stream):
+    """Whole or streamed, the answer is 400 in OpenAI's shape, with the field."""
+    assert fault(post(url, ASKED | {"stream": stream} | change))["param"] == field
+
+
+def test_options_of_a_stream_need_a_stream(url):
+    """Without a stream there is no last chunk for the tokens."""
+    assert fault(post(url, ASKED | {"stream_options": {"include_usage": True}}))["param"] == "stream_options"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"previous_response_id": "resp_1"}, "previous_response_id"),
+        ({"store": True}, "store"),
+        ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+        ({"include": ["reasoning.encrypted_content"]}, "include"),
+        ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0]"),
+    ],
+)
+def test_responses_refuse_what_they_do_not_support(url, change, field):
+    """The newer form is a subset, and says so field by field."""
+    assert fault(post(url, {"model": "mux", "input": "hi"} | change, "responses"))["param"] == field
+
+
+def test_fields_that_ask_for_nothing_are_no_faults(url):
+    """Clients spell out defaults of things that this server does not do."""
+    nothing = {"logprobs": False, "top_logprobs": None, "store": False, "metadata": {}, "modalities": ["text"]}
+    assert post(url, ASKED | nothing | {"service_tier": "auto", "audio": None}).status_code == 200
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b"[" * 100_000])
+def test_a_body_that_is_no_json_object_is_refused(url, content):
+    """However broken it is, the answer has OpenAI's shape."""
+    headers = {"content-type": "application/json"}
+    fault(httpx.post(f"{url}/v1/chat/completions", content=content, headers=headers))
+
+
+def test_settings_reach_the_members(url):
+    """Temperature, limits, stop sequences and the rest arrive under the members' own names."""
+    seen = []
+
+    def script(messages, turn, kwargs):
+        seen.append(kwargs)
+        return "4"
+
+    own = SLMMuxChatModel(models={"a": ScriptedChatModel(script=script)}, samples=2)
+    with serving(app(own)) as address:
+        body = {"top_p": 0.5, "stop": "\n", "user": "u1", "presence_penalty": 0.5, "max_completion_tokens": 7}
+        assert post(address, ASKED | body).status_code == 200
+    assert all((call["top_p"], call["user"], call["presence_penalty"]) == (0.5, "u1", 0.5) for call in seen)
+    assert all(call["stop"] == ["\n"] for call in seen)
+
+
+@pytest.mark.filterwarnings("ignore:.*equal, so its confidence says nothing")
+@pytest.mark.parametrize(("change", "words"), [({"temperature": 0}, "temperature 0"), ({"seed": 1}, "a fixed seed")])
+def test_a_setting_that_makes_samples_equal_is_said(url, change, words):
+    """The confidence of equal samples says nothing, and the reply tells so."""
+    (notice,) = post(url, ASKED | change).json()["slmmux"]["notices"]
+    assert notice.startswith(words)
+
+
+def votes(response):
+    assert response.status_code == 200, response.text
+    return {row["model"]: row["of"] for row in response.json()["slmmux"]["votes"]}
+
+
+def test_a_request_may_ask_fewer_samples_and_fewer_members(url):
+    """k by number or by label, and some of the members."""
+    assert votes(post(url, ASKED | {"slmmux": {"samples": 1}})) == {"sure": 1, "unsure": 1}
+    assert votes(post(url, ASKED | {"slmmux": {"samples": {"unsure": 2}}})) == {"sure": 3, "unsure": 2}
+    assert votes(post(url, ASKED | {"slmmux": {"members": ["unsure"]}})) == {"unsure": 3}
+    assert votes(post(url, ASKED | {"slmmux": {"members": ["sure"], "samples": 2}})) == {"sure": 2}
+    assert post(url, ASKED | {"slmmux": {"plan": "cascade"}}).json()["slmmux"]["plan"] == "cascade"
+    assert votes(post(url, ASKED)) == {"sure": 3, "unsure": 3}
+
+
+@pytest.mark.parametrize(
+    "wider",
+    [
+        {"samples": 4},
+        {"samples": {"sure": 4}},
+        {"deadline": 11},
+        {"budget": {"calls": 21}},
+        {"members": ["another"]},
+        {"samples": {"another": 1}},
+        {"abstain_below": 0.5},
+    ],
+)
+def test_a_request_cannot_widen_what_the_file_allows(wider):
+    """More samples, time, calls or members than the operator set up are refused; a threshold needs its rule."""
+    with serving(app(mux(deadline=10, budget={"calls": 20}))) as url:
+        assert fault(post(url, ASKED | {"slmmux": wider}))["param"].startswith("slmmux.")
+        narrow = {"deadline": 5, "budget": {"calls": 2}}
+        record = post(url, ASKED | {"slmmux": narrow}).json()["slmmux"]
+        assert record["samples"]["used"] <= 2
+        assert record["reason"] == "budget"

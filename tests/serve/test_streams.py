@@ -1,0 +1,124 @@
+"""A stream begins at once, stays alive, tells samples if asked, and ends its work when the client leaves."""
+
+import json
+
+import httpx
+import pytest
+
+from langchain_slmmux import SLMMuxChatModel
+from langchain_slmmux.testing import ScriptedChatModel
+
+from ..servers.loopback import serving as serving_protocol
+from ..servers.openai_chat import openai_chat
+from ..servers.replies import Reply
+from .support import OSLO, QUESTION, Held, app, mux, serving, until
+
+ASKED = {"model": "mux", "messages": QUESTION, "stream": True}
+
+
+def lines(response):
+    return (line for line in response.iter_lines() if line)
+
+
+def data(line):
+    return json.loads(line.removeprefix("data: "))
+
+
+def held(**options):
+    member = Held()
+    return member, SLMMuxChatModel(**{"models": {"a": member}, "samples": 3, **options})
+
+
+def test_the_first_byte_comes_before_any_member_replied():
+    """Then comments keep the connection alive, until the members are let go."""
+    member, own = held()
+    with (
+        serving(app(own, keep_alive=0.02)) as url,
+        httpx.stream("POST", f"{url}/v1/chat/completions", json=ASKED, timeout=30) as response,
+    ):
+        stream = lines(response)
+        assert data(next(stream))["choices"][0]["delta"]["role"] == "assistant"
+        assert [next(stream)[0] for _ in range(3)] == [":", ":", ":"]
+        member.go.set()
+        rest = [line for line in stream if line[0] != ":"]
+    assert "".join(data(line)["choices"][0]["delta"].get("content", "") for line in rest[:-1]) == "4"
+    assert rest[-1] == "data: [DONE]"
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "responses"])
+def test_samples_are_told_if_asked_and_never_as_text(path):
+    """Each sample that counted is told with its member, index and answer; the text is the winner's alone."""
+    body = {**ASKED, "input": "hi"}
+    body = {k: v for k, v in body.items() if k != ("input" if path == "chat/completions" else "messages")}
+    with serving(app()) as url:
+        streams = []
+        for progress in (True, False):
+            asked = body | {"slmmux": {"progress": progress}}
+            with httpx.stream("POST", f"{url}/v1/{path}", json=asked, timeout=30) as response:
+                streams.append([data(line) for line in lines(response) if line.startswith("data: {")])
+    loud, quiet = streams
+    samples = [
+        chunk.get("slmmux", chunk).get("sample") for chunk in loud if "sample" in str(chunk.get("slmmux", chunk))
+    ]
+    samples = [sample for sample in samples if isinstance(sample, dict)]
+    assert {(s["model"], s["index"]) for s in samples} == {(m, i) for m in ("sure", "unsure") for i in range(3)}
+    assert {s["answer"] for s in samples if s["model"] == "sure"} == {"Oslo"}
+    assert len(loud) == len(quiet) + 6
+    assert "Bergen" not in "".join(str(chunk.get("choices") or chunk.get("delta")) for chunk in loud)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_leaves_cancels_its_samples(stream):
+    """The calls that run are cancelled, and the place in the server is free again."""
+    member, own = held()
+    with serving(app(own, keep_alive=0.02, max_questions=1, max_waiting=0)) as url:
+        asking = httpx.Client(timeout=30 if stream else 0.3)
+        request = asking.build_request("POST", f"{url}/v1/chat/completions", json=ASKED | {"stream": stream})
+        if stream:
+            response = asking.send(request, stream=True)
+            until(lambda: member.counts["running"] == 3)
+            response.close()
+        else:
+            with pytest.raises(httpx.ReadTimeout):
+                asking.send(request)
+        asking.close()
+        until(lambda: "questions_running 0.0" in httpx.get(f"{url}/metrics").text)
+        assert member.counts["running"] == 0
+        assert member.counts["cancelled"] == 3
+        member.go.set()
+        answer = httpx.post(f"{url}/v1/chat/completions", json=ASKED | {"stream": False}, timeout=30)
+        assert answer.status_code == 200
+
+
+def test_an_error_after_the_beginning_is_an_event():
+    """The status is sent already, so the error comes in OpenAI's shape, and the stream ends."""
+    own = SLMMuxChatModel(models={"a": ScriptedChatModel(script=[RuntimeError("http://10.0.0.1/ broke")])}, samples=1)
+    with serving(app(own)) as url, httpx.stream("POST", f"{url}/v1/chat/completions", json=ASKED) as response:
+        *_, last = lines(response)
+    assert data(last)["error"]["type"] == "server_error"
+    assert "10.0.0.1" not in last
+
+
+def test_a_single_members_own_tokens_come_through():
+    """With one member and one sample nothing has to be decided: its chunks are the stream, the record at the end."""
+    from langchain_openai import ChatOpenAI
+
+    with serving_protocol(openai_chat, [Reply("one two three")]) as member:
+        chat = ChatOpenAI(model="m", base_url=f"{member.url}/v1", api_key="none", streaming=True)
+        own = SLMMuxChatModel(models={"a": chat}, samples=1)
+        with serving(app(own)) as url, httpx.stream("POST", f"{url}/v1/chat/completions", json=ASKED) as response:
+            chunks = [data(line) for line in lines(response) if line.startswith("data: {")]
+        assert member.requests[0].body["stream"] is True
+    assert "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks) == "one two three"
+    assert chunks[-1]["slmmux"]["model"] == "a"
+
+
+def test_a_whole_answer_and_a_streamed_one_say_the_same():
+    """The pieces join to the text, and the records differ in time alone."""
+    with serving(app(mux(plan="cascade"))) as url:
+        whole = httpx.post(f"{url}/v1/chat/completions", json=ASKED | {"stream": False}).json()
+        with httpx.stream("POST", f"{url}/v1/chat/completions", json=ASKED) as response:
+            chunks = [data(line) for line in lines(response) if line.startswith("data: {")]
+    assert whole["choices"][0]["message"]["content"] == OSLO
+    assert "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks) == OSLO
+    assert {**chunks[-1]["slmmux"], "seconds": 0} == {**whole["slmmux"], "seconds": 0}
