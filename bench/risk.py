@@ -133,7 +133,7 @@ def _by_beta(samples: Samples, order: Sequence[Draw]) -> tuple[int, Answer | Non
 def _chance_of_majority(first: int, second: int) -> float:
     """Return P(p > 1/2) for p ~ Beta(first + 1, second + 1): a sum of binomial terms, as both are whole numbers."""
     trials = first + second + 1
-    return sum(comb(trials, i) for i in range(first + 1)) / 2**trials
+    return float(sum(comb(trials, i) for i in range(first + 1)) / 2**trials)
 
 
 if __name__ == "__main__":

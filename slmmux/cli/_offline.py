@@ -22,6 +22,7 @@ from slmmux.cli._console import OptionError, completing, notices, one_of, print_
 if TYPE_CHECKING:
     from slmmux.recording import Recording
     from slmmux.selection import HeldOut, Selection
+    from slmmux.selection._spending import Within
 
 __all__ = ["convert", "repair", "report", "reread", "scale", "select"]
 
@@ -123,6 +124,15 @@ def select(
     no_answer: NoAnswer = None,
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of subsets to show for each size.")] = 3,
     score: Scoring = None,
+    prices: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A mux.toml with the members' prices; else the recorded ones.")
+    ] = None,
+    within: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="POINTS", help="Choose the cheapest subset within so many points of the most accurate one."
+        ),
+    ] = None,
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:
@@ -131,6 +141,8 @@ def select(
     Example: slmmux select samples.jsonl --sizes 1,2,3 --out selection.json
 
     Example: slmmux select samples.jsonl --rule learned --out selection.json
+
+    Example: slmmux select samples.jsonl --prices mux.toml --within 1.0
     """
     from slmmux.selection import select_complementary  # noqa: PLC0415
 
@@ -153,6 +165,8 @@ def select(
             n_resamples=resamples,
             worth=worth / 100,
             no_answer=no_answer or (),
+            prices=_prices(prices),
+            within=within,
             progress=progress,
             **options,
         )
@@ -167,6 +181,10 @@ def select(
     console.print()
     console.print(_held_out(selection))
     console.print()
+    console.print(_front(selection))
+    console.print()
+    if selection.within is not None:
+        console.print(text_line(_within(selection.within), "bold"))
     if rule != "self-consistency":
         console.print(_contest(selection))
         console.print()
@@ -199,6 +217,46 @@ def _subsets(selection: "Selection", top: int) -> Table:
             figures = (_percent(getattr(subset, share)) for share in shares)
             table.add_row(*figures, samples, text_line(" + ".join(subset.models)))
     return table
+
+
+def _prices(path: Path | None) -> dict[str, Any] | None:
+    """Return the prices of a mux.toml."""
+    if path is None:
+        return None
+    from slmmux.config import load_config  # noqa: PLC0415
+
+    prices = load_config(path).prices()
+    if prices is None or "litellm" in prices.values():
+        raise OptionError(
+            f"--prices: {path} must have a price of each member; write price = {{ input = 0.10, output = 0.40 }}"
+        )
+    return prices
+
+
+def _front(selection: "Selection") -> Table:
+    """Return the Pareto front: what each of its subsets takes per question and per right answer."""
+    from slmmux.selection._spending import PLAN, spending_of, unit_of  # noqa: PLC0415
+
+    unit = unit_of(selection.single)
+    table = _table(
+        f"accuracy against {unit}, in-sample, plan {PLAN}", "accuracy, %", f"{unit} a question", "a right answer"
+    )
+    table.add_column("no other subset is better and cheaper")
+    for subset in selection.front:
+        per_right = subset.per_right().get(unit, {}).get(PLAN)
+        row = _percent(subset.accuracy), f"{spending_of(subset):.3g}", "-" if per_right is None else f"{per_right:.3g}"
+        table.add_row(*row, text_line(" + ".join(subset.models)))
+    return table
+
+
+def _within(within: "Within") -> str:
+    """Return the sentence about the cheapest subset within some points."""
+    saved = "-" if not within.best_spending else f"{100 * (1 - within.spending / within.best_spending):.0f} %"
+    return (
+        f"cheapest within {within.points:g} points: {' + '.join(within.models)}; chosen so, the accuracy on other "
+        f"questions is {_percent(within.accuracy)} % where the most accurate subset has {_percent(within.best)} %, and "
+        f"{saved} of the {within.unit} are saved (held-out)"
+    )
 
 
 def _held_out(selection: "Selection") -> Table:

@@ -13,6 +13,7 @@ from slmmux.plots._complement import Complement, complement, complement_of, draw
 from slmmux.plots._confidence import plot_reliability, plot_risk_coverage
 from slmmux.plots._objective import plot_objective
 from slmmux.plots._scaling import plot_scaling
+from slmmux.plots._spending import plot_spending
 from slmmux.plots._style import INK, drawn_alike, need_matplotlib
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "plot_reliability",
     "plot_risk_coverage",
     "plot_scaling",
+    "plot_spending",
     "reliability",
     "risk_coverage",
 ]

@@ -4,7 +4,7 @@ Every count over a recording starts from these arrays. Offline, this is the inne
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -15,7 +15,8 @@ from slmmux._decision.types import Answer, text_of
 from slmmux._errors import RecordingError
 from slmmux.answers import Score, ScoreName, right
 from slmmux.answers._scores import score_name, scored
-from slmmux.recording._counted import Counted, counted, counts_of
+from slmmux.recording._counted import Counted, costs_of, counted, counts_of
+from slmmux.recording._prices import prices_of
 from slmmux.recording._recording import Recording
 from slmmux.recording._replay import group_of, planned_samples, question_of, read_answers, replay
 from slmmux.recording._row import Row, answer_of, as_recorded, scored_right
@@ -90,6 +91,8 @@ class Arrays:
             are its input tokens and one k-th of its output tokens.
         answers: [q] by code, the text of each answer (`text_of`); empty if the texts are unknown.
         score: The form of scoring.
+        costs: [m, q] the cost of these tokens, by the recorded prices; `None` without tokens or a price of each member.
+        costs_alone: [m, q] the cost of the first sample alone.
     """
 
     models: tuple[str, ...]
@@ -102,6 +105,8 @@ class Arrays:
     tokens_alone: Floats | None
     answers: tuple[tuple[str, ...], ...] = ()
     score: str = "exact"
+    costs: Floats | None = None
+    costs_alone: Floats | None = None
 
 
 def arrays_of(
@@ -161,7 +166,12 @@ def arrays_of(
         if same is None and in_pairs
         else _votes(codes, is_right, of)
     )
-    return Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, texts, form_name)
+    arrays = Arrays(tuple(planned), questions, codes, is_right, of, votes, sums, firsts, texts, form_name)
+    prices = prices_of(recording.settings)
+    if sums is None or not prices.keys() >= planned.keys():
+        return arrays
+    costs, alone = costs_of(Counted(recording.columns, planned, questions), [prices[model] for model in planned])
+    return replace(arrays, costs=costs, costs_alone=alone)
 
 
 _BY_KEY: tuple[Score | None, ...] = (
@@ -249,12 +259,18 @@ def _right_by(row: Row, answer: Answer, gold: Any, score: Score, question: str) 
     return scored(reply, gold, score, question=question, answer=answer)
 
 
-def _tokens(rows: Sequence[Row]) -> tuple[int, float]:
-    """Return the tokens of a member's samples for one question, and the tokens its first sample would take alone."""
+def sample_tokens(rows: Sequence[Row]) -> list[tuple[int, float]]:
+    """Return the tokens that each of a member's samples for one question would take alone: of input and of output."""
     inputs, outputs = [row.input_tokens or 0 for row in rows], [row.output_tokens or 0 for row in rows]
     # A server that makes k samples in one request (`n`) reports one usage; it is recorded with the first sample.
-    one_request = len(rows) > 1 and not any(outputs[1:])
-    return sum(inputs) + sum(outputs), inputs[0] + outputs[0] / (len(rows) if one_request else 1)
+    if len(rows) > 1 and not any(outputs[1:]):
+        return [(inputs[0], outputs[0] / len(rows))] * len(rows)
+    return list(zip(inputs, outputs, strict=True))
+
+
+def _tokens(rows: Sequence[Row]) -> tuple[int, float]:
+    """Return the tokens of a member's samples for one question, and the tokens its first sample would take alone."""
+    return sum((row.input_tokens or 0) + (row.output_tokens or 0) for row in rows), sum(sample_tokens(rows)[0])
 
 
 def _votes(codes: Ints, is_right: Bools, of: Ints) -> Votes:

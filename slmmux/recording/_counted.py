@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from slmmux._decision.price import Price
 from slmmux._decision.types import Answer, text_of
 from slmmux._errors import RecordingError
 from slmmux.answers import right
@@ -19,7 +20,7 @@ from slmmux.answers._scores import scored
 from slmmux.recording._columns import NONE, Columns
 from slmmux.recording._row import answer_from
 
-__all__ = ["Counted", "counted", "counts_of", "first_values"]
+__all__ = ["Counted", "costs_of", "counted", "counts_of", "first_values"]
 
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -230,6 +231,27 @@ def _check_scores(columns: Columns, positions: Ints) -> None:
         )
 
 
+def costs_of(samples: Counted, prices: Sequence[Price]) -> tuple[Floats, Floats]:
+    """Return [m, q] the cost of all samples, and that of the first one alone, by the price of each member."""
+    inputs, outputs = (samples.columns.numbers(name) for name in ("input_tokens", "output_tokens"))
+    sums, alone = np.zeros(samples.positions.shape[:2]), np.zeros(samples.positions.shape[:2])
+    for m, price in enumerate(prices):
+        here, at = samples.there[m], samples.positions[m]
+        one = np.where((inputs[at] != NONE) & here, inputs[at], 0)
+        other = np.where((outputs[at] != NONE) & here, outputs[at], 0)
+        sent, received = price.cost({"input_tokens": 1}), price.cost({"output_tokens": 1})
+        sums[m] = one.sum(axis=1) * sent + other.sum(axis=1) * received
+        alone[m] = one[:, 0] * sent + other[:, 0] / _in_one_request(other, int(samples.of[m])) * received
+    return sums, alone
+
+
+def _in_one_request(outputs: Ints, of: int) -> Ints:
+    """Return how many samples the first request of each question brought: k if its usage stands for all, else 1."""
+    # A server that makes k samples in one request (`n`) reports one usage; it is recorded with the first sample.
+    one_request = ~outputs[:, 1:].any(axis=1) if of > 1 else np.zeros(len(outputs), dtype=np.bool_)
+    return np.where(one_request, of, 1)
+
+
 def _tokens(columns: Columns, at: Ints, there: Bools, of: Ints) -> tuple[Ints | None, Floats | None]:
     """Return [m, q] the tokens of all samples, and those that the first sample would take alone; `None` if unknown."""
     inputs, outputs = columns.numbers("input_tokens"), columns.numbers("output_tokens")
@@ -242,7 +264,5 @@ def _tokens(columns: Columns, at: Ints, there: Bools, of: Ints) -> tuple[Ints | 
             return None, None
         one, other = np.where((one != NONE) & here, one, 0), np.where((other != NONE) & here, other, 0)
         sums[m] = one.sum(axis=1) + other.sum(axis=1)
-        # A server that makes k samples in one request (`n`) reports one usage; it is recorded with the first sample.
-        one_request = ~other[:, 1:].any(axis=1) if of[m] > 1 else np.zeros(len(one), dtype=np.bool_)
-        alone[m] = one[:, 0] + other[:, 0] / np.where(one_request, of[m], 1)
+        alone[m] = one[:, 0] + other[:, 0] / _in_one_request(other, int(of[m]))
     return sums, alone

@@ -187,6 +187,10 @@ class Recording:
             columns.replaced("reading", type(readings)(codes, values)), self.settings, self._history
         )
 
+    def priced(self, prices: Mapping[str, Any]) -> "Recording":
+        """Return the recording with other prices in its settings."""
+        return self._of_columns(self.columns, {**self.settings, PRICES: dict(prices)}, self._history)
+
     def without_texts(self) -> "Recording":
         """Return the same samples without the replies' texts, which a file then need not give."""
         return self._of_columns(self.columns.without_texts(), self.settings, self._history)

@@ -3,7 +3,6 @@
 Nothing here reads `gold`.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from slmmux._decision.race import Plan, Race, Wait, check_samples
 from slmmux._decision.rules import RuleLike, rule_at
 from slmmux._decision.types import Answer, Decision, Draw
 from slmmux._errors import ArgumentError, NoAnswerError, did_you_mean
+from slmmux.recording._columns import NONE
 from slmmux.recording._prices import prices_of
 from slmmux.recording._recording import Recording
 from slmmux.recording._row import RECORDED, Row, answer_of, as_recorded
@@ -122,16 +122,19 @@ def sample_costs(
         prices: Their prices; `None` means those that were recorded, and tokens if these do not name every member.
     """
     prices = prices_of(recording.settings) if prices is None else prices
-    sums: dict[str, float] = {}
-    counts = Counter(row.model for row in recording.rows)
-    for row in recording.rows:
-        if row.model in models and (row.input_tokens is not None or row.output_tokens is not None):
-            sent, received = row.input_tokens or 0, row.output_tokens or 0
-            is_priced = prices.keys() >= {*models}
-            usage = {"input_tokens": sent, "output_tokens": received}
-            amount = prices[row.model].cost(usage) if is_priced else sent + received
-            sums[row.model] = sums.get(row.model, 0.0) + amount
-    return {model: sums[model] / counts[model] for model in models} if sums.keys() >= {*models} else None
+    columns = recording.columns
+    codes = columns.coded("model").codes
+    costs: dict[str, float] = {}
+    for number, model in enumerate(columns.coded("model").values):
+        if model not in models:
+            continue
+        sent, received = (columns.numbers(name)[codes == number] for name in ("input_tokens", "output_tokens"))
+        if not ((sent != NONE).any() or (received != NONE).any()):
+            return None
+        tokens = [int(of[of != NONE].sum()) for of in (sent, received)]
+        usage = dict(zip(("input_tokens", "output_tokens"), tokens, strict=True))
+        costs[model] = (prices[model].cost(usage) if prices.keys() >= {*models} else sum(tokens)) / len(sent)
+    return costs
 
 
 def question_of(by_model: Mapping[str, Sequence[Row]]) -> str:

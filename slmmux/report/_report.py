@@ -16,7 +16,15 @@ import numpy as np
 from slmmux._decision.types import Decision, Vote
 from slmmux._files.write import write_whole
 from slmmux.baselines import baselines
-from slmmux.plots import complement_of, draw_complement, need_matplotlib, plot_attribution, plot_objective, plot_scaling
+from slmmux.plots import (
+    complement_of,
+    draw_complement,
+    need_matplotlib,
+    plot_attribution,
+    plot_objective,
+    plot_scaling,
+    plot_spending,
+)
 from slmmux.recording import Arrays, Recording, Row, arrays_of
 from slmmux.recording._arrays import Missing, Same, Score
 from slmmux.recording._counted import Counted
@@ -28,6 +36,7 @@ from slmmux.scaling import scaling
 from slmmux.selection import HeldOut, Selection, Subset, select_complementary
 from slmmux.selection._contest import Rule
 from slmmux.selection._held_out import Progress
+from slmmux.selection._spending import PLAN, spending_of, unit_of
 
 __all__ = ["Choosing", "report"]
 
@@ -151,6 +160,7 @@ class _Report:
                 element("p", verdict[0].upper() + verdict[1:] + ".", class_="verdict"),
                 *self._opening(),
                 *self._sizes(),
+                *self._spending(),
                 *self._baselines(),
                 *confidence(self._selection, self._mux),
                 *self._pictures(),
@@ -251,6 +261,45 @@ class _Report:
                 f"- {selection.penalty:g} x contradiction; the subset with the largest objective is chosen. The "
                 "accuracy of the mux on these samples lies between floor and ceiling.",
                 class_="soft",
+            ),
+        ]
+
+    def _spending(self) -> list[Html]:
+        """Return what the subsets of the Pareto front take, and the picture of all."""
+        selection = self._selection
+        unit = unit_of(selection.single)
+        rows = []
+        for subset in selection.front:
+            per_right = subset.per_right().get(unit, {}).get(PLAN)
+            rows.append(
+                element(
+                    "tr",
+                    element("td", " + ".join(subset.models), class_="names"),
+                    number(f"{100 * subset.accuracy:.1f}"),
+                    number(f"{spending_of(subset):.3g}"),
+                    number("-" if per_right is None else f"{per_right:.3g}"),
+                )
+            )
+        head = [
+            element(
+                "tr",
+                element("th", "models, best first", class_="names"),
+                *heads("accuracy (%)", f"{unit} per question", f"{unit} per right answer"),
+            )
+        ]
+        return [
+            element("h2", "Accuracy against what it takes"),
+            element(
+                "p",
+                f"The subsets that no other one beats in accuracy and in {unit} at once, by the plan {PLAN}, which "
+                "asks the next model only while the answer is open. In-sample.",
+            ),
+            table(f"Accuracy against {unit} (in-sample)", head, rows),
+            captioned(
+                plot_spending(selection),
+                "spending",
+                f"Each dot is a subset; the line joins those that no other one beats in accuracy and {unit} at once. "
+                "In-sample.",
             ),
         ]
 

@@ -8,6 +8,7 @@ from slmmux.selection._choose import select_complementary
 from slmmux.selection._contest import Foretold
 from slmmux.selection._held_out import HeldOut
 from slmmux.selection._selection import Profiled, Selection, Subset
+from slmmux.selection._spending import Within
 from slmmux.selection._threshold import Threshold
 
-__all__ = ["Foretold", "HeldOut", "Profiled", "Selection", "Subset", "Threshold", "select_complementary"]
+__all__ = ["Foretold", "HeldOut", "Profiled", "Selection", "Subset", "Threshold", "Within", "select_complementary"]

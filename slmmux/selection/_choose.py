@@ -5,12 +5,13 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any, TypedDict
 
-import numpy as np
-
+from slmmux._decision.price import Price
+from slmmux._decision.race import Plan
 from slmmux._errors import ArgumentError, RecordingError
 from slmmux.learned import never_right
 from slmmux.recording import Recording
-from slmmux.recording._arrays import Arrays, Missing, Same, Score, arrays_of
+from slmmux.recording._arrays import Arrays, Missing, Same, Score, arrays_of, sample_tokens
+from slmmux.recording._prices import prices_of
 from slmmux.recording._replay import group_of, question_of, replay
 from slmmux.selection._contest import RULES, Rule, contest, learners
 from slmmux.selection._held_out import SELF_CONSISTENCY, Progress, held_out
@@ -18,6 +19,7 @@ from slmmux.selection._pool import Bools, PoolFigures
 from slmmux.selection._scores import parting
 from slmmux.selection._search import ScoredSubset
 from slmmux.selection._selection import Profiled, Selection, Subset
+from slmmux.selection._spending import cheapest_within, unit_of
 from slmmux.selection._verdict import verdict_of
 
 __all__ = ["select_complementary"]
@@ -52,6 +54,8 @@ def select_complementary(
     n_resamples: int = _RESAMPLES,
     worth: float = _WORTH,
     no_answer: Sequence[str] = (),
+    prices: Mapping[str, Any] | None = None,
+    within: float | None = None,
     progress: Progress | None = None,
 ) -> Selection:
     """Return the subsets of a recorded pool whose models complete each other, best first, and what to expect of them.
@@ -90,6 +94,10 @@ def select_complementary(
         worth: The smallest gain worth the cost of a mux: the verdict is "do not mux" if the interval lies below it.
         no_answer: Answers that are none, such as "unknown": their samples abstain, here and in a mux that serves the
             selection. `.never_right` names candidates.
+        prices: What a million tokens of each model cost, {label: {"input": 0.10, "output": 0.40}}; `None` means the
+            prices in the recording. Without prices spending is counted in tokens.
+        within: Serve the cheapest subset whose accuracy is at most so many points below that of the most accurate one:
+            `.within`. What it loses and saves is counted on questions that had no part in the choice.
         progress: Called with the number of resamples done and the number of all.
 
     Returns:
@@ -115,10 +123,14 @@ def select_complementary(
     if not len(recording):  # a recording without samples is a recording all the same
         raise RecordingError("the recording holds no samples; record a pool first with `slmmux profile`")
     fingerprint, recording = recording.fingerprint, recording.abstaining(no_answer)
+    if prices is not None:
+        read_prices = {label: Price.of(price, f"prices[{label!r}]").plain() for label, price in prices.items()}
+        recording = recording.priced(read_prices)
     arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
     sizes_to_search = _sizes(sizes, len(arrays.models))
     _check(penalty, {"keep": keep, "folds": folds, "repeats": repeats}, n_resamples, worth)
     _check_rule(rule, recording, embedding)
+    _check_within(within, rule)
     fitting = learners(rule, lambda: _texts(recording, arrays.questions), embedding)
     pool = PoolFigures(arrays, _right(arrays, correct), penalty, keep, time_limit)
 
@@ -130,8 +142,7 @@ def select_complementary(
         choose = pool.chooser(size)
         nested: _Nested = {"folds": folds, "repeats": repeats, "seed": seed, "n_resamples": n_resamples}
         estimate = held_out(arrays.votes, choose, size, **nested, progress=resamples.done)
-        replayed = {**subsets[0].samples, "adaptive": _adaptive(recording, subsets[0].models, same, arrays)}
-        best = replace(subsets[0], held_out=estimate, samples=replayed)
+        best = _with_replays(replace(subsets[0], held_out=estimate), recording, same, arrays)
         if rule != SELF_CONSISTENCY:
             members = [arrays.models.index(model) for model in best.models]
             result = contest(arrays, rule, fitting, members, choose, **nested, progress=resamples.done)
@@ -144,8 +155,24 @@ def select_complementary(
     single = pool.subset(ScoredSubset((int(pool.accuracy.argmax()),), 0, 0))
     settings = recording.settings
     verdict = verdict_of(ranking[0], by_size, single, rule, questions=len(arrays.questions), worth=worth)
+    to_serve = _to_serve(ranking[0], by_size, single, len(arrays.questions))
+    near = None
+    if within is not None:
+        near = cheapest_within(
+            arrays,
+            pool.spending,
+            unit_of(single),
+            within,
+            sizes_to_search,
+            folds=folds,
+            repeats=min(repeats, 5),
+            seed=seed,
+        )
+        places = tuple(sorted(arrays.models.index(model) for model in near.models))
+        kept = next((subset for subset in ranking if {*subset.models} == {*near.models}), None)
+        to_serve = kept or pool.subset(ScoredSubset(places, 0, 0))
     return Selection(
-        best=_to_serve(ranking[0], by_size, single, len(arrays.questions)),
+        best=to_serve,
         by_size=by_size,
         ranking=tuple(ranking),
         single=single,
@@ -173,6 +200,7 @@ def select_complementary(
         fingerprint=fingerprint,
         no_answer=tuple(no_answer),
         score=arrays.score,
+        within=near,
     )
 
 
@@ -227,14 +255,45 @@ def _to_serve(best: Subset, by_size: Mapping[int, Subset], single: Subset, quest
     return replace(alone, rule=SELF_CONSISTENCY)
 
 
-def _adaptive(recording: Recording, models: Sequence[str], same: Same | None, arrays: Arrays) -> float:
-    """Return the samples per question under the adaptive plan, replayed: no formula gives them."""
-    k = {model: int(arrays.of[arrays.models.index(model)]) for model in models}
+def _with_replays(subset: Subset, recording: Recording, same: Same | None, arrays: Arrays) -> Subset:
+    """Return a subset with its figures under the plans that are replayed, as no formula gives them."""
+    k = {model: int(arrays.of[arrays.models.index(model)]) for model in subset.models}
     questions = arrays.questions[:: -(-len(arrays.questions) // _REPLAYED)]
     if len(questions) < len(arrays.questions):
         recording = recording.of_questions(questions)
-    decisions = replay(recording.without_texts(), models, k, plan="adaptive", same=same)
-    return float(np.mean([sum(v.of - v.unused for v in decisions[q].votes) for q in questions]))
+    recording, prices = recording.without_texts(), prices_of(recording.settings)
+    plans: tuple[Plan, ...] = ("adaptive",) if subset.cost is None else ("adaptive", "cheapest")
+    for plan in plans:
+        decisions = replay(recording, subset.models, k, plan=plan, same=same)
+        drawn = [sample.draw for q in questions for sample in decisions[q].samples]
+        subset = replace(subset, samples={**subset.samples, plan: len(drawn) / len(questions)})
+        if subset.tokens is None:
+            continue
+        tokens = cost = 0.0
+        for question in questions:
+            by_model = recording.by_question[question]
+            alone = {model: sample_tokens(by_model[model][: k[model]]) for model in subset.models}
+            for draw in (sample.draw for sample in decisions[question].samples):
+                sent, received = alone[draw.model][draw.index]
+                tokens += sent + received
+                if subset.cost is not None:
+                    price = prices[draw.model]
+                    cost += price.cost({"input_tokens": sent}) + received * price.cost({"output_tokens": 1})
+        subset = replace(subset, tokens={**subset.tokens, plan: tokens / len(questions)})
+        if subset.cost is not None:
+            subset = replace(subset, cost={**subset.cost, plan: cost / len(questions)})
+    return subset
+
+
+def _check_within(within: float | None, rule: Rule) -> None:
+    if within is None:
+        return
+    if not 0 <= within < 100:  # noqa: PLR2004 - points
+        raise ArgumentError(f"within must be points of accuracy, at least 0 and below 100, received {within!r}")
+    if rule != SELF_CONSISTENCY:
+        raise ArgumentError(
+            f"within chooses by the accuracy of self-consistency, received rule={rule!r}; leave one of them out"
+        )
 
 
 def _right(arrays: Arrays, correct: str) -> Bools:

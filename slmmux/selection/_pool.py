@@ -33,7 +33,10 @@ class PoolFigures:
         self.accuracy = votes.right.mean(axis=1)
         k = arrays.of[:, None]
         self._planned = np.broadcast_to(k, votes.count.shape)
-        self._costs = [int(c) for c in (self._planned if arrays.tokens is None else arrays.tokens).sum(axis=1)]
+        spending = self._planned if arrays.tokens is None else arrays.tokens
+        if arrays.costs is not None:
+            spending = np.rint(arrays.costs * 1e12).astype(np.int64)  # the search adds up whole numbers
+        self._costs = [int(c) for c in spending.sum(axis=1)]
 
     def chooser(self, size: int) -> Callable[[NDArray[np.int64]], Sequence[int]]:
         """Return a function that chooses the best subset of a size on some of the questions."""
@@ -86,7 +89,24 @@ class PoolFigures:
             tokens=self._by_plan(rank, tokens, alone)
             if (tokens := self._arrays.tokens) is not None and (alone := self._arrays.tokens_alone) is not None
             else None,
+            cost=self._by_plan(rank, costs, alone)
+            if (costs := self._arrays.costs) is not None and (alone := self._arrays.costs_alone) is not None
+            else None,
         )
+
+    def spending(self, rank: Sequence[int]) -> NDArray[Any]:
+        """Return what each question takes with some members, best first, by the plan "cascade": [q]."""
+        arrays = self._arrays
+        by_sample = self._planned if arrays.tokens is None else arrays.tokens
+        return self._cascade(rank, by_sample if arrays.costs is None else arrays.costs)
+
+    def _cascade(self, rank: Sequence[int], cost: NDArray[Any]) -> NDArray[Any]:
+        """Return the cost of the members up to the first unanimous one, else of all: [q]."""
+        rows = list(rank)
+        unanimous = self._arrays.votes.unanimous[rows]
+        last = np.where(unanimous.any(axis=0), unanimous.argmax(axis=0), len(rows) - 1)
+        up_to: NDArray[Any] = np.take_along_axis(cost[rows].cumsum(axis=0), last[None], axis=0)[0]
+        return up_to
 
     def order(self, subset: Subset) -> tuple[Any, ...]:
         """Return the exact sort key of a subset among those of all sizes."""
@@ -112,15 +132,13 @@ class PoolFigures:
             first: [m, q] the cost of the first sample.
         """
         rows = list(rank)
-        unanimous = self._arrays.votes.unanimous[rows]
-        sums = cost[rows].cumsum(axis=0)
-        last = np.where(unanimous.any(axis=0), unanimous.argmax(axis=0), len(rows) - 1)
+        all_samples = cost[rows].sum(axis=0)
         codes = self._arrays.codes[rows, :, 0]
         agreed = (codes == codes[0]).all(axis=0) & (codes[0] >= 0)
         return {
-            "parallel": float(sums[-1].mean()),
-            "cascade": float(np.take_along_axis(sums, last[None], axis=0).mean()),
-            "first_round": float(np.where(agreed, first[rows].sum(axis=0), sums[-1]).mean()),
+            "parallel": float(all_samples.mean()),
+            "cascade": float(self._cascade(rank, cost).mean()),
+            "first_round": float(np.where(agreed, first[rows].sum(axis=0), all_samples).mean()),
         }
 
 

@@ -12,6 +12,7 @@ from slmmux._errors import ArgumentError
 from slmmux._files.write import write_whole
 from slmmux.selection._contest import Fitted, Foretold, Rule
 from slmmux.selection._held_out import SELF_CONSISTENCY, HeldOut
+from slmmux.selection._spending import Within, front_of
 from slmmux.selection._threshold import Threshold, threshold
 
 __all__ = ["Profiled", "Selection", "Subset"]
@@ -50,6 +51,7 @@ class Subset:
             is replayed, on 2,000 of the questions if there are more, so it is there for the best subset of each size
             only.
         tokens: Tokens per question, by plan; `None` if they were not recorded.
+        cost: What these tokens cost per question, by plan; `None` if they, or the price of a member, are not known.
         held_out: On the best subset of each size, the figures of choosing that many models by self-consistency, on
             questions that had no part in the choice.
         contest: On the best subset of each size, if a rule was asked for: the same of each rule up to it, by name, and
@@ -73,6 +75,27 @@ class Subset:
     rule: Rule = SELF_CONSISTENCY
     fitted: Mapping[str, Fitted] = field(default_factory=dict)
     foretold: Foretold | None = None
+    cost: Mapping[str, float] | None = None
+
+    def per_right(self) -> dict[str, dict[str, float]]:
+        """Return samples, tokens and cost per right answer, by unit and plan, as far as they are known.
+
+        These are the figures per question / the accuracy, in-sample. "first_round" is left out: it can change answers,
+        so that its accuracy is another.
+
+        Example:
+            >>> from slmmux import Recording, select_complementary
+            >>> recording = Recording.load("cookbook/data/samples.jsonl.gz")
+            >>> pair = select_complementary(recording, sizes=[2], n_resamples=0).best
+            >>> pair.per_right()["tokens"]["cascade"] > pair.tokens["cascade"]
+            True
+        """
+        units = {"samples": self.samples, "tokens": self.tokens, "cost": self.cost}
+        return {
+            unit: {plan: amount / self.accuracy for plan, amount in figures.items() if plan != "first_round"}
+            for unit, figures in units.items()
+            if figures is not None and self.accuracy > 0
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +125,8 @@ class Selection:
             "unknown" is. If they are, select again with `no_answer=`.
         no_answer: Answers whose samples abstain.
         score: The form of scoring; see `slmmux.answers.scored`.
+        within: If `within` was asked for, the cheapest subset within so many points of the most accurate one, which is
+            then the subset to serve, and held-out figures of choosing so.
     """
 
     best: Subset
@@ -123,6 +148,16 @@ class Selection:
     never_right: tuple[str, ...] = ()
     no_answer: tuple[str, ...] = ()
     score: str = "exact"
+    within: Within | None = None
+
+    @property
+    def front(self) -> tuple[Subset, ...]:
+        """The kept subsets that no other one beats in accuracy and spending at once, cheapest first.
+
+        Both are in-sample. Spending is the cost of a question by plan="cascade", or its tokens or samples if prices or
+        tokens are not known.
+        """
+        return front_of((*self.ranking, self.single))
 
     def of_size(self, size: int | None = None) -> Subset:
         """Return the best subset of a size; `None` means the subset to serve.

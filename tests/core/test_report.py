@@ -199,7 +199,7 @@ def test_the_page_is_self_contained(source, page):
 
 def test_the_page_fits_a_phone_and_a_dark_system(source, page):
     """Drawings have no width of their own, tables scroll, and text takes the page's colour."""
-    assert page.tags["svg"] == 4
+    assert page.tags["svg"] == 5
     assert not [name for tag, name, _ in page.attributes if tag == "svg" and name in {"width", "height"}]
     assert len(page.regions) == page.tags["table"]
     assert "prefers-color-scheme: dark" in source
@@ -223,7 +223,7 @@ def test_every_table_and_figure_says_in_sample_or_held_out(kind, request):
     assert len(page.tables) > 10
     for region, table in zip(page.regions, page.tables, strict=True):
         assert re.search("in-sample|held-out", region + " ".join(table[0]))
-    assert len(page.figures) == {"page": 4, "contested": 6}[kind]
+    assert len(page.figures) == {"page": 5, "contested": 7}[kind]
     for figure in page.figures:
         *inside, caption = figure.strip().split("\n")
         assert re.search("in-sample|held-out", " ".join(inside))
@@ -265,7 +265,7 @@ def test_models_and_datasets_stand_best_first(page, pool):
     accuracy = dict(zip(arrays.models, arrays.votes.right.mean(axis=1), strict=True))
     order = sorted(accuracy, key=lambda model: -accuracy[model])
     assert order != list(pool.models)
-    pairs = [text for text in page.figures[3].split("\n") if text in pool.models]
+    pairs = [text for text in page.figures[4].split("\n") if text in pool.models]
     assert pairs == order * 2
     _, *rows = page.table("Each model, best first")
     assert [(row[0], row[-1]) for row in rows] == [(model, f"{100 * accuracy[model]:.1f} %") for model in order]
@@ -463,7 +463,7 @@ def test_without_a_probability_the_section_says_how_to_get_one(rule_pool, rule_s
     """A pooled vote gives no probability; the section names the learned rule."""
     page = Page(report(rule_pool, sizes=[2], rule="pooled", repeats=1))
     assert 'give no probability that an answer is right. A learned rule does: pass rule="learned"' in page.text
-    assert page.tags["svg"] == 4
+    assert page.tags["svg"] == 5
     assert len(page.table("Accuracy of each rule")) == 4
     for rule in ("pooled", "learned"):
         hint = f'The rule that is served is {rule}, which gives no probability; to get one, make the mux with rule="learned".'
@@ -509,7 +509,7 @@ def test_every_text_is_escaped(hostile, rule):
     assert "<u>0&amp; (20 questions)" in page.text
     assert "\x00" not in source
     assert "\u202e" not in source
-    assert source.count("<svg") == source.count("</svg>") == (4 if rule == "self-consistency" else 6)
+    assert source.count("<svg") == source.count("</svg>") == (5 if rule == "self-consistency" else 7)
 
 
 def test_long_texts_are_cut_and_missing_answers_named():
@@ -563,7 +563,7 @@ def test_one_model_makes_a_page():
     assert "Questions that the mux wins or loses" not in page.text
     assert "Accuracy by dataset" not in page.text
     assert "Settings" not in page.text
-    assert page.tags["svg"] == 3
+    assert page.tags["svg"] == 4
 
 
 def test_a_mux_that_changes_nothing_says_so():
@@ -596,10 +596,10 @@ def test_answers_compared_in_pairs_have_no_scaling(pool):
     """The page says why it has no scaling; with a caller's `same` it has one."""
     pairs = Recording.of(pool.rows, {"agreement": "math"})
     page = Page(report(pairs, models=["a", "b"], repeats=1))
-    assert page.tags["svg"] == 3
+    assert page.tags["svg"] == 4
     assert "its answers were compared in pairs (math)" in page.text
     page = Page(report(pairs, models=["a", "b"], repeats=1, same=lambda a, b: a == b))
-    assert page.tags["svg"] == 4
+    assert page.tags["svg"] == 5
 
 
 def test_a_search_that_ran_out_of_time_says_so(pool, monkeypatch):

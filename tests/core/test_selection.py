@@ -143,7 +143,7 @@ def test_tokens_are_counted_and_the_cheaper_of_equals_is_better():
     ]
     selection = select_complementary(Recording.of(rows), sizes=[1, 2])
     assert [subset.models for subset in selection.ranking] == [("b",), ("a",), ("a", "b")]
-    assert selection.by_size[2].tokens == {"parallel": 30.0, "cascade": 20.0, "first_round": 15.0}
+    assert selection.by_size[2].tokens == {"parallel": 30.0, "cascade": 20.0, "first_round": 15.0, "adaptive": 20.0}
     assert select_complementary(recorded({"a": ["00"]})).best.tokens is None
 
 
