@@ -191,6 +191,8 @@ def _of_addresses(text: str) -> Iterator[str]:
             name, _, password = user.partition(":")
             for each in (user, unquote(user), password, unquote(password)):
                 yield from _long(each, _SHORTEST)
+            # Clients send both as one header of basic authentication, unescaped.
+            yield base64.b64encode(unquote(user).encode()).decode()
             yield from _long(name, _SHORTEST_UNNAMED)
         yield from _of_query(parse_qsl(parts.query, keep_blank_values=True))
 

@@ -486,7 +486,7 @@ def convert(
     ] = "auto",
     as_json: Json = False,
 ) -> None:
-    """Convert samples that other tools wrote, or recordings into another format.
+    """Convert samples of other tools, or recordings into another format.
 
     Example: slmmux convert results/my-model --out samples.jsonl
 

@@ -279,7 +279,7 @@ def test_commands_exist(page):
     [
         "slmmux asks 'What?'",
         "slmmux ask 'What?' --sample 3",
-        "slmmux profile questions.jsonl",
+        "slmmux profile questions.jsonl --outt samples.jsonl",
         "python -m bench.no",
         "python -m bench.accuracy record --outt x",
         "pip install 'slmmux[langchains]'",

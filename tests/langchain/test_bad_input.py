@@ -72,7 +72,10 @@ REFUSED = {
     "an extractor that is none": ({"extract": "boxd"}, "no extractor 'boxd'; did you mean 'boxed'"),
     "an extractor like none": ({"extract": "zzz"}, "no extractor 'zzz'.*auto, boxed"),
     "an extractor of no kind": ({"extract": 3}, "extract: .*string or .*callable"),
-    "a plan that is none": ({"plan": "serial"}, "plan: .*'parallel', 'cascade', 'adaptive' or 'first_round'"),
+    "a plan that is none": (
+        {"plan": "serial"},
+        "plan: .*'parallel', 'cascade', 'adaptive', 'cheapest' or 'first_round'",
+    ),
     "a wait that is none": ({"wait": "never"}, "wait: .*'settled' or 'exhausted'"),
     # limits
     "no time": ({"timeout": 0}, "timeout must be above 0"),

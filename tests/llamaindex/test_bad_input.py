@@ -90,7 +90,10 @@ REFUSED = {
     "an extractor that is none": (lambda _: {"extract": "boxd"}, "no extractor 'boxd'; did you mean 'boxed'"),
     "an extractor like none": (lambda _: {"extract": "zzz"}, "no extractor 'zzz'.*auto, boxed"),
     "an extractor of no kind": (lambda _: {"extract": 3}, "extract: .*string or .*callable"),
-    "a plan that is none": (lambda _: {"plan": "serial"}, "plan: .*'parallel', 'cascade', 'adaptive' or 'first_round'"),
+    "a plan that is none": (
+        lambda _: {"plan": "serial"},
+        "plan: .*'parallel', 'cascade', 'adaptive', 'cheapest' or 'first_round'",
+    ),
     "a wait that is none": (lambda _: {"wait": "never"}, "wait: .*'settled' or 'exhausted'"),
     # limits
     "no time": (lambda _: {"timeout": 0}, "timeout must be above 0"),
@@ -260,7 +263,7 @@ LATER = {
     "temperature": ({"phy": 0.5}, "did you mean 'phi'"),
     "models": ({}, "no members"),
     "timeout": (0, "above 0"),
-    "plan": ("serial", "'parallel', 'cascade', 'adaptive' or 'first_round'"),
+    "plan": ("serial", "'parallel', 'cascade', 'adaptive', 'cheapest' or 'first_round'"),
     "wait": ("never", "'settled' or 'exhausted'"),
     "extract": ("boxd", "did you mean 'boxed'"),
     "trace_samples": (False, "your handler"),

@@ -308,10 +308,10 @@ def test_limits_are_the_least_of_the_members():
     assert said({"num_output": -1}, {"num_output": 0}).num_output == -1
 
 
-def test_a_mux_chats_whatever_its_members_do():
-    """The mux is a chat model, also over members that only complete."""
+def test_over_members_that_only_complete_a_mux_completes():
+    """Programs choose the form of a prompt by it, as they would for the members alone."""
     metadata = SLMMuxLLM(models={"a": CompletionOnly(), "b": CompletionOnly()}).metadata
-    assert metadata.is_chat_model
+    assert not metadata.is_chat_model
     assert not metadata.is_function_calling_model
     assert (metadata.context_window, metadata.num_output) == (2048, 64)
 

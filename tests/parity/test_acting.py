@@ -19,7 +19,8 @@ from langchain_slmmux.testing import ScriptedChatModel
 from llamaindex_slmmux import SLMMuxLLM
 from llamaindex_slmmux.testing import ScriptedLLM
 from slmmux import AbstainedError, ArgumentError, LearnedRule, NoAnswerError, WeightedRule
-from slmmux._mux import engine as _asking
+from slmmux._decision.clock import Clock
+from slmmux._mux.observe import observe_samples
 from slmmux.by_question import ByQuestionRule, Vectors
 
 UNIT = 10**6
@@ -270,9 +271,10 @@ def test_a_budget_holds_for_the_bigger_model_too(way):
 def test_a_deadline_that_has_passed_leaves_no_time_for_the_bigger_model(way, monkeypatch):
     """The deadline is the whole question's: after it nobody is called any more."""
     made, bigger = escalating(way, SPLIT, ["6"], deadline=1000.0)
-    left = iter([1000.0, 0.0])
-    monkeypatch.setattr(_asking, "_clock", lambda _: lambda: next(left))
-    record = ask(way, made)[1]
+    samples = []
+    monkeypatch.setattr(Clock, "left", property(lambda _: 0.0 if samples else 1000.0))
+    with observe_samples(samples.append):
+        record = ask(way, made)[1]
     assert (record["outcome"], bigger.calls) == ("answered", [])
     assert "deadline reached" in record["escalation"]["error"]
 

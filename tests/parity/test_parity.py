@@ -247,10 +247,13 @@ class Heard(NamedTuple):
 
 
 def timeless(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record without what no two runs have in common: the seconds, and the calls that ran at the decision."""
+    """Return a record without what runs do not share: the seconds, the calls that ran at the decision, fields of values.
+
+    A recording keeps the answers and no names of the fields that were compared.
+    """
     assert record["seconds"] > 0
     assert record["abandoned"]["calls"] <= record["samples"]["planned"] - record["samples"]["used"]
-    return record | {"seconds": None, "abandoned": {"calls": 0, "usage": None}}
+    return record | {"seconds": None, "abandoned": {"calls": 0, "usage": None}, "voted_on": None}
 
 
 def of_message(message: AIMessage) -> Heard:
