@@ -229,9 +229,15 @@ def _of_client(holder: Any, depth: int, seen: set[int]) -> Iterator[str]:
     if isinstance(header, str):
         yield from _of_headers({"Authorization": header})
     for name in _CLIENTS if depth else ():
-        client = _attribute(holder, name)
+        client = _stored(holder, name)
         if client is not None and not isinstance(client, str | Mapping):
             yield from _of_client(client, depth - 1, seen)
+
+
+def _stored(holder: Any, name: str) -> Any:
+    """Return what an attribute holds, without making it: a client that is made on first use cannot be copied after."""
+    private = getattr(holder, "__pydantic_private__", None) or {}
+    return getattr(holder, "__dict__", {}).get(name, private.get(name))
 
 
 def _attribute(holder: Any, name: str) -> Any:
