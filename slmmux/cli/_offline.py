@@ -142,7 +142,7 @@ def select(
 
     Example: slmmux select samples.jsonl --rule learned --out selection.json
 
-    Example: slmmux select samples.jsonl --prices mux.toml --within 1.0
+    Example: slmmux select samples.jsonl --within 1.0
     """
     from slmmux.selection import select_complementary  # noqa: PLC0415
 
