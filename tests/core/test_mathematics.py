@@ -218,6 +218,7 @@ def test_a_fork_has_workers_of_its_own(impatient):
     assert impatient.equal("x+7", "7+x")
 
 
+@pytest.mark.full
 def test_a_question_of_hard_pairs_leaves_a_worker_to_others():
     """While one question compares as many hard pairs as there are workers, another one's pair has a worker at once."""
     mathematics = Mathematics(limit_s=60.0, workers=3)

@@ -164,6 +164,7 @@ def test_after_a_cancellation_the_loop_ends_though_an_extractor_hangs(framework,
     assert not hang.is_set()
 
 
+@pytest.mark.full
 @BOTH
 @WAYS
 async def test_a_hundred_thousand_samples_stop_at_the_deadline(framework, way):

@@ -41,6 +41,7 @@ def test_the_commands_for_one_machine(tmp_path, monkeypatch):
     assert len(Recording.load("from-store.parquet").rows) == 20
 
 
+@pytest.mark.full
 def test_the_commands_for_many_machines(tmp_path, monkeypatch, server):
     """The same over PostgreSQL, with another address in place of the example's."""
     monkeypatch.chdir(tmp_path)

@@ -245,6 +245,7 @@ def test_workers_that_are_killed_fifty_times_lose_nothing(url, workers, tmp_path
     assert kills(url, workers, questions, 50, expected) == 50
 
 
+@pytest.mark.full
 def test_a_worker_that_was_frozen_doubles_nothing(url, store, workers, of_one_process):
     """A worker that stops past its lease and wakes up writes no sample that another has written since; it is counted."""
     put_plan(store, Members(), QUESTIONS, lease=0.5)
@@ -277,6 +278,7 @@ def test_an_interrupted_worker_gives_its_tasks_back(url, store, workers, of_one_
     check_complete(store, of_one_process)
 
 
+@pytest.mark.full
 def test_a_database_that_restarts_is_waited_for(server, workers, of_one_process):
     """PostgreSQL that goes away twice, in the middle of work, costs time alone: nothing is lost or doubled."""
     url = server.database()
