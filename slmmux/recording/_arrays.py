@@ -153,10 +153,10 @@ def arrays_of(
     questions = _complete(recording, planned, missing)
     of = np.array(list(planned.values()), dtype=np.int64)
     in_pairs = group_of(recording) is not None
-    if same is None and score in _BY_KEY and not (in_pairs and score is None):
+    if same is None and _is_by_key(score) and not (in_pairs and score is None):
         samples_of = Counted(recording.columns, planned, questions)
         codes, is_right, sums, firsts, texts, included = counted(
-            samples_of, questions, score if isinstance(score, str) else None, partial(_gold_of, recording)
+            samples_of, questions, None if score is None or callable(score) else score, partial(_gold_of, recording)
         )
         form_name = "includes" if included else "exact" if score is None else score_name(score)
     else:
@@ -172,13 +172,6 @@ def arrays_of(
         return arrays
     costs, alone = costs_of(Counted(recording.columns, planned, questions), [prices[model] for model in planned])
     return replace(arrays, costs=costs, costs_alone=alone)
-
-
-_BY_KEY: tuple[Score | None, ...] = (
-    None,
-    "exact",
-    "recorded",
-)  # the forms of scoring that need no reply, or only those read as texts
 
 
 def _by_rows(
@@ -228,6 +221,11 @@ def _by_rows(
     sums, firsts = (tokens, tokens_alone) if has_tokens.all() else (None, None)
     form_name = "includes" if "includes" in forms else "exact" if score is None else score_name(score)
     return codes, is_right, sums, firsts, tuple(texts), form_name
+
+
+def _is_by_key(score: Score | None) -> bool:
+    """Return whether a form of scoring needs no reply, or only those read as texts."""
+    return score is None or (not callable(score) and score in {"exact", "recorded"})
 
 
 def _form(row: Row, answer: Answer, score: Score | None, same: Same | None) -> Score:

@@ -179,7 +179,7 @@ def _judged(
     rights = np.zeros(owner.size, dtype=np.bool_)
     for i, (q, code) in enumerate(zip(owner.tolist(), shown.tolist(), strict=True)):
         # Only a choice is compared by the question's options; all else is alike for all questions.
-        text = about[q] if answers[code].kind.startswith("choice") else ""
+        text = str(about[q]) if answers[code].kind.startswith("choice") else ""
         key = code, _hashable(gold[q]), text
         if key not in verdicts:
             verdicts[key] = _is_right(answers[code], gold[q], text)

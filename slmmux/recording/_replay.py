@@ -128,12 +128,12 @@ def sample_costs(
     for number, model in enumerate(columns.coded("model").values):
         if model not in models:
             continue
-        sent, received = (columns.numbers(name)[codes == number] for name in ("input_tokens", "output_tokens"))
-        if not ((sent != NONE).any() or (received != NONE).any()):
+        inputs, outputs = (columns.numbers(name)[codes == number] for name in ("input_tokens", "output_tokens"))
+        if not ((inputs != NONE).any() or (outputs != NONE).any()):
             return None
-        tokens = [int(of[of != NONE].sum()) for of in (sent, received)]
-        usage = dict(zip(("input_tokens", "output_tokens"), tokens, strict=True))
-        costs[model] = (prices[model].cost(usage) if prices.keys() >= {*models} else sum(tokens)) / len(sent)
+        tokens = [int(of[of != NONE].sum()) for of in (inputs, outputs)]
+        usage: dict[str, Any] = dict(zip(("input_tokens", "output_tokens"), tokens, strict=True))
+        costs[model] = (prices[model].cost(usage) if prices.keys() >= {*models} else sum(tokens)) / len(inputs)
     return costs
 
 
