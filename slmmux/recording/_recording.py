@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Recording", "Row"]
 
 
-class Recording:
+class Recording:  # noqa: PLW1641 - settings are no key
     """Recorded samples; `Recording.load(path)` and `Recording.of(rows)` make one.
 
     The samples are held column by column. Counts (a selection, a report) come from the columns, and rows are made when
@@ -282,8 +282,6 @@ class Recording:
         if not isinstance(other, Recording):
             return NotImplemented
         return (self.rows, self.settings, self.history) == (other.rows, other.settings, other.history)
-
-    __hash__ = None  # type: ignore[assignment]  # settings are no key
 
     def __repr__(self) -> str:
         return f"<Recording of {len(self):,} samples: {len(self.questions):,} questions, {len(self.models)} models>"

@@ -60,8 +60,8 @@ class Database:
         self._lock = threading.Lock()
         self._patience = patience
         self._connected = False
-        self.now = engine.now
-        self.skip_locked = engine.skip_locked
+        self.now: str = engine.now
+        self.skip_locked: str = engine.skip_locked
 
     def run(self, work: Callable[[Execute], T]) -> T:
         """Run a transaction, again if the database broke off: so `work` has to be harmless when it is repeated.
