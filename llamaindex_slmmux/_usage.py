@@ -79,7 +79,6 @@ def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
             cached = _first(details, _CACHED) or _first(holder, _CACHED)
             if beside := _first(holder, _CACHED_BESIDE):
                 cached = beside
-            prompt_tokens += beside + _first(holder, _WRITTEN_BESIDE)
             usage: dict[str, Any] = dict(
                 zip(USAGE, (prompt_tokens, completion_tokens, prompt_tokens + completion_tokens), strict=True)
             )

@@ -134,6 +134,7 @@ async def test_chat_openai_is_a_client_with_tools_and_every_kind_of_schema(url):
         assert city.city == "Oslo"
 
 
+@pytest.mark.full
 async def test_an_agent_of_langchain_runs_over_the_server(url):
     """The call, its result and the last text travel through the server, streamed as agents stream."""
     chat = ChatOpenAI(model="mux", base_url=f"{url}/v1", api_key="none", streaming=True)
@@ -143,6 +144,7 @@ async def test_an_agent_of_langchain_runs_over_the_server(url):
     assert state["messages"][-1].text == "It is sunny in Oslo."
 
 
+@pytest.mark.full
 async def test_llamaindex_asks_and_its_agent_runs_over_the_server(url):
     """`OpenAILike` chats and streams; a function agent calls its tool and answers."""
     options = {"is_chat_model": True, "is_function_calling_model": True}

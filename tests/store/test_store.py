@@ -231,6 +231,7 @@ def kills(url, workers, questions, times, expected):
     return killed
 
 
+@pytest.mark.full
 def test_workers_that_are_killed_lose_nothing(url, workers, of_one_process):
     """After kills with -9 every planned sample is there once, equal to those of one process."""
     assert kills(url, workers, QUESTIONS, 3, of_one_process) >= 1
@@ -265,6 +266,7 @@ def test_a_worker_that_was_frozen_doubles_nothing(url, store, workers, of_one_pr
     assert sum(worker.samples for worker in state.workers) == PLANNED
 
 
+@pytest.mark.full
 def test_an_interrupted_worker_gives_its_tasks_back(url, store, workers, of_one_process):
     """Ctrl-C ends a worker with 130; the next one need not wait for its lease."""
     put_plan(store, Members(), QUESTIONS, lease=3600)
