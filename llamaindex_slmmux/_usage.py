@@ -64,7 +64,7 @@ def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
     """Return a response's tokens: those of its raw reply, else those of its `additional_kwargs`, else zeros.
 
     Tokens of the request that the server read from its cache are also under `input_token_details`, as LangChain has
-    them; whatever the server counts, they are a part of the input tokens.
+    them, if the server counts them as input; Anthropic's are beside its input and are left out, as LlamaIndex does.
 
     Example:
         >>> from llama_index.core.llms import CompletionResponse
@@ -77,8 +77,10 @@ def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
         if prompt_tokens or completion_tokens:
             details = _get(holder, "prompt_tokens_details") or _get(holder, "input_tokens_details")
             cached = _first(details, _CACHED) or _first(holder, _CACHED)
-            if beside := _first(holder, _CACHED_BESIDE):
-                cached = beside
+            if _first(
+                holder, _CACHED_BESIDE
+            ):  # not among the input tokens, which are counted as LlamaIndex counts them
+                cached = 0
             usage: dict[str, Any] = dict(
                 zip(USAGE, (prompt_tokens, completion_tokens, prompt_tokens + completion_tokens), strict=True)
             )
