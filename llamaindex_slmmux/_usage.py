@@ -14,7 +14,6 @@ __all__ = ["Recorder", "usage_of"]
 _INPUT = ("prompt_tokens", "input_tokens", "prompt_token_count", "prompt_eval_count")
 _CACHED = ("cached_tokens", "cached_content_token_count")  # counted among those of the request
 _CACHED_BESIDE = ("cache_read_input_tokens",)  # counted beside them, as Anthropic's API does
-_WRITTEN_BESIDE = ("cache_creation_input_tokens",)
 _OUTPUT = ("completion_tokens", "output_tokens", "candidates_token_count", "eval_count")
 
 
