@@ -7,7 +7,7 @@ from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 from llama_index.core.callbacks import CBEventType, EventPayload
 from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 
-from slmmux._mux.usage import USAGE
+from slmmux._mux.usage import COST, USAGE
 
 __all__ = ["Recorder", "usage_of"]
 
@@ -86,7 +86,12 @@ def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
             usage: dict[str, Any] = dict(
                 zip(USAGE, (prompt_tokens, completion_tokens, prompt_tokens + completion_tokens), strict=True)
             )
-            return {**usage, "input_token_details": {"cache_read": cached}} if cached else usage
+            if cached:
+                usage["input_token_details"] = {"cache_read": cached}
+            # A mux inside a mux knows what its members cost. A cost that a server counts is in nobody's currency here.
+            if (cost := _get(_get(_get(raw, "slmmux"), "usage"), COST)) is not None:
+                usage[COST] = cost
+            return usage
     return dict.fromkeys(USAGE, 0)
 
 

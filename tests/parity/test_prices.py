@@ -50,6 +50,21 @@ def test_without_prices_there_is_no_cost(framework):
     assert "cost" not in framework.ask(mux(framework, prices=None), "q")[1]["usage"]
 
 
+@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize("traced", [True, False], ids=["traced", "untraced"])
+def test_a_mux_inside_a_mux_counts_its_own_cost(framework, traced, samples):
+    """The inner mux needs no price in the outer one, whose record has the cost of both, traced or not."""
+    if not traced and isinstance(framework, LlamaIndex):
+        pytest.skip("its LLMs report their own calls")
+    prices = {"a": PRICES["a"]}
+    member = framework.member(["4"] * 4, tokens=(10, 2))
+    inner = framework.mux({"a": member}, samples=samples, wait="exhausted", prices=prices)
+    models = {"inner": inner, "b": framework.member(["4"], tokens=(10, 2))}
+    outer = framework.mux(models, samples=1, wait="exhausted", prices={"b": PRICES["b"]}, trace_samples=traced)
+    _, record = framework.ask(outer, "q")
+    assert record["usage"]["cost"] == pytest.approx(samples * 30e-6 + 60e-6)
+
+
 def test_a_budget_of_cost_sets_aside_what_is_in_flight(framework):
     """Each call reserves its prompt and its longest reply at its member's price; the sum never passes the budget."""
     _, record = framework.ask(mux(framework, samples=4, budget={"cost": 150e-6}), "q")
