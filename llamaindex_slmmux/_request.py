@@ -67,12 +67,12 @@ class Call:
     """One call of a member.
 
     Attributes:
-        llm: Whom to ask.
+        llm: The LLM to call.
         method: The sync method's name.
         args: Its arguments.
         kwargs: Its keyword arguments.
-        replied: Makes the replies of what the method returned: one, or as many as were asked for.
-        failed: Makes a reply of what it raised, where the LLM did reply; None where it did not.
+        to_replies: Returns the replies in what the method returned: one, or as many as were asked for.
+        failed: Returns the reply in what it raised; `None` if the LLM did not reply.
     """
 
     llm: LLM
