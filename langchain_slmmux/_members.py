@@ -9,7 +9,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from types import CodeType
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -81,7 +81,7 @@ class MemberCall:
     model: BaseChatModel
     kwargs: dict[str, Any]
 
-    @property
+    @cached_property  # each sample's run is struck of them
     def secrets(self) -> tuple[tuple[str, ...], BaseChatModel]:
         """The secrets of the member and of this call, and the model whose clients may have others by now."""
         secrets = {*self.member.secrets, *secrets_of(self.kwargs)}

@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from slmmux._errors import stand_in
+from slmmux._errors import stand_in_for
 
 __all__ = ["MASK", "clean_error", "secrets_of", "secrets_of_client", "strike", "strike_text", "told_apart"]
 
@@ -129,10 +129,7 @@ def clean_error(error: BaseException, secrets: tuple[str, ...], model: Any = Non
     known = _sorted([*secrets, *sent, *(secrets_of_client(model) if model is not None else ())], spell=False)
     if not any(secret in text for text in map(_text, chain) for secret in known):
         return error
-    status = getattr(error, "status_code", None)
-    cls = type(error)
-    text: str = strike(str(error), known)
-    return stand_in(cls.__module__, cls.__name__, text, status if isinstance(status, int) else None)
+    return stand_in_for(error, strike(str(error), known))
 
 
 def _sorted(secrets: Iterable[str], *, spell: bool = True) -> tuple[str, ...]:
