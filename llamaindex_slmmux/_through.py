@@ -26,6 +26,7 @@ from llamaindex_slmmux._usage import usage_of
 from slmmux import Answer, Draw, Pool, Race
 from slmmux._mux.engine import Result
 from slmmux._mux.limiter import await_for, wait_for
+from slmmux._mux.rest import note_stream
 from slmmux._mux.secrets import clean_error, secrets_of
 
 __all__ = ["Response", "aconverted", "athrough", "avalues_through", "converted", "through", "values_through"]
@@ -80,6 +81,7 @@ def through(
         if last is None:
             yield answer_whole()
         else:
+            note_stream(member.memory.rest)
             last.raw = _raw(member, call, response=last, read=read, respond=respond)
 
     return place.of(responses())
@@ -117,6 +119,7 @@ async def athrough(
         if last is None:
             yield await answer_whole()
         else:
+            note_stream(member.memory.rest)
             last.raw = _raw(member, call, response=last, read=read, respond=respond)
 
     return place.of(responses())
@@ -134,6 +137,7 @@ def values_through(request: Structured, member: Member, wrapper: CallbackManager
         with place, closing(stream):
             while (value := step.outcome(lambda: next(stream, _END))) is not _END:
                 yield value
+        note_stream(member.memory.rest)
 
     return place.of(values())
 
@@ -153,6 +157,7 @@ async def avalues_through(
             async with aclosing(stream):
                 while (value := await step.aoutcome(lambda: anext(stream, _END))) is not _END:
                     yield value
+        note_stream(member.memory.rest)
 
     return place.of(values())
 
@@ -186,6 +191,7 @@ class _Step:
     def __init__(self, member: Member) -> None:
         self._secrets = member.secrets
         self._model = member.model
+        self._rest = member.memory.rest
         self._tags = tags_of(Draw(member.label, 0))
 
     def begun(self, make: Callable[[], Call]) -> Call:
@@ -222,7 +228,9 @@ class _Step:
             yield
 
     def _cleaned(self, error: Exception) -> BaseException:
-        return new_to_handlers(clean_error(error, self._secrets, self._model))
+        fault = clean_error(error, self._secrets, self._model)
+        note_stream(self._rest, fault)
+        return new_to_handlers(fault)
 
 
 def _stream(call: Call) -> Any:

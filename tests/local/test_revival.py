@@ -19,6 +19,7 @@ from slmmux._mux.kept import kept_alive
 from slmmux._mux.limiter import no_limit, wait_for
 from slmmux._mux.rest import Rest
 from slmmux.local import serve, server
+from tests.frameworks import LangChain, LlamaIndex
 
 SERVER = """
 import json, threading
@@ -119,6 +120,24 @@ def test_a_server_that_hangs_is_replaced_after_it_failed(running, framework):
     assert running._process is not hanging
     assert running.base_url == address
     assert hanging.poll() is not None
+
+
+@pytest.mark.parametrize("framework", [LangChain(), LlamaIndex()], ids=["langchain", "llamaindex"])
+def test_a_stream_that_goes_straight_through_notes_a_failure(framework):
+    """After a stream that failed the member's server is asked for its health, until a stream brings something."""
+
+    def script(messages, turn, kwargs):
+        if turn == 0:
+            raise ConnectionError("refused")
+        return "4"
+
+    mux = framework.mux({"a": framework.member(script)}, samples=1)
+    (member,) = mux._members.values()
+    with pytest.raises(ConnectionError):
+        list(framework.stream(mux, "q"))
+    assert member.memory.rest.failures == 1
+    assert list(framework.stream(mux, "q"))
+    assert member.memory.rest.failures == 0
 
 
 def test_the_bigger_models_server_is_started_again(running):
