@@ -323,7 +323,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
     @override
     def _extend_messages(self, messages: list[ChatMessage]) -> list[ChatMessage]:
-        """Leave the messages as they are: a chat puts the system prompt in front, and only where there is none."""
+        """Return the messages unchanged: a chat puts the system prompt in front, unless they have one."""
         return messages
 
     def _call_arguments(self, kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Structured:
         prompt: The question.
         llm_kwargs: Call arguments, for the members.
         prompt_args: What the prompt is filled with.
-        instruction: Put in front where there is no system message.
+        instruction: The system prompt, unless the messages have one.
         extract: The extractor the mux was given; a callable reads the answer in the reply.
         vote_on: The fields that are voted on.
     """

@@ -126,7 +126,7 @@ async def athrough(
 
 
 def values_through(request: Structured, member: Member, wrapper: CallbackManager, pool: Pool) -> Generator[Any]:
-    """Return the values that the only member streams of a schema, whole or in part, as they come."""
+    """Return the values that the only member streams of a schema, whole or in part."""
     step = _Step(member)
     call = step.begun(lambda: _reporting_call(request, member, wrapper))
     step.outcome(lambda: wait_for(member.pace))
