@@ -159,6 +159,7 @@ class _SQLite:
         except sqlite3.OperationalError as error:
             raise StoreFault(f"{self._path}: {error}") from None
         except sqlite3.DatabaseError as error:
+            self.close()
             raise ArgumentError(f"{self._path} is no SQLite database ({error}); name another file") from None
 
     def close(self) -> None:

@@ -59,11 +59,11 @@ class Server:
         options = f"-p {self.port} -h 127.0.0.1 -k {self.folder} -c fsync=off -c max_connections=50"
         self._run("pg_ctl", "-D", self._data, "-w", "-l", str(self.folder / "log"), "-o", options, "start")
 
-    def stop(self):
-        self._run("pg_ctl", "-D", self._data, "-w", "-m", "fast", "stop")
+    def stop(self, mode="fast"):
+        self._run("pg_ctl", "-D", self._data, "-w", "-m", mode, "stop")
 
     def end(self):
-        self.stop()
+        self.stop("immediate")  # nothing of it is kept
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def database(self):
