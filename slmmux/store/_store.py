@@ -275,13 +275,13 @@ class Store:
         statement = f"UPDATE task SET lease_until = {self.database.now} + ? WHERE worker = ? AND done = 0"  # noqa: S608
         self.database.run(lambda execute: execute(statement, (lease, worker)))
 
-    def release(self, worker: str, model: str | None = None) -> None:
+    def release(self, worker: str, model: str | None = None, *, patience: float | None = None) -> None:
         """Give back the tasks that a worker has not finished, of all members or of one."""
         statement = "UPDATE task SET worker = NULL, lease_until = 0 WHERE worker = ? AND done = 0"
         values = (worker,) if model is None else (worker, model)
         if model is not None:
             statement += " AND model = ?"
-        self.database.run(lambda execute: execute(statement, values))
+        self.database.run(lambda execute: execute(statement, values), patience)
 
     def reserve(self, model: str) -> float:
         """Reserve the next start of a request of a member; return the seconds until then."""

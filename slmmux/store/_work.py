@@ -88,8 +88,8 @@ def work(
         run.stop.set()
         for thread in threads:
             thread.join(_POLL_S)
-        with suppress(ArgumentError):  # Without the database the leases end by themselves.
-            store.release(run.name)
+        with suppress(ArgumentError):  # Without the database, which is not waited for, the leases end by themselves.
+            store.release(run.name, patience=0.0)
     if run.errors:
         raise run.errors[0]
     if run.dead:

@@ -23,7 +23,7 @@ def binaries():
 
 
 class Server:
-    """One server with an empty database, on a free port of the loopback."""
+    """One server, on a free port of the loopback."""
 
     def __init__(self):
         self._bin = binaries()
@@ -67,11 +67,12 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def database(self):
-        """Return the address of a new, empty database."""
+        """Return the address of an empty store: a schema of its own, as a database would be a thousand new files."""
         import psycopg
 
         self._names += 1
         name = f"campaign{self._names}"
-        with psycopg.connect(f"postgresql://me@127.0.0.1:{self.port}/postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return f"postgresql://me@127.0.0.1:{self.port}/{name}"
+        url = f"postgresql://me@127.0.0.1:{self.port}/postgres"
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {name}")
+        return f"{url}?options=-csearch_path%3D{name}"
