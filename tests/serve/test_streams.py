@@ -11,7 +11,7 @@ from langchain_slmmux.testing import ScriptedChatModel
 from ..servers.loopback import serving as serving_protocol
 from ..servers.openai_chat import openai_chat
 from ..servers.replies import Reply
-from .support import OSLO, QUESTION, Held, app, mux, serving, until
+from .support import OSLO, QUESTION, Held, app, chat_openai, mux, serving, until
 
 ASKED = {"model": "mux", "messages": QUESTION, "stream": True}
 
@@ -101,10 +101,8 @@ def test_an_error_after_the_beginning_is_an_event():
 
 def test_a_single_members_own_tokens_come_through():
     """With one member and one sample nothing has to be decided: its chunks are the stream, the record at the end."""
-    from langchain_openai import ChatOpenAI
-
     with serving_protocol(openai_chat, [Reply("one two three")]) as member:
-        chat = ChatOpenAI(model="m", base_url=f"{member.url}/v1", api_key="none", streaming=True)
+        chat = chat_openai(member.url, streaming=True)
         own = SLMMuxChatModel(models={"a": chat}, samples=1)
         with serving(app(own)) as url, httpx.stream("POST", f"{url}/v1/chat/completions", json=ASKED) as response:
             chunks = [data(line) for line in lines(response) if line.startswith("data: {")]
