@@ -1,5 +1,6 @@
 """A stream begins at once, stays alive, tells samples if asked, and ends its work when the client leaves."""
 
+import asyncio
 import json
 
 import httpx
@@ -88,6 +89,31 @@ def test_a_client_that_leaves_cancels_its_samples(stream):
         member.go.set()
         answer = httpx.post(f"{url}/v1/chat/completions", json=ASKED | {"stream": False}, timeout=30)
         assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "responses"])
+async def test_a_client_that_left_before_the_first_byte_cancels_its_samples(path):
+    """It sent its request and went: the stream never begins, and nothing is left running."""
+    member, own = held()
+    body = {"model": "mux", "stream": True} | ({"input": "hi"} if path == "responses" else {"messages": QUESTION})
+    events = iter([{"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}])
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": f"/v1/{path}",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+
+    async def receive():
+        return next(events, {"type": "http.disconnect"})
+
+    async def send(message):
+        await asyncio.sleep(0)
+
+    await app(own)(scope, receive, send)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert member.counts["running"] == 0
 
 
 def test_an_error_after_the_beginning_is_an_event():
