@@ -11,6 +11,7 @@ from openai.types.responses import (
 from openai.types.responses import (
     ResponseFunctionToolCall,
     ResponseOutputMessage,
+    ResponseOutputRefusal,
     ResponseOutputText,
     ResponseUsage,
 )
@@ -147,13 +148,19 @@ class _Form:
 def _items(message: Any) -> Iterator[Any]:
     """Yield what a message says as items: its text, then its calls."""
     calls = [*message.tool_calls, *message.invalid_tool_calls]
-    if (text := str(message.text)) or not calls:
+    text, refusal = str(message.text), message.additional_kwargs.get("refusal")
+    if text or refusal or not calls:
+        part = (
+            ResponseOutputRefusal(type="refusal", refusal=refusal)
+            if refusal and not text
+            else ResponseOutputText(type="output_text", text=text, annotations=[])
+        )
         yield ResponseOutputMessage(
             id=new_id("msg"),
             type="message",
             role="assistant",
             status="completed",
-            content=[ResponseOutputText(type="output_text", text=text, annotations=[])],
+            content=[part],
         )
     for call in calls:
         yield ResponseFunctionToolCall(
@@ -173,10 +180,13 @@ def _item_events(place: int, item: Mapping[str, Any]) -> Iterator[tuple[str, dic
         (part,) = item["content"]
         at = {**where, "content_index": 0}
         yield "response.output_item.added", _at(place, {**item, "content": [], "status": "in_progress"})
-        yield "response.content_part.added", {**at, "part": {**part, "text": ""}}
-        for piece in pieces(part["text"]):
-            yield "response.output_text.delta", {**at, "delta": piece, "logprobs": []}
-        yield "response.output_text.done", {**at, "text": part["text"], "logprobs": []}
+        field = "refusal" if part["type"] == "refusal" else "text"
+        own: dict[str, Any] = {} if field == "refusal" else {"logprobs": []}
+        kind = f"response.{part['type']}"
+        yield "response.content_part.added", {**at, "part": {**part, field: ""}}
+        for piece in pieces(part[field]):
+            yield f"{kind}.delta", {**at, "delta": piece, **own}
+        yield f"{kind}.done", {**at, field: part[field], **own}
         yield "response.content_part.done", {**at, "part": part}
     else:
         yield "response.output_item.added", _at(place, {**item, "arguments": "", "status": "in_progress"})

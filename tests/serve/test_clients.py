@@ -6,13 +6,14 @@ import httpx
 import openai
 import pytest
 from langchain.agents import create_agent
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.llms import ChatMessage
 from llama_index.llms.openai_like import OpenAILike
 from pydantic import BaseModel
 
 from langchain_slmmux import SLMMuxChatModel
+from langchain_slmmux.testing import ScriptedChatModel
 
 from .support import OSLO, QUESTION, WEATHER, app, chat_openai, mux, serving
 
@@ -110,6 +111,23 @@ def test_the_responses_of_the_sdk_have_text_calls_and_schemas(client):
     output = {"type": "function_call_output", "call_id": call.call_id, "output": "sunny"}
     history = [{"role": "user", "content": "Weather?"}, call.model_dump(), output]
     assert client.responses.create(model="mux", input=history, tools=[tool]).output_text == "It is sunny in Oslo."
+
+
+def test_a_refusal_arrives_as_one_and_is_taken_back():
+    """Both forms have a field of its own for it, whole and streamed, and a history may hold it."""
+    own = SLMMuxChatModel(
+        models={"a": ScriptedChatModel(script=[AIMessage("", additional_kwargs={"refusal": "Not this."})])}, samples=1
+    )
+    with serving(app(own)) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+        (choice,) = client.chat.completions.create(model="mux", messages=QUESTION).choices
+        whole = client.responses.create(model="mux", input="Capital?")
+        with client.responses.stream(model="mux", input="Capital?") as stream:
+            deltas = [event.delta for event in stream if event.type == "response.refusal.delta"]
+            streamed = stream.get_final_response()
+        refusals = [reply.output[0].content[0].refusal for reply in (whole, streamed)]
+        assert [choice.message.refusal, *refusals, "".join(deltas)] == ["Not this."] * 4
+        history = [{"role": "user", "content": "Capital?"}, whole.output[0].model_dump(), QUESTION[0]]
+        assert client.responses.create(model="mux", input=history).status == "completed"
 
 
 def test_models_are_listed_and_described(client):
