@@ -97,8 +97,7 @@ def compare(
 
 
 def _table(result: "Comparison") -> Table:
-    singles = [each for each in result.methods if each.method.startswith("single:")]
-    best = result.best_single() if singles else None
+    best = result.best_single()
     title = f"{result.questions} questions, {len(result.models)} models"
     if best is not None:
         title += f"; gains are over {best.method}, the best model on these questions, with 95 % intervals"
@@ -125,8 +124,7 @@ def _gain(gain: "Gain") -> str:
 
 
 def _as_json(result: "Comparison") -> dict[str, Any]:
-    singles = any(each.method.startswith("single:") for each in result.methods)
-    best = {score: result.best_single(score) if singles else None for score in ("includes", "exact")}
+    best = {score: result.best_single(score) for score in ("includes", "exact")}
     return {
         "models": result.models,
         "questions": result.questions,

@@ -9,8 +9,7 @@ from typing import Any, Unpack
 from slmmux._errors import ArgumentError, did_you_mean
 from slmmux.compare._calls import Calls
 from slmmux.compare._comparison import Comparison, result_of
-from slmmux.compare._methods import METHODS as BY_NAME
-from slmmux.compare._methods import Method, Samples, single
+from slmmux.compare._methods import BY_NAME, Method, Samples, single
 from slmmux.profiling import MemberPool, Pressing, Questions, Watch
 from slmmux.profiling._asker import Functions
 from slmmux.profiling._questions import questions_of

@@ -88,10 +88,13 @@ class Comparison:
     questions: int
     methods: tuple[MethodResult, ...]
 
-    def best_single(self, score: str = "includes") -> MethodResult:
-        """Return the member that is most often right on these very questions; a gain over it is understated."""
+    def best_single(self, score: str = "includes") -> MethodResult | None:
+        """Return the member that is most often right on these very questions; `None` if "single" was not compared.
+
+        It is chosen on the questions that it is measured on, so a gain over it is understated.
+        """
         singles = [result for result in self.methods if result.method.startswith("single:")]
-        return max(singles, key=lambda result: result.accuracy(score))
+        return max(singles, key=lambda result: result.accuracy(score), default=None)
 
 
 def result_of(method: str, outcomes: Mapping[str, Outcome], questions: Sequence[Question]) -> MethodResult:
@@ -128,7 +131,5 @@ def _tokens(rows: Sequence[Row], questions: int) -> float | None:
 
 def _seconds(outcome: Outcome) -> float | None:
     """Return the time of a question: of each stage, that of its slowest call."""
-    slowest = [
-        max((row.latency_s for row in stage if row.latency_s is not None), default=None) for stage in outcome.stages
-    ]
-    return None if not slowest or None in slowest else sum(each for each in slowest if each is not None)
+    latencies = [[row.latency_s for row in stage if row.latency_s is not None] for stage in outcome.stages]
+    return sum(map(max, latencies)) if latencies and all(latencies) else None

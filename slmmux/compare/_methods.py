@@ -17,18 +17,20 @@ Whoever writes, judges or generates alone is the first member: write the best on
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from slmmux._decision.rules import RuleName
 from slmmux._decision.types import Answer
 from slmmux.compare import _prompts
 from slmmux.compare._calls import Calls, Reply
 from slmmux.profiling import Question
 from slmmux.recording import Recording, Row
+from slmmux.recording._arrays import sample_tokens
 from slmmux.recording._replay import replay
 from slmmux.recording._row import answer_of
 
-__all__ = ["METHODS", "Method", "Outcome", "Samples", "single"]
+__all__ = ["BY_NAME", "Method", "Outcome", "Samples", "single"]
 
 _VERDICT = re.compile(r"\b(?:(true|yes)|(?:false|no))\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+")
@@ -67,17 +69,32 @@ class Samples:
     rounds: int
     layers: int
 
-    def of(self, question: Question, model: str) -> list[Reply]:
+    def rows(self, question: Question, model: str) -> tuple[Row, ...]:
+        """Return all of a member's samples of a question, failed ones included."""
+        return tuple(self.recording.by_question[question.question_id][model])
+
+    def replies(self, question: Question, model: str) -> list[Reply]:
         """Return a member's replies to a question, by the index of the sample."""
-        rows = self.recording.by_question[question.question_id][model]
-        return [Reply(row, answer_of(row)) for row in rows if row.error is None]
+        return [Reply(row, answer_of(row)) for row in self.rows(question, model) if row.error is None]
 
     def firsts(self) -> Replies:
-        """Return the first reply of each member, in rank order, by question."""
+        """Return the first reply of each member, in rank order, by question; its tokens are those it takes alone."""
         return {
-            question.question_id: [reply for model in self.calls.models for reply in self.of(question, model)[:1]]
+            question.question_id: [
+                Reply(_alone(reply.row, self.rows(question, model)), reply.answer)
+                for model in self.calls.models
+                for reply in self.replies(question, model)[:1]
+            ]
             for question in self.calls.questions
         }
+
+
+def _alone(row: Row, rows: Sequence[Row]) -> Row:
+    """Return a sample with its own tokens, where one request brought several."""
+    if all(each.output_tokens is None for each in rows):
+        return row
+    inputs, outputs = sample_tokens(rows)[rows.index(row)]
+    return replace(row, input_tokens=inputs, output_tokens=round(outputs))
 
 
 Method: TypeAlias = Callable[[Samples], Mapping[str, Outcome]]
@@ -96,8 +113,8 @@ def _forest(samples: Samples) -> dict[str, Outcome]:
     return _by_replay(samples, samples.calls.models, "pooled")
 
 
-def _by_replay(samples: Samples, models: Sequence[str], rule: str) -> dict[str, Outcome]:
-    decisions = replay(samples.recording, models, wait="exhausted", rule=rule)  # type: ignore[arg-type]
+def _by_replay(samples: Samples, models: Sequence[str], rule: RuleName) -> dict[str, Outcome]:
+    decisions = replay(samples.recording, models, wait="exhausted", rule=rule)
     outcomes = {}
     for key, decision in decisions.items():
         by_model = samples.recording.by_question[key]
@@ -163,8 +180,7 @@ def _verify(samples: Samples) -> dict[str, Outcome]:
     candidates: dict[str, list[Reply]] = {}
     prompts = {}
     for question in samples.calls.questions:
-        replies = samples.of(question, generator)
-        candidates[question.question_id] = distinct = _distinct(replies)
+        candidates[question.question_id] = distinct = _distinct(samples.replies(question, generator))
         for c, reply in enumerate(distinct if len(distinct) > 1 else ()):  # one alone wins unseen
             for a, aspect in enumerate(_prompts.ASPECTS):
                 prompt = _prompts.verify(question.question, reply.text, aspect)
@@ -181,7 +197,7 @@ def _verify(samples: Samples) -> dict[str, Outcome]:
         best = max(range(len(approvals)), key=approvals.__getitem__, default=None)  # of equal ones, the most frequent
         outcomes[key] = _outcome(
             None if best is None else candidates[key][best],
-            _rows(samples.of(question, generator)),
+            samples.rows(question, generator),
             tuple(reply.row for each in verdicts for reply in each),
         )
     return outcomes
@@ -189,14 +205,15 @@ def _verify(samples: Samples) -> dict[str, Outcome]:
 
 def _best(samples: Samples) -> dict[str, Outcome]:
     judge = samples.calls.models[0]
-    candidates = {question.question_id: samples.of(question, judge) for question in samples.calls.questions}
-    verdicts = _rewritten(
-        samples, "best", {k: each for k, each in candidates.items() if len(each) > 1}, (judge,), _prompts.pick
-    )
-    return {
-        key: _outcome(_numbered(each, _first(verdicts.get(key))), _rows(each), _rows(verdicts.get(key, ())))
-        for key, each in candidates.items()
-    }
+    candidates = {question.question_id: samples.replies(question, judge) for question in samples.calls.questions}
+    several = {key: replies for key, replies in candidates.items() if len(replies) > 1}
+    verdicts = _rewritten(samples, "best", several, (judge,), _prompts.pick)
+    outcomes = {}
+    for question in samples.calls.questions:
+        key = question.question_id
+        reply = _numbered(candidates[key], _first(verdicts.get(key)))
+        outcomes[key] = _outcome(reply, samples.rows(question, judge), _rows(verdicts.get(key, ())))
+    return outcomes
 
 
 def _distinct(replies: Sequence[Reply]) -> list[Reply]:
@@ -234,7 +251,7 @@ def _outcome(reply: Reply | None, *stages: tuple[Row, ...]) -> Outcome:
     return Outcome(text, answer, tuple(filter(None, stages)))
 
 
-METHODS: dict[str, Method] = {
+BY_NAME: dict[str, Method] = {
     "mux": _mux,
     "forest": _forest,
     "moa": _moa,
@@ -243,4 +260,4 @@ METHODS: dict[str, Method] = {
     "fuse": _fuse,
     "best": _best,
 }
-"""The methods by name; "single" stands for every member alone."""
+"""The methods that are one method each; "single" is one for every member."""

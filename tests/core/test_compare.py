@@ -6,9 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from slmmux import ArgumentError, Recording, RecordingError, replay
+from slmmux import Answer, ArgumentError, Recording, RecordingError, replay
 from slmmux.compare import METHODS, Comparison, MethodResult, compare
 from slmmux.plots import plot_comparison
+from slmmux.profiling import Completion
+from slmmux.profiling._asker import Functions
 
 QUESTIONS = [{"question_id": f"q{i}", "question": f"What is {i} + {i}?", "gold": str(2 * i)} for i in range(1, 5)]
 
@@ -196,7 +198,7 @@ def test_what_cannot_be_compared_is_a_sentence(tmp_path, options, sentence):
 
 
 def test_intervals_of_gains_cover():
-    """In 2,000 draws of pairs of known truth, at least 93 in 100 of the intervals of a gain hold the true gain."""
+    """Of 700 draws each of nine known truths, at least 93 in 100 intervals of a gain hold the true gain."""
     random = np.random.default_rng(0)
     for size in (20, 60, 200):
         for both, first, second in ((0.5, 0.2, 0.1), (0.7, 0.02, 0.02), (0.1, 0.6, 0.05)):
@@ -241,3 +243,34 @@ def test_methods_are_named_once():
 
     assert NAMES == METHODS
     assert Comparison((), 0, ()).methods == ()
+
+
+def test_a_first_sample_costs_what_it_takes_alone(tmp_path):
+    """Where one request brought all samples and their usage, a method that starts from one pays for one."""
+
+    class OneRequest(Functions):
+        def group(self, draws):
+            return [tuple(draws)]
+
+        def call(self, question, draws):
+            tokens = [(40, 10 * len(draws)), *[(None, None)] * (len(draws) - 1)]
+            return [Completion("2", lambda: Answer("2", "number", "2"), *each) for each in tokens]
+
+    pool = OneRequest({"a": str, "b": str}, 5)
+    result = compare(pool, QUESTIONS[:1], folder=tmp_path, methods=["single", "fuse"])
+    assert [each.tokens for each in result.methods] == [90, 90, 2 * 50 + 50]
+
+
+def test_failed_calls_are_calls(tmp_path):
+    """A sample that failed was called for, so it is counted with the calls of every method that draws samples."""
+    replies = iter(["2", ValueError("no"), "2"])
+
+    def member(prompt):
+        reply = next(replies)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    result = run({"a": member}, tmp_path, "single", "verify", retries=0)
+    assert [each.calls for each in result.methods] == [3, 3]
+    assert run({"a": member}, tmp_path, "mux").best_single() is None

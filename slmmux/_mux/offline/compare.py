@@ -5,11 +5,10 @@ from os import PathLike
 from typing import Any
 
 from slmmux._mux.base import Mux
-from slmmux._mux.offline.profile import Members, mux_to_profile
+from slmmux._mux.offline.profile import members_of
 from slmmux.compare import METHODS, Comparison
 from slmmux.compare import compare as compare_members
 from slmmux.profiling import Questions, Watch
-from slmmux.profiling._pressing import split
 from slmmux.profiling._progress import watching
 
 __all__ = ["METHODS", "Comparison", "Questions", "Watch", "compare_mux"]
@@ -29,9 +28,7 @@ def compare_mux(
     options: Mapping[str, Any],
 ) -> Comparison:
     """Compare methods on the members of a mux of a class; an adapter's `compare` documents the arguments."""
-    pressing, others = split(options)
-    mux = mux_to_profile(cls, models, samples, others)
-    members = Members(mux, samples)
+    members, pressing = members_of(cls, models, samples, options)
     with watching(progress) as watch:
         return compare_members(
             members,
@@ -40,7 +37,7 @@ def compare_mux(
             methods=methods,
             rounds=rounds,
             layers=layers,
-            extract=mux.extract,
+            extract=members.extract,
             watch=watch,
-            **(members.pressing | pressing),
+            **pressing,
         )

@@ -24,7 +24,7 @@ from slmmux.profiling._progress import watching
 from slmmux.recording import Recording
 from slmmux.recording._prices import PRICES
 
-__all__ = ["Members", "Questions", "Watch", "aprofile_mux", "mux_to_profile", "profile_mux"]
+__all__ = ["Members", "Questions", "Watch", "aprofile_mux", "members_of", "profile_mux"]
 
 _SAMPLES = 5  # k of a mux that a profile makes itself
 
@@ -40,12 +40,13 @@ class Members:
     def __init__(self, mux: Mux, samples: int | dict[str, int] | None = None) -> None:
         self._mux = mux
         self.pressing: Pressing = {"max_concurrency": mux.max_concurrency, "timeout": mux.timeout}
+        self.extract = mux.extract
         self.samples = mux.k if samples is None else by_label("samples", samples, mux.k)
         self.compare = mux._agreement.compare
         self._any = mux._plain_question("").sampling()  # the draws of one request are the same for all questions
         members = mux._members
         self.settings: dict[str, Any] = {
-            "extract": extractor_name(mux.extract),
+            "extract": extractor_name(self.extract),
             "agreement": mux.agreement,
             "tau": mux.tau if mux.agreement == "embedding" else None,
             "system_prompt": mux.system_prompt,
@@ -92,19 +93,23 @@ def _completion(question: Question[Any], reply: Any, secrets: tuple[str, ...]) -
     return Came(struck, read, usage.get("input_tokens"), usage.get("output_tokens"))
 
 
-def mux_to_profile(
+def members_of(
     cls: type[Mux], models: Any, samples: int | dict[str, int] | None, options: Mapping[str, Any]
-) -> Mux:
-    """Return the mux whose members are profiled: `models` itself, or a mux made of them.
+) -> tuple[Members, Pressing]:
+    """Return the members of a mux, `models` itself or one made of them, and how hard they are pressed.
 
     Raises:
         ArgumentError: Options beside a mux, which has its own.
     """
+    pressing, others = split(options)
     if not isinstance(models, cls):
-        return cls(models=models, samples=_SAMPLES if samples is None else samples, **options)
-    if options:
-        raise ArgumentError(f"{next(iter(options))!r} is the mux's own; give it to {cls.__name__}(...)")
-    return models
+        mux: Mux = cls(models=models, samples=_SAMPLES if samples is None else samples, **others)
+    elif others:
+        raise ArgumentError(f"{next(iter(others))!r} is the mux's own; give it to {cls.__name__}(...)")
+    else:
+        mux = models
+    members = Members(mux, samples)
+    return members, members.pressing | pressing
 
 
 def profile_mux(
@@ -120,8 +125,7 @@ def profile_mux(
     options: Mapping[str, Any],
 ) -> Recording:
     """Sample every member of a mux of a class on every question; an adapter's `profile` documents the arguments."""
-    pressing, others = split(options)
-    members = Members(mux_to_profile(cls, models, samples, others), samples)
+    members, pressing = members_of(cls, models, samples, options)
     with watching(progress) as watch:
         return profile_members(
             members,
@@ -130,7 +134,7 @@ def profile_mux(
             watch=watch,
             trial_only=trial_only,
             retry_failed=retry_failed,
-            **(members.pressing | pressing),
+            **pressing,
         )
 
 
@@ -147,8 +151,7 @@ async def aprofile_mux(
     options: Mapping[str, Any],
 ) -> Recording:
     """Sample every member of a mux of a class on every question, from an event loop."""
-    pressing, others = split(options)
-    members = Members(mux_to_profile(cls, models, samples, others), samples)
+    members, pressing = members_of(cls, models, samples, options)
     with watching(progress) as watch:
         return await aprofile_members(
             members,
@@ -157,5 +160,5 @@ async def aprofile_mux(
             watch=watch,
             trial_only=trial_only,
             retry_failed=retry_failed,
-            **(members.pressing | pressing),
+            **pressing,
         )
