@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
 from slmmux._decision.labels import by_label
@@ -81,7 +82,7 @@ def _table() -> Mapping[str, Any]:
     before = os.environ.get(_LOCAL)
     os.environ.setdefault(_LOCAL, "True")
     try:
-        import litellm  # noqa: PLC0415 - takes seconds, and few muxes look prices up
+        litellm = import_module(LITELLM)  # takes seconds, and few muxes look prices up
     except ImportError as error:
         raise ArgumentError(
             f'prices="litellm" needs the package litellm; pip install "slmmux[litellm]", or write the prices ({error})'

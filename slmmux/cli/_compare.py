@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from slmmux._display.terminal import text_line
-from slmmux._errors import ArgumentError
 from slmmux.cli._ask import ConfigFile, Framework, Samples, System
-from slmmux.cli._console import completing, notices, print_json
-from slmmux.cli._frameworks import COMPARERS, make_with
+from slmmux.cli._console import completing, notices, print_json, resumable
+from slmmux.cli._frameworks import PACKAGES, make_with
 from slmmux.cli._offline import Json
+from slmmux.cli._profile import QUESTIONS, Limit, Seed
 from slmmux.cli._settings import settings_of
 
 if TYPE_CHECKING:
@@ -23,14 +23,9 @@ __all__ = ["compare"]
 
 METHODS = ("single", "mux", "forest", "moa", "debate", "verify", "fuse", "best")  # as in slmmux.compare
 
-_stderr = Console(stderr=True)
-
 
 def compare(
-    questions: Annotated[
-        str,
-        typer.Argument(help="A .jsonl, .json, .csv or .parquet file, or a data set: hf:OWNER/NAME[:CONFIG[:SPLIT]]."),
-    ],
+    questions: Annotated[str, typer.Argument(help=QUESTIONS)],
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="The folder of the recordings; calls in it are not made again.")
     ],
@@ -45,10 +40,8 @@ def compare(
     ] = None,
     rounds: Annotated[int, typer.Option(min=2, metavar="N", help="Rounds of a debate.")] = 2,
     layers: Annotated[int, typer.Option(min=2, metavar="N", help="Layers of Mixture-of-Agents.")] = 3,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Use N questions; by default all.")] = None,
-    seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Random seed for --limit; by default the first questions.")
-    ] = None,
+    limit: Limit = None,
+    seed: Seed = None,
     samples: Samples = None,
     system: System = None,
     framework: Framework = "langchain",
@@ -65,12 +58,12 @@ def compare(
     """
     from slmmux.profiling import read_questions  # noqa: PLC0415
 
-    try:
+    with resumable(out):
         settings = settings_of(config, samples=samples, system=system)
         with notices():
             items = read_questions(questions, limit=limit, seed=seed)
-        mux, compare_mux = make_with(COMPARERS, framework, settings)
-        result = compare_mux(
+        mux, package = make_with(PACKAGES, framework, settings)
+        result = package.compare(
             mux,
             items,
             folder=out,
@@ -83,13 +76,6 @@ def compare(
             from slmmux.plots import plot_comparison  # noqa: PLC0415
 
             plot_comparison(result).savefig(picture)
-    except KeyboardInterrupt:
-        _stderr.print(
-            f"interrupted; the calls so far are in {out}; run the same command again to continue", style="dim"
-        )
-        raise typer.Exit(130) from None
-    except OSError as error:
-        raise ArgumentError(str(error)) from error
     if as_json:
         print_json(_as_json(result))
         return

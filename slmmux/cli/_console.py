@@ -29,6 +29,7 @@ __all__ = [
     "print_json",
     "refuse",
     "refusing",
+    "resumable",
 ]
 
 STATUS = (
@@ -115,6 +116,27 @@ def refusing(command: Callable[..., None]) -> Callable[..., None]:
             refuse(error)
 
     return run
+
+
+@contextmanager
+def resumable(out: object) -> Iterator[None]:
+    """End an interrupted command with a word on how to continue it, and a fault of a file with a sentence.
+
+    Args:
+        out: The file or folder that keeps what is there so far; `None` if nothing is kept in a file.
+
+    Raises:
+        typer.Exit: The command was interrupted.
+        ArgumentError: A file cannot be read or written.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        text = f"interrupted; what is there so far is in {out}; run the same command again to continue"
+        Console(stderr=True).print(text if out is not None else "interrupted", style="dim", soft_wrap=True)
+        raise typer.Exit(_INTERRUPTED) from None
+    except OSError as error:
+        raise ArgumentError(str(error)) from error
 
 
 def one_of(option: str, value: str, choices: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from slmmux._mux.observe import Observe
     from slmmux.config import Config
 
-__all__ = ["ASKERS", "COMPARERS", "FRAMEWORK_NAMES", "PROFILERS", "SERVED", "AskFunction", "installed", "make_with"]
+__all__ = ["ASKERS", "FRAMEWORK_NAMES", "PACKAGES", "SERVED", "AskFunction", "installed", "make_with"]
 
 # Asks a question and returns the answer's text and the record. The second argument, if any, is called with each sample
 # when it arrives.
@@ -111,32 +111,20 @@ def _observed_by(observe: "Observe | None") -> contextlib.AbstractContextManager
 ASKERS = {"langchain": _langchain, "llamaindex": _llamaindex}
 
 
-def _langchain_profile(settings: "Config") -> tuple[Any, Callable[..., Any]]:
+def _langchain_package(settings: "Config") -> tuple[Any, Any]:
     import langchain_slmmux  # noqa: PLC0415
 
-    return _langchain_mux(settings), langchain_slmmux.profile
+    return _langchain_mux(settings), langchain_slmmux
 
 
-def _llamaindex_profile(settings: "Config") -> tuple[Any, Callable[..., Any]]:
+def _llamaindex_package(settings: "Config") -> tuple[Any, Any]:
     import llamaindex_slmmux  # noqa: PLC0415
 
-    return llamaindex_slmmux.SLMMuxLLM.from_config(settings), llamaindex_slmmux.profile
+    return llamaindex_slmmux.SLMMuxLLM.from_config(settings), llamaindex_slmmux
 
 
-def _langchain_compare(settings: "Config") -> tuple[Any, Callable[..., Any]]:
-    import langchain_slmmux  # noqa: PLC0415
-
-    return _langchain_mux(settings), langchain_slmmux.compare
-
-
-def _llamaindex_compare(settings: "Config") -> tuple[Any, Callable[..., Any]]:
-    import llamaindex_slmmux  # noqa: PLC0415
-
-    return llamaindex_slmmux.SLMMuxLLM.from_config(settings), llamaindex_slmmux.compare
-
-
-COMPARERS = {"langchain": _langchain_compare, "llamaindex": _llamaindex_compare}
-PROFILERS = {"langchain": _langchain_profile, "llamaindex": _llamaindex_profile}
+# A mux, and the package whose `profile` and `compare` take it.
+PACKAGES = {"langchain": _langchain_package, "llamaindex": _llamaindex_package}
 
 
 def _prepare_local_models(settings: "Config") -> None:

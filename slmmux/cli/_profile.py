@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from slmmux._errors import ArgumentError
 from slmmux.cli._ask import ConfigFile, Framework, Samples, System
-from slmmux.cli._console import OptionError, completing, notices, one_of, print_json
-from slmmux.cli._frameworks import PROFILERS, make_with
+from slmmux.cli._console import OptionError, completing, notices, one_of, print_json, resumable
+from slmmux.cli._frameworks import PACKAGES, make_with
 from slmmux.cli._offline import Json
 from slmmux.cli._settings import settings_of
 
 if TYPE_CHECKING:
     from slmmux.recording import Recording
 
-__all__ = ["profile"]
+__all__ = ["QUESTIONS", "Limit", "Seed", "profile"]
 
 PRESETS = ("math500", "gpqa", "gsm8k")  # as in slmmux.profiling, which is not imported for the help alone
+
+QUESTIONS = "A .jsonl, .json, .csv or .parquet file, or a data set: hf:OWNER/NAME[:CONFIG[:SPLIT]]."
+Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Use N questions; by default all.")]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="Random seed for --limit; by default the first questions.")]
 
 _stderr = Console(stderr=True)
 
 
 def profile(
-    questions: Annotated[
-        str | None,
-        typer.Argument(help="A .jsonl, .json, .csv or .parquet file, or a data set: hf:OWNER/NAME[:CONFIG[:SPLIT]]."),
-    ] = None,
+    questions: Annotated[str | None, typer.Argument(help=QUESTIONS)] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The recording, a .jsonl file; samples in it are not requested again."),
@@ -53,10 +53,8 @@ def profile(
         str | None,
         typer.Option("--map", metavar="MAP", help="The fields of a table, such as question=prompt,gold=target."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Use N questions; by default all.")] = None,
-    seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Random seed for --limit; by default the first questions.")
-    ] = None,
+    limit: Limit = None,
+    seed: Seed = None,
     samples: Samples = None,
     system: System = None,
     framework: Framework = "langchain",
@@ -103,7 +101,7 @@ def profile(
     if preset is not None:
         one_of("--preset", preset, PRESETS)
     benchmark = None if preset is None else preset_of(preset)
-    try:
+    with resumable(out):
         settings = settings_of(
             config,
             samples=samples,
@@ -123,8 +121,8 @@ def profile(
 
             plan(store, settings, framework, items, texts=not no_text)
             return
-        mux, profile_mux = make_with(PROFILERS, framework, settings)
-        recording = profile_mux(
+        mux, package = make_with(PACKAGES, framework, settings)
+        recording = package.profile(
             mux,
             items,
             recording=out,
@@ -133,13 +131,6 @@ def profile(
             trial_only=trial,
             retry_failed=retry_failed,
         )
-    except KeyboardInterrupt:
-        _stderr.print(
-            f"interrupted; the samples so far are in {out}; run the same command again to continue", style="dim"
-        )
-        raise typer.Exit(130) from None
-    except OSError as error:
-        raise ArgumentError(str(error)) from error
     if failed := sum(row.error is not None for row in recording.rows):
         _stderr.print(
             f"{failed:,} of {len(recording.rows):,} samples failed ({failed / len(recording.rows):.1%}); "

@@ -15,7 +15,7 @@ from slmmux._display.terminal import text_line
 from slmmux._errors import ArgumentError
 from slmmux.cli._ask import ConfigFile, Framework, Samples, System
 from slmmux.cli._console import OptionError, print_json
-from slmmux.cli._frameworks import PROFILERS, make_with
+from slmmux.cli._frameworks import PACKAGES, make_with
 from slmmux.cli._offline import Json
 from slmmux.cli._settings import settings_of
 
@@ -38,7 +38,7 @@ def plan(url: str, settings: "Config", framework: str, questions: "Sequence[Ques
     from slmmux._mux.offline.profile import Members  # noqa: PLC0415
     from slmmux.store import Store, put_plan  # noqa: PLC0415
 
-    mux, _ = make_with(PROFILERS, framework, settings, prepare=False)  # nothing is asked here
+    mux, _ = make_with(PACKAGES, framework, settings, prepare=False)  # nothing is asked here
     pool = Members(mux)
     store = Store(url)
     try:
@@ -97,7 +97,7 @@ def work(
     campaign = Store(store)
     try:
         campaign.check()
-        mux, _ = make_with(PROFILERS, framework, settings)
+        mux, _ = make_with(PACKAGES, framework, settings)
         counts = {label: [0, 0] for label in labels}
         written = do_work(
             campaign,
