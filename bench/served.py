@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
 import re
 import socket
 import statistics
@@ -100,8 +99,8 @@ def shares(seconds: list[float]) -> dict[str, float]:
 def memory_mb(pid: int) -> float:
     """Return the resident memory of a process."""
     status = Path(f"/proc/{pid}/status").read_text("utf-8")
-    found = re.search(r"VmRSS:\s+(\d+)", status)
-    return round(int(found[1]) / 1024, 1) if found else 0.0
+    size = re.search(r"VmRSS:\s+(\d+)", status)
+    return round(int(size[1]) / 1024, 1) if size else 0.0
 
 
 async def measure(url: str, pid: int, clients: int, rounds: int, requests: int) -> dict[str, Any]:
@@ -138,12 +137,26 @@ async def measure(url: str, pid: int, clients: int, rounds: int, requests: int) 
         figures["left_after_clients_broke_off"] = {"calls": left["now"], "tasks": left["tasks"] - idle["tasks"]}
 
         memory = []
-        for _ in range(10):
+        for tenth in range(10):
             await times(lambda: asked("quick"), 20, requests // 200)
             memory.append(memory_mb(pid))
+            print(f"{tenth + 1} tenths of {requests:,} requests", file=sys.stderr)  # they take most of the time
         figures["memory_mb_by_tenths"] = memory
         figures["requests_for_memory"] = requests
     return figures
+
+
+def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until the server answers."""
+    while True:
+        try:
+            httpx.get(f"{url}/health")
+        except httpx.ConnectError:
+            if process.poll() is not None:
+                raise SystemExit("the server ended before it answered; its own error stands above") from None
+            time.sleep(0.1)
+        else:
+            return
 
 
 def main() -> None:
@@ -160,16 +173,10 @@ def main() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "bench.served", "--serve", str(port)]
-    process = subprocess.Popen(command, env={**os.environ})
+    process = subprocess.Popen([sys.executable, "-m", "bench.served", "--serve", str(port)])
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(600):
-            try:
-                httpx.get(f"{url}/health")
-                break
-            except httpx.ConnectError:
-                time.sleep(0.1)
+        wait_for(url, process)
         figures = asyncio.run(measure(url, process.pid, arguments.clients, arguments.rounds, arguments.requests))
     finally:
         process.terminate()

@@ -3,16 +3,14 @@
 Where no event handler listens, nothing is done.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.base.event import BaseEvent
 from llama_index_instrumentation.dispatcher import Dispatcher
 
-from slmmux import Sample
-from slmmux._mux.observe import also_observed, sample_facts
+from slmmux._mux.observe import progress_events
 
 __all__ = ["SLMMuxSampleEvent", "progress"]
 
@@ -40,22 +38,17 @@ class SLMMuxSampleEvent(BaseEvent):
         return "SLMMuxSampleEvent"
 
 
-@contextmanager
-def progress(planned: int) -> Iterator[None]:
+def progress(planned: int) -> AbstractContextManager[None]:
     """Tell the samples of the question asked meanwhile to whoever listens.
 
     Args:
-        planned: Its samples. Of a single one there is no progress: its reply is the answer.
+        planned: Its samples.
     """
-    if planned == 1 or not _is_heard(dispatcher):
-        yield
-        return
+    return progress_events(_send if _is_heard(dispatcher) else None, planned)
 
-    def tell(sample: Sample[Any]) -> None:
-        dispatcher.event(SLMMuxSampleEvent(**sample_facts(sample)))
 
-    with also_observed(tell):
-        yield
+def _send(facts: dict[str, Any]) -> None:
+    dispatcher.event(SLMMuxSampleEvent(**facts))
 
 
 def _is_heard(each: Dispatcher) -> bool:

@@ -153,7 +153,7 @@ class Config(BaseModel):
     timeout: float | None = Field(default=None, gt=0)
     deadline: float | None = Field(default=None, gt=0)
     no_answer: list[str] = []
-    budget: dict[Literal["calls", "tokens", "cost"], Annotated[float, Field(gt=0)]] | None = None
+    budget: dict[Literal["calls", "tokens", "cost"], Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
 
     @field_validator("budget")
     @classmethod

@@ -7,9 +7,12 @@ from typing import Any, TypeAlias
 
 from slmmux._decision.types import Sample
 
-__all__ = ["SAMPLE_EVENT", "Observe", "also_observed", "observe_samples", "sample_facts", "taken_observer"]
+__all__ = [
+    "SAMPLE_EVENT", "Observe", "SendEvent", "observe_samples", "progress_events", "sample_facts", "taken_observer",
+]  # fmt: skip
 
 Observe: TypeAlias = Callable[[Sample[Any]], None]
+SendEvent: TypeAlias = Callable[[dict[str, Any]], None]
 
 SAMPLE_EVENT = "slmmux_sample"  # the name of a sample among a framework's own events
 
@@ -43,17 +46,23 @@ def observe_samples(observe: Observe) -> Iterator[None]:
 
 
 @contextmanager
-def also_observed(observe: Observe) -> Iterator[None]:
-    """Call one more observer beside the one that the user may have set; inside of another mux it is not called."""
+def progress_events(send: SendEvent | None, planned: int) -> Iterator[None]:
+    """Send the samples of the question asked meanwhile as a framework's events, beside the user's own observer.
+
+    Args:
+        send: Called with the facts of each sample; `None` if nobody listens.
+        planned: The question's samples. Of a single one there is no progress: its reply is the answer. Nor is there any
+            inside of another mux, whose sample the answer is.
+    """
     users = _observer.get()
-    if _is_inside.get():
+    if send is None or planned == 1 or _is_inside.get():
         yield
         return
 
     def both(sample: Sample[Any]) -> None:
         if users is not None:
             users(sample)
-        observe(sample)
+        send(sample_facts(sample))
 
     with observe_samples(both):
         yield

@@ -55,7 +55,7 @@ def make_with(
     """
     one_of("framework", framework, makers)
     modules_of = {framework: _MODULES[framework]}
-    if any(member.local is not None for member in settings.models.values()):
+    if _local_specs(settings):
         modules_of["local"] = _MODULES["local"]
     if absent := [extra for extra, modules in modules_of.items() if not all(map(installed, modules))]:
         raise ConfigError(f'a package is not installed: pip install "slmmux[{",".join(absent)}]"')
@@ -126,7 +126,7 @@ def _llamaindex_profile(settings: "Config") -> tuple[Any, Callable[..., Any]]:
 def _langchain_compare(settings: "Config") -> tuple[Any, Callable[..., Any]]:
     import langchain_slmmux  # noqa: PLC0415
 
-    return langchain_slmmux.SLMMuxChatModel.from_config(settings), langchain_slmmux.compare
+    return _langchain_mux(settings), langchain_slmmux.compare
 
 
 def _llamaindex_compare(settings: "Config") -> tuple[Any, Callable[..., Any]]:
@@ -144,11 +144,17 @@ def _prepare_local_models(settings: "Config") -> None:
 
     Loading both one after the other would be most of the time to a first answer.
     """
-    local = {m.local: settings.samples_of(label) for label, m in settings.models.items() if m.local is not None}
-    for spec in local:
+    for spec in _local_specs(settings):
         fetch_weights(spec)
+    local = {m.local: settings.samples_of(label) for label, m in settings.models.items() if m.local is not None}
     for spec, k in local.items():
         Thread(target=_warm, args=(spec, k), daemon=True).start()
+
+
+def _local_specs(settings: "Config") -> list[str]:
+    """Return the models on this machine: members, the bigger model, and the one for embeddings; each once."""
+    models = [*settings.models.values(), settings.escalate_to, settings.embedding]
+    return list(dict.fromkeys(m.local for m in models if m is not None and m.local is not None))
 
 
 def _warm(spec: str, k: int) -> None:

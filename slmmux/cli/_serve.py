@@ -59,12 +59,13 @@ def serve(
 
     Example: slmmux serve mux.toml fast=small.toml --port 8080
     """
-    key = _key(host, api_key_env, anyone_may_ask=anyone_may_ask)
     if absent := [name for name in ("starlette", "uvicorn", "openai", "prometheus_client") if not installed(name)]:
         raise ConfigError(f'a package is not installed: pip install "slmmux[serve]" ({", ".join(absent)})')
-    settings = _settings(files or [])
     from slmmux.serve._guard import is_loopback  # noqa: PLC0415 - it needs the extra
 
+    is_local = is_loopback(host)
+    key = _key(host, api_key_env, needs_none=is_local or anyone_may_ask)
+    settings = _settings(files or [])
     with notices():
         models = {name: make_with(SERVED, "langchain", each) for name, each in settings.items()}
     from slmmux.serve import create_app  # noqa: PLC0415
@@ -72,7 +73,7 @@ def serve(
     app = create_app(
         models,
         api_key=key,
-        local_only=is_loopback(host) and key is None,
+        local_only=is_local and key is None,
         max_questions=max_questions,
         max_waiting=max_waiting,
         max_body=max_body,
@@ -82,13 +83,13 @@ def serve(
     _run(app, host, port, list(models), log_questions=log_questions)
 
 
-def _key(host: str, api_key_env: str | None, *, anyone_may_ask: bool) -> str | None:
+def _key(host: str, api_key_env: str | None, *, needs_none: bool) -> str | None:
     """Return the key; a host that others reach needs one, or the words that say otherwise."""
     if api_key_env is not None:
         if key := os.environ.get(api_key_env, "").strip():
             return key
         raise OptionError(f"--api-key-env: the environment variable {api_key_env} is not set; set it to the key")
-    if host in {"localhost", "127.0.0.1", "::1"} or anyone_may_ask:
+    if needs_none:
         return None
     raise OptionError(
         f"--host {host} can be reached from other machines; pass --api-key-env NAME with a key for clients, or "

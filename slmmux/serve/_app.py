@@ -1,6 +1,5 @@
 """The application: its routes, and what they share."""
 
-import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -29,8 +28,6 @@ from slmmux.serve._responses_request import ResponsesRequest
 from slmmux.serve._served import Served
 
 __all__ = ["create_app"]
-
-_log = logging.getLogger("slmmux.serve")
 
 _CLIENT_LEFT = 499  # nobody reads it; proxies write this status into their logs
 

@@ -17,7 +17,7 @@ from openai.types.completion_usage import CompletionTokensDetails, PromptTokensD
 
 from slmmux._mux.cut_off import is_cut_off
 
-__all__ = ["completion", "finish_reason_of", "new_id", "usage_of"]
+__all__ = ["arguments_text", "completion", "finish_reason_of", "new_id", "usage_of"]
 
 
 def completion(model: str, messages: Sequence[Any], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _choice(index: int, message: Any) -> Choice:
         ChatCompletionMessageFunctionToolCall(
             id=call["id"] or new_id("call"),
             type="function",
-            function=Function(name=call["name"] or "", arguments=_arguments(call["args"])),
+            function=Function(name=call["name"] or "", arguments=arguments_text(call["args"])),
         )
         for call in [*message.tool_calls, *message.invalid_tool_calls]
     ]
@@ -105,5 +105,6 @@ def _choice(index: int, message: Any) -> Choice:
     )
 
 
-def _arguments(args: Any) -> str:
+def arguments_text(args: Any) -> str:
+    """Return the arguments of a call as JSON; those that are no JSON are a text already."""
     return args if isinstance(args, str) else json.dumps(args, ensure_ascii=False)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from slmmux._errors import ArgumentError, NoAnswerError
+from slmmux._mux.secrets import strike as strike_secrets
 from slmmux.serve._refusal import RefusalError
 
 __all__ = ["Strike", "refusal_for"]
@@ -61,12 +62,11 @@ class Strike:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+        self._secrets = tuple(sorted({secret for secret in secrets if secret}, key=len, reverse=True))
 
     def __call__(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "**********")
-        return text
+        struck: str = strike_secrets(text, self._secrets)
+        return struck
 
 
 def _classes(causes: Iterable[BaseException]) -> str:

@@ -10,13 +10,13 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from slmmux._decision.types import Sample
+from slmmux._mux.observe import Observe
 
 __all__ = ["CONTENT_TYPE_LATEST", "Gauge", "Metrics", "Question"]
 
 _TENTHS = [i / 10 for i in range(1, 11)]
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
 
-Observe = Callable[[Sample[Any]], None]
 Gauge: TypeAlias = tuple[str, str, tuple[str, ...], list[tuple[tuple[str, ...], float]]]  # name, text, labels, values
 Gauges: TypeAlias = Callable[[], Iterable[Gauge]]
 

@@ -45,7 +45,7 @@ class Narrowing(Form):
     wait: Wait | None = None
     abstain_below: Annotated[float, Field(gt=0, le=1)] | None = None
     deadline: Annotated[float, Field(gt=0)] | None = None
-    budget: dict[Literal["calls", "tokens", "cost"], Annotated[float, Field(gt=0)]] | None = None
+    budget: dict[Literal["calls", "tokens", "cost"], Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
     progress: bool = False
 
 

@@ -1,6 +1,5 @@
 """`POST /v1/responses`: the same answers in OpenAI's newer form, whole or as a stream of its events."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from itertools import count
@@ -12,18 +11,21 @@ from openai.types.responses import (
 from openai.types.responses import (
     ResponseFunctionToolCall,
     ResponseOutputMessage,
+    ResponseOutputRefusal,
     ResponseOutputText,
     ResponseUsage,
 )
 from openai.types.responses.response_usage import InputTokensDetails, OutputTokensDetails
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from slmmux._decision.types import Sample
 from slmmux._mux.observe import sample_facts
 from slmmux.serve._chat import confidence_header, records_of
+from slmmux.serve._chat_request import ChatRequest
 from slmmux.serve._chunks import pieces
-from slmmux.serve._completion import finish_reason_of, new_id, usage_of
+from slmmux.serve._completion import arguments_text, finish_reason_of, new_id, usage_of
 from slmmux.serve._gate import Gate
 from slmmux.serve._presence import while_present
 from slmmux.serve._responses_request import ResponsesRequest
@@ -46,16 +48,15 @@ async def responses(
     served.mux_for(chat)  # refuses before a stream begins
     form = _Form(request)
     if request.stream:
-        return _streamed(request, form, served, gate, keep_alive)
+        return _streamed(chat, form, served, gate, keep_alive)
     message = await while_present(http, gate.begin(lambda: served.answer(chat)))
     (record,) = records_of(chat, served, [message])
     body = form.whole(message, record)
     return JSONResponse(body, headers=confidence_header(record))
 
 
-def _streamed(request: ResponsesRequest, form: "_Form", served: Served, gate: Gate, keep_alive: float) -> Response:
+def _streamed(chat: ChatRequest, form: "_Form", served: Served, gate: Gate, keep_alive: float) -> Response:
     events = Events()
-    chat = request.chat()
 
     def send(kind: str, **fields: Any) -> None:
         events.put(form.event(kind, **fields))
@@ -74,10 +75,8 @@ def _streamed(request: ResponsesRequest, form: "_Form", served: Served, gate: Ga
                 send(kind, **fields)
         send(f"response.{body['status']}", response=body)
 
-    first = [
-        form.event("response.created", response=form.begun),
-        form.event("response.in_progress", response=form.begun),
-    ]
+    begun = form.begun
+    first = [form.event(f"response.{kind}", response=begun) for kind in ("created", "in_progress")]
     return streaming(
         events, gate.begin(work), first, strike=served.strike, keep_alive=keep_alive,
         fault=lambda body: form.event("error", **body["error"]),
@@ -125,6 +124,7 @@ class _Form:
 
     def _body(self, output: list[Any], status: str) -> dict[str, Any]:
         request = self._request
+        choice = request.tool_choice
         return OpenAIResponse.model_construct(
             id=self._id,
             created_at=self._created,
@@ -139,7 +139,7 @@ class _Form:
             parallel_tool_calls=request.parallel_tool_calls is not False,
             temperature=request.temperature,
             top_p=request.top_p,
-            tool_choice="auto" if request.tool_choice is None else request.model_dump(mode="json")["tool_choice"],
+            tool_choice=choice.model_dump() if isinstance(choice, BaseModel) else choice or "auto",
             tools=[tool.model_dump(exclude_none=True) for tool in request.tools or ()],
             store=False,
         ).model_dump(mode="json", exclude_unset=True, warnings=False)
@@ -148,22 +148,27 @@ class _Form:
 def _items(message: Any) -> Iterator[Any]:
     """Yield what a message says as items: its text, then its calls."""
     calls = [*message.tool_calls, *message.invalid_tool_calls]
-    if (text := str(message.text)) or not calls:
+    text, refusal = str(message.text), message.additional_kwargs.get("refusal")
+    if text or refusal or not calls:
+        part = (
+            ResponseOutputRefusal(type="refusal", refusal=refusal)
+            if refusal and not text
+            else ResponseOutputText(type="output_text", text=text, annotations=[])
+        )
         yield ResponseOutputMessage(
             id=new_id("msg"),
             type="message",
             role="assistant",
             status="completed",
-            content=[ResponseOutputText(type="output_text", text=text, annotations=[])],
+            content=[part],
         )
     for call in calls:
-        arguments = call["args"] if isinstance(call["args"], str) else json.dumps(call["args"], ensure_ascii=False)
         yield ResponseFunctionToolCall(
             id=new_id("fc"),
             type="function_call",
             call_id=call["id"] or new_id("call"),
             name=call["name"] or "",
-            arguments=arguments,
+            arguments=arguments_text(call["args"]),
             status="completed",
         )
 
@@ -175,10 +180,13 @@ def _item_events(place: int, item: Mapping[str, Any]) -> Iterator[tuple[str, dic
         (part,) = item["content"]
         at = {**where, "content_index": 0}
         yield "response.output_item.added", _at(place, {**item, "content": [], "status": "in_progress"})
-        yield "response.content_part.added", {**at, "part": {**part, "text": ""}}
-        for piece in pieces(part["text"]):
-            yield "response.output_text.delta", {**at, "delta": piece, "logprobs": []}
-        yield "response.output_text.done", {**at, "text": part["text"], "logprobs": []}
+        field = "refusal" if part["type"] == "refusal" else "text"
+        own: dict[str, Any] = {} if field == "refusal" else {"logprobs": []}
+        kind = f"response.{part['type']}"
+        yield "response.content_part.added", {**at, "part": {**part, field: ""}}
+        for piece in pieces(part[field]):
+            yield f"{kind}.delta", {**at, "delta": piece, **own}
+        yield f"{kind}.done", {**at, field: part[field], **own}
         yield "response.content_part.done", {**at, "part": part}
     else:
         yield "response.output_item.added", _at(place, {**item, "arguments": "", "status": "in_progress"})

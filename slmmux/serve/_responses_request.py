@@ -23,7 +23,12 @@ class _InputImage(Form):
     detail: Literal["auto", "low", "high"] | None = None
 
 
-_Part = Annotated[_InputText | _InputImage, Field(discriminator="type")]
+class _Refusal(Form):
+    type: Literal["refusal"]
+    refusal: str
+
+
+_Part = Annotated[_InputText | _InputImage | _Refusal, Field(discriminator="type")]
 
 
 class _Message(Form):
@@ -196,6 +201,8 @@ def _content(content: str | list[Any]) -> Any:
         if isinstance(part, _InputImage):
             url = {"url": part.image_url, **({"detail": part.detail} if part.detail else {})}
             parts.append({"type": "image_url", "image_url": url})
+        elif isinstance(part, _Refusal):
+            parts.append({"type": "refusal", "refusal": part.refusal})
         else:
             parts.append({"type": "text", "text": part.text})
     return parts

@@ -4,14 +4,13 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from slmmux._decision.types import Sample
 from slmmux._display.sentences import advice
 from slmmux._errors import NoAnswerError
 from slmmux._mux.base import Mux
-from slmmux._mux.observe import observe_samples
+from slmmux._mux.observe import Observe, observe_samples
 from slmmux._mux.secrets import secrets_of
 from slmmux.serve._chat_request import ChatRequest
 from slmmux.serve._faults import Strike
@@ -26,8 +25,6 @@ _DOWN_AFTER = 2  # questions
 _DOWN_S = 10.0  # after which the next question may find the members back
 
 T = TypeVar("T")
-
-Observe = Callable[[Sample[Any]], None]
 
 
 class Served:

@@ -5,12 +5,12 @@ response, and the response cancels the task.
 """
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from slmmux.serve._faults import Strike, refusal_for
 
@@ -70,19 +70,30 @@ def streaming(
     task.add_done_callback(end)
 
     async def body() -> AsyncIterator[bytes]:
-        try:
-            for opening in first:
-                yield opening
-            while (each := await events.next(keep_alive)) is not None:
-                yield each
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+        for opening in first:
+            yield opening
+        while (each := await events.next(keep_alive)) is not None:
+            yield each
 
     # Proxies that buffer would hold the answer back until it is whole.
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(body(), media_type="text/event-stream", headers=headers)
+    return _TaskResponse(task, body(), media_type="text/event-stream", headers=headers)
+
+
+class _TaskResponse(StreamingResponse):
+    """A response that ends its task with itself, even if the client left before the first byte."""
+
+    def __init__(self, task: "asyncio.Task[Any]", content: AsyncIterator[bytes], **options: Any) -> None:
+        super().__init__(content, **options)
+        self._task = task
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Not in the generator of the content: it never begins if the client has left already.
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._task.cancel()
+            await asyncio.wait({self._task})
 
 
 def event(value: Any, name: str | None = None) -> bytes:

@@ -116,9 +116,10 @@ def test_the_default_pair_asks_for_few_words():
         (GOOD.replace("samples = 5", f"samples = {10**40}"), "line 1: samples: <less_than_equal le=100000>"),
         (GOOD.replace("samples = 3", f"samples = {10**9}"), "models.qwen.samples: <less_than_equal le=100000>"),
         (GOOD.replace("concurrency = 2", f"concurrency = {10**9}"), "concurrency: <less_than_equal le=10000>"),
+        (GOOD.replace("samples = 5", "budget = { calls = inf }"), "budget.calls: <finite_number>"),
         ("#" * 1_000_001, "it has 1,000,001 bytes, and at most 1,000,000 are read"),
     ],
-    ids=["lists", "tables", "samples", "a member's samples", "concurrency", "bytes"],
+    ids=["lists", "tables", "samples", "a member's samples", "concurrency", "budget", "bytes"],
 )
 def test_what_would_never_end_is_a_sentence(tmp_path, text, words):
     """Depth, numbers and sizes that nobody means are refused at once, and named."""

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import uvicorn
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatResult
+from langchain_openai import ChatOpenAI
 from pydantic import PrivateAttr
 
 from langchain_slmmux import SLMMuxChatModel
@@ -52,6 +54,18 @@ def until(condition: Any, seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < end, "it never held"
         time.sleep(0.005)
+
+
+def chat_openai(url: str, **options: Any) -> ChatOpenAI:
+    """Return LangChain's client of a server; each of its connections ends with its response.
+
+    Left to itself, `ChatOpenAI` shares one pool among all models of an address. That pool keeps connections after the
+    event loop that opened them is closed, and garbage collection finds them open in some later test.
+    """
+    limits = httpx.Limits(max_keepalive_connections=0)
+    clients = {"http_client": httpx.Client(limits=limits), "http_async_client": httpx.AsyncClient(limits=limits)}
+    own = {"model": "mux", "base_url": f"{url}/v1", "api_key": "none", "max_retries": 0}
+    return ChatOpenAI(**{**own, **clients, **options})
 
 
 def replies(messages: list[Any], turn: int, kwargs: dict[str, Any]) -> Any:

@@ -6,16 +6,16 @@ import httpx
 import openai
 import pytest
 from langchain.agents import create_agent
-from langchain_core.messages import HumanMessage
-from langchain_openai import ChatOpenAI
+from langchain_core.messages import AIMessage, HumanMessage
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.llms import ChatMessage
 from llama_index.llms.openai_like import OpenAILike
 from pydantic import BaseModel
 
 from langchain_slmmux import SLMMuxChatModel
+from langchain_slmmux.testing import ScriptedChatModel
 
-from .support import OSLO, QUESTION, WEATHER, app, mux, serving
+from .support import OSLO, QUESTION, WEATHER, app, chat_openai, mux, serving
 
 
 class City(BaseModel):
@@ -113,6 +113,23 @@ def test_the_responses_of_the_sdk_have_text_calls_and_schemas(client):
     assert client.responses.create(model="mux", input=history, tools=[tool]).output_text == "It is sunny in Oslo."
 
 
+def test_a_refusal_arrives_as_one_and_is_taken_back():
+    """Both forms have a field of its own for it, whole and streamed, and a history may hold it."""
+    own = SLMMuxChatModel(
+        models={"a": ScriptedChatModel(script=[AIMessage("", additional_kwargs={"refusal": "Not this."})])}, samples=1
+    )
+    with serving(app(own)) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+        (choice,) = client.chat.completions.create(model="mux", messages=QUESTION).choices
+        whole = client.responses.create(model="mux", input="Capital?")
+        with client.responses.stream(model="mux", input="Capital?") as stream:
+            deltas = [event.delta for event in stream if event.type == "response.refusal.delta"]
+            streamed = stream.get_final_response()
+        refusals = [reply.output[0].content[0].refusal for reply in (whole, streamed)]
+        assert [choice.message.refusal, *refusals, "".join(deltas)] == ["Not this."] * 4
+        history = [{"role": "user", "content": "Capital?"}, whole.output[0].model_dump(), QUESTION[0]]
+        assert client.responses.create(model="mux", input=history).status == "completed"
+
+
 def test_models_are_listed_and_described(client):
     """A name that is not served is 404 in OpenAI's shape."""
     assert [model.id for model in client.models.list()] == ["mux"]
@@ -124,7 +141,7 @@ def test_models_are_listed_and_described(client):
 
 async def test_chat_openai_is_a_client_with_tools_and_every_kind_of_schema(url):
     """LangChain's own client reads texts, streams, calls and structured output."""
-    chat = ChatOpenAI(model="mux", base_url=f"{url}/v1", api_key="none", max_retries=0)
+    chat = chat_openai(url)
     assert (await chat.ainvoke("Capital?")).text == OSLO
     assert "".join([str(chunk.text) async for chunk in chat.astream("Capital?")]) == OSLO
     (call,) = (await chat.bind_tools([weather]).ainvoke("Weather?")).tool_calls
@@ -134,17 +151,15 @@ async def test_chat_openai_is_a_client_with_tools_and_every_kind_of_schema(url):
         assert city.city == "Oslo"
 
 
-@pytest.mark.full
 async def test_an_agent_of_langchain_runs_over_the_server(url):
     """The call, its result and the last text travel through the server, streamed as agents stream."""
-    chat = ChatOpenAI(model="mux", base_url=f"{url}/v1", api_key="none", streaming=True)
+    chat = chat_openai(url, streaming=True)
     agent = create_agent(chat, [weather])
     state = await agent.ainvoke({"messages": [HumanMessage("Weather?")]})
     assert [message.type for message in state["messages"]] == ["human", "ai", "tool", "ai"]
     assert state["messages"][-1].text == "It is sunny in Oslo."
 
 
-@pytest.mark.full
 async def test_llamaindex_asks_and_its_agent_runs_over_the_server(url):
     """`OpenAILike` chats and streams; a function agent calls its tool and answers."""
     options = {"is_chat_model": True, "is_function_calling_model": True}
@@ -181,7 +196,7 @@ def test_litellm_asks_the_server(url, monkeypatch):
 def test_a_mux_of_a_mux(url):
     """A server can be a member, asked for several samples in one request."""
     outer = SLMMuxChatModel(
-        models={"inner": ChatOpenAI(model="mux", base_url=f"{url}/v1", api_key="none", max_retries=0)},
+        models={"inner": chat_openai(url)},
         samples=3,
         wait="exhausted",
     )

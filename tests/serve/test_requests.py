@@ -1,5 +1,7 @@
 """What a request may say: unsupported fields are refused by name, and `slmmux` narrows what the file allows."""
 
+import json
+
 import httpx
 import pytest
 
@@ -84,6 +86,15 @@ def test_a_body_that_is_no_json_object_is_refused(url, content):
     """However broken it is, the answer has OpenAI's shape."""
     headers = {"content-type": "application/json"}
     fault(httpx.post(f"{url}/v1/chat/completions", content=content, headers=headers))
+
+
+def test_a_budget_without_an_end_is_refused(url):
+    """JSON has no infinity, but it has numbers that are read as one."""
+    headers = {"content-type": "application/json"}
+    body = json.dumps(ASKED | {"slmmux": {"budget": {"calls": 5}}}).replace('"calls": 5', '"calls": 1e999')
+    assert (
+        fault(httpx.post(f"{url}/v1/chat/completions", content=body, headers=headers))["param"] == "slmmux.budget.calls"
+    )
 
 
 def test_settings_reach_the_members(url):

@@ -4,7 +4,6 @@ import logging
 
 import httpx
 import pytest
-from langchain_openai import ChatOpenAI
 
 from langchain_slmmux import SLMMuxChatModel
 from slmmux.cli import app as commands
@@ -13,7 +12,7 @@ from ..servers.loopback import Response
 from ..servers.loopback import serving as serving_protocol
 from ..servers.openai_chat import openai_chat
 from ..servers.replies import Fault
-from .support import QUESTION, app, serving
+from .support import QUESTION, app, chat_openai, serving
 
 ASKED = {"model": "mux", "messages": QUESTION}
 
@@ -77,7 +76,7 @@ def test_no_reply_and_no_log_tells_where_members_are(status, becomes, caplog):
         return Response.of({"error": {"message": text, "type": "x", "code": None}}, status)
 
     with serving_protocol(leaking, []) as member:
-        chat = ChatOpenAI(model="m", base_url=f"{member.url}/v1", api_key=key, max_retries=0)
+        chat = chat_openai(member.url, api_key=key)
         own = SLMMuxChatModel(models={"a": chat, "b": chat}, samples=1)
         with serving(app(own, log_questions=True)) as url:
             whole = httpx.post(f"{url}/v1/chat/completions", json=ASKED)
@@ -98,7 +97,7 @@ def test_no_reply_and_no_log_tells_where_members_are(status, becomes, caplog):
 def test_a_prompt_that_is_too_long_is_the_clients_fault():
     """Agents shorten their history at this code."""
     with serving_protocol(openai_chat, [Fault("overflow")]) as member:
-        chat = ChatOpenAI(model="m", base_url=f"{member.url}/v1", api_key="none", max_retries=0)
+        chat = chat_openai(member.url)
         with serving(app(SLMMuxChatModel(models={"a": chat, "b": chat}, samples=1))) as url:
             reply = httpx.post(f"{url}/v1/chat/completions", json=ASKED)
     assert (reply.status_code, reply.json()["error"]["code"]) == (400, "context_length_exceeded")

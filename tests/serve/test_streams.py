@@ -1,5 +1,6 @@
 """A stream begins at once, stays alive, tells samples if asked, and ends its work when the client leaves."""
 
+import asyncio
 import json
 
 import httpx
@@ -11,7 +12,7 @@ from langchain_slmmux.testing import ScriptedChatModel
 from ..servers.loopback import serving as serving_protocol
 from ..servers.openai_chat import openai_chat
 from ..servers.replies import Reply
-from .support import OSLO, QUESTION, Held, app, mux, serving, until
+from .support import OSLO, QUESTION, Held, app, chat_openai, mux, serving, until
 
 ASKED = {"model": "mux", "messages": QUESTION, "stream": True}
 
@@ -90,6 +91,31 @@ def test_a_client_that_leaves_cancels_its_samples(stream):
         assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("path", ["chat/completions", "responses"])
+async def test_a_client_that_left_before_the_first_byte_cancels_its_samples(path):
+    """It sent its request and went: the stream never begins, and nothing is left running."""
+    member, own = held()
+    body = {"model": "mux", "stream": True} | ({"input": "hi"} if path == "responses" else {"messages": QUESTION})
+    events = iter([{"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}])
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": f"/v1/{path}",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+
+    async def receive():
+        return next(events, {"type": "http.disconnect"})
+
+    async def send(message):
+        await asyncio.sleep(0)
+
+    await app(own)(scope, receive, send)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert member.counts["running"] == 0
+
+
 def test_an_error_after_the_beginning_is_an_event():
     """The status is sent already, so the error comes in OpenAI's shape, and the stream ends."""
     own = SLMMuxChatModel(models={"a": ScriptedChatModel(script=[RuntimeError("http://10.0.0.1/ broke")])}, samples=1)
@@ -101,10 +127,8 @@ def test_an_error_after_the_beginning_is_an_event():
 
 def test_a_single_members_own_tokens_come_through():
     """With one member and one sample nothing has to be decided: its chunks are the stream, the record at the end."""
-    from langchain_openai import ChatOpenAI
-
     with serving_protocol(openai_chat, [Reply("one two three")]) as member:
-        chat = ChatOpenAI(model="m", base_url=f"{member.url}/v1", api_key="none", streaming=True)
+        chat = chat_openai(member.url, streaming=True)
         own = SLMMuxChatModel(models={"a": chat}, samples=1)
         with serving(app(own)) as url, httpx.stream("POST", f"{url}/v1/chat/completions", json=ASKED) as response:
             chunks = [data(line) for line in lines(response) if line.startswith("data: {")]
