@@ -18,6 +18,7 @@ __all__ = ["Database", "Execute", "StoreFault", "opened", "shown_url"]
 
 T = TypeVar("T")
 _LONGEST_PAUSE_S = 5.0
+_LONGEST_IDLE_S = 10.0  # of a transaction in PostgreSQL, whose locks would hold up all other workers
 _PASSWORD = re.compile(r"(?<=:)[^:/?#@]+(?=@)|(?<=[?&]password=)[^&]+")
 
 
@@ -211,11 +212,18 @@ class _Postgres:
         self._psycopg = psycopg
         self._url = url
         self._connection: Any = None
+        self._faults = (
+            psycopg.OperationalError,
+            psycopg.InterfaceError,
+            psycopg.errors.IdleInTransactionSessionTimeout,
+        )
 
     def connect(self) -> None:
         psycopg = self._psycopg
         try:
             self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=10)
+            # The server ends the session of a worker that is frozen, or cut off, in the middle of a transaction.
+            self._connection.execute(f"SET idle_in_transaction_session_timeout = {round(1000 * _LONGEST_IDLE_S)}")
         except psycopg.OperationalError as error:
             reason = " ".join(str(error).split())
             if "authentication failed" in reason or "does not exist" in reason:
@@ -228,7 +236,7 @@ class _Postgres:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Execute]:
-        psycopg, connection = self._psycopg, self._connection
+        connection = self._connection
         try:
             with connection.transaction(), connection.cursor() as cursor:
 
@@ -237,16 +245,17 @@ class _Postgres:
                     return list(cursor.fetchall()) if cursor.description else []
 
                 yield execute
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except self._faults as error:
             raise StoreFault(" ".join(str(error).split())) from None
 
     def cursor(self, statement: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
-        psycopg = self._psycopg
         try:
             # A cursor of the server's: the samples of a campaign may be more than this machine's memory.
             with self._connection.transaction(), self._connection.cursor(name="pull") as cursor:
+                # It only reads, and waits while its rows are written to a file.
+                self._connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 cursor.execute(statement)
                 while rows := cursor.fetchmany(size):
                     yield rows
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except self._faults as error:
             raise StoreFault(" ".join(str(error).split())) from None

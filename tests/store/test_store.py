@@ -9,13 +9,14 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from slmmux import ArgumentError, ProfilingError, Recording
 from slmmux.profiling import profile
-from slmmux.store import Store, pull, put_plan, status, work
+from slmmux.store import Store, _database, pull, put_plan, status, work
 
 from .scripted import QUESTIONS, SAMPLES, Members
 
@@ -338,7 +339,8 @@ def test_a_worker_that_was_frozen_doubles_nothing(url, store, workers, of_one_pr
     put_plan(store, Members(), QUESTIONS, lease=0.5)
     frozen = workers(url, "frozen", "0.05")
     until(store, 3)
-    os.kill(frozen.pid, signal.SIGSTOP)
+    # In a transaction: the worker is in none then, with which it would lock a SQLite file until it wakes up.
+    store.database.run(lambda _: os.kill(frozen.pid, signal.SIGSTOP))
     time.sleep(1.0)  # past the lease
     finish(workers(url, "other"))
     assert status(store).finished
@@ -395,6 +397,22 @@ def test_a_password_is_never_shown(tmp_path):
     (tmp_path / "text.db").write_text("no database, and longer than a header of one" * 9)
     with pytest.raises(ArgumentError, match="is no SQLite database"):
         status(Store(str(tmp_path / "text.db")))
+
+
+def test_a_transaction_that_hangs_holds_nobody_up(server, monkeypatch):
+    """PostgreSQL ends the transaction of a worker that is frozen in the middle of it; the worker repeats it later."""
+    monkeypatch.setattr(_database, "_LONGEST_IDLE_S", 0.2)
+    url = server.database()
+    with closing(Store(url)) as first, closing(Store(url)) as second:
+        put_plan(first, Members(), QUESTIONS)
+        tries = []
+
+        def hang(execute):
+            execute("UPDATE member SET pace = pace")
+            tries.append(second.reserve("one") if not tries else 0.0)  # waits for the lock of the first
+            return len(tries)
+
+        assert first.database.run(hang) == 2
 
 
 def test_a_worker_that_ends_does_not_wait_for_a_database_that_is_away():
