@@ -31,51 +31,51 @@ def synthetic_file(path: Path, rows: int, models: int, samples: int = 10, seed: 
         seed: The random seed.
     """
     from slmmux.recording._columns import NONE, Coded, Columns
-    from slmmux.recording._parquet import PartWriter
+    from slmmux.recording._parquet import part_writer
 
     questions = rows // (models * samples)
     rng = np.random.default_rng(seed)
-    writer = PartWriter(path, {"extract": "number", "models": {f"m{m:02}": {} for m in range(models)}})
     accuracy = np.linspace(0.4, 0.75, models)
     readings = [(str(value), "number", str(value)) for value in range(ANSWERS + 100)]
     labels, ids = [f"m{m:02}" for m in range(models)], [f"q{q:05}" for q in range(questions)]
     texts = [f"How many are {q} and a few more, and why?" for q in range(questions)]
     golds = [str(value) for value in range(100)]
-    for start in range(0, questions, 500):
-        some = np.arange(start, min(start + 500, questions))
-        shape = len(some), models, samples
-        hardness = rng.beta(2, 2, size=(len(some), 1, 1))
-        right = rng.random(shape) < np.clip(accuracy[None, :, None] + 0.5 - hardness, 0.02, 0.98)
-        wrong = (some[:, None, None] + rng.geometric(0.4, shape)) % (ANSWERS + 99) + 1
-        q = np.broadcast_to(some[:, None, None], shape).ravel()
-        count = q.size
-        none = np.broadcast_to(np.int32(-1), (count,))
-        writer.write(
-            Columns(
-                count,
-                {
-                    "question_id": Coded(q.astype(np.int32), ids),
-                    "model": Coded(np.broadcast_to(np.arange(models)[None, :, None], shape).ravel(), labels),
-                    "question": Coded(q.astype(np.int32), texts),
-                    "gold": Coded((q % 100).astype(np.int32), golds),
-                    "reading": Coded(
-                        np.where(right, some[:, None, None] % 100, wrong).ravel().astype(np.int32), readings
-                    ),
-                    "dataset": Coded(np.zeros(count, dtype=np.int32), ["sums"]),
-                    "temperature": Coded(np.zeros(count, dtype=np.int32), [0.7]),
-                    "error": Coded(none, []),
-                    "alike": Coded(none, []),
-                    "sample_index": np.broadcast_to(np.arange(samples), shape).ravel(),
-                    "input_tokens": rng.integers(20, 200, count),
-                    "output_tokens": rng.integers(20, 800, count),
-                    "attempt": np.full(count, NONE),
-                    "latency_s": rng.exponential(2.0, count),
-                    "score": np.full(count, np.nan),
-                    "text": np.full(count, None, dtype=object),
-                },
+    settings = {"extract": "number", "models": {label: {} for label in labels}}
+    with part_writer(path, settings) as writer:
+        for start in range(0, questions, 500):
+            some = np.arange(start, min(start + 500, questions))
+            shape = len(some), models, samples
+            hardness = rng.beta(2, 2, size=(len(some), 1, 1))
+            right = rng.random(shape) < np.clip(accuracy[None, :, None] + 0.5 - hardness, 0.02, 0.98)
+            wrong = (some[:, None, None] + rng.geometric(0.4, shape)) % (ANSWERS + 99) + 1
+            q = np.broadcast_to(some[:, None, None], shape).ravel()
+            count = q.size
+            none = np.broadcast_to(np.int32(-1), (count,))
+            writer.write(
+                Columns(
+                    count,
+                    {
+                        "question_id": Coded(q.astype(np.int32), ids),
+                        "model": Coded(np.broadcast_to(np.arange(models)[None, :, None], shape).ravel(), labels),
+                        "question": Coded(q.astype(np.int32), texts),
+                        "gold": Coded((q % 100).astype(np.int32), golds),
+                        "reading": Coded(
+                            np.where(right, some[:, None, None] % 100, wrong).ravel().astype(np.int32), readings
+                        ),
+                        "dataset": Coded(np.zeros(count, dtype=np.int32), ["sums"]),
+                        "temperature": Coded(np.zeros(count, dtype=np.int32), [0.7]),
+                        "error": Coded(none, []),
+                        "alike": Coded(none, []),
+                        "sample_index": np.broadcast_to(np.arange(samples), shape).ravel(),
+                        "input_tokens": rng.integers(20, 200, count),
+                        "output_tokens": rng.integers(20, 800, count),
+                        "attempt": np.full(count, NONE),
+                        "latency_s": rng.exponential(2.0, count),
+                        "score": np.full(count, np.nan),
+                        "text": np.full(count, None, dtype=object),
+                    },
+                )
             )
-        )
-    writer.close()
 
 
 def _step(step: str, path: str) -> dict[str, float]:

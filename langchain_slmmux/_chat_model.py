@@ -37,7 +37,7 @@ from slmmux._mux.base import Mux
 from slmmux._mux.engine import Result
 from slmmux._mux.from_config import Endpoint
 from slmmux._mux.rule import ESCALATION
-from slmmux._mux.secrets import secrets_of, strike
+from slmmux._mux.secrets import secrets_of, strike, told_apart
 
 __all__ = ["SLMMuxChatModel"]
 
@@ -179,6 +179,10 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             "escalate": [self.escalate_below, *(member.identity for member in self._bigger.values())],
             "deadline": self.deadline,
             "budget": self.budget,
+            "prices": self.prices if self.budget and "cost" in self.budget else None,  # no others decide anything
+            "vote_on": self.vote_on,
+            "no_answer": self.no_answer,
+            "record": self.record,
             "system_prompt": self.system_prompt,
         }
 
@@ -186,7 +190,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         schema = self._structured.identity if self._structured else None
         key = {"slmmux": self._identifying_params, "stop": self.stop if stop is None else stop, "schema": schema}
-        key["kwargs"] = strike(_as_json(kwargs), secrets_of(kwargs))
+        key["kwargs"] = told_apart(_as_json(kwargs), secrets_of(kwargs))
         return json.dumps(key, sort_keys=True, ensure_ascii=False, default=code_identity)
 
     @override

@@ -1,4 +1,4 @@
-"""ChatOpenAI for llama.cpp's server, which counts the tokens of one completion where a request has several."""
+"""ChatOpenAI for llama.cpp's server: the tokens of all completions are counted, and several lines are not cut."""
 
 from typing import Any
 
@@ -29,9 +29,8 @@ class ChatLlama(ChatOpenAI):
 
     @override
     def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
-        if (
-            not isinstance(response, dict) and len(response.choices or ()) <= 1
-        ):  # the client's object has what it parsed
+        # The client's object has what it parsed, so that it stays one where nothing has to be counted.
+        if not isinstance(response, dict) and len(response.choices or ()) <= 1:
             return super()._create_chat_result(response, generation_info)
         plain: dict[str, Any] = response if isinstance(response, dict) else response.model_dump()
         count_completions(plain)

@@ -9,7 +9,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from types import CodeType
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -24,7 +24,7 @@ from slmmux import MemberError
 from slmmux._mux import members
 from slmmux._mux.limiter import POLL_S, no_limit
 from slmmux._mux.options import no_temperature
-from slmmux._mux.secrets import clean_error, secrets_of, secrets_of_client, strike
+from slmmux._mux.secrets import clean_error, secrets_of, secrets_of_client, told_apart
 from slmmux._mux.settings import field_for, no_member_takes
 from slmmux._mux.warn import warn
 from slmmux.answers import FirstOf
@@ -81,7 +81,7 @@ class MemberCall:
     model: BaseChatModel
     kwargs: dict[str, Any]
 
-    @property
+    @cached_property  # each sample's run is struck of them
     def secrets(self) -> tuple[tuple[str, ...], BaseChatModel]:
         """The secrets of the member and of this call, and the model whose clients may have others by now."""
         secrets = {*self.member.secrets, *secrets_of(self.kwargs)}
@@ -240,7 +240,7 @@ def _member(
         secrets=secrets,
         can_several=_takes_several(copy, kwargs),
         pace=no_limit if model.rate_limiter is None else partial(_ask_limiter, model.rate_limiter),
-        identity=strike(_identity(copy, kwargs), secrets),
+        identity=told_apart(_identity(copy, kwargs), secrets),
     )
 
 
@@ -343,6 +343,8 @@ def _identity(model: BaseChatModel, kwargs: Mapping[str, Any]) -> Json:
         "class": f"{type(model).__module__}.{type(model).__qualname__}",
         "params": _comparable(model._identifying_params),  # noqa: SLF001
         "fields": fields,
+        # No class has its clients among its parameters; their headers are all that tells them apart.
+        "clients": [secrets_of_client(vars(model).get(name)) for name in ("http_client", "http_async_client")],
         "kwargs": _comparable(kwargs),
     }
 

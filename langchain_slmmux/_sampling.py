@@ -21,7 +21,7 @@ from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.sampling import group_draws, remedy_for, remember_single
 from slmmux._mux.secrets import clean_error
 from slmmux._mux.settings import client_timeout
-from slmmux._mux.usage import total
+from slmmux._mux.usage import COST, total
 
 __all__ = ["Reply", "Sampling", "usage_of"]
 
@@ -47,7 +47,7 @@ class Sampling:
     """The requests of one question.
 
     Args:
-        asked: What each member is asked, by label.
+        member_calls: What each member is asked, by label.
         messages: The question.
         stop: Stop sequences; without them a binding keeps its own.
         traces: The samples' runs.
@@ -57,7 +57,7 @@ class Sampling:
 
     def __init__(
         self,
-        member_call: Mapping[str, MemberCall],
+        member_calls: Mapping[str, MemberCall],
         messages: list[BaseMessage],
         stop: list[str] | None,
         traces: Traces,
@@ -67,7 +67,7 @@ class Sampling:
     ) -> None:
         self._member_calls = {
             label: replace(a, kwargs={**a.kwargs, "stop": a.kwargs.get("stop") if stop is None else stop})
-            for label, a in member_call.items()
+            for label, a in member_calls.items()
         }
         self._histories = {label: history_of(messages, label) for label in self._member_calls}
         self.traces = traces
@@ -257,8 +257,7 @@ def _usage_of_result(result: ChatResult) -> dict[str, Any]:
 
 
 def usage_of(message: AIMessage) -> dict[str, Any]:
-    """Return a message's tokens, with their details; those of a mux inside a mux stand in its record."""
-    usage: Mapping[str, Any] = (
-        message.usage_metadata or (message.response_metadata.get("slmmux") or {}).get("usage") or {}
-    )
-    return total([usage])
+    """Return a message's tokens, with their details; those of a mux inside a mux, and its cost, stand in its record."""
+    of_record: Mapping[str, Any] = (message.response_metadata.get("slmmux") or {}).get("usage") or {}
+    usage: Mapping[str, Any] = message.usage_metadata or of_record
+    return total([{**usage, COST: of_record.get(COST)}])

@@ -97,7 +97,7 @@ class Structured:
 
     @cached_property
     def _marked(self) -> frozenset[str]:
-        """Return the fields that the schema marks as not decisive."""
+        """The fields that the schema marks as not decisive."""
         return marked_fields(convert_to_json_schema(self.schema))
 
 

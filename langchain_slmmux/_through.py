@@ -21,6 +21,7 @@ from langchain_slmmux._sampling import Reply, usage_of
 from slmmux import Answer, Draw, Race
 from slmmux._mux.engine import Result
 from slmmux._mux.limiter import await_for, wait_for
+from slmmux._mux.rest import note_stream
 from slmmux._mux.secrets import clean_error
 
 __all__ = ["athrough", "can_stream", "through"]
@@ -51,6 +52,7 @@ def through(
                 yield from reply.add(chunk)
     except Exception as error:  # noqa: BLE001 - raised again, cleaned
         fault = clean_error(overflow_or_same(error), *call.secrets)
+    note_stream(call.member.memory.rest, fault)
     if fault is not None:
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
     if reply.whole is not None:
@@ -73,6 +75,7 @@ async def athrough(
                     yield ready
     except Exception as error:  # noqa: BLE001 - raised again, cleaned
         fault = clean_error(overflow_or_same(error), *call.secrets)
+    note_stream(call.member.memory.rest, fault)
     if fault is not None:
         raise fault
     if reply.whole is not None:

@@ -323,7 +323,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
     @override
     def _extend_messages(self, messages: list[ChatMessage]) -> list[ChatMessage]:
-        """Leave the messages as they are: a chat puts the system prompt in front, and only where there is none."""
+        """Return the messages unchanged: a chat puts the system prompt in front, unless they have one."""
         return messages
 
     def _call_arguments(self, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -348,6 +348,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         if not self._streams_through:
             return _one(as_chunk(self._responded(request)))
         (member,) = self._members.values()
+        question = self._question(request)
 
         def answer_whole() -> ChatResponse:
             return as_chunk(self._responded(request))
@@ -357,7 +358,8 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             member,
             self._own_callbacks,
             pool=self._pool,
-            respond=self._respond_to(request),
+            read=self._reading(question),
+            respond=self._respond_to(question),
             answer_whole=answer_whole,
         )
 
@@ -365,6 +367,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         if not self._streams_through:
             return _aone(as_chunk(await self._aresponded(request)))
         (member,) = self._members.values()
+        question = self._question(request)
 
         async def answer_whole() -> ChatResponse:
             return as_chunk(await self._aresponded(request))
@@ -374,13 +377,13 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             member,
             self._own_callbacks,
             pool=self._pool,
-            respond=self._respond_to(request),
+            read=self._reading(question),
+            respond=self._respond_to(question),
             answer_whole=answer_whole,
         )
 
-    def _respond_to(self, request: Request) -> Callable[[Result[Reply]], ChatResponse]:
+    def _respond_to(self, question: Question) -> Callable[[Result[Reply]], ChatResponse]:
         """Return what makes the response of a reply that was streamed through."""
-        question = self._question(request)
 
         def respond(result: Result[Reply]) -> ChatResponse:
             if result.reply is not None:

@@ -72,37 +72,37 @@ class Member(members.Member):
         return isinstance(self.llm, CustomLLM) and own is inherited
 
 
-def own_name(label: str, given: Any) -> str:
+def own_name(label: str, model: Any) -> str:
     """Return the name an LLM of a list goes by.
 
     Raises:
         MemberError: It is not an LLM.
     """
-    check_llm(label, given)
-    for name in (getattr(given, "model", None), getattr(given, "model_name", None), given.metadata.model_name):
+    check_llm(label, model)
+    for name in (getattr(model, "model", None), getattr(model, "model_name", None), model.metadata.model_name):
         if isinstance(name, str) and name and name != "unknown":
             return name
-    return type(given).__name__
+    return type(model).__name__
 
 
-def check_llm(label: str, given: Any) -> None:
+def check_llm(label: str, model: Any) -> None:
     """Refuse what cannot be a member.
 
     Raises:
         MemberError: It is not a LlamaIndex LLM; says what to pass instead.
     """
-    if not isinstance(given, LLM):
-        what = f"the class {given.__name__}" if isinstance(given, type) else f"a {type(given).__name__}"
-        raise MemberError(f"member {label!r} is {what}, not a LlamaIndex LLM; {_instead(given)}")
+    if not isinstance(model, LLM):
+        what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+        raise MemberError(f"member {label!r} is {what}, not a LlamaIndex LLM; {_instead(model)}")
 
 
-def _instead(given: Any) -> str:
-    if isinstance(given, type):
+def _instead(model: Any) -> str:
+    if isinstance(model, type):
         return "pass an instance of it"
-    if isinstance(given, str):
-        return f"pass the LLM it names, for example OpenAILike(model={given!r}, api_base=...)"
+    if isinstance(model, str):
+        return f"pass the LLM it names, for example OpenAILike(model={model!r}, api_base=...)"
     # By name: this package must not import LangChain to know one of its models.
-    if any(cls.__module__.startswith("langchain_core.") for cls in type(given).__mro__):
+    if any(cls.__module__.startswith("langchain_core.") for cls in type(model).__mro__):
         return "it is LangChain's: use langchain_slmmux.SLMMuxChatModel, or pass a LlamaIndex LLM of the same model"
     return "pass one such as OpenAILike(...) or Ollama(...)"
 
@@ -121,7 +121,7 @@ def make_members(
     temperature: Mapping[str, float],
     settings: Mapping[str, Any],
 ) -> dict[str, Member]:
-    """Return a member for each LLM, in the given order.
+    """Return a member for each LLM, in their order.
 
     Args:
         models: LLMs by label.
@@ -137,27 +137,27 @@ def make_members(
     return own
 
 
-def _member(label: str, given: LLM, temperature: float | None, settings: Mapping[str, Any]) -> Member:
-    check_llm(label, given)
-    fields = type(given).model_fields
-    update: dict[str, Any] = _own_settings(given, settings)
+def _member(label: str, model: LLM, temperature: float | None, settings: Mapping[str, Any]) -> Member:
+    check_llm(label, model)
+    fields = type(model).model_fields
+    update: dict[str, Any] = _own_settings(model, settings)
     if temperature is not None:
         if "temperature" not in fields:
-            raise no_temperature(label, given, temperature)
+            raise no_temperature(label, model, temperature)
         update["temperature"] = temperature
-        more = update.get("additional_kwargs", _more_arguments(given))
+        more = update.get("additional_kwargs", _more_arguments(model))
         if "temperature" in more:  # it would come before the field
             update["additional_kwargs"] = {k: v for k, v in more.items() if k != "temperature"}
     # The limiter is asked before the call begins: who waits in the copy could not be withdrawn, and the wait would be
     # time of the call.
-    limiter = getattr(given, "rate_limiter", None)  # not in every release
+    limiter = getattr(model, "rate_limiter", None)  # not in every release
     if limiter is not None:
         update["rate_limiter"] = None
     # Only where there is something to set: a copy of a model that keeps state of its own would keep it apart.
-    llm = _copy(given, update) if update else given
+    llm = _copy(model, update) if update else model
     if "max_retries" in update:
         _retry(llm, update["max_retries"])
-    secrets = (*secrets_of(given), *secrets_of_client(given))
+    secrets = (*secrets_of(model), *secrets_of_client(model))
     pace = no_limit if limiter is None else BlockingLimiter(limiter.acquire)
     return Member(label=label, model=llm, secrets=secrets, can_several=takes_several(llm), pace=pace)
 
@@ -220,7 +220,7 @@ def with_settings(llm: LLM, kwargs: Mapping[str, Any]) -> tuple[LLM, dict[str, A
 
 
 def check_settings(members: Iterable[Member], kwargs: Mapping[str, Any]) -> None:
-    """Say which members cannot be given a setting of a call.
+    """Say which members cannot take a setting of a call.
 
     Raises:
         ArgumentError: A setting that no member takes.

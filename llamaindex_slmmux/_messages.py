@@ -149,16 +149,17 @@ class Raw(dict[str, Any]):
 def raw_with(own: Any, values: Mapping[str, Any], *, total: bool = True) -> Raw:
     """Return a member's raw reply with more keys; a mapping's own keys stay.
 
-    The usage of one request would be counted beside the total of several; if there is but one, its own stays readable.
+    The usage of one request would be counted beside the total of several. If there is but one, its own counts stay as
+    its maker counts them: Anthropic leaves cached tokens out of the input, where the record has them.
     """
-    if not isinstance(own, Mapping):
-        return Raw(values, own)
-    usage = own.get("usage")
+    usage = own.get("usage") if isinstance(own, Mapping) else getattr(own, "usage", None)
     if not total and isinstance(usage, Mapping):
-        values = {**values, "usage": {**usage, **values["usage"]}}
+        values = {**values, "usage": {**values["usage"], **usage}}
     elif not total and usage is not None:
-        values = {**values, "usage": Raw(values["usage"], usage)}
-    return Raw({**own, **values}, None)
+        counts = {name: getattr(usage, name, None) for name in values["usage"]}
+        counts = {name: count for name, count in counts.items() if count is not None}
+        values = {**values, "usage": Raw({**values["usage"], **counts}, usage)}
+    return Raw({**own, **values}, None) if isinstance(own, Mapping) else Raw(values, own)
 
 
 def has_content(message: ChatMessage) -> bool:

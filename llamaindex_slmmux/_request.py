@@ -67,12 +67,12 @@ class Call:
     """One call of a member.
 
     Attributes:
-        llm: Whom to ask.
+        llm: The LLM to call.
         method: The sync method's name.
         args: Its arguments.
         kwargs: Its keyword arguments.
-        replied: Makes the replies of what the method returned: one, or as many as were asked for.
-        failed: Makes a reply of what it raised, where the LLM did reply; None where it did not.
+        to_replies: Returns the replies in what the method returned: one, or as many as were asked for.
+        failed: Returns the reply in what it raised; `None` if the LLM did not reply.
     """
 
     llm: LLM
@@ -123,7 +123,7 @@ class Chat:
         messages: The question.
         kwargs: Call arguments, for the members.
         extract: The extractor the mux was given.
-        instruction: Put in front where there is no system message.
+        instruction: The system prompt, unless the messages have one.
         vote_on: The fields of an object that are voted on.
         prompt_of: The prompt and its arguments, if `predict` was called: each member forms it as it would alone.
     """
@@ -276,7 +276,7 @@ class Completion(Chat):
 
 
 def _live(tools: Any) -> list[BaseTool] | None:
-    """Return tools for a member to bind; None where there are none, or where they are bound already."""
+    """Return tools for a member to bind; `None` if there are none or they are bound already."""
     if isinstance(tools, LiveTools):
         return list(tools.live)
     if isinstance(tools, list | tuple) and tools and all(isinstance(tool, BaseTool) for tool in tools):

@@ -7,6 +7,7 @@ cost, and they tell a reply that could not be parsed (it abstains) from a call t
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
@@ -35,7 +36,7 @@ class Structured:
         prompt: The question.
         llm_kwargs: Call arguments, for the members.
         prompt_args: What the prompt is filled with.
-        instruction: Put in front where there is no system message.
+        instruction: The system prompt, unless the messages have one.
         extract: The extractor the mux was given; a callable reads the answer in the reply.
         vote_on: The fields that are voted on.
     """
@@ -80,8 +81,12 @@ class Structured:
         if reply.value is None:
             return None
         text = reply.response.message.content or reply.value.model_dump_json()
-        marked = marked_fields(self.output_cls.model_json_schema())
-        return structured_answer(reply.value, text, extract=self.extract, vote_on=self.vote_on, marked=marked)
+        return structured_answer(reply.value, text, extract=self.extract, vote_on=self.vote_on, marked=self._marked)
+
+    @cached_property
+    def _marked(self) -> frozenset[str]:
+        """The fields that the schema marks as not decisive."""
+        return marked_fields(self.output_cls.model_json_schema())
 
     def _prompt(self) -> tuple[BasePromptTemplate, Mapping[str, Any]]:
         """Return a prompt of the member's own: some programs write their parser into the one they are given."""

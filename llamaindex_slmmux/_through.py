@@ -23,16 +23,19 @@ from llamaindex_slmmux._sampling import new_to_handlers, tags_of
 from llamaindex_slmmux._structured import Structured
 from llamaindex_slmmux._tools import calls_of
 from llamaindex_slmmux._usage import usage_of
-from slmmux import Draw, Pool, Race
+from slmmux import Answer, Draw, Pool, Race
 from slmmux._mux.engine import Result
 from slmmux._mux.limiter import await_for, wait_for
-from slmmux._mux.secrets import clean_error
+from slmmux._mux.rest import note_stream
+from slmmux._mux.secrets import clean_error, secrets_of
 
 __all__ = ["Response", "aconverted", "athrough", "avalues_through", "converted", "through", "values_through"]
 
 Response: TypeAlias = ChatResponse | CompletionResponse
 R = TypeVar("R", ChatResponse, CompletionResponse)
 
+# Returns the answer in a reply.
+Read = Callable[[Reply], Answer | None]
 # Makes the response that leaves the mux of the reply that was streamed.
 Respond = Callable[[Result[Reply]], ChatResponse]
 
@@ -55,12 +58,13 @@ def through(
     wrapper: CallbackManager,
     *,
     pool: Pool,
+    read: Read,
     respond: Respond,
     answer_whole: Callable[[], ChatResponse],
 ) -> Generator[Response]:
     """Return the responses of the only member, the record on the last one; the whole answer if it cannot stream."""
     step = _Step(member)
-    call = step.outcome(lambda: _call(request, member, wrapper))
+    call = step.begun(lambda: _call(request, member, wrapper))
     step.outcome(lambda: wait_for(member.pace))
     place = pool.hold(member.label)
     stream = place.begun(lambda: step.outcome(lambda: _stream(call), otherwise=_no_responses()))
@@ -77,7 +81,8 @@ def through(
         if last is None:
             yield answer_whole()
         else:
-            last.raw = _raw(request, member, call, response=last, respond=respond)
+            note_stream(member.memory.rest)
+            last.raw = _raw(member, call, response=last, read=read, respond=respond)
 
     return place.of(responses())
 
@@ -88,12 +93,13 @@ async def athrough(
     wrapper: CallbackManager,
     *,
     pool: Pool,
+    read: Read,
     respond: Respond,
     answer_whole: Callable[[], Awaitable[ChatResponse]],
 ) -> AsyncGenerator[Response]:
     """Return the responses of the only member on the event loop."""
     step = _Step(member)
-    call = step.outcome(lambda: _call(request, member, wrapper))
+    call = step.begun(lambda: _call(request, member, wrapper))
     await step.aoutcome(lambda: await_for(member.pace))
     place = await pool.ahold(member.label)
     stream = await place.abegun(lambda: step.aoutcome(lambda: _astream(call), otherwise=_ano_responses()))
@@ -113,14 +119,16 @@ async def athrough(
         if last is None:
             yield await answer_whole()
         else:
-            last.raw = _raw(request, member, call, response=last, respond=respond)
+            note_stream(member.memory.rest)
+            last.raw = _raw(member, call, response=last, read=read, respond=respond)
 
     return place.of(responses())
 
 
 def values_through(request: Structured, member: Member, wrapper: CallbackManager, pool: Pool) -> Generator[Any]:
-    """Return the values that the only member streams of a schema, whole or in part, as they come."""
-    step, call = _Step(member), _reporting_call(request, member, wrapper)
+    """Return the values that the only member streams of a schema, whole or in part."""
+    step = _Step(member)
+    call = step.begun(lambda: _reporting_call(request, member, wrapper))
     step.outcome(lambda: wait_for(member.pace))
     place = pool.hold(member.label)
     stream = place.begun(lambda: step.outcome(lambda: _stream(call)))
@@ -129,6 +137,7 @@ def values_through(request: Structured, member: Member, wrapper: CallbackManager
         with place, closing(stream):
             while (value := step.outcome(lambda: next(stream, _END))) is not _END:
                 yield value
+        note_stream(member.memory.rest)
 
     return place.of(values())
 
@@ -137,7 +146,8 @@ async def avalues_through(
     request: Structured, member: Member, wrapper: CallbackManager, pool: Pool
 ) -> AsyncGenerator[Any]:
     """Return the values that the only member streams of a schema on the event loop."""
-    step, call = _Step(member), _reporting_call(request, member, wrapper)
+    step = _Step(member)
+    call = step.begun(lambda: _reporting_call(request, member, wrapper))
     await step.aoutcome(lambda: await_for(member.pace))
     place = await pool.ahold(member.label)
     stream = await place.abegun(lambda: step.aoutcome(lambda: _astream(call)))
@@ -147,6 +157,7 @@ async def avalues_through(
             async with aclosing(stream):
                 while (value := await step.aoutcome(lambda: anext(stream, _END))) is not _END:
                     yield value
+        note_stream(member.memory.rest)
 
     return place.of(values())
 
@@ -180,7 +191,14 @@ class _Step:
     def __init__(self, member: Member) -> None:
         self._secrets = member.secrets
         self._model = member.model
+        self._rest = member.memory.rest
         self._tags = tags_of(Draw(member.label, 0))
+
+    def begun(self, make: Callable[[], Call]) -> Call:
+        """Return the member's call, whose own secrets are struck out of errors from here on."""
+        call: Call = self.outcome(make)
+        self._secrets = (*self._secrets, *secrets_of(call.kwargs))
+        return call
 
     def outcome(self, act: Callable[[], Any], *, otherwise: Any = None) -> Any:
         """Return what a step returns; `otherwise`, if there is one, where the class has no such method."""
@@ -210,7 +228,9 @@ class _Step:
             yield
 
     def _cleaned(self, error: Exception) -> BaseException:
-        return new_to_handlers(clean_error(error, self._secrets, self._model))
+        fault = clean_error(error, self._secrets, self._model)
+        note_stream(self._rest, fault)
+        return new_to_handlers(fault)
 
 
 def _stream(call: Call) -> Any:
@@ -238,11 +258,11 @@ def _reporting_call(request: Structured, member: Member, wrapper: CallbackManage
     return request.reporting(member, *(handler for handler in wrapper.handlers if handler not in known))
 
 
-def _raw(request: Request, member: Member, call: Call, *, response: Response, respond: Respond) -> Any:
+def _raw(member: Member, call: Call, *, response: Response, read: Read, respond: Respond) -> Any:
     """Return the raw reply of the last response with the record beside it."""
     response = as_chat(response)
     reply = Reply(member.label, response, usage_of(response), calls_of(call.llm, response))
-    race: Race[Reply] = Race({member.label: 1}, request.read)
+    race: Race[Reply] = Race({member.label: 1}, read)
     (draw,) = race.ask()
     race.tell(draw, reply)
     decision = race.decision

@@ -7,13 +7,15 @@ from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 from llama_index.core.callbacks import CBEventType, EventPayload
 from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 
-from slmmux._mux.usage import USAGE
+from slmmux._mux.usage import COST, USAGE
 
 __all__ = ["Recorder", "usage_of"]
 
 _INPUT = ("prompt_tokens", "input_tokens", "prompt_token_count", "prompt_eval_count")
 _CACHED = ("cached_tokens", "cached_content_token_count")  # counted among those of the request
-_CACHED_BESIDE = ("cache_read_input_tokens",)  # counted beside them, as Anthropic's API does
+# Counted beside them, as Anthropic's API does.
+_CACHED_BESIDE = ("cache_read_input_tokens",)
+_WRITTEN_BESIDE = ("cache_creation_input_tokens",)
 _OUTPUT = ("completion_tokens", "output_tokens", "candidates_token_count", "eval_count")
 
 
@@ -62,8 +64,9 @@ class Recorder(BaseCallbackHandler):
 def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
     """Return a response's tokens: those of its raw reply, else those of its `additional_kwargs`, else zeros.
 
-    Tokens of the request that the server read from its cache are also under `input_token_details`, as LangChain has
-    them, if the server counts them as input; Anthropic's are beside its input and are left out, as LlamaIndex does.
+    Tokens of the request that the server read from its cache, or wrote into it, are part of the input, whether the
+    server counts them there or beside it; those that it read are also under `input_token_details`, as LangChain has
+    them.
 
     Example:
         >>> from llama_index.core.llms import CompletionResponse
@@ -76,14 +79,19 @@ def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
         if prompt_tokens or completion_tokens:
             details = _get(holder, "prompt_tokens_details") or _get(holder, "input_tokens_details")
             cached = _first(details, _CACHED) or _first(holder, _CACHED)
-            if _first(
-                holder, _CACHED_BESIDE
-            ):  # not among the input tokens, which are counted as LlamaIndex counts them
-                cached = 0
+            if beside := _first(holder, _CACHED_BESIDE):
+                cached = beside
+            if not _get(holder, "prompt_tokens"):  # LiteLLM has Anthropic's names, too, and counts them among these
+                prompt_tokens += beside + _first(holder, _WRITTEN_BESIDE)
             usage: dict[str, Any] = dict(
                 zip(USAGE, (prompt_tokens, completion_tokens, prompt_tokens + completion_tokens), strict=True)
             )
-            return {**usage, "input_token_details": {"cache_read": cached}} if cached else usage
+            if cached:
+                usage["input_token_details"] = {"cache_read": cached}
+            # A mux inside a mux knows what its members cost. A cost that a server counts is in nobody's currency here.
+            if (cost := _get(_get(_get(raw, "slmmux"), "usage"), COST)) is not None:
+                usage[COST] = cost
+            return usage
     return dict.fromkeys(USAGE, 0)
 
 

@@ -190,6 +190,12 @@ def stand_in(module: str, name: str, text: str, status_code: int | None = None) 
     return error
 
 
+def stand_in_for(error: BaseException, text: str) -> Exception:
+    """Return an error that goes by the name and the status of another, and says a text in its place."""
+    cls, status = type(error), getattr(error, "status_code", None)
+    return stand_in(cls.__module__, cls.__name__, text, status if isinstance(status, int) else None)
+
+
 class _StandInError(RuntimeError):
     def __reduce__(self) -> tuple[Any, ...]:
         status = getattr(self, "status_code", None)
@@ -206,9 +212,7 @@ def _portable(error: BaseException) -> BaseException:
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - what was pickled in the same breath
     except Exception:  # noqa: BLE001 - whatever a class of somebody's does when it is pickled
-        status = getattr(error, "status_code", None)
-        cls = type(error)
-        return stand_in(cls.__module__, cls.__name__, str(error), status if isinstance(status, int) else None)
+        return stand_in_for(error, str(error))
     return error
 
 

@@ -10,13 +10,22 @@ _TEMPORARY_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 _CONNECTION_ERRORS = {
     "APIConnectionError",
     "APITimeoutError",
+    "BrokenPipeError",
+    "ConnectError",
+    "ConnectTimeout",
     "ConnectionError",
+    "ConnectionRefusedError",
+    "ConnectionResetError",
+    "ReadError",
     "ReadTimeout",
+    "RemoteProtocolError",
     "ResponseError",
     "TransportError",
+    "WriteError",
+    "WriteTimeout",
 }
-# An error that quoted a secret arrives as a cleaned copy, which keeps of the original class only the name's end.
-_CLEANED_ENDINGS = ("InternalServerError", "RateLimitError", "TimeoutError")
+# A stand-in for an error that quoted a secret has its name and none of its bases: so common ones are named above, too.
+_ENDINGS = ("InternalServerError", "RateLimitError", "TimeoutError")
 _LONGEST_S = 120.0
 
 
@@ -34,7 +43,7 @@ def passes(error: BaseException) -> bool:
         return status in _TEMPORARY_STATUSES
     names = [cls.__name__ for cls in type(error).__mro__]
     return isinstance(error, TimeoutError | ConnectionError) or any(
-        name in _CONNECTION_ERRORS or name.endswith(_CLEANED_ENDINGS) for name in names
+        name in _CONNECTION_ERRORS or name.endswith(_ENDINGS) for name in names
     )
 
 

@@ -22,6 +22,7 @@ _log = logging.getLogger("slmmux")
 
 _HEARTBEAT_S = 10.0
 _STALE_S = 60.0
+_JUST_TAKEN = "another process, which took the lock a moment ago"
 _TAKEN = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK}
 
 
@@ -69,13 +70,15 @@ class FileLock:
         self._released.set()
         if self._beside is not None:
             with suppress(OSError):
-                self._beside.unlink()
+                if _owner_of(self._beside) == _this_process():  # it is another's if this process was frozen for long
+                    self._beside.unlink()
 
     def _beat(self) -> None:
         assert self._beside is not None  # noqa: S101 - the thread is started after it was set
         while not self._released.wait(_HEARTBEAT_S):
             with suppress(OSError):  # the folder may be away for a moment
-                os.utime(self._beside)
+                if _owner_of(self._beside) == _this_process():
+                    os.utime(self._beside)
 
 
 def _take(beside: Path) -> None:
@@ -84,35 +87,50 @@ def _take(beside: Path) -> None:
     Raises:
         FileInUseError: Somebody renews it.
     """
-    owner = {"host": socket.gethostname(), "process": os.getpid()}
     for _ in range(2):
         try:
             number = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         except FileExistsError:
-            _clear_stale(beside, owner)
+            _clear_stale(beside)
             continue
         with os.fdopen(number, "w") as file:
-            json.dump(owner, file)
+            json.dump(_this_process(), file)
         return
-    raise FileInUseError("another process, which took the lock a moment ago")
+    raise FileInUseError(_JUST_TAKEN)
 
 
-def _clear_stale(beside: Path, owner: dict[str, Any]) -> None:
+def _this_process() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "process": os.getpid()}
+
+
+def _owner_of(beside: Path) -> dict[str, Any]:
+    """Return the process that a lock file names; an empty dict if it is being written, or damaged."""
     try:
-        other: dict[str, Any] = json.loads(beside.read_text("utf-8"))
-        age = time.time() - beside.stat().st_mtime
+        owner = json.loads(beside.read_text("utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError):
+        return {}
+    return owner if isinstance(owner, dict) else {}
+
+
+def _clear_stale(beside: Path) -> None:
+    try:
+        owner, renewed = _owner_of(beside), beside.stat().st_mtime
     except FileNotFoundError:  # given back in this moment
         return
-    except (OSError, ValueError):  # being written, or damaged
-        other, age = {}, time.time() - beside.stat().st_mtime
-    is_dead = other.get("host") == owner["host"] and not _lives(other.get("process"))
+    age = time.time() - renewed
+    is_dead = owner.get("host") == socket.gethostname() and not _lives(owner.get("process"))
     if age < _STALE_S and not is_dead:
-        who = f"process {other.get('process')} on {other.get('host')}" if other else "another process"
+        who = f"process {owner.get('process')} on {owner.get('host')}" if owner else "another process"
         raise FileInUseError(f"{who}, whose lock {beside} was renewed {age:.0f} s ago")
-    # Only one of two processes that come at once succeeds in giving it another name.
+    # Of two processes that come at once, the second one may find the lock of the first here, and gives it back.
     stale = beside.with_name(f"{beside.name}.{os.getpid()}")
     with suppress(FileNotFoundError):
         beside.rename(stale)
+        if stale.stat().st_mtime != renewed:
+            stale.rename(beside)
+            raise FileInUseError(_JUST_TAKEN)
         stale.unlink()
 
 

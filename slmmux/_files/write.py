@@ -7,10 +7,11 @@ import contextlib
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 
-__all__ = ["write_whole"]
+__all__ = ["replacement", "write_whole"]
 
 
 def write_whole(path: str | PathLike[str], content: bytes) -> None:
@@ -32,42 +33,61 @@ def write_whole(path: str | PathLike[str], content: bytes) -> None:
         >>> path.read_bytes(), [file.name for file in path.parent.iterdir()]
         (b'{}', ['a.json'])
     """
-    target = Path(os.path.realpath(path))
-    try:
-        mode = target.stat().st_mode
-    except OSError:
-        mode = None
-    if mode is not None and not stat.S_ISREG(mode):
+    if _is_special(path):
         with Path(path).open("wb") as file:
             file.write(content)
         return
-    try:
-        _replace(target, content, None if mode is None else stat.S_IMODE(mode))
-    except OSError as error:  # The system names the file beside the target, which says nothing to the user.
-        raise OSError(error.errno, error.strerror, str(path)) from error
+    with replacement(path) as part:
+        part.write_bytes(content)
 
 
-def _replace(target: Path, content: bytes, mode: int | None) -> None:
-    # A name of its own for each writer, so that two at once do not write into one file.
-    number, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".part", dir=target.parent)
-    part = Path(name)
+@contextlib.contextmanager
+def replacement(path: str | PathLike[str]) -> Iterator[Path]:
+    """Yield a new, empty file beside another one, whose name it takes in the end; after an error it is removed.
+
+    Raises:
+        OSError: As for `write_whole`.
+    """
+    target = Path(os.path.realpath(path))
+    part: Path | None = None
     try:
-        with os.fdopen(number, "wb") as file:
-            file.write(content)
-            file.flush()
+        # A name of its own for each writer, so that two at once do not write into one file.
+        number, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".part", dir=target.parent)
+        os.close(number)
+        part = Path(name)
+        yield part
+        with part.open("rb+") as file:
             # Without it the new name may reach the disk before the content, and a power cut leaves an empty file.
             os.fsync(file.fileno())
-        part.chmod(_usual_mode() if mode is None else mode)  # mkstemp lets only the owner read.
+        part.chmod(_mode(target))  # mkstemp lets only the owner read.
         part.replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
+    except BaseException as error:
+        if part is not None:
+            with contextlib.suppress(OSError):
+                part.unlink()
+        if isinstance(error, OSError) and error.errno is not None and (part is None or _concerns(error, part)):
+            # The system names the file beside the target, which says nothing to the user.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _sync_folder(target.parent)
 
 
-def _usual_mode() -> int:
-    """Return the permissions that the process gives to new files."""
+def _concerns(error: OSError, part: Path) -> bool:
+    """Return whether an error is about a file, and not about another one that is read meanwhile."""
+    return error.filename is None or str(error.filename) == str(part)
+
+
+def _is_special(path: str | PathLike[str]) -> bool:
+    try:
+        return not stat.S_ISREG(Path(path).stat().st_mode)
+    except OSError:
+        return False
+
+
+def _mode(target: Path) -> int:
+    """Return the permissions of a file; if it is not there, those that the process gives to new files."""
+    with contextlib.suppress(OSError):
+        return stat.S_IMODE(target.stat().st_mode)
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask

@@ -296,11 +296,12 @@ class Mux(BaseModel):
         self._pool = self._labelled.window(self.max_concurrency)
         for label, member in members.items():
             member.memory = self._labelled.memory(label)
-            member.pace = kept_alive(member.model, member.memory.rest, member.pace, self._pool.readers)
         self._members = {label: members[label] for label in options.rank}
         warn_if_unbounded(self.budget, {label: longest_reply(m.model, m.kwargs) for label, m in members.items()})
         bigger = {} if self.escalate_to is None else {ESCALATION: self.escalate_to}
         self._bigger = dict(self._new_members(bigger, samples={ESCALATION: 1}, temperature={}, settings={}))
+        for member in self._callable_members.values():
+            member.pace = kept_alive(member.model, member.memory.rest, member.pace, self._pool.readers)
         self._prices = prices_of(self.prices, self._callable_members, optional=ESCALATION, budget=self.budget)
         self._agreement = agreement_of(self.agreement, own_embedding(self), self.tau)
         self._policy = policy_of(self, options.rank, explicit=self._is_set("wait"))

@@ -23,18 +23,9 @@ _EXPLANATIONS = {
 _EXPLAINING = {"explanation", "justification", "rationale", "reason", "reasoning", "thinking", "thought"}
 # Names that explain if what stands there is prose: one word in evidence is a finding.
 _PROSE = {
-    "critique",
-    "details",
-    "evidence",
-    "note",
-    "notes",
-    "observation",
-    "observations",
-    "remark",
-    "remarks",
-    "steps",
+    "critique", "details", "evidence", "note", "notes", "observation", "observations", "remark", "remarks", "steps",
     "summary",
-}
+}  # fmt: skip
 _FEWEST_WORDS = 4  # of prose
 _MOST_FIELDS = 30  # that are named
 # How sure a model says it is: a guess that never agrees, and nothing a program acts on alone.

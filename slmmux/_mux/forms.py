@@ -41,7 +41,7 @@ _MOST_RELEVANT = 100
 
 
 def form_of(prompt: str) -> Form | None:
-    """Return how replies to a prompt are read whose form the prompt sets; None where it sets none.
+    """Return how replies to a prompt are read whose form the prompt sets; `None` if it sets none.
 
     Args:
         prompt: All that was asked, the system prompt included.

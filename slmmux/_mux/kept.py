@@ -45,10 +45,12 @@ class _Kept:
         Raises:
             ServerError: The server could not be started again.
         """
+        if not self._server.can_revive:  # closed, or of the parent process, whose revival nobody here would end
+            return self._pace()
         revival = self._revival
         if revival is None:
             failures = self._rest.failures
-            if not self._server.can_revive or (self._server.running and failures <= self._failures):
+            if self._server.running and failures <= self._failures:
                 self._failures = min(failures, self._failures)
                 return self._pace()
             self._failures = failures

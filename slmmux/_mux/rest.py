@@ -15,7 +15,7 @@ from slmmux._decision.passing import passes
 from slmmux._decision.types import Decision
 from slmmux._errors import MemberRestsError, NoAnswerError, quote
 
-__all__ = ["Rest", "note_failures", "note_outage", "resting"]
+__all__ = ["Rest", "note_failures", "note_outage", "note_stream", "resting"]
 
 RESTS_AFTER = 2
 FIRST_REST_S = 10.0
@@ -125,6 +125,14 @@ def note_outage(failure: NoAnswerError, rests: Mapping[str, Rest], labels: Itera
     """
     for label in labels:
         _note(rests[label], [error.cause for error in failure.errors if error.model == label])
+
+
+def note_stream(rest: Rest, fault: BaseException | None = None) -> None:
+    """Note how the stream of an only member went, which no decision tells of: `None` if it brings something."""
+    if fault is not None:
+        _note(rest, [fault])
+    elif rest.failures:
+        rest.recover()
 
 
 def _note(rest: Rest, faults: Sequence[BaseException]) -> None:

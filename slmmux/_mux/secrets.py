@@ -13,6 +13,7 @@ address, too.
 """
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,9 +23,9 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from slmmux._errors import stand_in
+from slmmux._errors import stand_in_for
 
-__all__ = ["MASK", "clean_error", "secrets_of", "secrets_of_client", "strike", "strike_text"]
+__all__ = ["MASK", "clean_error", "secrets_of", "secrets_of_client", "strike", "strike_text", "told_apart"]
 
 MASK = "**********"
 
@@ -46,6 +47,7 @@ _SHORTEST = 4  # striking shorter values would blank out ordinary words and hide
 _SHORTEST_UNNAMED = 6  # of values that nobody calls a secret: true, gzip
 _SHORTEST_IN_TEXT = 12  # in the text of a reply, where "production" is a word
 _DEEPEST = 5
+_ROUNDS = 10_000  # some milliseconds for whoever makes a key, and a long time for whoever tries out passwords
 # Where members and clients keep clients, and clients what they send.
 _CLIENTS = (
     "http_client", "http_async_client", "client", "async_client", "root_client", "root_async_client", "_client",
@@ -86,6 +88,26 @@ def strike(value: Any, secrets: tuple[str, ...]) -> Any:
     return value
 
 
+def told_apart(value: Mapping[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
+    """Return a mapping for a cache key: its secrets struck out, and a hash beside them if there were any.
+
+    What differs in a header alone may be answered differently, so that it must not share a key. The hash is of the
+    whole mapping, salted with what is left of it, so that it tells nobody which members have the same secret.
+
+    Example:
+        >>> values = [{"headers": {"X-Tenant": f"tenant-{i}"}} for i in (1, 2)]
+        >>> first, second = (told_apart(value, secrets_of(value)) for value in values)
+        >>> first["headers"], first["headers"] == second["headers"], first == second
+        ({'X-Tenant': '**********'}, True, False)
+    """
+    struck: dict[str, Any] = strike(value, secrets)
+    # What is not JSON goes by its class here: this hash has to tell secrets apart, and the key has all the rest.
+    whole, rest = (json.dumps(each, sort_keys=True, default=lambda v: type(v).__name__) for each in (value, struck))
+    if whole == rest:
+        return struck
+    return {**struck, "secrets": hashlib.pbkdf2_hmac("sha256", whole.encode(), rest.encode(), _ROUNDS).hex()}
+
+
 def strike_text(text: str, secrets: tuple[str, ...]) -> str:
     """Return the text of a reply without the secrets in it that cannot be words of an answer."""
     struck: str = strike(text, tuple(s for s in secrets if len(s) >= _SHORTEST_IN_TEXT and " " not in s))
@@ -107,10 +129,7 @@ def clean_error(error: BaseException, secrets: tuple[str, ...], model: Any = Non
     known = _sorted([*secrets, *sent, *(secrets_of_client(model) if model is not None else ())], spell=False)
     if not any(secret in text for text in map(_text, chain) for secret in known):
         return error
-    status = getattr(error, "status_code", None)
-    cls = type(error)
-    text: str = strike(str(error), known)
-    return stand_in(cls.__module__, cls.__name__, text, status if isinstance(status, int) else None)
+    return stand_in_for(error, strike(str(error), known))
 
 
 def _sorted(secrets: Iterable[str], *, spell: bool = True) -> tuple[str, ...]:

@@ -3,10 +3,9 @@
 import dataclasses
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console, Group
@@ -100,17 +99,16 @@ def work(
         campaign.check()
         mux, _ = make_with(PROFILERS, framework, settings)
         counts = {label: [0, 0] for label in labels}
-        with _bars(counts) as came:
-            written = do_work(
-                campaign,
-                Members(mux),
-                labels,
-                concurrency=concurrency or {label: settings.concurrency_of(label) for label in labels},
-                retries=retries,
-                timeout=settings.timeout,
-                worker=name,
-                came=came,
-            )
+        written = do_work(
+            campaign,
+            Members(mux),
+            labels,
+            concurrency=concurrency or {label: settings.concurrency_of(label) for label in labels},
+            retries=retries,
+            timeout=settings.timeout,
+            worker=name,
+            came=_counting(counts),
+        )
     except KeyboardInterrupt:
         _stderr.print("interrupted; every sample so far is in the store, and others do the rest", style="dim")
         raise typer.Exit(130) from None
@@ -123,8 +121,8 @@ def work(
         )
 
 
-def _bars(counts: dict[str, list[int]]) -> Any:
-    """Return a context that shows the samples of this worker on a terminal, and counts them anywhere."""
+def _counting(counts: dict[str, list[int]]) -> Callable[[str, int, int], None]:
+    """Return a function that counts the samples of this worker, and shows the counts on a terminal."""
 
     def came(label: str, samples: int, failed: int) -> None:
         counts[label][0] += samples
@@ -133,7 +131,7 @@ def _bars(counts: dict[str, list[int]]) -> Any:
             state = ", ".join(f"{name} {n:,}" + (f" ({f:,} failed)" if f else "") for name, (n, f) in counts.items())
             _stderr.print(text_line(state, "dim"), end="\r", soft_wrap=True)
 
-    return nullcontext(came)
+    return came
 
 
 def status(

@@ -123,8 +123,10 @@ class Server:
         Raises:
             ServerError: It could not be started.
         """
+        if not self.can_revive:  # first: in a forked process the lock may be held for ever
+            return
         with self._reviving:
-            if not self.can_revive or (self.running and self.answers()):
+            if self._is_closed or (self.running and self.answers()):
                 return
             _end(self._process)
             self._process, self._address = _start(self.path, {**self._settings, "port": urlsplit(self._address).port})

@@ -54,8 +54,8 @@ class _Line:
         if self.error is not None:
             return _reason(self.error)
         if self.result is not None:
-            ended = str(self.result.get("type"))
-            return None if ended == "succeeded" else f"{ended}: {_reason(self.result.get('error'))}"
+            end, error = str(self.result.get("type")), self.result.get("error")
+            return None if end == "succeeded" else end if error is None else f"{end}: {_reason(error)}"
         if self.response is None:
             return "the result has no response"
         status = self.response.get("status_code", 200)

@@ -15,7 +15,7 @@ from slmmux._decision.types import Answer, text_of
 from slmmux._errors import RecordingError
 from slmmux.answers import Score, ScoreName, right
 from slmmux.answers._scores import score_name, scored
-from slmmux.recording._counted import Counted, costs_of, counted, counts_of
+from slmmux.recording._counted import Counted, costs_of, counted, counts_of, without_score
 from slmmux.recording._prices import prices_of
 from slmmux.recording._recording import Recording
 from slmmux.recording._replay import group_of, planned_samples, question_of, read_answers, replay
@@ -244,10 +244,7 @@ def _right_by(row: Row, answer: Answer, gold: Any, score: Score, question: str) 
     if score == "recorded":
         verdict = scored_right(row)
         if verdict is None:
-            raise RecordingError(
-                f"sample {row.sample_index} of {row.model!r} for question {row.question_id!r} has no recorded score; "
-                'convert the other program\'s file again, or write score="exact"'
-            )
+            raise without_score(row)
         return verdict
     if score == "exact":
         return right(answer, gold, question=question)

@@ -4,7 +4,7 @@ A column is held, or read from its file when it is first asked for. Nothing here
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any, Protocol, TypeAlias, cast
@@ -21,7 +21,6 @@ __all__ = ["CODED", "FRACTIONS", "NONE", "WHOLE", "Builder", "Coded", "Columns",
 Codes: TypeAlias = NDArray[np.int32]
 Ints: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float64]
-Places: TypeAlias = Callable[[int], str]  # a sample's position -> its place in the file, for error sentences
 
 NONE = int(np.iinfo(np.int64).min)  # stands for `None` in a column of whole numbers; NaN does in one of fractions
 
@@ -187,7 +186,7 @@ class Columns:
 
     def without_texts(self) -> "Columns":
         """Return the same samples without their replies."""
-        return self.replaced("text", np.full(1, None, dtype=object).repeat(self.count))
+        return self.replaced("text", _joined([(self.count, None)], np.array(None, dtype=object)))
 
     @property
     def in_order(self) -> Ints:
@@ -445,7 +444,8 @@ def _joined(pieces: Sequence[tuple[int, NDArray[Any] | None]], none: Any) -> NDA
         return np.broadcast_to(none, (count,))
     if len(pieces) == 1:
         return cast("NDArray[Any]", pieces[0][1])
-    joined = np.full(count, none, dtype=next(piece.dtype for _, piece in pieces if piece is not None))
+    # Files and their pieces may hold whole numbers in different widths; the widest one holds them all.
+    joined = np.full(count, none, dtype=np.result_type(*(piece for _, piece in pieces if piece is not None)))
     start = 0
     for size, piece in pieces:
         if piece is not None:

@@ -18,9 +18,9 @@ from slmmux._errors import RecordingError
 from slmmux.answers import right
 from slmmux.answers._scores import scored
 from slmmux.recording._columns import NONE, Columns
-from slmmux.recording._row import answer_from
+from slmmux.recording._row import Row, answer_from
 
-__all__ = ["Counted", "costs_of", "counted", "counts_of", "first_values"]
+__all__ = ["Counted", "costs_of", "counted", "counts_of", "first_values", "without_score"]
 
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -204,11 +204,11 @@ def _read_as_text(columns: Columns, positions: Ints, given: Ints) -> Ints:
     """Return those of the given answers that were read as texts and have a reply."""
     readings = columns.coded("reading")
     is_text = np.array([*(kind == "text" and key is not None for _, kind, key in readings.values), False])
-    read: Ints = given[is_text[readings.codes[positions[given]]]]
-    if not read.size or not columns.has_texts:
+    texts: Ints = given[is_text[readings.codes[positions[given]]]]
+    if not texts.size or not columns.has_texts:
         return np.zeros(0, dtype=np.int64)
-    told: Ints = read[np.array([bool(reply) for reply in columns.texts(positions[read])], dtype=np.bool_)]
-    return told
+    with_reply: Ints = texts[np.array([bool(reply) for reply in columns.texts(positions[texts])], dtype=np.bool_)]
+    return with_reply
 
 
 def _answer(columns: Columns, code: int) -> Answer:
@@ -221,14 +221,18 @@ def _hashable(gold: Any) -> Any:
     return (type(gold), gold) if isinstance(gold, str | int | float) else repr(gold)
 
 
+def without_score(row: Row) -> RecordingError:
+    """Return the error that a sample has no recorded score."""
+    return RecordingError(
+        f"sample {row.sample_index} of {row.model!r} for question {row.question_id!r} has no recorded score; "
+        'convert the other program\'s file again, or write score="exact"'
+    )
+
+
 def _check_scores(columns: Columns, positions: Ints) -> None:
     silent = positions[np.isnan(columns.numbers("score")[positions])]
     if silent.size:
-        row = columns.rows(silent[:1], texts=False)[0]
-        raise RecordingError(
-            f"sample {row.sample_index} of {row.model!r} for question {row.question_id!r} has no recorded score; "
-            'convert the other program\'s file again, or write score="exact"'
-        )
+        raise without_score(columns.rows(silent[:1], texts=False)[0])
 
 
 def costs_of(samples: Counted, prices: Sequence[Price]) -> tuple[Floats, Floats]:

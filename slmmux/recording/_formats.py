@@ -6,12 +6,11 @@ from pydantic_core import from_json
 
 from slmmux._errors import RecordingError
 from slmmux._files.read import lines
-from slmmux.recording._row import is_first_line
+from slmmux.recording._row import REQUIRED, is_first_line
 
-__all__ = ["files_of", "is_folder", "is_parquet", "is_recording"]
+__all__ = ["ENDINGS", "files_of", "is_folder", "is_parquet", "is_recording"]
 
-_ENDINGS = (".jsonl", ".jsonl.gz", ".parquet")
-_FIELDS = {"question_id", "model", "sample_index", "answer"}
+ENDINGS = (".jsonl", ".jsonl.gz", ".parquet")
 
 
 def is_parquet(path: Path) -> bool:
@@ -32,7 +31,7 @@ def files_of(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    files = sorted(file for file in path.iterdir() if file.name.endswith(_ENDINGS) and not file.name.startswith("."))
+    files = sorted(file for file in path.iterdir() if file.name.endswith(ENDINGS) and not file.name.startswith("."))
     if not files:
         raise RecordingError(f"{path}: the folder has no .parquet, .jsonl or .jsonl.gz file; name a recording")
     return files
@@ -50,13 +49,13 @@ def is_recording(path: Path) -> bool:
     if is_parquet(path):
         from slmmux.recording._parquet import column_names  # noqa: PLC0415 - an extra
 
-        return column_names(path) >= _FIELDS
-    if not path.name.endswith(_ENDINGS):
+        return column_names(path) >= {*REQUIRED}
+    if not path.name.endswith(ENDINGS):
         return False
     for _, line in lines(path):
         try:
             row = from_json(line)
         except ValueError:
             return False
-        return is_first_line(line) or (isinstance(row, dict) and row.keys() >= _FIELDS)
+        return is_first_line(line) or (isinstance(row, dict) and row.keys() >= {*REQUIRED})
     return False

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from slmmux.recording._columns import Columns
+from slmmux.recording._columns import Columns, Ints
 from slmmux.recording._row import Row
 
 __all__ = ["ByQuestion", "in_bulk"]
@@ -36,12 +36,10 @@ class ByQuestion(Mapping[str, Mapping[str, Sequence[Row]]]):
 
     Args:
         columns: The samples.
-        texts: Whether the rows have the replies' texts.
     """
 
-    def __init__(self, columns: Columns, *, texts: bool = True) -> None:
+    def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        self._texts = texts
         questions = columns.coded("question_id")
         self._number = {question: number for number, question in enumerate(questions.values)}
         codes = questions.codes[columns.in_order]
@@ -49,7 +47,7 @@ class ByQuestion(Mapping[str, Mapping[str, Sequence[Row]]]):
 
     def __getitem__(self, question: str) -> "Mapping[str, Sequence[Row]]":
         number = self._number[question]
-        return _ByModel(self._columns, self._columns.in_order[slice(*self._starts[number : number + 2])], self._texts)
+        return _ByModel(self._columns, self._columns.in_order[slice(*self._starts[number : number + 2])])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._number)
@@ -64,9 +62,8 @@ class ByQuestion(Mapping[str, Mapping[str, Sequence[Row]]]):
 class _ByModel(Mapping[str, Sequence[Row]]):
     """The samples of one question by model, in the order in which the models first answered it."""
 
-    def __init__(self, columns: Columns, positions: "np.ndarray[tuple[int], np.dtype[np.int64]]", texts: bool) -> None:  # noqa: FBT001
+    def __init__(self, columns: Columns, positions: Ints) -> None:
         self._columns = columns
-        self._texts = texts
         models = columns.coded("model")
         codes = models.codes[positions]
         cuts = np.flatnonzero(np.diff(codes)) + 1
@@ -77,7 +74,7 @@ class _ByModel(Mapping[str, Sequence[Row]]):
 
     def __getitem__(self, model: str) -> tuple[Row, ...]:
         if model not in self._rows:
-            self._rows[model] = tuple(self._columns.rows(self._positions[model], texts=self._texts))
+            self._rows[model] = tuple(self._columns.rows(self._positions[model]))
         return self._rows[model]
 
     def __iter__(self) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pydantic_core import from_json
 from slmmux._files import read
 from slmmux._files.values import is_json
 from slmmux.recording._columns import Builder
-from slmmux.recording._row import fields_of_rows, first_settings, is_first_line, is_packed, row_of
+from slmmux.recording._row import REQUIRED, fields_of_rows, first_settings, is_first_line, is_packed, row_of
 
 __all__ = ["read_lines"]
 
@@ -22,7 +22,6 @@ _PIECE = 16_384  # lines that are parsed together
 _TEXTS = ("question_id", "model", "dataset", "question", "text", "error", "kind", "key")
 _WHOLE = {"sample_index": 0, "input_tokens": None, "output_tokens": None, "attempt": 2}  # name -> the least
 _FRACTIONS = ("temperature", "latency_s", "score")
-_REQUIRED = ("question_id", "model", "sample_index", "answer")
 _SCALARS = {str, int, bool, type(None)}
 _TEXT = {str, type(None)}
 _INT = {int, type(None)}
@@ -57,7 +56,7 @@ def read_lines(path: Path, builder: Builder) -> tuple[dict[str, Any], Callable[[
                 lines.append(line)
                 numbers.append(number)
             else:  # Only the last line can lack its line feed, so the program that wrote it was cut off.
-                warnings.warn(f"{path} line {number}: cut off while it was written, dropped", stacklevel=3)
+                warnings.warn(f"{path} line {number}: cut off while it was written, dropped", stacklevel=4)
         columns = _columns(lines)
         if columns is None:
             columns = fields_of_rows(
@@ -86,7 +85,7 @@ def _columns(lines: Sequence[bytes]) -> Mapping[str, Sequence[Any] | None] | Non
         if {*map(type, rows)} - {dict}:
             return None
         names = set().union(*rows)
-        columns = {name: [row[name] for row in rows] for name in _REQUIRED}
+        columns = {name: [row[name] for row in rows] for name in REQUIRED}
     except (ValueError, KeyError, RecursionError):
         return None
     others = (*_TEXTS, *_WHOLE, *_FRACTIONS, "gold")

@@ -5,9 +5,7 @@ as JSON. The metadata has the settings. A file of another program with the same 
 """
 
 import json
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,20 +15,18 @@ from numpy.typing import NDArray
 from pydantic_core import from_json
 
 from slmmux._errors import ArgumentError, RecordingError
-from slmmux.recording._columns import CODED, FRACTIONS, NONE, WHOLE, Builder, Coded, Columns, Ints
-from slmmux.recording._lines import read_lines
-from slmmux.recording._row import first_settings, gold_without_nan, head_line
+from slmmux._files.write import replacement
+from slmmux.recording._columns import FRACTIONS, NONE, WHOLE, Builder, Coded, Columns, Ints
+from slmmux.recording._row import REQUIRED, first_settings, gold_without_nan, head_line
 
-__all__ = ["PartWriter", "column_names", "load", "save"]
+__all__ = ["HELD", "ParquetFile", "ParquetFiles", "PartWriter", "column_names", "part_writer"]
 
-PART_ROWS = 1_000_000  # of one file in a folder
 _GROUP_ROWS = 262_144  # are read at once; a text's neighbours are read with it
-_HELD = ("question_id", "model", "sample_index", "reading", "error", "attempt")  # what every use needs
+HELD = ("question_id", "model", "sample_index", "reading", "error", "attempt")  # what every use needs
 _DICTIONARIES = ("question_id", "model", "dataset", "question", "answer", "answer_json", "kind", "key", "gold",
                  "gold_json", "error", "alike")  # fmt: skip
 _MOST_TEXTS = 8  # groups whose texts stay in memory
 _METADATA = b"slmmux_recording"
-_REQUIRED = ("question_id", "model", "sample_index", "answer")
 
 
 @contextmanager
@@ -49,53 +45,17 @@ def _arrow(path: Path) -> Iterator[tuple[Any, Any]]:
         ) from None
 
 
-def load(files: Sequence[Path], join: Callable[[dict[str, Any], Path], None]) -> tuple[Columns, Callable[[int], str]]:
-    """Return the samples of several files, of which some are Parquet, and a function: position -> place in its file.
-
-    Args:
-        files: The files, in order.
-        join: Called with the settings of each file.
-    """
-    builder = Builder()
-    starts: list[tuple[int, Callable[[int], str]]] = []
-    source = _Files()
-    lazy = all(file.name.endswith(".parquet") for file in files)
-    for file in files:
-        start = builder.count
-        if file.name.endswith(".parquet"):
-            opened = _File(file)
-            source.files.append(opened)
-            opened.read(builder, _HELD if lazy else (*_HELD, *_others(), "text"))
-            builder.count += opened.count
-            settings = opened.settings
-            starts.append((start, lambda row, file=file: f"{file} row {row}"))  # type: ignore[misc]
-        else:
-            settings, line_of = read_lines(file, builder)
-            starts.append((start, lambda row, file=file, line_of=line_of: f"{file} line {line_of(row)}"))  # type: ignore[misc]
-        join(settings, file)
-
-    def place(position: int) -> str:
-        start, place_of = max((each for each in starts if each[0] <= position), key=lambda each: each[0])
-        return place_of(position - start)
-
-    return builder.columns(_HELD, source) if lazy else builder.columns(), place
-
-
-def _others() -> tuple[str, ...]:
-    return tuple(name for name in (*CODED, *WHOLE, *FRACTIONS) if name not in _HELD)
-
-
 def column_names(path: Path) -> set[str]:
     """Return the names of a Parquet file's columns."""
     with _arrow(path) as (_, parquet):
         return set(parquet.read_schema(path).names)
 
 
-class _Files:
+class ParquetFiles:
     """The files of a recording, from which columns are read when they are asked for."""
 
     def __init__(self) -> None:
-        self.files: list[_File] = []
+        self.files: list[ParquetFile] = []
 
     def column(self, name: str) -> Coded | NDArray[Any]:
         builder = Builder()
@@ -117,7 +77,7 @@ class _Files:
         return list(texts.tolist())
 
 
-class _File:
+class ParquetFile:
     """One Parquet file.
 
     Args:
@@ -138,7 +98,7 @@ class _File:
         self.count = sum(self._groups)
         self.settings = first_settings(metadata[_METADATA], f"{path} metadata") if _METADATA in metadata else {}
         self._texts: dict[int, Any] = {}
-        if absent := [name for name in _REQUIRED if name not in self._columns]:
+        if absent := [name for name in REQUIRED if name not in self._columns]:
             raise RecordingError(
                 f"{path}: the columns of a recording are question_id, model, sample_index, answer and more; "
                 f"{absent[0]!r} is not there; convert the file with `slmmux convert`"
@@ -215,7 +175,7 @@ class _File:
                 raise TypeError("received a value that is no text")
             number = np.append(builder.codes_of(name, values), np.int32(-1))
             codes = number[piece[0]] if codes is None else np.where(codes < 0, number[piece[0]], codes)
-        if name in _REQUIRED and (codes is None or bool((codes < 0).any())):
+        if name in REQUIRED and (codes is None or bool((codes < 0).any())):
             raise ValueError("received null")
         return codes
 
@@ -314,28 +274,40 @@ def _readings(builder: Builder, parts: Sequence[tuple[NDArray[Any], list[Any]] |
     return codes[number.reshape(-1)]
 
 
-class PartWriter:
-    """Writes samples into one Parquet file, piece by piece; the file has its name only once it is whole.
+@contextmanager
+def part_writer(path: Path, settings: Mapping[str, Any]) -> "Iterator[PartWriter]":
+    """Yield a writer of one Parquet file; the file has its name only once it is whole.
 
     Args:
         path: The file.
         settings: The settings of the samples.
     """
+    with replacement(path) as part:
+        writer = PartWriter(path, part, settings)
+        try:
+            yield writer
+        except BaseException:
+            with suppress(Exception):
+                writer.close()
+            raise
+        if not writer.count:
+            writer.write(Builder.of_rows(()))
+        writer.close()
 
-    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
-        self._path = Path(os.path.realpath(path))
+
+class PartWriter:
+    """Writes samples into one Parquet file, piece by piece.
+
+    Attributes:
+        count: The number of samples so far.
+    """
+
+    def __init__(self, path: Path, part: Path, settings: Mapping[str, Any]) -> None:
+        self._path = path  # of which error sentences speak
+        self._part = part
         self._settings = settings
         self._writer: Any = None
         self.count = 0
-        try:
-            number, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=self._path.parent)
-        except OSError as error:  # The system names the file beside the target, which says nothing to the user.
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        os.close(number)
-        self._part = Path(name)
-        mask = os.umask(0)
-        os.umask(mask)
-        self._part.chmod(0o666 & ~mask)  # mkstemp lets only the owner read.
 
     def write(self, columns: Columns) -> None:
         """Add samples."""
@@ -356,22 +328,9 @@ class PartWriter:
         self.count += columns.count
 
     def close(self) -> None:
-        """Finish the file and give it its name."""
-        if self._writer is None:
-            self.write(Builder.of_rows(()))
-        assert self._writer is not None  # noqa: S101 - a write makes it
-        self._writer.close()
-        with self._part.open("rb") as file:
-            os.fsync(file.fileno())
-        self._part.replace(self._path)
-
-    def discard(self) -> None:
-        """Leave nothing behind."""
+        """Write the end of the file."""
         if self._writer is not None:
-            with suppress(Exception):
-                self._writer.close()
-        with suppress(OSError):
-            self._part.unlink()
+            self._writer.close()
 
 
 def _table(arrow: Any, columns: Columns, at: Ints, metadata: bytes) -> Any:
@@ -425,28 +384,3 @@ def _utf8(text: str) -> str:
     except UnicodeEncodeError:  # half a surrogate pair, which no file can hold
         return text.encode("utf-8", "replace").decode()
     return text
-
-
-def save(columns: Columns, history: Columns | None, settings: Mapping[str, Any], path: Path) -> None:
-    """Write samples, and before them earlier attempts at them, as one Parquet file, or into a folder as parts."""
-    pieces = [columns] if history is None else [history, columns]
-    if path.name.endswith(".parquet"):
-        _write(path, settings, pieces)
-        return
-    path.mkdir(parents=True, exist_ok=True)
-    if there := sorted(file.name for file in path.iterdir() if file.name.endswith((".parquet", ".jsonl", ".jsonl.gz"))):
-        raise RecordingError(f"{path} already has parts, such as {there[0]}; name a new folder")
-    parts = [piece.at_most(PART_ROWS) for piece in pieces]
-    for number, part in enumerate(each for of_piece in parts for each in of_piece):
-        _write(path / f"part-{number:05}.parquet", settings, [part])
-
-
-def _write(path: Path, settings: Mapping[str, Any], pieces: Sequence[Columns]) -> None:
-    writer = PartWriter(path, settings)
-    try:
-        for piece in pieces:
-            writer.write(piece)
-        writer.close()
-    except BaseException:
-        writer.discard()
-        raise

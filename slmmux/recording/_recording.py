@@ -85,29 +85,12 @@ class Recording:  # noqa: PLW1641 - settings are no key
             ArgumentError: A file is Parquet, and pyarrow is not installed.
             OSError: A file cannot be opened.
         """
-        from slmmux.recording._columns import Builder, Duplicate  # noqa: PLC0415 - numpy is slow to import
-        from slmmux.recording._lines import read_lines  # noqa: PLC0415
+        from slmmux.recording._columns import Duplicate  # noqa: PLC0415 - numpy is slow to import
+        from slmmux.recording._parts import read_parts  # noqa: PLC0415
 
         settings: dict[str, Any] = {}
         files = [file for each in (path, *more) for file in files_of(Path(each))]
-        if any(is_parquet(file) for file in files):
-            from slmmux.recording._parquet import load  # noqa: PLC0415
-
-            columns, places = load(files, lambda added, file: _join(settings, added, file))
-        else:
-            builder = Builder()
-            starts: list[tuple[int, Path, Callable[[int], int]]] = []
-            for file in files:
-                start = builder.count
-                file_settings, line_of = read_lines(file, builder)
-                starts.append((start, file, line_of))
-                _join(settings, file_settings, file)
-            columns = builder.columns()
-
-            def places(position: int, /) -> str:
-                start, file, line_of = max((each for each in starts if each[0] <= position), key=lambda each: each[0])
-                return f"{file} line {line_of(position - start)}"
-
+        columns, places = read_parts(files, lambda added, file: _join(settings, added, file))
         try:
             latest, history = columns.resolved()
         except Duplicate as twice:
@@ -314,10 +297,10 @@ class Recording:  # noqa: PLW1641 - settings are no key
         path = Path(path)
         if is_parquet(path) or is_folder(path):
             from slmmux.recording._columns import Builder  # noqa: PLC0415 - numpy is slow to import
-            from slmmux.recording._parquet import save  # noqa: PLC0415 - an extra
+            from slmmux.recording._parts import write_parts  # noqa: PLC0415
 
             history = Builder.of_rows(self.history) if self.history else None
-            save(self.columns, history, self.settings, path)
+            write_parts(self.columns, history, self.settings, path)
             return
         is_gzip = is_packed(path)
         content = b"".join([head_line(self.settings), *map(row_line, (*self.history, *self.rows))])

@@ -12,7 +12,6 @@ from slmmux._decision.race import Plan, Race, Wait, check_samples
 from slmmux._decision.rules import RuleLike, rule_at
 from slmmux._decision.types import Answer, Decision, Draw
 from slmmux._errors import ArgumentError, NoAnswerError, did_you_mean
-from slmmux.recording._columns import NONE
 from slmmux.recording._prices import prices_of
 from slmmux.recording._recording import Recording
 from slmmux.recording._row import RECORDED, Row, answer_of, as_recorded
@@ -121,6 +120,8 @@ def sample_costs(
         models: The members.
         prices: Their prices; `None` means those that were recorded, and tokens if these do not name every member.
     """
+    from slmmux.recording._columns import NONE  # noqa: PLC0415 - numpy is slow to import
+
     prices = prices_of(recording.settings) if prices is None else prices
     columns = recording.columns
     codes = columns.coded("model").codes

@@ -18,6 +18,7 @@ from slmmux._errors import RecordingError, first_fault
 
 __all__ = [
     "RECORDED",
+    "REQUIRED",
     "Row",
     "answer_from",
     "answer_of",
@@ -39,6 +40,7 @@ __all__ = [
 
 F = TypeVar("F")
 
+REQUIRED = ("question_id", "model", "sample_index", "answer")
 RECORDED = "recorded"  # The kind of an answer whose line does not say which reading it came from.
 
 _FORM = 'one JSON object a line, such as {"question_id": "q1", "model": "qwen", "sample_index": 0, "answer": "4"}'

@@ -207,11 +207,12 @@ def select_complementary(
 def _failures(recording: Recording, models: Sequence[str]) -> str:
     """Return a clause on the models of which many samples failed, if there are any: a failed sample counts as wrong."""
     clauses = []
+    of = recording.columns.coded("model")
     for model in models:
-        rows = [row for row in recording.rows if row.model == model]
-        failed = sum(row.error is not None for row in rows)
-        if failed > _TOLERATED * len(rows):
-            clauses.append(f"{failed:,} of {len(rows):,} samples of {model} ({100 * failed / len(rows):.1f} %)")
+        failures = recording.columns.failed[of.codes == of.values.index(model)]
+        failed, count = int(failures.sum()), failures.size
+        if failed > _TOLERATED * count:
+            clauses.append(f"{failed:,} of {count:,} samples of {model} ({100 * failed / count:.1f} %)")
     if not clauses:
         return ""
     return (

@@ -33,10 +33,12 @@ class PoolFigures:
         self.accuracy = votes.right.mean(axis=1)
         k = arrays.of[:, None]
         self._planned = np.broadcast_to(k, votes.count.shape)
-        spending = self._planned if arrays.tokens is None else arrays.tokens
+        self._spending: NDArray[Any] = self._planned if arrays.tokens is None else arrays.tokens
+        whole = self._spending
         if arrays.costs is not None:
-            spending = np.rint(arrays.costs * 1e12).astype(np.int64)  # the search adds up whole numbers
-        self._costs = [int(c) for c in spending.sum(axis=1)]
+            self._spending = arrays.costs
+            whole = np.rint(arrays.costs * 1e12).astype(np.int64)  # the search adds up whole numbers
+        self._costs = [int(c) for c in whole.sum(axis=1)]
 
     def chooser(self, size: int) -> Callable[[NDArray[np.int64]], Sequence[int]]:
         """Return a function that chooses the best subset of a size on some of the questions."""
@@ -96,9 +98,7 @@ class PoolFigures:
 
     def spending(self, rank: Sequence[int]) -> NDArray[Any]:
         """Return what each question takes with some members, best first, by the plan "cascade": [q]."""
-        arrays = self._arrays
-        by_sample = self._planned if arrays.tokens is None else arrays.tokens
-        return self._cascade(rank, by_sample if arrays.costs is None else arrays.costs)
+        return self._cascade(rank, self._spending)
 
     def _cascade(self, rank: Sequence[int], cost: NDArray[Any]) -> NDArray[Any]:
         """Return the cost of the members up to the first unanimous one, else of all: [q]."""

@@ -63,26 +63,29 @@ class Database:
         self.now: str = engine.now
         self.skip_locked: str = engine.skip_locked
 
-    def run(self, work: Callable[[Execute], T]) -> T:
+    def run(self, work: Callable[[Execute], T], patience: float | None = None) -> T:
         """Run a transaction, again if the database broke off: so `work` has to be harmless when it is repeated.
+
+        Args:
+            work: Runs the statements.
+            patience: The seconds for which the database is waited for, if not those of all transactions.
 
         Raises:
             ArgumentError: The database stayed away longer than the patience.
         """
+        patience = self._patience if patience is None else patience
         begin = time.monotonic()
         pause = 0.1
         while True:
             try:
                 with self._lock:
-                    if not self._connected:
-                        self._engine.connect()
-                        self._connected = True
+                    self._connect()
                     with self._engine.transaction() as execute:
                         return work(execute)
             except StoreFault as fault:
                 with self._lock:
                     self._forget()
-                if time.monotonic() - begin > self._patience:
+                if time.monotonic() - begin >= patience:
                     raise ArgumentError(
                         f"the store cannot be reached: {fault}; start the database, and run the same command again"
                     ) from None
@@ -93,13 +96,16 @@ class Database:
         """Yield the rows of a selection in pieces, as one consistent view of the database."""
         with self._lock:
             try:
-                if not self._connected:
-                    self._engine.connect()
-                    self._connected = True
+                self._connect()
                 yield from self._engine.cursor(statement, size)
             except StoreFault as fault:
                 self._forget()
                 raise ArgumentError(f"the store broke off: {fault}; run the same command again") from None
+
+    def _connect(self) -> None:
+        if not self._connected:
+            self._engine.connect()
+            self._connected = True
 
     def _forget(self) -> None:
         self._connected = False
@@ -159,6 +165,7 @@ class _SQLite:
         except sqlite3.OperationalError as error:
             raise StoreFault(f"{self._path}: {error}") from None
         except sqlite3.DatabaseError as error:
+            self.close()
             raise ArgumentError(f"{self._path} is no SQLite database ({error}); name another file") from None
 
     def close(self) -> None:
@@ -183,10 +190,13 @@ class _SQLite:
             raise StoreFault(f"{self._path}: {error}") from None
 
     def cursor(self, statement: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
-        assert self._connection is not None  # noqa: S101
-        cursor = self._connection.execute(statement)
-        while rows := cursor.fetchmany(size):
-            yield rows
+        assert self._connection is not None  # noqa: S101 - Database connects first
+        try:
+            cursor = self._connection.execute(statement)
+            while rows := cursor.fetchmany(size):
+                yield rows
+        except sqlite3.OperationalError as error:
+            raise StoreFault(f"{self._path}: {error}") from None
 
 
 class _Postgres:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+from slmmux._decision.price import Price
 from slmmux.profiling import MemberPool, Questions
 from slmmux.profiling._questions import questions_of
+from slmmux.recording._prices import PRICES, prices_of
 from slmmux.store._store import Member, Store
 
 __all__ = ["put_plan"]
@@ -26,19 +28,28 @@ def put_plan(
         pool: The members, with k and settings; none of them is called.
         questions: As for `slmmux.profile`.
         requests_per_minute: Limits by label, which hold over all workers together.
-        prices: Cost of a million tokens by label: {"input": .., "output": ..}.
+        prices: Cost of a million tokens by label: {"input": .., "output": ..}; by default those of the pool's settings.
         texts: Whether the replies' texts are kept.
         lease: The seconds for which a task is a worker's without a renewal.
 
     Raises:
-        ArgumentError: The questions cannot be used, or the store holds another plan.
+        ArgumentError: The questions or a price cannot be used, or the store holds another plan.
     """
     settings = {name: value for name, value in pool.settings.items() if name != "models"}
+    for label, price in (prices or {}).items():
+        if price is not None:
+            plain = Price.of(price, f"prices[{label!r}]").plain()
+            settings[PRICES] = {**settings.get(PRICES, {}), label: plain}
+    costs = prices_of(settings)
     own = pool.settings.get("models", {})
     members = [
         Member(
-            label, k, own.get(label, {}), (requests_per_minute or {}).get(label), (prices or {}).get(label),
+            label,
+            k,
+            own.get(label, {}),
+            (requests_per_minute or {}).get(label),
+            costs[label].plain() if label in costs else None,
         )
         for label, k in pool.samples.items()
-    ]  # fmt: skip
+    ]
     return store.create(questions_of(questions), members, settings, keeps_texts=texts, lease=lease)

@@ -1,4 +1,4 @@
-"""The samples of a store as a recording: a file, written piece by piece."""
+"""The samples of a store as a recording, in memory or as a file."""
 
 import json
 from collections.abc import Iterator
@@ -45,16 +45,11 @@ def pull(store: Store, path: str | PathLike[str] | None = None) -> Recording | i
     file = Path(path)
     if is_parquet(file):
         from slmmux.recording._columns import Builder  # noqa: PLC0415 - numpy is slow to import
-        from slmmux.recording._parquet import PartWriter  # noqa: PLC0415 - an extra
+        from slmmux.recording._parquet import part_writer  # noqa: PLC0415 - an extra
 
-        writer = PartWriter(file, settings)
-        try:
+        with part_writer(file, settings) as writer:
             for rows in _pieces(store):
                 writer.write(Builder.of_rows(rows))
-            writer.close()
-        except BaseException:
-            writer.discard()
-            raise
         return writer.count
     if not file.name.endswith(".jsonl"):
         recording = Recording.of((row for rows in _pieces(store) for row in rows), settings)

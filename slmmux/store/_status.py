@@ -4,13 +4,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from slmmux._decision.price import Price
 from slmmux.store._database import Execute
-from slmmux.store._store import Store
+from slmmux.store._store import Store, leased
 
 __all__ = ["MemberStatus", "Status", "WorkerStatus", "status"]
 
 _RECENT_S = 60.0  # the rate is that of the last minute
-_MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +99,14 @@ def _status(execute: Execute, now: str) -> Status:
     ((questions,),) = execute("SELECT count(*) FROM question")
     ((present,),) = execute(f"SELECT {now}")
     counts = dict(execute("SELECT model, count(*) FROM sample GROUP BY model"))
-    leased = f"done = 0 AND worker IS NOT NULL AND lease_until >= {now}"
-    running = dict(execute(f"SELECT model, count(*) FROM task WHERE {leased} GROUP BY model"))  # noqa: S608
+    running = dict(execute(f"SELECT model, count(*) FROM task WHERE {leased(now)} GROUP BY model"))  # noqa: S608
     recent = f"sum(CASE WHEN at >= {now} - {_RECENT_S} THEN samples - twice ELSE 0 END)"
     requests = execute(
         "SELECT worker, model, sum(samples), sum(failed), sum(twice), sum(input_tokens), sum(output_tokens), max(at), "  # noqa: S608
         f"{recent}, min(at) FROM request GROUP BY worker, model ORDER BY worker, model"
     )
     plan = execute("SELECT label, samples, price FROM member ORDER BY place")
-    prices = {label: None if price is None else json.loads(price) for label, _, price in plan}
+    prices = {label: Price(**json.loads(price)) for label, _, price in plan if price is not None}
     window = min(_RECENT_S, max(1.0, *(float(present) - float(row[9]) for row in requests))) if requests else 1.0
     members = []
     for label, k, _ in plan:
@@ -146,11 +145,7 @@ def _status(execute: Execute, now: str) -> Status:
     return Status(tuple(members), tuple(workers))
 
 
-def _cost(rows: list[tuple[Any, ...]], prices: dict[str, dict[str, float] | None]) -> float | None:
-    total = 0.0
-    for row in rows:
-        price = prices[row[1]]
-        if price is None:
-            return None
-        total += (int(row[5]) * price.get("input", 0.0) + int(row[6]) * price.get("output", 0.0)) / _MILLION
-    return total if rows else None
+def _cost(rows: list[tuple[Any, ...]], prices: dict[str, Price]) -> float | None:
+    if not rows or any(row[1] not in prices for row in rows):
+        return None
+    return sum(prices[row[1]].cost({"input_tokens": row[5], "output_tokens": row[6]}) for row in rows)

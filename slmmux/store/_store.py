@@ -11,10 +11,11 @@ from typing import Any
 
 from slmmux._errors import ArgumentError, RecordingError
 from slmmux.profiling import Question
+from slmmux.recording._prices import PRICES
 from slmmux.recording._row import Row, row_line, row_of
 from slmmux.store._database import Database, Execute, opened, shown_url
 
-__all__ = ["Member", "Request", "Store", "Task"]
+__all__ = ["Member", "Request", "Store", "Task", "leased", "row_from"]
 
 _TABLES = """\
 CREATE TABLE campaign (id INTEGER PRIMARY KEY, version INTEGER, settings TEXT, keeps_texts INTEGER, lease DOUBLE PRECISION)
@@ -112,25 +113,31 @@ class Store:
         keeps_texts: bool,
         lease: float = _LEASE_S,
     ) -> bool:
-        """Put the plan in; return False if the very same plan is there already.
+        """Put the plan in; return False if the very same plan is there already, of which prices are no part.
 
         Raises:
             ArgumentError: The store holds another plan.
         """
         contents = [json.dumps(asdict(question), sort_keys=True) for question in questions]
         plan = [(m.label, m.samples, json.dumps(m.settings, sort_keys=True)) for m in members]
+        prices = [None if m.price is None else json.dumps(dict(m.price)) for m in members]
         shared = json.dumps(settings, sort_keys=True)
 
         def put(execute: Execute) -> bool:
             if self._has_tables(execute):
-                earlier = execute("SELECT settings FROM campaign")[0][0]
+                earlier = json.loads(execute("SELECT settings FROM campaign")[0][0])
                 there = execute("SELECT label, samples, settings FROM member ORDER BY place")
                 asked = [content for (content,) in execute("SELECT content FROM question ORDER BY number")]
-                if (earlier, there, asked) != (shared, plan, contents):
+                if ({**earlier, PRICES: None}, there, asked) != ({**json.loads(shared), PRICES: None}, plan, contents):
                     raise ArgumentError(
                         f"{self!r} holds the plan of another campaign; name a new database, or plan with the same "
                         "questions, members and settings"
                     )
+                if PRICES in settings:
+                    execute("UPDATE campaign SET settings = ?", (shared,))
+                for member, price in zip(members, prices, strict=True):
+                    if price is not None:
+                        execute("UPDATE member SET price = ? WHERE label = ?", (price, member.label))
                 return False
             for statement in _TABLES.splitlines():
                 execute(statement)
@@ -139,9 +146,11 @@ class Store:
                 execute("INSERT INTO question VALUES (?, ?, ?)", (number, question.question_id, content))
             for place, member in enumerate(members):
                 pace = 60 / member.requests_per_minute if member.requests_per_minute else 0.0
-                price = None if member.price is None else json.dumps(dict(member.price))
                 label, samples, own = plan[place]
-                execute("INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, 0)", (label, place, samples, own, price, pace))
+                execute(
+                    "INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, 0)",
+                    (label, place, samples, own, prices[place], pace),
+                )
                 # Question by question within a member: whoever stops early has whole questions.
                 execute(
                     "INSERT INTO task SELECT number * ? + ?, CAST(? AS TEXT), number, 0, NULL, 0, 0 FROM question",
@@ -168,12 +177,12 @@ class Store:
         def version(execute: Execute) -> int:
             return int(execute("SELECT version FROM campaign")[0][0]) if self._has_tables(execute) else 0
 
-        found = self.database.run(version)
-        if not found:
+        number = self.database.run(version)
+        if not number:
             raise ArgumentError(
                 f"{self!r} holds no plan; write one with `slmmux profile questions.jsonl --config mux.toml --store URL`"
             )
-        if found != _VERSION:
+        if number != _VERSION:
             raise ArgumentError(f"{self!r} was planned by another version of slmmux; install that one")
 
     @property
@@ -207,18 +216,23 @@ class Store:
         statement = "SELECT 1 FROM request WHERE model = ? AND samples > failed LIMIT 1"
         return bool(self.database.run(lambda execute: execute(statement, (model,))))
 
-    def take(self, worker: str, model: str, count: int, retried: float) -> list[Task]:
+    def is_leased(self, model: str) -> bool:
+        """Return whether some worker has a task of a member, with a lease that lasts."""
+        statement = f"SELECT 1 FROM task WHERE model = ? AND {leased(self.database.now)} LIMIT 1"  # noqa: S608
+        return bool(self.database.run(lambda execute: execute(statement, (model,))))
+
+    def take(self, worker: str, model: str, count: int, lease: float) -> list[Task]:
         """Lease tasks of a member that nobody works on, at most `count`.
 
         Args:
             worker: The worker.
             model: The member's label.
             count: The most tasks.
-            retried: The seconds of the lease.
+            lease: The seconds of the lease.
         """
         now = self.database.now
 
-        def lease(execute: Execute) -> list[Task]:
+        def put(execute: Execute) -> list[Task]:
             ids = [
                 number
                 for (number,) in execute(
@@ -231,7 +245,7 @@ class Store:
             for number in ids:
                 execute(
                     f"UPDATE task SET worker = ?, lease_until = {now} + ?, takes = takes + 1 WHERE id = ?",  # noqa: S608
-                    (worker, retried, number),
+                    (worker, lease, number),
                 )
                 ((question, content),) = execute(
                     "SELECT q.number, q.content FROM question q JOIN task t ON t.question = q.number WHERE t.id = ?",
@@ -242,10 +256,12 @@ class Store:
                     "SELECT content FROM sample WHERE model = ? AND question = ? ORDER BY sample_index",
                     (model, question),
                 )
-                tasks.append(Task(number, model, asked, question, tuple(_row(content, asked) for (content,) in rows)))
+                tasks.append(
+                    Task(number, model, asked, question, tuple(row_from(content, asked) for (content,) in rows))
+                )
             return tasks
 
-        return self.database.run(lease)
+        return self.database.run(put)
 
     def left(self, models: Iterable[str]) -> int:
         """Return the number of tasks of some members that are not done, whoever works on them."""
@@ -259,10 +275,13 @@ class Store:
         statement = f"UPDATE task SET lease_until = {self.database.now} + ? WHERE worker = ? AND done = 0"  # noqa: S608
         self.database.run(lambda execute: execute(statement, (lease, worker)))
 
-    def release(self, worker: str) -> None:
-        """Give back all tasks that a worker has not finished."""
+    def release(self, worker: str, model: str | None = None, *, patience: float | None = None) -> None:
+        """Give back the tasks that a worker has not finished, of all members or of one."""
         statement = "UPDATE task SET worker = NULL, lease_until = 0 WHERE worker = ? AND done = 0"
-        self.database.run(lambda execute: execute(statement, (worker,)))
+        values = (worker,) if model is None else (worker, model)
+        if model is not None:
+            statement += " AND model = ?"
+        self.database.run(lambda execute: execute(statement, values), patience)
 
     def reserve(self, model: str) -> float:
         """Reserve the next start of a request of a member; return the seconds until then."""
@@ -290,19 +309,18 @@ class Store:
 
         Samples that are there stay. The task is done when all its samples are there.
         """
-        contents = [_content(row) for row in rows]
+        places = ", ".join(["(?, ?, ?, ?, ?)"] * len(rows))
+        insertion = f"INSERT INTO sample VALUES {places} ON CONFLICT DO NOTHING RETURNING 1"  # noqa: S608
+        values = [
+            value for row in rows for value in (task.model, task.number, row.sample_index, request.id, _content(row))
+        ]
 
         def put(execute: Execute) -> int:
             # Written again after a connection that broke off at the end of the transaction, it is there already.
             if execute("SELECT 1 FROM request WHERE id = ?", (request.id,)):
                 return 0
-            twice = 0
-            for row, content in zip(rows, contents, strict=True):
-                new = execute(
-                    "INSERT INTO sample VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1",
-                    (task.model, task.number, row.sample_index, request.id, content),
-                )
-                twice += not new
+            new = execute(insertion, values) if rows else []
+            twice = len(rows) - len(new)
             execute(
                 f"INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {self.database.now})",  # noqa: S608
                 (
@@ -322,6 +340,11 @@ class Store:
         return self.database.run(put)
 
 
+def leased(now: str) -> str:
+    """Return the condition that a worker has a task, with a lease that lasts."""
+    return f"done = 0 AND worker IS NOT NULL AND lease_until >= {now}"
+
+
 def _content(row: Row) -> str:
     """Return a sample as the store keeps it: all but what its question has."""
     content: dict[str, Any] = json.loads(row_line(row))
@@ -331,13 +354,11 @@ def _content(row: Row) -> str:
     return json.dumps(content).replace("\\u0000", "\\ufffd")
 
 
-def _row(content: str, question: Question) -> Row:
+def row_from(content: str, question: Question) -> Row:
+    """Return a sample that the store keeps, with what its question has."""
     values = json.loads(content)
     values |= {"question": question.question, "gold": question.gold, "dataset": question.dataset}
     try:
         return row_of(json.dumps(values).encode(), "a sample of the store")
     except RecordingError as error:
         raise ArgumentError(f"{error}: the store was changed by another program") from None
-
-
-row_from = _row

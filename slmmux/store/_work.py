@@ -4,6 +4,7 @@ Each member has a thread of its own, which plans requests with the state machine
 it. A worker may be killed, frozen or cut off at any moment: its tasks fall to others when their leases run out.
 """
 
+import json
 import os
 import socket
 import threading
@@ -12,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 
 from slmmux._decision.passing import retry_after
@@ -23,6 +24,7 @@ from slmmux.profiling import Completion, MemberPool
 from slmmux.profiling._campaign import Bounds, Campaign, PlannedRequest
 from slmmux.profiling._journal import changes_of
 from slmmux.profiling._samples import Samples
+from slmmux.recording._prices import PRICES
 from slmmux.recording._row import Row
 from slmmux.store._store import Request, Store, Task
 
@@ -60,7 +62,8 @@ def work(
 
     Raises:
         ArgumentError: The store holds no plan, a label is unknown, or the settings are not those of the plan.
-        ProfilingError: A member failed in each of its first requests; the others were worked on all the same.
+        ProfilingError: A member failed in each of its first requests here, and in those of all other workers; the
+            worker's other members were worked on all the same.
     """
     store.check()
     labels = _labels(store, pool, members)
@@ -78,14 +81,15 @@ def work(
     for thread in (*threads, renewal):
         thread.start()
     try:
-        while any(thread.is_alive() for thread in threads):
-            threads[0].join(_TICK_S) if threads[0].is_alive() else time.sleep(_TICK_S / 10)
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(_TICK_S)  # in short waits, which an interrupt ends
     finally:
         run.stop.set()
         for thread in threads:
             thread.join(_POLL_S)
-        with suppress(ArgumentError):  # Without the database the leases end by themselves.
-            store.release(run.name)
+        with suppress(ArgumentError):  # Without the database, which is not waited for, the leases end by themselves.
+            store.release(run.name, patience=0.0)
     if run.errors:
         raise run.errors[0]
     if run.dead:
@@ -102,6 +106,8 @@ def _labels(store: Store, pool: MemberPool, members: Iterable[str] | None) -> li
         if label not in pool.samples:
             raise ArgumentError(f"no member {label!r} can be asked here; the members are {', '.join(pool.samples)}")
     earlier, here = store.settings, _plain(pool.settings)
+    for settings in (earlier, here):
+        settings.pop(PRICES, None)  # they change no sample, and a worker has those of its own members alone
     mine = {**earlier, "models": {label: earlier["models"][label] for label in labels}}
     own = {**here, "models": {label: here.get("models", {}).get(label, {}) for label in labels}}
     changes = [*changes_of(mine, own)]
@@ -116,18 +122,12 @@ def _labels(store: Store, pool: MemberPool, members: Iterable[str] | None) -> li
 
 
 def _plain(settings: Mapping[str, object]) -> dict[str, dict[str, object]]:
-    import json  # noqa: PLC0415
-
     plain: dict[str, dict[str, object]] = json.loads(json.dumps(settings))  # as read back from the store
     return plain
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """The completions of a request, and the seconds it took once it was its turn."""
-
-    completions: Sequence[Completion]
-    seconds: float
+class _StoppedError(Exception):
+    """A request that was waiting for its turn when the worker stopped: it was never made."""
 
 
 class _Worker:
@@ -162,16 +162,16 @@ class _Worker:
             trial = None if self.store.is_alive(label) else _Trial()
             while not self.stop.is_set():
                 most = _AHEAD * bounds.concurrency if trial is None else 1
-                tasks = self.store.take(self.name, label, most, self._lease)
+                is_lost = trial is not None and trial.is_lost
+                tasks = [] if is_lost else self.store.take(self.name, label, most, self._lease)
                 if tasks:
                     trial = _Round(self, label, bounds, tasks, threads, trial).run()
-                    if (
-                        trial is not None
-                        and trial.failures
-                        and (trial.is_lost or len(tasks) == self.store.left([label]))
-                    ):
+                elif trial is not None and trial.failures:
+                    if not self._succeeds_elsewhere(label):
                         self._give_up(label, trial)
                         return
+                    self.write_trial(trial)
+                    trial = None
                 elif self.store.left([label]):
                     self.stop.wait(_POLL_S)  # others work on the rest, and may not live to finish it
                 else:
@@ -180,20 +180,34 @@ class _Worker:
             self.errors.append(error)
             self.stop.set()
 
+    def _succeeds_elsewhere(self, label: str) -> bool:
+        """Return whether a member that only failed here succeeds in another worker, after those that ask it now."""
+        self.store.release(self.name, label)  # first: two workers must not wait for each other's leases
+        while not self.stop.is_set():
+            is_leased = self.store.is_leased(label)  # before the look at the replies, which may be the last
+            if self.store.is_alive(label):
+                return True
+            if not is_leased:
+                return False
+            self.stop.wait(_POLL_S)
+        return False
+
     def _give_up(self, label: str, trial: "_Trial") -> None:
         with self._lock:
             self.dead += [
                 SampleError(label, row.sample_index, error) for _, _, rows, error in trial.failures for row in rows[:1]
             ]
 
-    def call(self, task: Task, request: PlannedRequest) -> _Reply:
-        # The place in the row of all workers is reserved in the store, and waited for here.
-        wait = self.store.reserve(task.model)
+    def wait_for_turn(self, label: str) -> None:
+        """Reserve a place in the row of all workers' requests of a member, and wait for it."""
+        wait = self.store.reserve(label)
         if wait and self.stop.wait(wait):
-            raise RuntimeError("the worker stopped")
-        begin = time.monotonic()
-        completions = self.pool.call(task.question.question, request.draws)
-        return _Reply(completions, round(time.monotonic() - begin, 4))
+            raise _StoppedError
+
+    def write_trial(self, trial: "_Trial") -> None:
+        """Write the failures of a member that turned out to be alive."""
+        for task, seconds, rows, _ in trial.failures:
+            self.write(task, seconds, rows)
 
     def write(self, task: Task, seconds: float, rows: Sequence[Row]) -> None:
         kept = rows if self._keeps_texts else [replace(row, text=None) for row in rows]
@@ -238,12 +252,12 @@ class _Round:
             len(tasks),
             done,
             worker.pool.group,
-            {label: bounds},
+            {label: replace(bounds, timeout=None)},  # a call's time begins with its turn, which is not planned
             most=bounds.concurrency,
         )
         self._arrivals: SimpleQueue[PlannedRequest] = SimpleQueue()
-        self._running: dict[PlannedRequest, Future[_Reply]] = {}
-        self._begins: dict[PlannedRequest, float] = {}
+        self._running: dict[PlannedRequest, Future[Sequence[Completion]]] = {}
+        self._begins: dict[PlannedRequest, float] = {}  # of the calls whose turn has come
 
     def run(self) -> _Trial | None:
         """Make the requests; return the trial if the member is still in it."""
@@ -259,6 +273,8 @@ class _Round:
                     if request in self._running:
                         future = self._running.pop(request)
                         error = future.exception()
+                        if isinstance(error, _StoppedError):
+                            break
                         self._take(request, future.result() if error is None else error)
                 self._end_late()
         finally:
@@ -266,38 +282,48 @@ class _Round:
         return self.trial
 
     def _start(self, request: PlannedRequest) -> None:
-        self._begins[request] = time.monotonic()
-        task = self._tasks[request.question]
-        self._running[request] = future = self._threads.submit(lambda: self._worker.call(task, request))
+        self._running[request] = future = self._threads.submit(lambda: self._call(request))
         future.add_done_callback(lambda _: self._arrivals.put(request))
 
+    def _call(self, request: PlannedRequest) -> Sequence[Completion]:
+        self._worker.wait_for_turn(self._label)
+        self._begins[request] = time.monotonic()
+        return self._worker.pool.call(self._tasks[request.question].question.question, request.draws)
+
     def _end_late(self) -> None:
-        for late in self._campaign.overdue(time.monotonic()):
-            if late in self._running and not self._running[late].done():
+        if self._timeout is None:
+            return
+        now = time.monotonic()
+        for late, future in [*self._running.items()]:
+            if now - self._begins.get(late, now) >= self._timeout and not future.done():
                 self._threads.abandon(self._running.pop(late))
                 self._take(late, SampleTimeoutError(f"no reply within {self._timeout:g} s"))
 
-    def _take(self, request: PlannedRequest, outcome: _Reply | BaseException) -> None:
+    def _take(self, request: PlannedRequest, outcome: Sequence[Completion] | BaseException) -> None:
         now = time.monotonic()
+        seconds = round(now - self._begins.get(request, now), 4)
         task = self._tasks[request.question]
-        if not isinstance(outcome, BaseException) and not outcome.completions and len(request.draws) == 1:
+        if not isinstance(outcome, BaseException) and not outcome and len(request.draws) == 1:
             outcome = RuntimeError("the member returned no completion")
+        error: BaseException | None
         if isinstance(outcome, BaseException):
             if self._campaign.failed(request, outcome, now):
                 self._worker.store.pause(self._label, retry_after(outcome) or _SHORTEST_PAUSE_S)
                 return
-            seconds = round(now - self._begins[request], 4)
+            error = outcome
             rows = [self._samples.failed(request, draw, outcome, seconds) for draw in request.draws]
-            if self.trial is not None and not self._worker.store.is_alive(self._label):
-                self.trial.failures.append((task, seconds, rows, outcome))
-                return
         else:
-            seconds = outcome.seconds
-            pairs = list(zip(request.draws, outcome.completions, strict=False))
+            pairs = list(zip(request.draws, outcome, strict=False))
             self._campaign.came(request, len(pairs))
-            rows = [self._samples.row(request, draw, completion, seconds)[0] for draw, completion in pairs]
+            results = [self._samples.row(request, draw, completion, seconds) for draw, completion in pairs]
+            rows = [row for row, _ in results]
+            # Replies of which not one can be read are failures, too.
+            errors = [fault for _, fault in results if fault is not None]
+            error = errors[0] if len(errors) == len(results) > 0 else None
         if self.trial is not None:
-            for earlier, took, failed, _ in self.trial.failures:
-                self._worker.write(earlier, took, failed)
+            if error is not None and not self._worker.store.is_alive(self._label):
+                self.trial.failures.append((task, seconds, rows, error))
+                return
+            self._worker.write_trial(self.trial)
             self.trial = None
         self._worker.write(task, seconds, rows)

@@ -246,6 +246,23 @@ def test_a_failed_save_leaves_the_old_file(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["samples.parquet"]
 
 
+def test_a_file_of_columns_keeps_its_permissions(tmp_path):
+    """A Parquet file that is replaced keeps its permissions, as every other file does."""
+    path = tmp_path / "samples.parquet"
+    pool(questions=1).save(path)
+    path.chmod(0o600)
+    pool(questions=2).save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_indices_of_different_sizes_are_joined(tmp_path):
+    """A file with small indices before one with indices beyond 32 bits loses none of their digits."""
+    files = [tmp_path / "small.parquet", tmp_path / "large.parquet"]
+    for file, index in zip(files, (1, 2**32 + 1), strict=True):
+        Recording.of([Row(question_id="q", model="m", sample_index=index, answer="4")]).save(file)
+    assert [row.sample_index for row in Recording.load(*files).rows] == [1, 2**32 + 1]
+
+
 def test_a_recording_is_told_from_other_tables(tmp_path):
     """Recordings, also folders of them, are known by their first row; other tools' files are not taken for one."""
     recording = pool(questions=1)

@@ -92,6 +92,30 @@ def test_the_lock_of_a_process_that_is_gone_is_taken_over_at_once(without_locks,
     FileLock(file, path).release()
 
 
+def test_of_two_processes_that_take_a_lock_over_one_succeeds(without_locks, target, monkeypatch):
+    """A process that was slower finds the lock of the faster one in place of the stale one, and leaves it there."""
+    file, path = target
+    beside = owned_by(path, age=90, host=socket.gethostname(), process=1)
+
+    def lives(process):
+        owned_by(path, age=0, host="elsewhere", process=2)  # the faster one, in this moment
+        return False
+
+    monkeypatch.setattr(_lock, "_lives", lives)
+    with pytest.raises(FileInUseError, match="took the lock a moment ago"):
+        FileLock(file, path)
+    assert json.loads(beside.read_text()) == {"host": "elsewhere", "process": 2}
+
+
+def test_a_lock_that_was_taken_over_is_not_given_back(without_locks, target):
+    """Who was frozen until another process took its lock over leaves the lock of that one alone."""
+    file, path = target
+    first = FileLock(file, path)
+    beside = owned_by(path, age=0, host="elsewhere", process=2)
+    first.release()
+    assert json.loads(beside.read_text()) == {"host": "elsewhere", "process": 2}
+
+
 def test_a_damaged_lock_file_counts_by_its_time(without_locks, target):
     """What cannot be read may be in the middle of being written; after a minute it is nobody's."""
     file, path = target

@@ -147,9 +147,9 @@ def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
     path.write_bytes(b"old")
     full = OSError(errno.ENOSPC, "No space left on device")
-    for step in ("fsync", "fdopen"):
+    for owner, step in ((os, "fsync"), (Path, "write_bytes")):
         with monkeypatch.context() as patch:
-            patch.setattr(os, step, lambda *_: (_ for _ in ()).throw(full))
+            patch.setattr(owner, step, lambda *_: (_ for _ in ()).throw(full))
             with pytest.raises(OSError, match="No space left on device") as raised:
                 write_whole(path, b"new")
         assert raised.value.filename == str(path)

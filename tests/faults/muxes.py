@@ -7,19 +7,20 @@ import openai
 from langchain_openai import ChatOpenAI
 from llama_index.llms.openai_like import OpenAILike
 
-from langchain_slmmux import SLMMuxChatModel
-from llamaindex_slmmux import SLMMuxLLM
+from tests import frameworks
 
-__all__ = ["FRAMEWORKS", "LangChain", "LlamaIndex"]
+__all__ = ["FRAMEWORKS", "QUESTION", "LangChain", "LlamaIndex"]
+
+QUESTION = "What is 2 + 2?"
 
 
-class LangChain:
-    """ChatOpenAI members; `several` asks for all samples with one request."""
+class LangChain(frameworks.LangChain):
+    """Muxes of ChatOpenAI; `several` asks for all samples with one request."""
 
     def __init__(self) -> None:
         self.clients: list[Any] = []
 
-    def member(self, url: str, name: str, *, several: bool) -> Any:
+    def member_at(self, url: str, name: str, *, several: bool) -> Any:
         sync, tasks = httpx.Client(), httpx.AsyncClient()
         self.clients += [sync]
         model = ChatOpenAI(
@@ -27,25 +28,14 @@ class LangChain:
         )
         return model if several else model.bind(n=1)
 
-    def mux(self, models: Any, **options: Any) -> Any:
-        return SLMMuxChatModel(models=models, **options)
 
-    def ask(self, mux: Any) -> Any:
-        message = mux.invoke("What is 2 + 2?")
-        return str(message.text), message.response_metadata["slmmux"]
-
-    async def aask(self, mux: Any) -> Any:
-        message = await mux.ainvoke("What is 2 + 2?")
-        return str(message.text), message.response_metadata["slmmux"]
-
-
-class LlamaIndex:
-    """OpenAILike members."""
+class LlamaIndex(frameworks.LlamaIndex):
+    """Muxes of OpenAILike."""
 
     def __init__(self) -> None:
         self.clients: list[Any] = []
 
-    def member(self, url: str, name: str, *, several: bool) -> Any:
+    def member_at(self, url: str, name: str, *, several: bool) -> Any:
         sync, tasks = httpx.Client(), httpx.AsyncClient()
         self.clients += [sync]
         made = {"base_url": url, "api_key": "none", "max_retries": 0}
@@ -59,17 +49,6 @@ class LlamaIndex:
             async_openai_client=openai.AsyncOpenAI(http_client=tasks, **made),
             additional_kwargs={} if several else {"n": 1},
         )
-
-    def mux(self, models: Any, **options: Any) -> Any:
-        return SLMMuxLLM(models=models, **options)
-
-    def ask(self, mux: Any) -> Any:
-        response = mux.complete("What is 2 + 2?")
-        return response.text, response.raw["slmmux"]
-
-    async def aask(self, mux: Any) -> Any:
-        response = await mux.acomplete("What is 2 + 2?")
-        return response.text, response.raw["slmmux"]
 
 
 FRAMEWORKS = {"langchain": LangChain, "llamaindex": LlamaIndex}

@@ -164,14 +164,14 @@ def test_a_profile_that_is_killed_again_and_again_is_whole_in_the_end(tmp_path):
 
 _BOUNDED = """
 import resource, sys
-from tests.faults.muxes import FRAMEWORKS
+from tests.faults.muxes import FRAMEWORKS, QUESTION
 kind = FRAMEWORKS[sys.argv[2]]()
-models = {name: kind.member(sys.argv[1], name, several=False) for name in ("huge body", "sound")}
-kind.ask(kind.mux({"sound": models["sound"]}, samples=1))
+models = {name: kind.member_at(sys.argv[1], name, several=False) for name in ("huge body", "sound")}
+kind.ask(kind.mux({"sound": models["sound"]}, samples=1), QUESTION)
 size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + (600 << 20), -1))
 for _ in range(10):
-    text, record = kind.ask(kind.mux(models, samples=2, deadline=60))
+    text, record = kind.ask(kind.mux(models, samples=2, deadline=60), QUESTION)
     assert text == "The answer is 4.", text[:50]
 """
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.lengths import short_form
 
-from .muxes import FRAMEWORKS
+from .muxes import FRAMEWORKS, QUESTION
 from .server import ANSWERS, EITHER, FAULTS, HANGING, serving
 
 SAMPLES = 2
@@ -66,16 +66,18 @@ def test_a_faulty_member_costs_its_own_vote_alone(server, fault, framework, way,
     """The sound member answers in time; threads, tasks and sockets end; and the record counts every sample once."""
     kind = FRAMEWORKS[framework]()
     models = {
-        "faulty": kind.member(server.url, fault, several=several),
-        "sound": kind.member(server.url, "sound", several=several),
+        "faulty": kind.member_at(server.url, fault, several=several),
+        "sound": kind.member_at(server.url, "sound", several=several),
     }
     timeout = TIMEOUT_S if fault in HANGING else 60
     mux = kind.mux(models, samples=SAMPLES, timeout=timeout, deadline=120, wait="exhausted")
-    kind.ask(kind.mux({"sound": models["sound"]}, samples=1))  # what is imported at the first call is no fault's
+    kind.ask(
+        kind.mux({"sound": models["sound"]}, samples=1), QUESTION
+    )  # what is imported at the first call is no fault's
     # A server that dribbles keeps the threads of an earlier case.
     before, threads = descriptors(), own_threads()
     if way == "sync":
-        text, record = kind.ask(mux)
+        text, record = kind.ask(mux, QUESTION)
     else:
         text, record = asyncio.run(_with_nothing_left(kind, mux))
     assert "4" in text
@@ -103,7 +105,7 @@ def test_a_faulty_member_costs_its_own_vote_alone(server, fault, framework, way,
 
 
 async def _with_nothing_left(kind, mux):
-    outcome = await kind.aask(mux)
+    outcome = await kind.aask(mux, QUESTION)
     others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 60)
     return outcome
@@ -114,10 +116,10 @@ async def _with_nothing_left(kind, mux):
 def test_if_every_server_fails_the_error_names_each_cause_once(server, framework, way):
     """Without a single reply there is no answer, and the error says why for each member."""
     kind = FRAMEWORKS[framework]()
-    models = {name: kind.member(server.url, name, several=False) for name in ("status 500", "JSON null", "reset")}
+    models = {name: kind.member_at(server.url, name, several=False) for name in ("status 500", "JSON null", "reset")}
     mux = kind.mux(models, samples=SAMPLES, timeout=30)
     with pytest.raises(Exception, match="no member replied") as caught:
-        kind.ask(mux) if way == "sync" else asyncio.run(kind.aask(mux))
+        kind.ask(mux, QUESTION) if way == "sync" else asyncio.run(kind.aask(mux, QUESTION))
     assert {error.model for error in caught.value.errors} == set(models)
     assert len(caught.value.errors) == SAMPLES * len(models)
     assert str(caught.value).count("\n") <= len(models)

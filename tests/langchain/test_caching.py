@@ -120,6 +120,12 @@ def variants():
     yield "wait", SLMMuxChatModel(**base, wait="exhausted")
     yield "system", SLMMuxChatModel(**base, system_prompt="Be brief.")
     yield "max_tokens", SLMMuxChatModel(**base, max_tokens=5)
+    yield "vote_on", SLMMuxChatModel(**base, vote_on=["x"])
+    yield "no_answer", SLMMuxChatModel(**base, no_answer=["unknown"])
+    yield "record", SLMMuxChatModel(**base, record="full")
+    for price in (1.0, 2.0):
+        prices = {"a": {"input": price, "output": 1.0}}
+        yield f"budget of cost at {price}", SLMMuxChatModel(**base, budget={"cost": 1.0}, prices=prices, max_tokens=5)
     yield "binding", SLMMuxChatModel(models={"a": member().bind(seed=None, top_p=0.5)}, samples=2)
     yield "opaque", SLMMuxChatModel(models={"a": Opaque(script=["1"], handle=object())}, samples=2)
     yield "another opaque", SLMMuxChatModel(models={"a": Opaque(script=["1"], handle=object())}, samples=2)
@@ -142,7 +148,7 @@ def test_different_muxes_never_share_a_key():
         key = model._get_llm_string(**kwargs)
         assert key not in keys, f"{name} shares its key with {keys.get(key)}"
         keys[key] = name
-    assert len(keys) == 23
+    assert len(keys) == 28
 
 
 def test_the_same_mux_built_twice_shares_its_key():

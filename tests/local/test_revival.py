@@ -7,12 +7,19 @@ import os
 import signal
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from langchain_slmmux import SLMMuxChatModel
+from langchain_slmmux.testing import ScriptedChatModel
 from llamaindex_slmmux import SLMMuxLLM
+from slmmux import LearnedRule, Pool
+from slmmux._mux.kept import kept_alive
+from slmmux._mux.limiter import no_limit, wait_for
+from slmmux._mux.rest import Rest
 from slmmux.local import serve, server
+from tests.frameworks import LangChain, LlamaIndex
 
 SERVER = """
 import json, threading
@@ -115,6 +122,38 @@ def test_a_server_that_hangs_is_replaced_after_it_failed(running, framework):
     assert hanging.poll() is not None
 
 
+@pytest.mark.parametrize("framework", [LangChain(), LlamaIndex()], ids=["langchain", "llamaindex"])
+def test_a_stream_that_goes_straight_through_notes_a_failure(framework):
+    """After a stream that failed the member's server is asked for its health, until a stream brings something."""
+
+    def script(messages, turn, kwargs):
+        if turn == 0:
+            raise ConnectionError("refused")
+        return "4"
+
+    mux = framework.mux({"a": framework.member(script)}, samples=1)
+    (member,) = mux._members.values()
+    with pytest.raises(ConnectionError):
+        list(framework.stream(mux, "q"))
+    assert member.memory.rest.failures == 1
+    assert list(framework.stream(mux, "q"))
+    assert member.memory.rest.failures == 0
+
+
+def test_the_bigger_models_server_is_started_again(running):
+    """The server of the model that is escalated to is looked after like a member's."""
+    from langchain_openai import ChatOpenAI
+
+    rule = LearnedRule(("a", "b"), (2_000_000, 1_000_000), (0, 0), (0.0, 1.0), 60)
+    bigger = ChatOpenAI(base_url=running.base_url, api_key=running.api_key, model=running.model, max_retries=0)
+    models = {label: ScriptedChatModel(script=["5"]) for label in "ab"}
+    mux = SLMMuxChatModel(models=models, samples=1, rule=rule, escalate_to=bigger, escalate_below=1.0)
+    running._process.kill()
+    running._process.wait()
+    message = mux.invoke("q")
+    assert (message.text, message.response_metadata["slmmux"]["outcome"]) == ("4", "escalated")
+
+
 def test_a_closed_server_stays_closed(running):
     """What its user ended is not started again behind their back."""
     running.close()
@@ -122,9 +161,9 @@ def test_a_closed_server_stays_closed(running):
     assert not running.running
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a fork")
-def test_a_server_that_is_starting_outlives_no_parent_through_a_fork(running, monkeypatch):
-    """A child that is forked while a server starts holds no end of its pipe: the server would outlive its parent."""
+@pytest.fixture
+def starting(monkeypatch):
+    """Two events: a server has begun to start; it may go on."""
     started, go_on = threading.Event(), threading.Event()
     ask = server._ask
 
@@ -134,6 +173,31 @@ def test_a_server_that_is_starting_outlives_no_parent_through_a_fork(running, mo
         return ask(process, spec)
 
     monkeypatch.setattr(server, "_ask", slow_ask)
+    yield started, go_on
+    go_on.set()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a fork")
+def test_a_child_does_not_wait_for_a_revival_of_its_parent(running, starting):
+    """A call in a child that was forked during a revival begins at once: nobody there would end that revival."""
+    started, go_on = starting
+    pace = kept_alive(SimpleNamespace(base_url=running.base_url), Rest(), no_limit, Pool(1))
+    running._process.kill()
+    running._process.wait()
+    assert pace() > 0
+    assert started.wait(60)
+    if (child := os.fork()) == 0:
+        os._exit(pace() > 0)
+    go_on.set()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    wait_for(pace)
+    assert running.running
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a fork")
+def test_a_server_that_is_starting_outlives_no_parent_through_a_fork(running, starting):
+    """A child that is forked while a server starts holds no end of its pipe: the server would outlive its parent."""
+    started, go_on = starting
     running._process.kill()
     running._process.wait()
     thread = threading.Thread(target=running.revive)

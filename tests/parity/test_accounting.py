@@ -125,6 +125,18 @@ def test_a_mux_of_one_that_streams_through_waits_for_the_limiter(framework):
     assert not limiter.semaphore.acquire(blocking=False)
 
 
+def record_of(streamed):
+    """Return the record on the last part of a stream, of either framework."""
+    return getattr(streamed, "response_metadata", None) or streamed.raw
+
+
+def test_a_stream_that_goes_straight_through_is_read_as_any_reply(framework):
+    """An answer that is none abstains in the record of a stream, as it does without one."""
+    mux = framework.mux({"a": framework.member(["unknown"])}, samples=1, no_answer=["unknown"])
+    record = record_of(list(framework.stream(mux, "2 + 2?"))[-1])["slmmux"]
+    assert (record["answer"], record["votes"][0]["abstained"]) == (None, 1)
+
+
 def test_calls_that_run_at_the_decision_are_abandoned_and_counted(framework):
     """On threads they go on: the record has their number, and `on_abandoned` hears of their tokens."""
     release, reports, reported = threading.Event(), [], threading.Event()

@@ -61,3 +61,23 @@ def test_a_cause_of_any_client_survives_by_name_text_and_fault(cause):
     assert (first.model, second.index, again.why) == ("a", 1, "deadline reached")
     assert type(first.cause).__name__ == type(cause).__name__
     assert passes(first.cause) == passes(cause)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        httpx.ConnectError,
+        httpx.ConnectTimeout,
+        httpx.ReadError,
+        httpx.RemoteProtocolError,
+        ConnectionResetError,
+        ValueError,
+    ],
+    ids=lambda fault: fault.__name__,
+)
+def test_a_stand_in_is_retried_as_the_error_is(fault):
+    """An error that quoted a secret loses its bases with it, but not the chance of another try."""
+    error = fault("no answer from key-0123456789")
+    clean = clean_error(error, ("key-0123456789",))
+    assert clean is not error
+    assert passes(clean) == passes(error)

@@ -3,12 +3,15 @@
 import asyncio
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 
 from langchain_slmmux import SLMMuxChatModel
 from langchain_slmmux import profile as langchain_profile
 from llamaindex_slmmux import SLMMuxLLM
+from llamaindex_slmmux.testing import ScriptedLLM
 from slmmux import ArgumentError, ConfigError, explain
 from slmmux._decision.price import Price
 from slmmux.config import load_config
@@ -45,6 +48,21 @@ def test_the_record_has_the_cost(framework):
 def test_without_prices_there_is_no_cost(framework):
     """A mux without prices has no cost in its record, rather than one of 0."""
     assert "cost" not in framework.ask(mux(framework, prices=None), "q")[1]["usage"]
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize("traced", [True, False], ids=["traced", "untraced"])
+def test_a_mux_inside_a_mux_counts_its_own_cost(framework, traced, samples):
+    """The inner mux needs no price in the outer one, whose record has the cost of both, traced or not."""
+    if not traced and isinstance(framework, LlamaIndex):
+        pytest.skip("its LLMs report their own calls")
+    prices = {"a": PRICES["a"]}
+    member = framework.member(["4"] * 4, tokens=(10, 2))
+    inner = framework.mux({"a": member}, samples=samples, wait="exhausted", prices=prices)
+    models = {"inner": inner, "b": framework.member(["4"], tokens=(10, 2))}
+    outer = framework.mux(models, samples=1, wait="exhausted", prices={"b": PRICES["b"]}, trace_samples=traced)
+    _, record = framework.ask(outer, "q")
+    assert record["usage"]["cost"] == pytest.approx(samples * 30e-6 + 60e-6)
 
 
 def test_a_budget_of_cost_sets_aside_what_is_in_flight(framework):
@@ -135,17 +153,35 @@ def test_cached_input_has_its_own_price():
     assert Price(1, 1).cost(usage) == pytest.approx(100e-6)
 
 
+class Counting(ScriptedLLM):
+    """An LLM whose replies count their tokens in a maker's own way."""
+
+    usage: Any
+
+    def chat(self, messages, **kwargs):
+        return ChatResponse(message=ChatMessage("4", role="assistant"), raw={"usage": self.usage})
+
+
+ANTHROPIC = {
+    "input_tokens": 40,
+    "output_tokens": 5,
+    "cache_read_input_tokens": 60,
+    "cache_creation_input_tokens": 20,
+}
+
+
 @pytest.mark.parametrize(
     ("counted", "sent", "cached"),
     [
         ({"prompt_tokens": 100, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 60}}, 100, 60),
-        ({"input_tokens": 40, "output_tokens": 5, "cache_read_input_tokens": 60}, 40, None),
+        (ANTHROPIC, 120, 60),
+        ({"prompt_tokens": 100, "completion_tokens": 5, **ANTHROPIC}, 100, 60),
         ({"prompt_tokens": 100, "completion_tokens": 5}, 100, None),
     ],
-    ids=["openai", "anthropic", "none"],
+    ids=["openai", "anthropic", "both", "none"],
 )
 def test_llamaindex_reads_what_was_cached(counted, sent, cached):
-    """Cached tokens that a maker counts as input are read; those beside the input are left out, as LlamaIndex does."""
+    """Each maker's count of cached tokens is read; they are part of the input, as are those written into a cache."""
     from llama_index.core.llms import CompletionResponse
 
     from llamaindex_slmmux._usage import usage_of
@@ -153,6 +189,17 @@ def test_llamaindex_reads_what_was_cached(counted, sent, cached):
     usage = usage_of(CompletionResponse(text="", raw={"usage": counted}))
     assert usage["input_tokens"] == sent
     assert (usage.get("input_token_details") or {}).get("cache_read") == cached
+
+
+@pytest.mark.parametrize("usage", [ANTHROPIC, SimpleNamespace(**ANTHROPIC)], ids=["mapping", "object"])
+def test_cached_tokens_are_paid_for_and_the_members_counts_stay(usage):
+    """The record of a mux of one costs its cached tokens; the usage in its `raw` is as its member's maker counts."""
+    prices = {"a": {"input": 1.0, "output": 10.0, "cached_input": 0.5}}
+    one = SLMMuxLLM(models={"a": Counting(script=["4"], usage=usage)}, samples=1, prices=prices)
+    response = one.chat([ChatMessage("2 + 2?")])
+    assert response.raw["slmmux"]["usage"]["input_tokens"] == 120
+    assert response.raw["slmmux"]["usage"]["cost"] == pytest.approx((60 * 1.0 + 60 * 0.5 + 5 * 10.0) / 1e6)
+    assert (response.raw["usage"]["input_tokens"], response.raw["usage"]["output_tokens"]) == (40, 5)
 
 
 def test_a_profile_keeps_the_prices_and_may_change_them(tmp_path):

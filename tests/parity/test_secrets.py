@@ -249,3 +249,16 @@ def test_no_secret_leaves(framework, kind, output, echo, tmp_path, caplog):  # n
     for text in texts:
         assert SECRET not in text
         assert "Basic dX" not in text  # user:... in base64
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {a_key, a_key_that_a_function_returns}])
+def test_what_differs_in_a_secret_alone_has_a_cache_key_of_its_own(kind, monkeypatch):
+    """A header or an address may say whose answers these are: two of them share no key, and the same one has one key."""
+    keys = []
+    for secret in (SECRET, "another-0123456789-abcdef", SECRET):
+        monkeypatch.setitem(globals(), "SECRET", secret)
+        made, arguments = kind("127.0.0.1:9")
+        mux = LangChain().mux(LangChain().member("127.0.0.1:9", made))
+        keys.append(mux._get_llm_string(**arguments))
+    assert keys[0] != keys[1]
+    assert keys[0] == keys[2]

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the whole session, and a new database for each test."""
+"""A real PostgreSQL for the whole session, and an empty store for each test."""
 
 import pytest
 

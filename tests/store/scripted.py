@@ -18,7 +18,10 @@ QUESTIONS = [
 
 
 class Members:
-    """One that gives one sample a request, one that gives all, and one that often fails; all from the question alone."""
+    """One that gives one sample a request, one that gives all, and one that often fails; all from the question alone.
+
+    The one that fails has a first sample for each question: whichever worker asks it first, it is not given up.
+    """
 
     compare = None
 
@@ -41,7 +44,7 @@ class Members:
         os.write(self._log, lines.encode())
         number = int(question.split()[0])
         time.sleep(self._seconds * (1 + (number * 7 + draws[0].index * 3) % 5))
-        if draws[0].model == "failing" and number % 3:
+        if draws[0].model == "failing" and draws[0].index and number % 3:
             raise ValueError("no such luck")
         return [self._completion(question, number, draw.index) for draw in draws]
 

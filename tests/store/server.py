@@ -23,7 +23,7 @@ def binaries():
 
 
 class Server:
-    """One server with an empty database, on a free port of the loopback."""
+    """One server, on a free port of the loopback."""
 
     def __init__(self):
         self._bin = binaries()
@@ -59,19 +59,20 @@ class Server:
         options = f"-p {self.port} -h 127.0.0.1 -k {self.folder} -c fsync=off -c max_connections=50"
         self._run("pg_ctl", "-D", self._data, "-w", "-l", str(self.folder / "log"), "-o", options, "start")
 
-    def stop(self):
-        self._run("pg_ctl", "-D", self._data, "-w", "-m", "fast", "stop")
+    def stop(self, mode="fast"):
+        self._run("pg_ctl", "-D", self._data, "-w", "-m", mode, "stop")
 
     def end(self):
-        self.stop()
+        self.stop("immediate")  # nothing of it is kept
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def database(self):
-        """Return the address of a new, empty database."""
+        """Return the address of an empty store: a schema of its own, as a database would be a thousand new files."""
         import psycopg
 
         self._names += 1
         name = f"campaign{self._names}"
-        with psycopg.connect(f"postgresql://me@127.0.0.1:{self.port}/postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return f"postgresql://me@127.0.0.1:{self.port}/{name}"
+        url = f"postgresql://me@127.0.0.1:{self.port}/postgres"
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {name}")
+        return f"{url}?options=-csearch_path%3D{name}"

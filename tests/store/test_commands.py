@@ -26,6 +26,7 @@ def config(folder, **servers):
     text = 'samples = 2\nsystem_prompt = "Few words."\n'
     for name, server in servers.items():
         text += f'[models.{name}]\nurl = "{server.url}"\nmodel = "{name}-model"\napi_key_env = "{name.upper()}_KEY"\n'
+        text += "price = { input = 1.0, output = 2.0 }\n"
     (folder / "mux.toml").write_text(text)
 
 
@@ -50,6 +51,9 @@ def test_a_campaign_from_the_plan_to_the_recording(folder, monkeypatch):
         assert json.loads(result.stdout) == {"samples": 8, "members": {"a": {"samples": 8, "failed": 0}}}
         state = json.loads(ok("status", "--store", "store.db", "--json").stdout)
         assert [(member["label"], member["done"]) for member in state["members"]] == [("a", 8), ("b", 0)]
+        (cost, tokens) = (state["members"][0][name] for name in ("cost", "output_tokens"))
+        assert cost == pytest.approx((state["members"][0]["input_tokens"] + 2 * tokens) / 1_000_000)
+        assert cost > 0
         assert not b.requests
         monkeypatch.setenv("B_KEY", "sk-secret-of-b")
         assert "nothing is left for b; 8 samples" in ok("work", "--store", "store.db", "--config", "mux.toml",

@@ -31,6 +31,15 @@ def store(url):
 
 
 @pytest.fixture
+def stores(url):
+    """Four connections to one campaign, as four workers have."""
+    stores = [Store(url, patience=60) for _ in range(4)]
+    yield stores
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
 def workers(tmp_path):
     """Start worker processes on a store; those that still run at the end are killed."""
     running = []
@@ -168,11 +177,95 @@ def test_a_member_that_is_down_is_given_up(store):
     assert work(store, Members()) == 36
 
 
-def test_two_workers_never_take_one_task(url):
+def test_few_questions_are_enough_to_give_a_member_up(store):
+    """A member that is down ends a worker also if there are fewer tasks than first requests, and nothing is written."""
+
+    class Down(Members):
+        def call(self, question, draws):
+            raise ValueError("not found")
+
+    put_plan(store, Down(samples={"one": 1}), QUESTIONS[:2])
+    with pytest.raises(ProfilingError, match="not found"):
+        work(store, Down(samples={"one": 1}))
+    assert status(store).members[0].done == status(store).members[0].running == 0
+
+
+def test_a_member_that_succeeds_in_another_worker_is_not_given_up(stores):
+    """A worker whose first requests all fail waits for those of others, and goes on if one has a sample."""
+    replies = threading.Event()
+
+    class Slow(Members):
+        def call(self, question, draws):
+            began.set()
+            assert replies.wait(60)
+            return super().call(question, draws)
+
+    class Unlucky(Members):
+        failures = 0
+
+        def call(self, question, draws):
+            self.failures += 1
+            if self.failures <= 3:
+                raise ValueError("no such luck")
+            return super().call(question, draws)
+
+    began, only = threading.Event(), {"one": 1}
+    put_plan(stores[0], Members(samples=only), QUESTIONS)
+    slow = threading.Thread(target=work, args=(stores[0], Slow(samples=only)), kwargs={"concurrency": 1})
+    slow.start()
+    assert began.wait(60)
+
+    def reply_once_given_back():
+        # The slow worker has one task in the trial; the other has none any more once it waits.
+        while unlucky.failures < 3 or status(stores[2]).members[0].running > 1:
+            time.sleep(0.01)
+        replies.set()
+
+    unlucky = Unlucky(samples=only)
+    helper = threading.Thread(target=reply_once_given_back)
+    helper.start()
+    try:
+        work(stores[1], unlucky, concurrency=1)
+    finally:
+        replies.set()
+        helper.join()
+        slow.join()
+    member = status(stores[0]).members[0]
+    assert (member.done, member.running) == (len(QUESTIONS), 0)
+    assert member.failed in {0, 1, 2, 3}  # whoever was first with each of the three questions
+
+
+def test_requests_that_wait_for_their_turn_are_neither_late_nor_failed(store):
+    """The time-out of a request begins with its turn; a request that never had one leaves no sample."""
+    put_plan(store, Members(), QUESTIONS[:1], requests_per_minute={"one": 60})
+    work(store, Members(), ["one"], timeout=0.9, retries=0)
+    member = status(store).members[0]
+    assert (member.done, member.failed) == (3, 0)
+
+
+def test_a_worker_that_stops_writes_no_failure_of_requests_that_waited(store):
+    """Requests that still wait for their turn when a worker stops were never made, and are no failed samples."""
+    put_plan(store, Members(), QUESTIONS, requests_per_minute={"one": 1})
+
+    first = threading.Event()
+
+    def came(label, samples, failed):
+        if label == "one":
+            first.set()  # its other two requests now wait for a minute each
+        else:
+            assert first.wait(60)
+            time.sleep(0.2)
+            raise KeyError("stop")
+
+    with pytest.raises(KeyError, match="stop"):
+        work(store, Members(), ["one", "several"], came=came)
+    member = status(store).members[0]
+    assert (member.done, member.failed) == (1, 0)
+
+
+def test_two_workers_never_take_one_task(stores):
     """Tasks that are taken at once by many are each taken by one, and all are taken."""
-    first = Store(url)
-    put_plan(first, Members(), QUESTIONS)
-    stores = [first, *(Store(url) for _ in range(3))]
+    put_plan(stores[0], Members(), QUESTIONS)
     taken = []
 
     def take(name, store):
@@ -186,13 +279,11 @@ def test_two_workers_never_take_one_task(url):
         thread.join()
     assert sorted(taken) == sorted(set(taken))
     assert len(taken) == len(QUESTIONS)
-    for store in stores:
-        store.close()
 
 
-def test_a_rate_holds_over_all_workers(url):
+def test_a_rate_holds_over_all_workers(stores):
     """Starts of a member's requests are handed out one after another, whoever asks."""
-    first, second = Store(url), Store(url)
+    first, second, *_ = stores
     put_plan(first, Members(), QUESTIONS, requests_per_minute={"one": 60})
     begin = time.monotonic()
     waits = [store.reserve("one") for store in (first, second) * 3]
@@ -201,14 +292,11 @@ def test_a_rate_holds_over_all_workers(url):
     first.pause("one", 100)
     assert second.reserve("one") > 90
     assert second.reserve("several") == second.reserve("several") == 0.0
-    first.close()
-    second.close()
 
 
-def kills(url, workers, questions, times, expected):
+def kills(store, url, workers, questions, *, times, expected):
     """Four workers of which one is killed with -9 again and again: every sample is there once in the end."""
     rng = random.Random(times)
-    store = Store(url)
     put_plan(store, Members(), questions, lease=1.0)
     running = [workers(url, f"w{i}", "0.02") for i in range(4)]
     killed = 0
@@ -227,23 +315,21 @@ def kills(url, workers, questions, times, expected):
     again = sum(asked.values()) - len(asked)
     at_once = 2 * (1 + SAMPLES["several"] + 1)  # the samples of the requests that one worker has running
     assert again <= killed * at_once + sum(member.twice for member in status(store).members)
-    store.close()
     return killed
 
 
-@pytest.mark.full
-def test_workers_that_are_killed_lose_nothing(url, workers, of_one_process):
+def test_workers_that_are_killed_lose_nothing(url, store, workers, of_one_process):
     """After kills with -9 every planned sample is there once, equal to those of one process."""
-    assert kills(url, workers, QUESTIONS, 3, of_one_process) >= 1
+    assert kills(store, url, workers, QUESTIONS, times=2, expected=of_one_process) >= 1
 
 
 @pytest.mark.full
 @pytest.mark.timeout(600)
-def test_workers_that_are_killed_fifty_times_lose_nothing(url, workers, tmp_path):
+def test_workers_that_are_killed_fifty_times_lose_nothing(url, store, workers, tmp_path):
     """The same with ten times the questions, killed fifty times."""
     questions = [{"question_id": f"q{i}", "question": f"{i} + {i}?", "gold": str(2 * i)} for i in range(400)]
     expected = profile(Members(), questions, recording=tmp_path / "one.jsonl", concurrency=32)
-    assert kills(url, workers, questions, 50, expected) == 50
+    assert kills(store, url, workers, questions, times=50, expected=expected) == 50
 
 
 @pytest.mark.full
@@ -266,7 +352,6 @@ def test_a_worker_that_was_frozen_doubles_nothing(url, store, workers, of_one_pr
     assert sum(worker.samples for worker in state.workers) == PLANNED
 
 
-@pytest.mark.full
 def test_an_interrupted_worker_gives_its_tasks_back(url, store, workers, of_one_process):
     """Ctrl-C ends a worker with 130; the next one need not wait for its lease."""
     put_plan(store, Members(), QUESTIONS, lease=3600)
@@ -312,6 +397,13 @@ def test_a_password_is_never_shown(tmp_path):
         status(Store(str(tmp_path / "text.db")))
 
 
+def test_a_worker_that_ends_does_not_wait_for_a_database_that_is_away():
+    """Tasks are given back at once or not at all: without the database, their leases end by themselves."""
+    store = Store("postgresql://me@127.0.0.1:1/campaign", patience=10**6)
+    with pytest.raises(ArgumentError, match="the store cannot be reached"):
+        store.release("me", patience=0.0)
+
+
 def test_without_psycopg_the_extra_is_named(monkeypatch):
     """A PostgreSQL store without psycopg is an error that names the extra."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
@@ -329,3 +421,18 @@ def test_costs_are_counted_by_member_and_worker(store):
     assert (state.members[0].input_tokens, state.members[0].output_tokens) == (36 * 7, 36 * 5)
     assert state.members[1].cost is None
     assert state.workers[0].members == ("one",)
+
+
+def test_prices_are_no_part_of_a_plan(store):
+    """Prices are those of the pool's settings; other ones change neither the plan nor who may work on it."""
+    prices = {"one": {"input": 1.0, "output": 2.0}, "several": {"input": 3.0, "output": 4.0}}
+    assert put_plan(store, Members(settings={"prices": prices}), QUESTIONS)
+    only = {"prices": {"one": prices["one"]}, "models": {"one": {"temperature": 0.5}}}
+    work(store, Members(samples={"one": 3}, settings=only))
+    assert status(store).members[0].cost == pytest.approx(36 * (7 * 1.0 + 5 * 2.0) / 1_000_000)
+    prices["one"] = {"input": 2.0, "output": 4.0}
+    assert not put_plan(store, Members(settings={"prices": prices}), QUESTIONS)
+    assert status(store).members[0].cost == pytest.approx(2 * 36 * (7 * 1.0 + 5 * 2.0) / 1_000_000)
+    assert pull(store).settings["prices"] == prices
+    with pytest.raises(ArgumentError, match="must be a price per million tokens"):
+        put_plan(store, Members(), QUESTIONS, prices={"one": {"input": 1.0}})
