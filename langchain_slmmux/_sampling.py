@@ -165,7 +165,7 @@ class Sampling:
 
     async def aclose(self) -> None:
         """Close the runs of the tasks that would not end when they were cancelled."""
-        for draw in self.traces.close():
+        for draw in await self.traces.aclose():
             await self.traces.afail(draw, self._why(draw) or _unneeded())
 
     def _why(self, draw: Draw) -> BaseException | None:

@@ -64,6 +64,7 @@ class Traces:
         self._state = threading.Condition()
         self._open: dict[Draw, Run | None] = {}
         self._busy = 0  # handlers at work; close() waits for them, so that no run ends after the mux's own
+        self._end = asyncio.Event()  # of some handlers, for aclose()
         self._closed = False
         self._account = account
 
@@ -141,6 +142,14 @@ class Traces:
             self._state.wait_for(lambda: not self._busy)
             return list(self._open)
 
+    async def aclose(self) -> list[Draw]:
+        """Do the same on the event loop: handlers at work there could never end while it is blocked."""
+        self._closed = True
+        while self._busy:  # rarely: a question that was cancelled twice leaves a task's handlers at work
+            self._end.clear()
+            await self._end.wait()
+        return list(self._open)
+
     @contextmanager
     def _closing(self, draw: Draw, usage: Mapping[str, int] | None = None) -> Iterator[Run | None]:
         """Yield an open run to whoever asks first; `None` to all others."""
@@ -163,6 +172,7 @@ class Traces:
             with self._state:
                 self._busy -= 1
                 self._state.notify_all()
+            self._end.set()
 
     def sync_run(self, run: AsyncCallbackManagerForLLMRun) -> CallbackManagerForLLMRun:
         """Return a sample's run as a member's sync call reports to it."""

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from langchain_core.callbacks import UsageMetadataCallbackHandler, get_usage_metadata_callback
+from langchain_core.callbacks import AsyncCallbackHandler, UsageMetadataCallbackHandler, get_usage_metadata_callback
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
@@ -164,6 +164,37 @@ async def test_async_cancellation_closes_every_run_and_leaves_no_task(tracer, wa
         await task
     assert seen.unclosed == []
     assert asyncio.all_tasks() == before
+
+
+async def test_a_question_cancelled_twice_waits_for_handlers_without_blocking_the_loop():
+    """The second time nobody waits for its tasks, whose handlers still have to end: on the loop that they need."""
+
+    class Slow(AsyncCallbackHandler):
+        runs, begun, ended = 0, 0, 0
+
+        async def on_chat_model_start(self, *_, **__):
+            self.runs += 1
+
+        async def on_llm_error(self, error, **_):
+            self.begun += 1
+            await go.wait()
+            self.ended += 1
+
+    slow, go = Slow(), asyncio.Event()
+    mux = SLMMuxChatModel(models={"a": Endless(script=["4"])}, samples=2)
+    task = asyncio.create_task(mux.ainvoke("q", {"callbacks": [slow]}))
+    while slow.runs < 3:
+        await asyncio.sleep(0)
+    task.cancel()
+    while slow.begun < 2:
+        await asyncio.sleep(0)
+    task.cancel()
+    for _ in range(20):  # steps, in which it comes to wait for the handlers
+        await asyncio.sleep(0)
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert slow.ended == 3
 
 
 async def test_a_stream_broken_off_after_its_chunk_ends_as_decided():
