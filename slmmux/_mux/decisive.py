@@ -21,7 +21,7 @@ _EXPLANATIONS = {
 }  # fmt: skip
 # In a longer name one of these words says it all: selection_reason, thoughtProcess, explanation_text.
 _EXPLAINING = {"explanation", "justification", "rationale", "reason", "reasoning", "thinking", "thought"}
-# Names that explain if what stands there is prose: one word in evidence is a finding.
+# Names of fields that explain if they hold prose: a single word as evidence is a finding.
 _PROSE = {
     "critique", "details", "evidence", "note", "notes", "observation", "observations", "remark", "remarks", "steps",
     "summary",
