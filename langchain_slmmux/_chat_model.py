@@ -614,7 +614,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         speaker = self._bigger_name if result.bigger else result.decision.winner.model
         if not self.trace_samples and len({s.draw.model for s in result.decision.samples}) > 1:
             name = "+".join(self._members)  # the usage is that of several models, and booked under none of theirs
-        alone = len(result.decision.samples) == 1 and not result.bigger
+        alone = self._is_one  # of several, one sample may decide while another that was begun is paid for
         message = final_message(
             winner,
             self._record(result, question),

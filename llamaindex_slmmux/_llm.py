@@ -423,7 +423,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         response, calls = (reply.response, reply.calls) if reply else (self._abstention(), ())
         speaker = ESCALATION if result.bigger else reply.model if reply else ""
         several = len(self._callable_members) > 1
-        total = len(result.decision.samples) > 1 or result.bigger is not None
+        total = not self._is_one  # of several, one sample may decide while another that was begun is paid for
         # What the only sample wrote stays as it is: a mux of one is its member.
         written = question.calls_in(reply) if reply and total else ()
         record = self._record(result, question)
