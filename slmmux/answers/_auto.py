@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from slmmux._decision.types import Answer
 from slmmux.answers._content import content_of
 from slmmux.answers._json import plain_json, undressed_json
-from slmmux.answers._mathematics.numeral import Numeral, decimal, shown
+from slmmux.answers._mathematics.numeral import Numeral, canonical_text, decimal
 from slmmux.answers._mathematics.units import units_asked
 from slmmux.answers._number import announced_number, balanced, plain_number
 from slmmux.answers._pattern import pattern
@@ -90,20 +90,20 @@ def auto_in(reply: str, question: str = "") -> Answer | None:
     """Return the answer of a reply that is already one turn without reasoning; see `auto`."""
     if not reply:
         return None
-    found = plain_json(reply)
-    if found and reply[0] in "[{`":  # what a string inside JSON says is not announced
-        return Answer(found, "json", found)
-    asked = _Asked(question)
+    structure = plain_json(reply)
+    if structure and reply[0] in "[{`":  # what a string inside JSON says is not announced
+        return Answer(structure, "json", structure)
+    facts = _QuestionFacts(question)
     return (
-        next(_announced(reply, asked), None)
-        or _plain(reply, asked)
-        or (Answer(found, "json", found) if found else None)
-        or _sentence(reply, asked)
+        next(_announced(reply, facts), None)
+        or _plain(reply, facts)
+        or (Answer(structure, "json", structure) if structure else None)
+        or _sentence(reply, facts)
         or Answer(reply, "text", text_key(reply))
     )
 
 
-class _Asked:
+class _QuestionFacts:
     """What of a question tells how a reply to it is read."""
 
     def __init__(self, question: str) -> None:
@@ -114,94 +114,102 @@ class _Asked:
         self.how_many = bool(question) and asks_how_many(question)
 
 
-def _announced(reply: str, asked: _Asked) -> Iterator[Answer]:
+def _announced(reply: str, facts: _QuestionFacts) -> Iterator[Answer]:
     comma = decimal_comma(reply)
     of_itself: list[Answer] = []
     for stretch, boxed in announcements(plain(reply)):
         letter = announced_letter(stretch, sure=True)
-        if letter and (not asked.options.letters or letter in asked.options.letters):
+        if letter and (not facts.options.letters or letter in facts.options.letters):
             yield Answer(letter, "choice", letter)
         elif structure := undressed_json(stretch):
             yield Answer(stretch if boxed else structure, "json", structure)
         elif boxed:
-            yield _content(stretch, asked, boxed=True)
-        elif said := _said(stretch):
-            sized = _content(said, asked, boxed=False)
-            number = None if _is_sized(said, sized) else _number(announced_number(stretch), comma=comma)
+            yield _content(stretch, facts, boxed=True)
+        elif statement := _statement(stretch):
+            sized = _content(statement, facts, boxed=False)
+            number = None if _is_sized(statement, sized) else _number(announced_number(stretch), comma=comma)
             if number or sized.kind == "number":
                 yield number or sized
-            elif _SPEAKS_OF_IT.match(said):
+            elif _SPEAKS_OF_IT.match(statement):
                 of_itself.append(sized)
-            elif not _SAYS_NOTHING.match(said) and len(said.split()) <= _MOST_WORDS and not says_several(stretch):
-                yield _sentence(said, asked) or sized
+            elif (
+                not _SAYS_NOTHING.match(statement)
+                and len(statement.split()) <= _MOST_WORDS
+                and not says_several(stretch)
+            ):
+                yield _sentence(statement, facts) or sized
     yield from of_itself[:1]
 
 
-def _is_sized(written: str, answer: Answer) -> bool:
+def _is_sized(text: str, answer: Answer) -> bool:
     """Return whether a number in a writing is not all that it says: 3 cm, or three o'clock."""
-    return (answer.kind == "number" and " " in answer.key) or content_of(written).kind == "moment"
+    return (answer.kind == "number" and " " in answer.key) or content_of(text).kind == "moment"
 
 
-def _said(stretch: str) -> str:
+def _statement(stretch: str) -> str:
     """Return what of an announced line is the answer."""
     lead = _LEAD.match(stretch)
-    said = _EXPLAINED.split(stretch[lead.end() if lead else 0 :], maxsplit=1)[0]
-    said = _COPULA.sub("", said).strip(_AROUND)
-    return "" if _UNFINISHED.search(said) or not balanced(said) else said
+    statement = _EXPLAINED.split(stretch[lead.end() if lead else 0 :], maxsplit=1)[0]
+    statement = _COPULA.sub("", statement).strip(_AROUND)
+    return "" if _UNFINISHED.search(statement) or not balanced(statement) else statement
 
 
-def _plain(reply: str, asked: _Asked) -> Answer | None:
+def _plain(reply: str, facts: _QuestionFacts) -> Answer | None:
     """Return the answer that a reply is, where it is nothing else: a number, a letter, a formula, an option's text."""
     content = content_of(reply) if len(reply) <= _LONGEST_FORMULA else None
     structure = undressed_json(reply)
     if structure:
         return Answer(structure, "json", structure)
     if content and content.kind == "number" and content.quantity and content.quantity.unit:  # €5 is not 5
-        return _content(reply, asked, boxed=False)
+        return _content(reply, facts, boxed=False)
     number = _number(plain_number(reply), comma=False)
     if number:
         return number
     letter = plain_letter(reply)
-    if letter and (not asked.options.letters or letter in asked.options.letters):
+    if letter and (not facts.options.letters or letter in facts.options.letters):
         return Answer(letter, "choice", letter)
     if content is None:
         return None
-    named = asked.options.named(plain(reply)) if asked.options.letters and "\n" not in reply else None
-    if named:
-        return Answer(named, "choice", named)
+    letter = facts.options.letter_of(plain(reply)) if facts.options.letters and "\n" not in reply else None
+    if letter:
+        return Answer(letter, "choice", letter)
     if content.kind == "number" and content.quantity:  # 120 degrees
-        return _content(reply, asked, boxed=False)
+        return _content(reply, facts, boxed=False)
     if content.kind == "math" and balanced(reply) and _FORMULA.search(reply) and not _WORDS.search(reply):
         return Answer(reply, "math", content.key)
     return None
 
 
-def _sentence(text: str, asked: _Asked) -> Answer | None:
+def _sentence(text: str, facts: _QuestionFacts) -> Answer | None:
     """Return what a text says beyond the question that it repeats."""
-    if asked.how_many:
+    if facts.how_many:
         words = words_at(text, 0)
         if words and not text[words[1] :].strip(_AROUND):
             number = decimal(words[0])
             return Answer(number, "number", number)
-    said = framed(text, asked.question) if asked.question else None
-    return _sentence(said, asked) or _content(said, asked, boxed=False) if said and said != text else None
+    statement = framed(text, facts.question) if facts.question else None
+    return (
+        _sentence(statement, facts) or _content(statement, facts, boxed=False)
+        if statement and statement != text
+        else None
+    )
 
 
-def _content(written: str, asked: _Asked, *, boxed: bool) -> Answer:
+def _content(text: str, facts: _QuestionFacts, *, boxed: bool) -> Answer:
     """Return the answer that a writing is, compared by what it says; what was in a box is shown as written."""
-    named = asked.options.named(written) if asked.options.letters else None
-    if named:
-        return Answer(named, "choice", named)
-    content = content_of(written)
+    letter = facts.options.letter_of(text) if facts.options.letters else None
+    if letter:
+        return Answer(letter, "choice", letter)
+    content = content_of(text)
     if content.kind == "number" and content.quantity:
         sized = content.quantity
-        key = decimal(sized.value) if (sized.unit, sized.size) in asked.units else content.key
-        return Answer(written if boxed else decimal(sized.value), "number", key)
-    return Answer(written, "math" if content.kind == "math" else "text", content.key)
+        key = decimal(sized.value) if (sized.unit, sized.size) in facts.units else content.key
+        return Answer(text if boxed else decimal(sized.value), "number", key)
+    return Answer(text, "math" if content.kind == "math" else "text", content.key)
 
 
-def _number(found: Numeral | None, *, comma: bool) -> Answer | None:
-    if found is None or found.value is None or (found.doubtful and not comma):
+def _number(numeral: Numeral | None, *, comma: bool) -> Answer | None:
+    if numeral is None or numeral.value is None or (numeral.doubtful and not comma):
         return None
-    number = shown(found)
+    number = canonical_text(numeral)
     return Answer(number, "number", str(number))

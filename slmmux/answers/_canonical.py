@@ -44,8 +44,8 @@ def _plain(value: Any) -> Any:
 
     Without recursion, which would make the outcome depend on who calls.
     """
-    whole = [value]
-    todo: list[tuple[Any, Any, int]] = [(whole, 0, 0)]
+    root = [value]
+    todo: list[tuple[Any, Any, int]] = [(root, 0, 0)]
     while todo:
         holder, key, depth = todo.pop()
         item = holder[key]
@@ -62,7 +62,7 @@ def _plain(value: Any) -> Any:
             todo.extend((item, name, depth + 1) for name in item)
         else:
             holder[key] = _scalar(item)
-    return whole[0]
+    return root[0]
 
 
 def _scalar(value: Any) -> Any:

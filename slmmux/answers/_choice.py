@@ -77,7 +77,7 @@ _NAMED_BEFORE = pattern(r"[\s*_]*+(?:(?!is\b|are\b)[^\s(]{1,30} ){1,4}+[*_]*+\((
 _QUOTED = pattern(
     r"""(?<=[^\s:])[ ]++(?:"[^"\n]*?\s[^"\n]*+"|“[^“”\n]*?\s[^“”\n]*+”|'[^'\n]*?\s[^'\n]*+'(?!\w)|`[^`\n]*?\s[^`\n]*+`)"""
 )
-_LISTED = pattern(r"^[ \t*_>-]{0,8}[(\[]?([A-Za-z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
+_LIST_LABEL = pattern(r"^[ \t*_>-]{0,8}[(\[]?([A-Za-z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
 _ROMAN = pattern(r"^[ \t*_>-]{0,8}[(\[]?ii[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
 # Letters in brackets one after the other, of which none is chosen: the candidates are (A), (B) and
 _ROW = pattern(r"[(\[][A-Z][)\]](?:(?:,| and| or| &|/)*+ ?[(\[][A-Z][)\]])++(?!\s(?!and|or)[a-z])")
@@ -118,55 +118,55 @@ def choice(text: str) -> str | None:
 
 def choice_in(reply: str, question: str = "") -> str | None:
     """Return the letter of a reply that is already one turn without reasoning; see `choice`."""
-    asked = Options(plain(question))
-    letter = _chosen(plain(reply), asked, question)
-    return None if asked.letters and letter not in asked.letters else letter
+    options = Options(plain(question))
+    letter = _letter(plain(reply), options, question)
+    return None if options.letters and letter not in options.letters else letter
 
 
-def _named_in_a_sentence(text: str, asked: Options, question: str) -> str | None:
+def _named_in_a_sentence(text: str, options: Options, question: str) -> str | None:
     """Return the letter of the option that a sentence names which repeats the question: The lightest is helium."""
-    said = framed(text, question[: asked.start]) if asked.letters and not _NEGATION.search(text) else None
-    return asked.named(said) if said else None
+    addition = framed(text, question[: options.start]) if options.letters and not _NEGATION.search(text) else None
+    return options.letter_of(addition) if addition else None
 
 
-def _named_alone(text: str, asked: Options) -> str | None:
+def _named_alone(text: str, options: Options) -> str | None:
     """Return the letter of the option that a line, or its last sentence, is."""
-    return asked.named(text) or asked.named(_SENTENCE_ENDS.split(text.rstrip())[-1])
+    return options.letter_of(text) or options.letter_of(_SENTENCE_ENDS.split(text.rstrip())[-1])
 
 
-def _chosen(text: str, asked: Options, question: str) -> str | None:
-    listed: Options | None = None
+def _letter(text: str, options: Options, question: str) -> str | None:
+    reply_options: Options | None = None
     for stretch in announced(text):
         rejected, instead = rejects(stretch)
         if rejected and not instead:
             continue
         letter = announced_letter(instead or stretch, sure=False) or _named_before(stretch)
-        if letter and asked.letters and letter not in asked.letters:
+        if letter and options.letters and letter not in options.letters:
             continue
         if letter or says_several(stretch):
             return letter
-        listed = Options(text) if listed is None else listed
-        letter = listed.named(stretch) or asked.named(stretch)
+        reply_options = Options(text) if reply_options is None else reply_options
+        letter = reply_options.letter_of(stretch) or options.letter_of(stretch)
         if letter:
             return letter
     bare = _QUOTED.sub(" ", text)
-    letter = _last(bare, _VERDICT, asked.letters)
+    letter = _last(bare, _VERDICT, options.letters)
     if letter:
         return letter
     if says_several(bare.strip().rsplit("\n", 1)[-1]):
         return None
-    labels: list[str] = _LISTED.findall(bare)
+    labels: list[str] = _LIST_LABEL.findall(bare)
     if len(set(labels)) > 1 or _ROMAN.search(bare):
-        bare = _LISTED.sub("", bare)
+        bare = _LIST_LABEL.sub("", bare)
         last = _NEXT_LABEL.search(bare)
         if last and ord(last["letter"]) == ord((labels or ["i"])[-1]) + 1:  # of a list that was cut off
             bare = bare[: last.start()]
     return (
-        (None if _only_lists(bare) else _at_the_start(bare, asked))
-        or _last(_unlisted(bare), _MARKED, asked.letters)
-        or _with_its_text(bare, asked)
+        (None if _only_lists(bare) else _at_the_start(bare, options))
+        or _last(_unlisted(bare), _MARKED, options.letters)
+        or _with_its_text(bare, options)
         or _named_before(bare)
-        or ("\n" not in text and (_named_alone(text, asked) or _named_in_a_sentence(text, asked, question)))
+        or ("\n" not in text and (_named_alone(text, options) or _named_in_a_sentence(text, options, question)))
         or None
     )
 
@@ -177,13 +177,13 @@ def _only_lists(text: str) -> bool:
     return len(letters) >= len("ABC") and "ABCDEFGHIJKLMNOPQRSTUVWXYZ".startswith(letters) and text.startswith("(A)")
 
 
-def _with_its_text(text: str, asked: Options) -> str | None:
+def _with_its_text(text: str, options: Options) -> str | None:
     """Return the last letter in brackets that stands beside the text of its own option in the question."""
-    for marked in reversed(list(_MARKED.finditer(text))[-_MOST_MARKED:] if asked.letters else []):
+    for marked in reversed(list(_MARKED.finditer(text))[-_MOST_MARKED:] if options.letters else []):
         letter = marked["bracketed"]
         if (
             letter
-            and letter == asked.named(text[marked.end() :].split("\n", 1)[0])
+            and letter == options.letter_of(text[marked.end() :].split("\n", 1)[0])
             and not _rejected(text, marked.start())
         ):
             return letter
@@ -193,28 +193,28 @@ def _with_its_text(text: str, asked: Options) -> str | None:
 def _unlisted(text: str) -> str:
     """Return a text without the labels of options that it lists in a line: the options are (A) red, (B) blue."""
     letters = {label["letter"] for label in _LABELLED.finditer(text)}
-    listed = {letter for letter in letters if {chr(ord(letter) - 1), chr(ord(letter) + 1)} & letters}
+    in_a_row = {letter for letter in letters if {chr(ord(letter) - 1), chr(ord(letter) + 1)} & letters}
     last = _LAST_OF_ROW.search(text, max(len(text) - _MOST_BEFORE, 0))
-    if last and chr(ord(last["letter"]) - 1) in listed:  # of a list that was cut off
+    if last and chr(ord(last["letter"]) - 1) in in_a_row:  # of a list that was cut off
         text = text[: last.start()]
     text = _ROW.sub(" ", text)
-    return _LABELLED.sub(lambda label: " " if label["letter"] in listed else label[0], text)
+    return _LABELLED.sub(lambda label: " " if label["letter"] in in_a_row else label[0], text)
 
 
 def _named_before(text: str) -> str | None:
     """Return the letter in brackets that a short text ends in: Lisbon (C)."""
-    named = _NAMED_BEFORE.fullmatch(text.rstrip())
-    return named["letter"] if named and not _rejected(text, named.start("letter")) else None
+    ending = _NAMED_BEFORE.fullmatch(text.rstrip())
+    return ending["letter"] if ending and not _rejected(text, ending.start("letter")) else None
 
 
-def _last(text: str, which: "re.Pattern[str]", allowed: set[str]) -> str | None:
+def _last(text: str, which: "re.Pattern[str]", options: set[str]) -> str | None:
     """Return the last letter found that is neither rejected nor, where it is only marked, weighed."""
     candidates = list(which.finditer(text))[-_MOST_MARKED:]
-    for found in reversed(candidates):
-        letter = found[found.lastgroup or 0]
-        if which is _MARKED and (_WEIGHED.match(text, found.end()) or _labels(text, found)):
+    for mark in reversed(candidates):
+        letter = mark[mark.lastgroup or 0]
+        if which is _MARKED and (_WEIGHED.match(text, mark.end()) or _labels(text, mark)):
             continue
-        if not _rejected(text, found.start(found.lastgroup or 0)) and (not allowed or letter in allowed):
+        if not _rejected(text, mark.start(mark.lastgroup or 0)) and (not options or letter in options):
             return letter
     return None
 
@@ -233,14 +233,14 @@ def _rejected(text: str, start: int) -> bool:
     return _NEGATION.search(text, begin, start) is not None
 
 
-def _at_the_start(text: str, asked: Options) -> str | None:
+def _at_the_start(text: str, options: Options) -> str | None:
     for start in _starts(text):
         letter = (
             None
             if _DISCUSSED.match(start) or rejects(start)[0]
             else announced_letter(start, sure=len(start.split()) > 1)
         )
-        if letter and (not asked.letters or letter in asked.letters):
+        if letter and (not options.letters or letter in options.letters):
             return letter
     return None
 

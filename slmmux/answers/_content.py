@@ -37,7 +37,7 @@ _SAID_IN_WORDS = {
     "minus infinity": r"-\infty", "the empty set": r"\emptyset", "empty set": r"\emptyset", "pi": r"\pi",
     "null set": r"\emptyset", "the null set": r"\emptyset", "infinite": r"\infty",
 }  # fmt: skip
-_COUNTED = pattern(r" (?!(?:bc|bce|ad|ce|am|pm|and|or|to)\b)[a-z]{2,20}(?: [a-z]{2,20})?[\s.]*+")  # 5 apples
+_COUNT = pattern(r" (?!(?:bc|bce|ad|ce|am|pm|and|or|to)\b)[a-z]{2,20}(?: [a-z]{2,20})?[\s.]*+")  # 5 apples
 _NAME = pattern(r"(?:[A-Za-z]\.){2,}+|[^\w$]*+[^\W\d_]{2,}(?:[\s.'-]+[^\W\d_]+)*[^\w$)|]*+")
 _SAYS_ANYTHING = pattern(r"[^\W_]|[∞∅]")
 _CHEMICAL = pattern(r"(?:[A-Z][a-z]?(?:_?\{?[0-9₀-₉]{1,3}\}?)?){2,8}(?<=[0-9}₀-₉A-Za-z])")  # H2O
@@ -59,7 +59,7 @@ class Content(NamedTuple):
     quantity: Quantity | None = None
 
 
-def content_of(written: str) -> Content:
+def content_of(text: str) -> Content:
     r"""Return what a piece of writing that is an answer says; no whole reply.
 
     Its canonical number where it is one: a unit that comes in one size, `$` and a degree sign do not count, percent
@@ -72,7 +72,7 @@ def content_of(written: str) -> Content:
         >>> content_of(r"\left( 3, \frac{\pi}{2} \right)").key, content_of(r"\text{No solution}").key
         ('(3,\\pi/2)', 'no solution')
     """
-    dressed = plain(written)
+    dressed = plain(text)
     tidy = undress(dressed).strip()
     bare = " ".join(untext(tidy).split())
     sized = quantity(bare)
@@ -89,20 +89,20 @@ def content_of(written: str) -> Content:
     if moment:
         return Content("moment", moment)
     bare = _SAID_IN_WORDS.get(bare.casefold().rstrip("."), bare)
-    joined = _AND.sub(",", bare)
-    if _says_words(joined):
+    as_list = _AND.sub(",", bare)
+    if _says_words(as_list):
         number = numeral_at(bare, 0)
-        counted = number if number and not number.doubtful and _COUNTED.fullmatch(bare, number.end) else None
-        if counted and counted.value is not None:  # words, which differ where the things that are counted do
-            return Content("text", text_key(bare), Quantity(counted.value, text_key(bare[counted.end :]), Fraction(1)))
+        count = number if number and not number.doubtful and _COUNT.fullmatch(bare, number.end) else None
+        if count and count.value is not None:  # words, which differ where the things that are counted do
+            return Content("text", text_key(bare), Quantity(count.value, text_key(bare[count.end :]), Fraction(1)))
         return Content("text", text_key(bare))
-    bare = joined
+    bare = as_list
     key = formula_key(bare)
     number = numeral_at(key, 0)  # x = 5
     if number and number.value is not None and not number.doubtful and number.end == len(key):
         return Content("number", decimal(number.value), Quantity(number.value, "", Fraction(1)))
     letter = _LETTER.fullmatch(key)
-    return Content("math", letter[1] if letter else key or bare or written)
+    return Content("math", letter[1] if letter else key or bare or text)
 
 
 def _says_words(bare: str) -> bool:

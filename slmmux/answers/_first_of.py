@@ -28,7 +28,7 @@ class FirstOf(Extractor):
     @property
     def name(self) -> str:
         """What the record and a cache key call it."""
-        return f"first_of({', '.join(_shown(extractor) for extractor in self.extractors)})"
+        return f"first_of({', '.join(_label(extractor) for extractor in self.extractors)})"
 
     def __call__(self, text: str) -> Any:
         """Return the answer of the first that finds one."""
@@ -37,19 +37,19 @@ class FirstOf(Extractor):
 
     def read(self, text: str, question: str = "") -> Answer | None:
         """Return the answer of the first that finds one, with its kind."""
-        seen: Counter[str] = Counter()
+        misses: Counter[str] = Counter()
         for extractor in self.extractors:
-            made = "regex" if isinstance(extractor, Regex) else "callable"
+            kind = "regex" if isinstance(extractor, Regex) else "callable"
             answer = reader(extractor, question=question)(text)
             if answer is not None:
                 # The second of two patterns, or of two callables, is another reading than the first.
-                several = answer.kind == made and seen[made]
-                return replace(answer, kind=f"{made} {seen[made] + 1}") if several else answer
-            seen[made] += 1
+                several = answer.kind == kind and misses[kind]
+                return replace(answer, kind=f"{kind} {misses[kind] + 1}") if several else answer
+            misses[kind] += 1
         return None
 
 
-def _shown(extractor: str | Callable[[str], Any]) -> str:
+def _label(extractor: str | Callable[[str], Any]) -> str:
     return str(getattr(extractor, "name", None) or getattr(extractor, "__qualname__", None) or extractor)
 
 

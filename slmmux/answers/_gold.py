@@ -15,7 +15,7 @@ from slmmux.answers._json import undressed_json
 from slmmux.answers._mathematics.numeral import Percentage, decimal
 from slmmux.answers._pattern import pattern
 from slmmux.answers._reader import reader
-from slmmux.answers._tool_calls import tool_calls, written
+from slmmux.answers._tool_calls import canonical_json, tool_calls
 from slmmux.answers._words.options import Options
 from slmmux.answers._words.scripts import plain
 
@@ -77,13 +77,13 @@ def right(answer: Answer, gold: Any, *, question: str = "") -> bool:
             "question out"
         )
     kind = answer.kind.partition(" ")[0]  # "regex 2" is the second pattern of a first_of
-    if isinstance(gold, list) and kind not in _WHOLE and not isinstance(answer.value, (list, dict)):
+    if isinstance(gold, list) and kind not in _LIST_KINDS and not isinstance(answer.value, (list, dict)):
         return any(right(answer, accepted, question=question) for accepted in gold if accepted is not None)
     if kind == "choice" and isinstance(gold, int) and not isinstance(gold, bool):
         return answer.key == _letter(gold, question)
     if kind == "choice" and question:
-        chosen = reader("choice", question=question)(_text(gold))
-        return chosen is not None and chosen.key == answer.key
+        choice = reader("choice", question=question)(_text(gold))
+        return choice is not None and choice.key == answer.key
     keys = _KEYS.get(kind, _as_it_is)(gold)
     return answer.key in keys or (kind in {"number", "boxed"} and _loosely(answer, gold, keys))
 
@@ -96,22 +96,22 @@ def _letter(index: int, question: str) -> str | None:
 
 def _loosely(answer: Answer, gold: Any, keys: set[str]) -> bool:
     """Return whether an answer is gold but for the percent sign or the unit that gold leaves out."""
-    written_as = str(answer.value)
-    if (isinstance(answer.value, Percentage) or _PERCENT.search(written_as)) and not _PERCENT.search(_text(gold)):
+    shown_value = str(answer.value)
+    if (isinstance(answer.value, Percentage) or _PERCENT.search(shown_value)) and not _PERCENT.search(_text(gold)):
         try:
             return decimal(Fraction(answer.key) * 100) in keys
         except ValueError:
             return False
-    one, other = content_of(written_as).quantity, content_of(_text(gold)).quantity
-    both = " " in answer.key and bool(other and other.unit)  # a number is shown without its unit
-    return bool(one and other and one.value == other.value and not both)
+    one, gold_quantity = content_of(shown_value).quantity, content_of(_text(gold)).quantity
+    both = " " in answer.key and bool(gold_quantity and gold_quantity.unit)  # a number is shown without its unit
+    return bool(one and gold_quantity and one.value == gold_quantity.value and not both)
 
 
-def _read(kind: str) -> Callable[[Any], set[str]]:
-    read = reader(kind)
+def _keys_by(kind: str) -> Callable[[Any], set[str]]:
+    read_gold = reader(kind)
 
     def keys(gold: Any) -> set[str]:
-        answer = None if isinstance(gold, (dict, list)) else read(_text(gold))
+        answer = None if isinstance(gold, (dict, list)) else read_gold(_text(gold))
         return set() if answer is None else {answer.key}
 
     return keys
@@ -127,8 +127,8 @@ def _content(kind: str) -> Callable[[Any], set[str]]:
         if isinstance(gold, (dict, list)):
             return set()
         text = _text(gold).strip()
-        said, content = _automatic(text), content_of(text)
-        return ({said.key} if said and said.kind == kind else set()) | (
+        answer, content = _automatic(text), content_of(text)
+        return ({answer.key} if answer and answer.kind == kind else set()) | (
             {content.key} if content.kind == kind else set()
         )
 
@@ -138,50 +138,50 @@ def _content(kind: str) -> Callable[[Any], set[str]]:
 def _number(gold: Any) -> set[str]:
     sized = _content("number")(gold)
     # 3 m are not 3: gold's unit counts if it has one, and is left out only where the answer has none.
-    return sized | _read("number")(gold)
+    return sized | _keys_by("number")(gold)
 
 
 def _words(gold: Any) -> set[str]:
     if isinstance(gold, bool):
         return {"true", "yes"} if gold else {"false", "no"}
-    return _read("text")(gold) | _content("text")(gold)
+    return _keys_by("text")(gold) | _content("text")(gold)
 
 
 def _boxed(gold: Any) -> set[str]:
-    return {boxed_key(_text(gold).strip())} | _read("boxed")(gold)
+    return {boxed_key(_text(gold).strip())} | _keys_by("boxed")(gold)
 
 
 def _code(gold: Any) -> set[str]:
-    return program_keys(_text(gold)) | _read("code")(gold)
+    return program_keys(_text(gold)) | _keys_by("code")(gold)
 
 
 def _json(gold: Any) -> set[str]:
     if not isinstance(gold, str):
         return {canonical(gold)}
-    return _read("json")(gold) | {*filter(None, [undressed_json(gold)])}
+    return _keys_by("json")(gold) | {*filter(None, [undressed_json(gold)])}
 
 
 def _value(gold: Any) -> set[str]:
     """Return the keys of a value, and of the one that a text is the JSON of."""
-    return {canonical(gold), *_written(gold)}
+    return {canonical(gold), *_json_key(gold)}
 
 
 def _calls(gold: Any) -> set[str]:
-    calls = json.loads(next(iter(_written(gold)), "null")) if isinstance(gold, str) else gold
+    calls = json.loads(next(iter(_json_key(gold)), "null")) if isinstance(gold, str) else gold
     if isinstance(calls, list) and all(isinstance(call, dict) and {"name", "args"} <= call.keys() for call in calls):
         return {*filter(None, [tool_calls(calls)])}
     return _value(gold)
 
 
 def _as_it_is(gold: Any) -> set[str]:
-    return {gold, gold.strip(), *_written(gold)} if isinstance(gold, str) else {canonical(gold)}
+    return {gold, gold.strip(), *_json_key(gold)} if isinstance(gold, str) else {canonical(gold)}
 
 
-def _written(gold: Any) -> set[str]:
-    return {*filter(None, [written(gold)])} if isinstance(gold, str) else set()
+def _json_key(gold: Any) -> set[str]:
+    return {*filter(None, [canonical_json(gold)])} if isinstance(gold, str) else set()
 
 
-def _recorded(gold: Any) -> set[str]:
+def _json_value(gold: Any) -> set[str]:
     return {json.dumps(gold, sort_keys=True)}
 
 
@@ -189,15 +189,15 @@ def _text(gold: Any) -> str:
     return gold if isinstance(gold, str) else canonical(gold)
 
 
-_WHOLE = {"json", "structured", "tool_calls"}  # a list is their own value
+_LIST_KINDS = {"json", "structured", "tool_calls"}  # a list is their own value
 _KEYS = {
     "boxed": _boxed,
-    "choice": _read("choice"),
+    "choice": _keys_by("choice"),
     "code": _code,
     "json": _json,
     "math": _content("math"),
     "number": _number,
-    "recorded": _recorded,
+    "recorded": _json_value,
     "structured": _value,
     "text": _words,
     "tool_calls": _calls,

@@ -85,24 +85,24 @@ def includes(reply: str, gold: Any, question: str = "", *, answer: Answer | None
     answer = answer or reader("auto", question=question)(text)
     if answer is not None and right(answer, gold, question=question):
         return True
-    written = gold if isinstance(gold, str) else canonical(gold)
+    gold_text = gold if isinstance(gold, str) else canonical(gold)
     if isinstance(gold, (bool, dict)):
         return False
-    if _LETTER.fullmatch(written) and written.strip("\n .()[]*").isalpha():
+    if _LETTER.fullmatch(gold_text) and gold_text.strip("\n .()[]*").isalpha():
         letter = choice_in(text, question)
-        return letter is not None and letter == written.strip("\n .()[]*").upper()
-    value = _value(written)
+        return letter is not None and letter == gold_text.strip("\n .()[]*").upper()
+    value = _value(gold_text)
     if value is not None:
         return _says_number(text, value, question)
     options = Options(plain(question))
     if options.letters and (letter := choice_in(text, question)) is not None:
-        return letter == options.named(written)
-    return _says_words(text, written, question)
+        return letter == options.letter_of(gold_text)
+    return _says_words(text, gold_text, question)
 
 
-def _value(written: str) -> Fraction | None:
+def _value(gold_text: str) -> Fraction | None:
     """Return the value of a gold answer that is a number and nothing else."""
-    bare = plain(written).strip().strip("$.").replace("\\$", "").strip()
+    bare = plain(gold_text).strip().strip("$.").replace("\\$", "").strip()
     number = numeral_at(bare, 0)
     return number.value if number and number.end == len(bare) else None
 
@@ -120,37 +120,37 @@ def _says_number(text: str, value: Fraction, question: str) -> bool:
 def _numbers(text: str, longest: int) -> list[Numeral]:
     """Return the numbers of a short text, or of a long one's last line, in digits and in words."""
     text = text if len(text) <= longest else text.rstrip().rsplit("\n", 1)[-1][-longest:]
-    found = list(islice(numerals(text), _MOST_NUMBERS))
+    numbers = list(islice(numerals(text), _MOST_NUMBERS))
     for word in islice(_WORD.finditer(text), 4 * _MOST_NUMBERS):
         spelled = words_at(text, word.start())
         if spelled:
-            found.append(Numeral(word.start(), spelled[1], spelled[0], doubtful=False))
-    return found
+            numbers.append(Numeral(word.start(), spelled[1], spelled[0], doubtful=False))
+    return numbers
 
 
 def _says_words(text: str, gold: str, question: str) -> bool:
-    wanted = _words(gold)
-    while len(wanted) > 1 and wanted[0] in _ARTICLES:
-        wanted.pop(0)
-    if not wanted:
+    gold_words = _words(gold)
+    while len(gold_words) > 1 and gold_words[0] in _ARTICLES:
+        gold_words.pop(0)
+    if not gold_words:
         return False
     if _WITHOUT_BLANKS.search(gold):
         bare = _folded(gold).strip()
         return bare in _folded(text) and bare not in _folded(question)
-    if _places(_words(question), wanted):
+    if _places(_words(question), gold_words):
         return False
     words = [word for sentence in _SENTENCE.split(text) if not _UNSURE.search(sentence) for word in _words(sentence)]
-    return any(not _denied(words, place, len(wanted)) for place in _places(words, wanted))
+    return any(not _denied(words, place, len(gold_words)) for place in _places(words, gold_words))
 
 
-def _places(words: list[str], wanted: list[str]) -> list[int]:
+def _places(words: list[str], gold_words: list[str]) -> list[int]:
     """Return where a row of words stands in another."""
-    joined, sought = f" {' '.join(words)} ", f" {' '.join(wanted)} "
+    text_of_words, sought = f" {' '.join(words)} ", f" {' '.join(gold_words)} "
     places: list[int] = []
-    at = joined.find(sought)
+    at = text_of_words.find(sought)
     while at >= 0:
-        places.append(joined.count(" ", 0, at + 1) - 1)
-        at = joined.find(sought, at + 1)
+        places.append(text_of_words.count(" ", 0, at + 1) - 1)
+        at = text_of_words.find(sought, at + 1)
         if len(places) >= _MOST_NUMBERS:
             break
     return places

@@ -97,10 +97,10 @@ def _strict(source: str) -> str | None:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         raise ExtractorError("duplicate keys")
-    return found
+    return mapping
 
 
 def _int(digits: str) -> int:

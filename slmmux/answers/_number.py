@@ -4,7 +4,7 @@ import re
 
 from slmmux.answers._mathematics.boxes import boxes
 from slmmux.answers._mathematics.latex import undress, untext
-from slmmux.answers._mathematics.numeral import Numeral, decimal, last_numeral, numeral_at, numerals, shown
+from slmmux.answers._mathematics.numeral import Numeral, canonical_text, decimal, last_numeral, numeral_at, numerals
 from slmmux.answers._pattern import pattern
 from slmmux.answers._replies.reply import reply_of
 from slmmux.answers._words.announced import announced
@@ -148,16 +148,16 @@ def number_in(reply: str) -> str | None:
     for stretch in announced(reply):
         if _RANGE.match(stretch) or _TWO.match(stretch) or _SEVERAL_NUMBERS.match(stretch):
             return None
-        found = announced_number(stretch)
-        if found:
-            return shown(found)
+        numeral = announced_number(stretch)
+        if numeral:
+            return canonical_text(numeral)
         if _is_no_number(stretch.strip("<> ")):
             return None
     if any(True for _ in boxes(reply)):  # what stands in the box is the answer, and it is no number: 9\pi, 7, -7
         return None
-    whole, _ = _whole(reply)
-    if whole:
-        return shown(whole)
+    numeral, _ = _all_of(reply)
+    if numeral:
+        return canonical_text(numeral)
     body = untext(undress(reply))
     words = words_at(body, 0)
     if words and _UNIT_OF_WORDS.match(body, words[1]):
@@ -176,12 +176,14 @@ def _is_no_number(stretch: str) -> bool:
 def _last(body: str) -> str | None:
     if _cut_off(body):
         return None
-    found = last_numeral(body)
-    if found is None:
+    numeral = last_numeral(body)
+    if numeral is None:
         return None
-    begin = max(found.start - 60, 0)
-    ends = any(form.search(body, begin, found.start) for form in (_RANGE_ENDS, _RATIO)) or _HOUR.match(body, found.end)
-    return None if ends else shown(found)
+    begin = max(numeral.start - 60, 0)
+    ends = any(form.search(body, begin, numeral.start) for form in (_RANGE_ENDS, _RATIO)) or _HOUR.match(
+        body, numeral.end
+    )
+    return None if ends else canonical_text(numeral)
 
 
 def _cut_off(body: str) -> bool:
@@ -210,21 +212,21 @@ def announced_number(stretch: str) -> Numeral | None:
     if _SEVERAL.search(clause) or _RANGE.match(clause):
         return None
     start = _skip_lead(clause, max(start, clause.rfind("=") + 1))
-    found = numeral_at(clause, start)
-    if (found is None or _GOES_ON.match(clause, found.end)) and "=" in clause:
+    numeral = numeral_at(clause, start)
+    if (numeral is None or _GOES_ON.match(clause, numeral.end)) and "=" in clause:
         first = numeral_at(clause, _skip_lead(clause, 0))  # 5 = 2 + 3
         if first and clause[first.end :].lstrip().startswith("="):
             return first
-    if found is None:
+    if numeral is None:
         words = words_at(clause, start)
         return (
             Numeral(start, words[1], words[0], doubtful=False)
             if words and _AFTER_WORDS.match(clause, words[1])
             else None
         )
-    aside = _ASIDE.search(clause, found.end)
+    aside = _ASIDE.search(clause, numeral.end)
     clause = clause[: aside.start()] if aside else clause
-    return None if _GOES_ON.match(clause, found.end) or any(numerals(clause, found.end)) else found
+    return None if _GOES_ON.match(clause, numeral.end) or any(numerals(clause, numeral.end)) else numeral
 
 
 def plain_number(text: str) -> Numeral | None:
@@ -234,9 +236,9 @@ def plain_number(text: str) -> Numeral | None:
         >>> plain_number("**$42.**").value, plain_number("17 + 25 = 42 apples.").value, plain_number("42 apples")
         (Fraction(42, 1), Fraction(42, 1), None)
     """
-    found, bare = _whole(text)
-    if found or "```" in text:  # x = 5 in a program is not what the program says
-        return found
+    numeral, bare = _all_of(text)
+    if numeral or "```" in text:  # x = 5 in a program is not what the program says
+        return numeral
     line = bare.rsplit("\n", 1)[-1]
     equals = None
     for equals in _EQUALS.finditer(line):  # noqa: B007  # the last one
@@ -247,8 +249,8 @@ def plain_number(text: str) -> Numeral | None:
         return None
     if not balanced(line[equals.end() :]):
         return None  # cut off before anything was worked out
-    found = numeral_at(line, _skip_lead(line, equals.end()))
-    return found if found and _UNIT.fullmatch(line, found.end) else None
+    numeral = numeral_at(line, _skip_lead(line, equals.end()))
+    return numeral if numeral and _UNIT.fullmatch(line, numeral.end) else None
 
 
 def balanced(text: str) -> bool:
@@ -262,11 +264,11 @@ def balanced(text: str) -> bool:
     return round_and_square and text.count("{") <= text.count("}")
 
 
-def _whole(text: str) -> tuple[Numeral | None, str]:
+def _all_of(text: str) -> tuple[Numeral | None, str]:
     """Return the number that a text is, if it is one, and the text without what stands around one."""
     bare = untext(undress(plain(text))).lstrip(_BEFORE).rstrip(_AFTER)
-    found = numeral_at(bare, 0)
-    return (found if found and found.end == len(bare) else None), bare
+    numeral = numeral_at(bare, 0)
+    return (numeral if numeral and numeral.end == len(bare) else None), bare
 
 
 def _skip_lead(text: str, start: int) -> int:

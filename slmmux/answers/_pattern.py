@@ -30,6 +30,6 @@ class _Pattern:
             raise AttributeError(name)
         # Asked once for each method that is used: kept on the instance, it is found there from then on. Two threads
         # that come at once both compile, which `re` itself settles; the outcome is the same.
-        found = getattr(re.compile(*self._made_of), name)
-        setattr(self, name, found)
-        return found
+        method = getattr(re.compile(*self._made_of), name)
+        setattr(self, name, method)
+        return method

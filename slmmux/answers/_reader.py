@@ -71,8 +71,8 @@ def reader(spec: str | Callable[[str], Any], *, question: str = "") -> Reader:
         return _Reader(spec.read, question)
     if callable(spec):
         # answers.boxed itself is the extractor "boxed", compared by its key, and not just any function
-        own = next((name for name, extract in _EXTRACTORS.items() if extract is spec), None)
-        return _named(own, question) if own else _Reader(_callable(spec), question)
+        name = next((name for name, extract in _EXTRACTORS.items() if extract is spec), None)
+        return _reader_of(name, question) if name else _Reader(_callable(spec), question)
     if not isinstance(spec, str):
         raise TypeError(
             f"extract is a {type(spec).__name__}; it takes an extractor's name or a callable: text -> answer"
@@ -81,7 +81,7 @@ def reader(spec: str | Callable[[str], Any], *, question: str = "") -> Reader:
         near = get_close_matches(spec.lower(), _READINGS, 1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         raise ExtractorError(f"there is no extractor {spec!r}{hint} There are {', '.join(_READINGS)}, or any callable.")
-    return _named(spec, question)
+    return _reader_of(spec, question)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,31 +99,31 @@ class _Reader:
         return answer if before and self.reading(before, self.question) == answer else None
 
 
-def _named(name: str, question: str) -> Reader:
+def _reader_of(name: str, question: str) -> Reader:
     return _Reader(_READINGS[name], question, name in _ANNOUNCED) if question else _READERS[name]
 
 
 def _keyed(kind: str, extract: Callable[[str], str | None], key: Callable[[str], str]) -> Reading:
-    def read(reply: str, _question: str) -> Answer | None:
-        found = extract(reply)
-        return None if found is None else Answer(found, kind, key(found))
+    def reading(reply: str, _question: str) -> Answer | None:
+        value = extract(reply)
+        return None if value is None else Answer(value, kind, key(value))
 
-    return read
+    return reading
 
 
 def _callable(extract: Callable[[str], Any]) -> Reading:
-    def read(reply: str, _question: str) -> Answer | None:
-        found = extract(reply)
-        if found is None:
+    def reading(reply: str, _question: str) -> Answer | None:
+        value = extract(reply)
+        if value is None:
             return None
-        return Answer(found, "callable", found if isinstance(found, str) else canonical(found))
+        return Answer(value, "callable", value if isinstance(value, str) else canonical(value))
 
-    return read
+    return reading
 
 
 def _choice(reply: str, question: str) -> Answer | None:
-    found = choice_in(reply, question)
-    return None if found is None else Answer(found, "choice", found)
+    letter = choice_in(reply, question)
+    return None if letter is None else Answer(letter, "choice", letter)
 
 
 def _text(reply: str, question: str) -> Answer | None:

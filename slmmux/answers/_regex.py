@@ -33,16 +33,18 @@ class Regex(Extractor):
         return self._last(reply_of(text))
 
     def _last(self, reply: str) -> str | None:
-        found: str | None = None
+        answer: str | None = None
         for match in re.finditer(self.pattern, reply, self.flags):
-            held = next((group for group in match.groups() if group is not None), None) if match.re.groups else match[0]
-            found = (held or "").strip() or found
-        return found
+            content = (
+                next((group for group in match.groups() if group is not None), None) if match.re.groups else match[0]
+            )
+            answer = (content or "").strip() or answer
+        return answer
 
     def read(self, text: str, question: str = "") -> Answer | None:
         """Return a reply's answer."""
-        found = self._last(reply_of(text, question))
-        return None if found is None else Answer(found, "regex", found)
+        answer = self._last(reply_of(text, question))
+        return None if answer is None else Answer(answer, "regex", answer)
 
 
 def regex(pattern: str | re.Pattern[str], flags: int = 0) -> Regex:

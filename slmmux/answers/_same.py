@@ -40,26 +40,26 @@ def same(a: str, b: str) -> bool:
         >>> same("1/2", "0.5"), same("50%", r"$\frac{1}{2}$"), same("50%", "50"), same("**Canberra.**", "canberra")
         (True, True, False, True)
     """
-    one, other = content_of(_bare(a)), content_of(_bare(b))
+    first, second = content_of(_bare(a)), content_of(_bare(b))
     if _of_others(a, b):
         return False
-    if one.key == other.key:
+    if first.key == second.key:
         return True
-    if one.key.lower() == other.key.lower():
-        return not _MATHEMATICS.search(one.key)  # x^R is not x^r; math-verify reads all letters as small ones
-    spelled = _value(one, a), _value(other, b)
-    if None not in spelled and "text" in {one.kind, other.kind}:
+    if first.key.lower() == second.key.lower():
+        return not _MATHEMATICS.search(first.key)  # x^R is not x^r; math-verify reads all letters as small ones
+    spelled = _value(first, a), _value(second, b)
+    if None not in spelled and "text" in {first.kind, second.kind}:
         return spelled[0] == spelled[1]
-    if one.quantity and other.quantity:
-        return agree(one.quantity, other.quantity)
-    if _other_brackets(one.key, other.key) or _other_bases(one.key, other.key):
+    if first.quantity and second.quantity:
+        return agree(first.quantity, second.quantity)
+    if _other_brackets(first.key, second.key) or _other_bases(first.key, second.key):
         return False
-    if any(content.kind in {"moment", "text"} or _sized(content) for content in (one, other)):
+    if any(content.kind in {"moment", "text"} or _sized(content) for content in (first, second)):
         return False
-    values = exact_value(one.key), exact_value(other.key)
+    values = exact_value(first.key), exact_value(second.key)
     if None not in values:
         return values[0] == values[1]
-    return _is_mathematics(one.key) and _is_mathematics(other.key) and _equal(a, b)
+    return _is_mathematics(first.key) and _is_mathematics(second.key) and _equal(a, b)
 
 
 def _value(content: Content, answer: str) -> Fraction | None:
@@ -73,18 +73,18 @@ def _value(content: Content, answer: str) -> Fraction | None:
 
 def _of_others(a: str, b: str) -> bool:
     """Return whether both give a variable its value, and not the same one: x = 5, y = 5."""
-    one, other = _VARIABLE.match(_bare(a)), _VARIABLE.match(_bare(b))
-    return bool(one and other and one[1] != other[1])
+    first, second = _VARIABLE.match(_bare(a)), _VARIABLE.match(_bare(b))
+    return bool(first and second and first[1] != second[1])
 
 
-def _other_brackets(one: str, other: str) -> bool:
+def _other_brackets(first: str, second: str) -> bool:
     """Return whether one is a set, and the other a pair or an interval: {1, 2}, (1, 2)."""
-    return {one[:1], other[:1]} == {"\\", "("} and (one.startswith("\\{") or other.startswith("\\{"))
+    return {first[:1], second[:1]} == {"\\", "("} and (first.startswith("\\{") or second.startswith("\\{"))
 
 
-def _other_bases(one: str, other: str) -> bool:
+def _other_bases(first: str, second: str) -> bool:
     """Return whether one is a number in a base that the other does not name: 101_2, 101."""
-    based = [_BASED.fullmatch(key) is not None for key in (one, other)]
+    based = [_BASED.fullmatch(key) is not None for key in (first, second)]
     return any(based) and not all(based)
 
 

@@ -54,10 +54,10 @@ def text_key(text: str) -> str:
         ('2*3', 'snake_case', '2024-03-05')
     """
     folded = _normal(_normal(text).casefold())
-    whole = " ".join(folded.split())
-    bare = _stripped(whole)
+    line = " ".join(folded.split())
+    bare = _stripped(line)
     if not bare:
-        return whole
+        return line
     bare = _stripped(without_opening(without_closing(bare))) or bare
     bare = _ARTICLE.sub("", bare, count=1) if _ARTICLE.match(bare) else bare
     bare = _without_accents(_ABBREVIATION.sub(lambda short: short[0].replace(".", "").replace(" ", ""), bare))

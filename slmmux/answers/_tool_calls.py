@@ -9,7 +9,7 @@ from slmmux._errors import ExtractorError
 from slmmux.answers._canonical import canonical
 from slmmux.answers._replies.json_extent import extents
 
-__all__ = ["tool_calls", "written"]
+__all__ = ["canonical_json", "tool_calls"]
 
 
 def tool_calls(calls: Iterable[Mapping[str, Any]], *, ordered: bool = True) -> str | None:
@@ -41,20 +41,20 @@ def tool_calls(calls: Iterable[Mapping[str, Any]], *, ordered: bool = True) -> s
 
 def _arguments(name: object, args: Any) -> dict[str, Any]:
     """Return a call's arguments, read where they are still text."""
-    given = args.strip() if isinstance(args, str) else args
-    read = loads(written(given) or "null") if given and isinstance(given, str) else given or {}
-    if not isinstance(read, Mapping):
+    source = args.strip() if isinstance(args, str) else args
+    arguments = loads(canonical_json(source) or "null") if source and isinstance(source, str) else source or {}
+    if not isinstance(arguments, Mapping):
         raise ExtractorError(
             f'the arguments of the tool call {name!r} are no JSON object, received {reprlib.repr(args)}; write {{"a": 1}}'
         )
-    return dict(read)
+    return dict(arguments)
 
 
-def written(text: str) -> str | None:
+def canonical_json(text: str) -> str | None:
     """Return the canonical form of a text that is one JSON object or array and nothing else.
 
     Example:
-        >>> written(' {"b": 1.0}'), written('{"b": 1.0}.'), written("1")
+        >>> canonical_json(' {"b": 1.0}'), canonical_json('{"b": 1.0}.'), canonical_json("1")
         ('{"b":1}', None, None)
     """
     text = text.strip()

@@ -169,7 +169,7 @@ def test_a_pair_is_worked_out_once_and_both_ways(impatient, monkeypatch):
     """The same two answers, in either order, are asked about once, until as many are kept as may be."""
     asked = []
     monkeypatch.setattr(_mathematics._Worker, "ask", lambda _, a, b, **__: asked.append((a, b)) or True)
-    monkeypatch.setattr(impatient, "_kept", {})
+    monkeypatch.setattr(impatient, "_verdicts", {})
     monkeypatch.setattr(_mathematics, "_MOST_KEPT", 2)
     for a, b in [("x+1", "1+x"), ("1+x", "x+1"), ("y", "z"), ("x+1", "1+x")]:
         assert impatient.equal(a, b)

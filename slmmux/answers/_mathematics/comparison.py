@@ -58,7 +58,7 @@ class Mathematics:
         self._limit_s = limit_s
         self._most = workers
         self._all: list[_Worker] = []
-        self._kept: dict[tuple[str, str], bool] = {}
+        self._verdicts: dict[tuple[str, str], bool] = {}
         self._renew()
         renew_in_fork(self)
 
@@ -70,7 +70,7 @@ class Mathematics:
         self._free: list[_Worker] = []
         self._holders: Counter[object] = Counter()  # the workers that each question has
         self._waiting: dict[_Ticket, None] = {}  # in the order of arrival
-        self._asked: dict[tuple[str, str], threading.Event] = {}  # pairs that are being compared
+        self._pending: dict[tuple[str, str], threading.Event] = {}  # pairs that are being compared
 
     def equal(self, a: str, b: str) -> bool:
         """Return whether two answers are equal; a pair is worked out once.
@@ -84,11 +84,11 @@ class Mathematics:
         work = current_work.get() or Work(threading.get_ident())
         while True:
             with self._lock:
-                if pair in self._kept:
-                    return self._kept[pair]
-                ended = self._asked.get(pair)
+                if pair in self._verdicts:
+                    return self._verdicts[pair]
+                ended = self._pending.get(pair)
                 if ended is None:
-                    self._asked[pair] = threading.Event()
+                    self._pending[pair] = threading.Event()
             if ended is None:
                 return self._compare(pair, work)
             # Another question compares them. If its time was up before they were compared, this one tries.
@@ -116,10 +116,10 @@ class Mathematics:
         finally:
             with self._lock:
                 if verdict is not None:
-                    if len(self._kept) >= _MOST_KEPT:
-                        self._kept.clear()
-                    self._kept[pair] = verdict
-                self._asked.pop(pair).set()
+                    if len(self._verdicts) >= _MOST_KEPT:
+                        self._verdicts.clear()
+                    self._verdicts[pair] = verdict
+                self._pending.pop(pair).set()
         return bool(verdict)
 
     def _take(self, work: Work) -> "_Worker | None":

@@ -29,21 +29,26 @@ def limit_memory() -> None:
 def equal(library: Any, latex: Any, a: str, b: str) -> bool:
     """Return whether two pieces of LaTeX say the same mathematics, whichever of them is taken for the gold answer."""
     # LaTeX only: the library's other reading evaluates what it reads as Python.
-    one, other = (
+    first, second = (
         library.parse(f"${text}$", [latex()], parsing_timeout=None, fallback_mode="no_fallback", raise_on_error=False)
         for text in (a, b)
     )
-    if not one or not other:
+    if not first or not second:
         return False
-    if _apart(one, other):
+    if _apart(first, second):
         return False
     verify = library.verify
-    return any(bool(verify(x, y, timeout_seconds=None, raise_on_error=False)) for x, y in ((one, other), (other, one)))
+    return any(
+        bool(verify(x, y, timeout_seconds=None, raise_on_error=False)) for x, y in ((first, second), (second, first))
+    )
 
 
-def _apart(one: Any, other: Any) -> bool:
+def _apart(first: Any, second: Any) -> bool:
     """Return whether both are numbers that differ: the library rounds to some places, and tiny ones become equal."""
-    numbers = [next((each for each in parsed if getattr(each, "is_number", False)), None) for parsed in (one, other)]
+    numbers = [
+        next((each for each in expressions if getattr(each, "is_number", False)), None)
+        for expressions in (first, second)
+    ]
     if numbers[0] is None or numbers[1] is None:
         return False
     a, b = numbers[0].evalf(30), numbers[1].evalf(30)

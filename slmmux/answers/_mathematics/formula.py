@@ -49,20 +49,20 @@ def formula_key(tidy: str) -> str:
         >>> formula_key("√2"), formula_key(r"\sqrt2"), formula_key(r"\frac{\pi}{4}"), formula_key("x = 5")
         ('\\sqrt{2}', '\\sqrt{2}', '\\pi/4', '5')
     """
-    text = _COMMAND.sub(_named, tidy.translate(_LATEX).replace("**", "^"))
+    text = _COMMAND.sub(_command, tidy.translate(_LATEX).replace("**", "^"))
     for _ in range(2):
         text = _ROOT.sub(lambda root: rf"\sqrt{{{root[1] or root[2]}}}", text)
     text = _SINGLE.sub(r"\1\2", text)
     for _ in range(_MOST_LEVELS):
-        text, changed = _FRACTION.subn(_in_a_line, text)
-        if not changed:
+        text, replacements = _FRACTION.subn(_in_a_line, text)
+        if not replacements:
             break
     text = _AND.sub(",", " ".join(text.split()))
     text = _BLANK_AFTER_COMMAND.sub(r"\1", _BLANK.sub("", text)).rstrip(".").removeprefix("+")
     return _ASSIGNED.sub("", text, count=1).removeprefix("+") if _ASSIGNED.match(text) else text
 
 
-def _named(command: re.Match[str]) -> str:
+def _command(command: re.Match[str]) -> str:
     name = command[1]
     if name in _PRODUCT:
         return _PRODUCT[name]
@@ -75,5 +75,5 @@ def _in_a_line(fraction: re.Match[str]) -> str:
     return f"{_operand(above, _PRODUCT_OF_TOKENS)}/{_operand(below, _ONE_TOKEN)}"
 
 
-def _operand(written: str, simple: re.Pattern[str]) -> str:
-    return written if simple.fullmatch(written) else f"({written})"
+def _operand(text: str, simple: re.Pattern[str]) -> str:
+    return text if simple.fullmatch(text) else f"({text})"

@@ -38,8 +38,8 @@ _TEXT = r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|math(?:rm|bf|it|sf|tt)|mbox|operat
 _WORDS = pattern(_TEXT + r"([^{}]*+)\}")
 
 
-def _braced(written: str) -> str:
-    return written if len(written) == 1 else f"{{{written}}}"
+def _braced(text: str) -> str:
+    return text if len(text) == 1 else f"{{{text}}}"
 
 
 def undress(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from slmmux.answers._pattern import pattern
 
-__all__ = ["Numeral", "Percentage", "decimal", "last_numeral", "numeral_at", "numerals", "shown"]
+__all__ = ["Numeral", "Percentage", "canonical_text", "decimal", "last_numeral", "numeral_at", "numerals"]
 
 _MOST_DIGITS = 300
 _MOST_BITS = 1024  # of a power
@@ -98,7 +98,7 @@ def numerals(text: str, start: int = 0) -> Iterator[Numeral]:
         ['0.75', '1200.5', '20']
     """
     for match in _NUMERAL.finditer(text, start):
-        if numeral := _read(match):
+        if numeral := _numeral(match):
             yield numeral
 
 
@@ -109,13 +109,13 @@ def last_numeral(text: str) -> Numeral | None:
     """
     starts = [match.start() for match in _NUMERAL.finditer(text)]
     matches = filter(None, (_NUMERAL.match(text, start) for start in reversed(starts)))
-    return next(filter(None, (_read(match, announced=False) for match in matches)), None)
+    return next(filter(None, (_numeral(match, announced=False) for match in matches)), None)
 
 
 def numeral_at(text: str, start: int) -> Numeral | None:
     """Return the number that starts at `start`, None where there is none."""
     match = _NUMERAL.match(text, start)
-    return _read(match) if match else None
+    return _numeral(match) if match else None
 
 
 def decimal(value: Fraction) -> str:
@@ -138,7 +138,7 @@ def decimal(value: Fraction) -> str:
     return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
 
 
-def shown(number: Numeral | None) -> str | None:
+def canonical_text(number: Numeral | None) -> str | None:
     """Return the canonical text of a number; None where there is none, or one of too many digits.
 
     Example:
@@ -150,7 +150,7 @@ def shown(number: Numeral | None) -> str | None:
     return Percentage(decimal(number.value)) if number.percent else decimal(number.value)
 
 
-def _read(match: re.Match[str], *, announced: bool = True) -> Numeral | None:
+def _numeral(match: re.Match[str], *, announced: bool = True) -> Numeral | None:
     """Judge what was matched: a number, or something that only has digits."""
     if match["name"] or match["joined"] or match["more"] is not None or (match["sign"] or "+")[0] in "±\\":
         return None
@@ -202,22 +202,22 @@ def _value(match: re.Match[str], *, announced: bool) -> Fraction:
     return -value if signs.strip("+") else value
 
 
-def _chain(written: str) -> Fraction:
+def _chain(digits: str) -> Fraction:
     """Return the value of digits and separators: 1,234.5 and 1 234,5 and 1.234,5 are the same."""
-    if len(written) > _MOST_DIGITS:
+    if len(digits) > _MOST_DIGITS:
         raise OverflowError
-    written = re.sub(r"\s", " ", written)
-    if _PLAIN.fullmatch(written):
-        return Fraction(written)
-    if _GROUPED.fullmatch(written) or _INDIAN.fullmatch(written):
-        return Fraction(re.sub(r"[^0-9.]", "", written))
-    if _CONTINENTAL.fullmatch(written) or _COMMA.fullmatch(written):
-        return Fraction(re.sub(r"[. ]", "", written).replace(",", "."))
-    return _chain(written[written.rindex(" ") + 1 :])  # 2024 150 are two; ValueError where there is no blank
+    digits = re.sub(r"\s", " ", digits)
+    if _PLAIN.fullmatch(digits):
+        return Fraction(digits)
+    if _GROUPED.fullmatch(digits) or _INDIAN.fullmatch(digits):
+        return Fraction(re.sub(r"[^0-9.]", "", digits))
+    if _CONTINENTAL.fullmatch(digits) or _COMMA.fullmatch(digits):
+        return Fraction(re.sub(r"[. ]", "", digits).replace(",", "."))
+    return _chain(digits[digits.rindex(" ") + 1 :])  # 2024 150 are two; ValueError where there is no blank
 
 
-def _power(written: str | None) -> int:
-    power = int((written or "0")[:6].replace("−", "-"))
+def _power(digits: str | None) -> int:
+    power = int((digits or "0")[:6].replace("−", "-"))
     if abs(power) > _MOST_DIGITS:
         raise OverflowError
     return power

@@ -45,7 +45,7 @@ def _sizes() -> dict[str, tuple[str, Fraction]]:
         for word in words.split():
             for prefix, power in _WORD_PREFIXES.items():
                 sizes |= {prefix + word + end: (dimension, Fraction(10) ** power * size) for end in ("", "s")}
-    others = {
+    more_units = {
         "in inch inches": ("m", "0.0254"), "ft foot feet": ("m", "0.3048"), "yd yard yards": ("m", "0.9144"),
         "mi mile miles": ("m", "1609.344"), "lb lbs pound pounds": ("g", "453.59237"), "oz ounce ounces": ("g", "28.349523125"),
         "t ton tons tonne tonnes": ("g", "1000000"), "min mins minute minutes Minuten": ("s", "60"),
@@ -58,7 +58,7 @@ def _sizes() -> dict[str, tuple[str, Fraction]]:
         "₩ won": ("₩", "1"), "₽ ruble rubles": ("₽", "1"), "CHF": ("CHF", "1"), "yuan RMB CNY": ("yuan", "1"), "peso pesos": ("peso", "1"),
         "$ USD dollar dollars": ("$", "1"), "¢ cent cents": ("$", "0.01"), "₺": ("₺", "1"), "₫": ("₫", "1"),
     }  # fmt: skip
-    for names, (dimension, size_of) in others.items():
+    for names, (dimension, size_of) in more_units.items():
         sizes |= {name: (dimension, Fraction(size_of)) for name in names.split()}
     return sizes
 
@@ -79,7 +79,7 @@ _NAMED_MONEY = pattern(
 _DECADE = pattern(r"[12][0-9]{2}0s")
 _POUNDS = _SIZES["pounds"]
 _POWERS = {"square": 2, "cubic": 3}
-_ASKED = pattern(
+_REQUESTED = pattern(
     r"\b(?:how (?:many|much)|in|nearest|number of|wie viele|combien de|cuántos|quantos|quanti)\s(?:square\s|cubic\s)?"
     r"(?P<unit>[A-Za-z°€£¥$]{1,16})\b",
     re.IGNORECASE,
@@ -122,26 +122,26 @@ def quantity(text: str) -> Quantity | None:
     named_money = _NAMED_MONEY.match(text)
     if named_money:
         number = numeral_at(text, named_money.end())
-        whole = number and number.value is not None and not text[number.end :].strip(" .")
-        return Quantity(number.value, _MONEY_NAMES[named_money["name"]], Fraction(1)) if whole else None  # type: ignore[union-attr, arg-type]
+        is_all = number and number.value is not None and not text[number.end :].strip(" .")
+        return Quantity(number.value, _MONEY_NAMES[named_money["name"]], Fraction(1)) if is_all else None  # type: ignore[union-attr, arg-type]
     number = numeral_at(text, 0)
     if number is None or number.value is None:
         return None
     money = _MONEY.match(text, 0, number.end)
     if money:
         rest = text[number.end :].strip(" .")
-        named = rest in {"", "USD"} or _SIZES.get(rest, ("", 0))[0] == money["money"]
-        return Quantity(number.value, money["money"], Fraction(1)) if named else None
-    found = _UNIT.fullmatch(text, number.end)
-    if found is None:
+        is_money = rest in {"", "USD"} or _SIZES.get(rest, ("", 0))[0] == money["money"]
+        return Quantity(number.value, money["money"], Fraction(1)) if is_money else None
+    match = _UNIT.fullmatch(text, number.end)
+    if match is None:
         return None
-    if number.doubtful and len(found["unit"]) == 1 and found["unit"].isalpha():  # 3,4 m could be a list and a name
+    if number.doubtful and len(match["unit"]) == 1 and match["unit"].isalpha():  # 3,4 m could be a list and a name
         return None
-    size = _size(found["unit"], _POWERS.get(found["raised"] or "", 0) or _power(found["power"]))
+    size = _size(match["unit"], _POWERS.get(match["raised"] or "", 0) or _power(match["power"]))
     if size is None:
         return None
-    if found["per"]:
-        below = _size(found["below"], _power(found["power_below"]))
+    if match["per"]:
+        below = _size(match["below"], _power(match["power_below"]))
         if below is None:
             return None
         size = f"{size[0]}/{below[0]}", size[1] / below[1]
@@ -155,14 +155,16 @@ def units_asked(question: str) -> set[tuple[str, Fraction]]:
         >>> units_asked("How many meters are 300 cm?"), units_asked("A rope is 3 m long. How long are two?")
         ({('m', Fraction(1, 1))}, {('m', Fraction(1, 1))})
     """
-    asked = {_SIZES[found["unit"]] for found in _ASKED.finditer(question) if found["unit"] in _SIZES}
+    requested = {_SIZES[match["unit"]] for match in _REQUESTED.finditer(question) if match["unit"] in _SIZES}
     words = [word[0] for word, _ in zip(_WORD.finditer(question), range(_MOST_WORDS), strict=False)]
-    named = {_SIZES[word] for word in words if word in _SIZES and (len(word) > 1 or word in "mgslhL")}
-    dimensions = [dimension for dimension, _ in named]
-    return asked | {(d, size) for d, size in named if dimensions.count(d) == 1 and d not in {a for a, _ in asked}}
+    mentioned = {_SIZES[word] for word in words if word in _SIZES and (len(word) > 1 or word in "mgslhL")}
+    dimensions = [dimension for dimension, _ in mentioned]
+    return requested | {
+        (d, size) for d, size in mentioned if dimensions.count(d) == 1 and d not in {a for a, _ in requested}
+    }
 
 
-def agree(one: Quantity, other: Quantity) -> bool:
+def agree(first: Quantity, second: Quantity) -> bool:
     """Return whether two quantities are one, a bare number counting as one of whatever unit the other has.
 
     Example:
@@ -170,12 +172,12 @@ def agree(one: Quantity, other: Quantity) -> bool:
         >>> agree(three, quantity("300 cm")), agree(three, quantity("3 cm")), agree(three, Quantity(three.value, "", three.size))
         (True, False, True)
     """
-    pounds = {(each.unit, each.size) for each in (one, other)}
+    pounds = {(each.unit, each.size) for each in (first, second)}
     if pounds == {("£", Fraction(1)), _POUNDS}:  # of money, in words
-        return one.value == other.value
-    if one.unit and other.unit:
-        return one.unit == other.unit and one.value * one.size == other.value * other.size
-    return one.value == other.value
+        return first.value == second.value
+    if first.unit and second.unit:
+        return first.unit == second.unit and first.value * first.size == second.value * second.size
+    return first.value == second.value
 
 
 def _size(unit: str, power: int) -> tuple[str, Fraction] | None:
@@ -186,5 +188,5 @@ def _size(unit: str, power: int) -> tuple[str, Fraction] | None:
     return f"{size[0]}^{power}", size[1] ** power
 
 
-def _power(written: str | None) -> int:
-    return {"²": 2, "³": 3}.get(written or "", 0) or int((written or "1").strip("^{}"))
+def _power(exponent: str | None) -> int:
+    return {"²": 2, "³": 3}.get(exponent or "", 0) or int((exponent or "1").strip("^{}"))

@@ -28,7 +28,7 @@ def complete(reply: str, *, announced: bool) -> str:
         ''
     """
     end = 0
-    for found in _END.finditer(reply):
-        end = found.end()
+    for ending in _END.finditer(reply):
+        end = ending.end()
     before = reply[:end]
     return "" if announced and next(announcements(before), None) is None else before.strip()

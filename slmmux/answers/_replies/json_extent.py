@@ -22,7 +22,7 @@ _TOKEN = pattern(
     re.VERBOSE,
 )
 # What may come after what; a string is `"`, any other scalar `0`.
-_ALLOWED = {
+_NEXT = {
     "[": '[{"0]',
     "{": '"}',
     ",[": '[{"0',
@@ -64,7 +64,7 @@ def _walk(text: str, start: int) -> tuple[int, int]:
     inside: list[str] = []
     while token := _TOKEN.match(text, at):
         sign = token["bracket"] or ('"' if token["string"] else "0")
-        if sign not in _ALLOWED[state]:
+        if sign not in _NEXT[state]:
             break
         at = token.end()
         if sign in "[{":

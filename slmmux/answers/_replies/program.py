@@ -119,10 +119,10 @@ def program_in(reply: str) -> Program | None:
         'print(1)'
         >>> program_in("```python\nprint((1 +")
     """
-    shown = list(_blocks(reply))[-_MOST_BLOCKS:]
+    last_blocks = list(_blocks(reply))[-_MOST_BLOCKS:]
     best: tuple[_Role, Program] | None = None
     defined: set[str] = set()
-    for block in shown:
+    for block in last_blocks:
         role = _role(block, defined)
         if role in {_Role.PROGRAM, _Role.USE}:
             defined |= _definitions(block.source) - _ENTRY
@@ -135,9 +135,9 @@ def _blocks(reply: str) -> Iterator[_Block]:
     for start, info, content in blocks(reply):
         if content.strip():
             yield _block(info, content, reply[:start])
-    cut = left_open(reply)
-    if cut and cut[1].strip():
-        block = _block(*cut, reply[: len(reply) - len(cut[1])])
+    open_block = left_open(reply)
+    if open_block and open_block[1].strip():
+        block = _block(*open_block, reply[: len(reply) - len(open_block[1])])
         if _is_whole(block):
             yield block
 
@@ -157,16 +157,18 @@ def _role(block: _Block, defined: set[str]) -> _Role:
         return _Role.DATA
     if block.language in PYTHON and _SESSION.search(block.source):
         return _Role.USE
-    own = _definitions(block.source)
-    used = bool(defined & set(_WORD.findall(block.source)))
-    named = [_TEST.search(name) is not None for name in own - _ENTRY]
+    names = _definitions(block.source)
+    uses_others = bool(defined & set(_WORD.findall(block.source)))
+    test_names = [_TEST.search(name) is not None for name in names - _ENTRY]
     # A class of tests has a name of its own: one test in it is enough where it tests what was defined before.
-    tests = bool(own) and (all(named) or (used and any(named))) and bool(_ASSERTS.search(block.source))
-    if tests and (defined or not own - _ENTRY):
+    tests = (
+        bool(names) and (all(test_names) or (uses_others and any(test_names))) and bool(_ASSERTS.search(block.source))
+    )
+    if tests and (defined or not names - _ENTRY):
         return _Role.USE
-    if own - _ENTRY or not defined:
+    if names - _ENTRY or not defined:
         return _Role.PROGRAM
-    return _Role.USE if used else _Role.PROGRAM
+    return _Role.USE if uses_others else _Role.PROGRAM
 
 
 def _is_shell(source: str) -> bool:
@@ -176,7 +178,7 @@ def _is_shell(source: str) -> bool:
 
 def _definitions(source: str) -> set[str]:
     """Return the names of the functions and classes that a source defines."""
-    return {found[found.lastgroup or 0] for found in _DEFINITION.finditer(source)}
+    return {definition[definition.lastgroup or 0] for definition in _DEFINITION.finditer(source)}
 
 
 def _is_whole(block: _Block) -> bool:

@@ -79,30 +79,30 @@ def _decoded(text: str) -> str:
 
 def _without_drafts(text: str) -> str:
     """Return a text without the drafts that it closes; a second opening tag inside one is part of it."""
-    kept: list[str] = []
+    parts: list[str] = []
     opener: re.Match[str] | None = None
     end = 0
     for tag in _DRAFT.finditer(text):
         if opener is None:
             opener = None if tag["closes"] else tag
         elif tag["closes"] and tag["name"].lower() == opener["name"].lower():
-            kept.append(text[end : opener.start()])
+            parts.append(text[end : opener.start()])
             end, opener = tag.end(), None
-    return "".join([*kept, text[end:]])
+    return "".join([*parts, text[end:]])
 
 
 def _untagged(text: str) -> str:
-    kept: list[str] = []
+    parts: list[str] = []
     thinking = False
     end = 0
     for tag in _TAG.finditer(text):
         closes = tag["closes"] or "/" in (tag["angle"], tag["square"], tag["triangle"], tag["bar"])
         if closes and not thinking:
-            kept.clear()  # no opener, or a nested one: all before was reasoning
+            parts.clear()  # no opener, or a nested one: all before was reasoning
         elif not closes and not thinking:
-            kept.append(text[end : tag.start()])
+            parts.append(text[end : tag.start()])
         thinking = not closes
         end = tag.end()
     if not thinking:
-        kept.append(text[end:])
-    return "\n".join(kept)
+        parts.append(text[end:])
+    return "\n".join(parts)

@@ -24,7 +24,7 @@ _STRING = pattern(
     re.VERBOSE | re.DOTALL,
 )
 # 1if x: Python warns of it each time it parses it.
-_JOINED = pattern(r"(?<![\w.])\.*+[0-9][\w.]*?(?:and|else|for|if|in|is|not|or)\b")
+_NUMBER_AND_WORD = pattern(r"(?<![\w.])\.*+[0-9][\w.]*?(?:and|else|for|if|in|is|not|or)\b")
 
 
 def tree_of(source: str) -> str | None:
@@ -33,14 +33,14 @@ def tree_of(source: str) -> str | None:
         len(source) > _MOST_CHARACTERS
         or _deepest(source) > _MOST_BRACKETS
         or _LONG.search(source)
-        or _JOINED.search(source)
+        or _NUMBER_AND_WORD.search(source)
     ):
         return None
     try:
         tree = ast.parse(_STRING.sub(_tamed, source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return _written(tree)
+    return _as_text(tree)
 
 
 def _tamed(string: re.Match[str]) -> str:
@@ -76,7 +76,7 @@ def _opened(source: str, depth: int) -> tuple[int, int]:
     return depth, peak
 
 
-def _written(tree: ast.AST) -> str | None:
+def _as_text(tree: ast.AST) -> str | None:
     """Write a tree without recursion: `ast.dump` goes as deep as the tree."""
     parts: list[str] = []
     todo: list[tuple[object, int]] = [(tree, 0)]

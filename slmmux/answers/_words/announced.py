@@ -54,10 +54,10 @@ def announcements(text: str) -> Iterator[tuple[str, bool]]:
     What a box holds is all of it, in however many lines.
     """
     quoted = [span.span() for span in _QUOTED.finditer(text)]
-    found = [(mark.start(), mark.end(), "") for mark in _MARK.finditer(text)]
-    found += [(start, start, content) for start, content in boxes(text)]
+    marks = [(mark.start(), mark.end(), "") for mark in _MARK.finditer(text)]
+    marks += [(start, start, content) for start, content in boxes(text)]
     following = len(text)
-    for start, end, content in sorted(found, reverse=True):
+    for start, end, content in sorted(marks, reverse=True):
         while quoted and quoted[-1][0] > start:
             quoted.pop()
         within = bool(quoted) and not content and start < quoted[-1][1]

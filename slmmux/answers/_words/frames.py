@@ -298,10 +298,10 @@ def framed(text: str, question: str) -> str | None:
     """Return what a reply says beyond the question; None where it does not repeat it.
 
     Example:
-        >>> asked = "What is the capital of Ghana?"
-        >>> framed("Ghana's capital is Accra.", asked), framed("Accra is the capital city of Ghana.", asked)
+        >>> question = "What is the capital of Ghana?"
+        >>> framed("Ghana's capital is Accra.", question), framed("Accra is the capital city of Ghana.", question)
         ('Accra', 'Accra')
-        >>> framed("I do not know.", asked)
+        >>> framed("I do not know.", question)
     """
     question = question[-_LONGEST_QUESTION:]
     if not question.strip():
@@ -320,19 +320,19 @@ def framed(text: str, question: str) -> str | None:
         end += len(sentence)
         if len(sentence) > _LONGEST:
             return None
-        said = _framed_sentence(sentence, question)
-        if said is not None and not wants_place:
-            said = _DATED.sub("", said) or said
-        if said is not None:
+        addition = _framed_sentence(sentence, question)
+        if addition is not None and not wants_place:
+            addition = _DATED.sub("", addition) or addition
+        if addition is not None:
             # A sentence later on can take it back.
-            return None if _TAKES_BACK.search(text, end) else _placed(said) if wants_place else said
+            return None if _TAKES_BACK.search(text, end) else _placed(addition) if wants_place else addition
     return None
 
 
-def _placed(said: str) -> str | None:
+def _placed(addition: str) -> str | None:
     """Return a time or a place without what leads to one: in 1969, located in France."""
-    lead = _WHEN.match(said)
-    bare = said[lead.end() :].strip(_AROUND) if lead else said
+    lead = _WHEN.match(addition)
+    bare = addition[lead.end() :].strip(_AROUND) if lead else addition
     return bare if bare and (not lead or len(bare.split()) <= _FEW_WORDS) else None
 
 
@@ -348,93 +348,99 @@ def _framed_sentence(sentence: str, question: str) -> str | None:
         name = by_the_way["said"]
         if not {_stem(word) for word in _words(name)} & ({_stem(word) for word in _words(question)} - {""}):
             return name
-    asked = {_stem(word) for word in _words(question)} - {""}
+    question_stems = {_stem(word) for word in _words(question)} - {""}
     if not _ASKS_WHEN.search(question) and not _DIGITS.search(question):
         sentence = _DATE_AT_END.sub("", sentence)
     how_many = asks_how_many(question)
     if how_many and (number := _only_number(sentence)):
         return number
-    for one, other, equals in _splits(sentence):
-        ways = [(one, other)] if equals else [(one, other), (other, one)]
-        for frame, said in ways:
-            if _repeats(frame, asked) and (answer := _beyond(said, asked)) and (not how_many or _counts(answer)):
+    for first, second, equals in _splits(sentence):
+        ways = [(first, second)] if equals else [(first, second), (second, first)]
+        for frame, addition in ways:
+            if (
+                _repeats(frame, question_stems)
+                and (answer := _beyond(addition, question_stems))
+                and (not how_many or _counts(answer))
+            ):
                 return answer
-    answer = _residue(sentence, asked)
+    answer = _residue(sentence, question_stems)
     return answer if answer and (not how_many or _counts(answer)) else None
 
 
-def _counts(said: str) -> bool:
+def _counts(addition: str) -> bool:
     """Return whether a text begins with a number, in digits or in words."""
-    return said[:1].isdigit() or said[:1] in "-−$€£¥\\" or words_at(said, 0) is not None
+    return addition[:1].isdigit() or addition[:1] in "-−$€£¥\\" or words_at(addition, 0) is not None
 
 
 def _only_number(sentence: str) -> str | None:
     """Return the number of a short sentence that has one: what else should answer how many?"""
     if len(sentence) > _LONGEST // 2 or _NEGATED.search(sentence) or "=" in sentence:
         return None
-    found = list(islice(numerals(sentence), 2))
-    if len(found) != 1 or len(_DIGITS.findall(sentence)) > 1:
+    numbers = list(islice(numerals(sentence), 2))
+    if len(numbers) != 1 or len(_DIGITS.findall(sentence)) > 1:
         return None
-    written = sentence[found[0].start : found[0].end]
-    rest = _REST_OF_A_QUANTITY.match(sentence, found[0].end)
-    return written + rest[0] if rest and quantity(written + rest[0]) else written
+    digits = sentence[numbers[0].start : numbers[0].end]
+    rest = _REST_OF_A_QUANTITY.match(sentence, numbers[0].end)
+    return digits + rest[0] if rest and quantity(digits + rest[0]) else digits
 
 
 def _framed_without_blanks(sentence: str, question: str) -> str | None:
-    whole = _CJK_END.sub("", sentence)
-    for split in islice(_CJK.finditer(whole), _MOST_SPLITS):
-        one, other = (part.strip(_AROUND + "，、「」。") for part in (whole[: split.start()], whole[split.end() :]))
-        for frame, said in ((one, other), (other, one)):
+    statement = _CJK_END.sub("", sentence)
+    for split in islice(_CJK.finditer(statement), _MOST_SPLITS):
+        first, second = (
+            part.strip(_AROUND + "，、「」。") for part in (statement[: split.start()], statement[split.end() :])
+        )
+        for frame, addition in ((first, second), (second, first)):
             if len(frame) > 1 and frame in question:
-                return said or None
-    bare = whole.strip(_AROUND + "，、「」。")
-    return bare if bare and whole != sentence and not _CJK.search(whole) else None
+                return addition or None
+    bare = statement.strip(_AROUND + "，、「」。")
+    return bare if bare and statement != sentence and not _CJK.search(statement) else None
 
 
 def _splits(sentence: str) -> Iterator[tuple[str, str, bool]]:
     """Yield (what stands before, what stands after, whether it is an equation) for each verb that can join them."""
     splits = list(islice(_COPULA.finditer(sentence), _MOST_SPLITS))
-    for split in sorted(splits, key=lambda found: found[0] in {"'s", "’s", ":"}):  # Ghana's capital *is* Accra
+    for split in sorted(splits, key=lambda verb: verb[0] in {"'s", "’s", ":"}):  # Ghana's capital *is* Accra
         yield sentence[: split.start()], sentence[split.end() :], "=" in split[0]
 
 
-def _repeats(frame: str, asked: set[str]) -> bool:
+def _repeats(frame: str, question_stems: set[str]) -> bool:
     """Return whether a part of a sentence says again what was asked: most of its words, and at least one."""
     words = [_stem(word) for word in _words(frame)]
     words = [word for word in words if word]
-    again = sum(word in asked for word in words)
+    again = sum(word in question_stems for word in words)
     return again > 0 and 2 * again >= len(words)
 
 
-def _beyond(said: str, asked: set[str]) -> str | None:
+def _beyond(addition: str, question_stems: set[str]) -> str | None:
     """Return a part of a sentence without articles and the question's words around it; None where such are inside."""
-    said = _without_lead(_ADDS.sub("", said).lstrip(_AROUND))
-    words = list(_WORD.finditer(said))
-    while words and (words[0][0].lower() in _LEADING or _stem(words[0][0]) in asked):
+    addition = _without_lead(_ADDS.sub("", addition).lstrip(_AROUND))
+    words = list(_WORD.finditer(addition))
+    while words and (words[0][0].lower() in _LEADING or _stem(words[0][0]) in question_stems):
         words.pop(0)
-    while words and (_stem(words[-1][0]) in asked or (len(words) > 1 and not _stem(words[-1][0]))):
+    while words and (_stem(words[-1][0]) in question_stems or (len(words) > 1 and not _stem(words[-1][0]))):
         words.pop()
     if not words or len(words) > _MOST_WORDS or not any(_stem(word[0]) for word in words):
         return None
-    if any(_stem(word[0]) in asked for word in words):
+    if any(_stem(word[0]) in question_stems for word in words):
         return None
     start, end = words[0].start(), words[-1].end()
-    while start and said[start - 1] in "-−+$€£¥(\\{":
+    while start and addition[start - 1] in "-−+$€£¥(\\{":
         start -= 1
-    closing = re.match(r"[%°)}\]\\$^0-9{²³]*", said[end:])
-    return said[start : end + (closing.end() if closing else 0)].strip(' \t*_`"“”.,;:!?')
+    closing = re.match(r"[%°)}\]\\$^0-9{²³]*", addition[end:])
+    return addition[start : end + (closing.end() if closing else 0)].strip(' \t*_`"“”.,;:!?')
 
 
-def _without_lead(said: str) -> str:
-    led = _LED.match(said)
-    return said[led.end() :] if led else said
+def _without_lead(addition: str) -> str:
+    led = _LED.match(addition)
+    return addition[led.end() :] if led else addition
 
 
-def _residue(sentence: str, asked: set[str]) -> str | None:
+def _residue(sentence: str, question_stems: set[str]) -> str | None:
     """Return the one stretch of a sentence that the question has not, where the rest of it is the question's."""
     words = list(_WORD.finditer(sentence))
-    new = [place for place, word in enumerate(words) if (stem := _stem(word[0])) and stem not in asked]
-    again = sum(_stem(word[0]) in asked for word in words)
+    new = [place for place, word in enumerate(words) if (stem := _stem(word[0])) and stem not in question_stems]
+    again = sum(_stem(word[0]) in question_stems for word in words)
     if new and words[new[0]][0][:1].isupper() and len(new) > 1:
         # A noun for what was asked about stands before its name: ... wrote the novel Pride and Prejudice.
         new = [
@@ -447,11 +453,13 @@ def _residue(sentence: str, asked: set[str]) -> str | None:
     if not new or again < 1 or len(new) > _MOST_WORDS:
         return None
     inside = words[new[0] : new[-1] + 1]
-    if any(_stem(word[0]) in asked for word in inside) or (again < len(new) and len(words) > len(new) + again + 3):
+    if any(_stem(word[0]) in question_stems for word in inside) or (
+        again < len(new) and len(words) > len(new) + again + 3
+    ):
         return None
     return _beyond(
         sentence[inside[0].start() :] if new[-1] == len(words) - 1 else sentence[inside[0].start() : inside[-1].end()],
-        asked,
+        question_stems,
     )
 
 

@@ -59,15 +59,15 @@ def rejects(stretch: str) -> tuple[bool, str]:
     negated = _NOT.match(text)
     if negated:
         return True, negated["but"] or ""
-    found = _LETTER.match(text)
-    return bool(found and _WRONG.match(text, found.end())), ""
+    match = _LETTER.match(text)
+    return bool(match and _WRONG.match(text, match.end())), ""
 
 
 def says_several(stretch: str) -> bool:
     """Return whether an announcement is followed by two letters: nothing else in the reply undoes that."""
     text = untext(undress(plain(stretch)))
-    found = _LETTER.match(text)
-    return bool(found and _SEVERAL.match(text, found.end())) or _LIST.match(text) is not None
+    match = _LETTER.match(text)
+    return bool(match and _SEVERAL.match(text, match.end())) or _LIST.match(text) is not None
 
 
 def announced_letter(stretch: str, *, sure: bool) -> str | None:
@@ -82,11 +82,11 @@ def announced_letter(stretch: str, *, sure: bool) -> str | None:
         ('B', None)
     """
     text = untext(undress(plain(stretch)))
-    found = _LETTER.match(text)
-    if found is None or _SEVERAL.match(text, found.end()) or _INITIALS.match(text, found.end()):
+    match = _LETTER.match(text)
+    if match is None or _SEVERAL.match(text, match.end()) or _INITIALS.match(text, match.end()):
         return None
-    letter, end = found["bracketed"] or found["bare"], found.end()
-    if found["bare"]:
+    letter, end = match["bracketed"] or match["bare"], match.end()
+    if match["bare"]:
         alone = _NOTHING.match(text, end)
         option = _OPTION.match(text, end)
         word = not sure and letter not in "AI" and text[end : end + 1].isspace()
@@ -104,9 +104,9 @@ def plain_letter(text: str) -> str | None:
         ('B', 'B', None)
     """
     bare = untext(undress(plain(text)))
-    found = _LETTER.match(bare)
+    match = _LETTER.match(bare)
     letter = announced_letter(text, sure=True)
-    if found is None or "\n" in bare.strip():
+    if match is None or "\n" in bare.strip():
         return None
-    closed = found["bracketed"] or bare.startswith(")", found.end())
-    return letter if closed or _NOTHING.match(bare, found.end()) else None
+    closed = match["bracketed"] or bare.startswith(")", match.end())
+    return letter if closed or _NOTHING.match(bare, match.end()) else None

@@ -18,8 +18,8 @@ _MONTHS = {
         "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
         "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
     )
-    for number, written in enumerate(language.split(), 1)
-    for name in (written, written.translate(str.maketrans("äéûçº", "aeuco")))
+    for number, month in enumerate(language.split(), 1)
+    for name in (month, month.translate(str.maketrans("äéûçº", "aeuco")))
 } | {"sept": 9}
 _MONTH = rf"(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\.?"
 _WEEKDAY = r"(?:(?:on|am|den|le|il|el) )?(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? )?"
@@ -45,7 +45,7 @@ _TIME = pattern(
     r" ?(?P<half>[ap]\.? ?m\b\.?)?(?P<uhr> (?:uhr|o['’]clock))?(?P<part> (?:in the (?:morning|afternoon|evening)|at night))?",
     re.IGNORECASE,
 )
-_NAMED = {"noon": "12:00", "midday": "12:00", "midnight": "00:00"}
+_NAMES = {"noon": "12:00", "midday": "12:00", "midnight": "00:00"}
 _LONGEST = 40  # characters of a date or a time
 
 
@@ -64,46 +64,44 @@ def moment_key(text: str) -> str | None:
 
 def _date(text: str) -> str | None:
     for form in _DATES:
-        found = form.fullmatch(text)
-        if found:
-            month = found["month"].lower()
+        match = form.fullmatch(text)
+        if match:
+            month = match["month"].lower()
             number = _MONTHS.get(month) or int(month)
-            return (
-                _written(found["year"], number, int(found["day"])) if found["day"] else f"{found['year']}-{number:02}"
-            )
+            return _iso(match["year"], number, int(match["day"])) if match["day"] else f"{match['year']}-{number:02}"
     era = _ERA.fullmatch(text)
     if era:
         before = (era["before"] or era["after"]).lower().startswith("b")
         return f"{int(era['one'] or era['other'])} {'BC' if before else 'AD'}"
-    found = _SLASHED.fullmatch(text)
-    if found:
-        one, other = int(found["one"]), int(found["other"])
-        if one > 12 or other > 12 or one == other:  # noqa: PLR2004 - months
-            return _written(found["year"], min(one, other), max(one, other))
+    match = _SLASHED.fullmatch(text)
+    if match:
+        first, second = int(match["one"]), int(match["other"])
+        if first > 12 or second > 12 or first == second:  # noqa: PLR2004 - months
+            return _iso(match["year"], min(first, second), max(first, second))
     return None
 
 
-def _written(year: str | None, month: int, day: int) -> str | None:
+def _iso(year: str | None, month: int, day: int) -> str | None:
     if not 1 <= month <= 12 or not 1 <= day <= 31:  # noqa: PLR2004 - months and days
         return None
     return f"{year or '-'}-{month:02}-{day:02}"
 
 
 def _time(text: str) -> str | None:
-    if text.lower() in _NAMED:
-        return _NAMED[text.lower()]
-    found = _TIME.fullmatch(text)
-    if found is None or not (found["half"] or found["minute"] or found["uhr"] or found["part"]):
+    if text.lower() in _NAMES:
+        return _NAMES[text.lower()]
+    match = _TIME.fullmatch(text)
+    if match is None or not (match["half"] or match["minute"] or match["uhr"] or match["part"]):
         return None
-    if "." in text[: found.end("minute")] and not (found["half"] or found["uhr"]):
+    if "." in text[: match.end("minute")] and not (match["half"] or match["uhr"]):
         return None  # 3.30 is a number
-    hour, minute = int(found["hour"]), found["minute"] or "00"
-    half = found["half"] or (found["part"] and ("a" if "morning" in found["part"].lower() else "p"))
+    hour, minute = int(match["hour"]), match["minute"] or "00"
+    half = match["half"] or (match["part"] and ("a" if "morning" in match["part"].lower() else "p"))
     if half:
         if not 1 <= hour <= 12:  # noqa: PLR2004 - the hours of half a day
             return None
         hour = hour % 12 + (12 if half[0] in "pP" else 0)
     if hour > 24 or minute > "59":  # noqa: PLR2004 - the hours of a day
         return None
-    seconds = f":{found['second']}" if found["second"] and found["second"] != "00" else ""
+    seconds = f":{match['second']}" if match["second"] and match["second"] != "00" else ""
     return f"{hour:02}:{minute}{seconds}"

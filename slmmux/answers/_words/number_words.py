@@ -68,40 +68,40 @@ def words_at(text: str, start: int) -> tuple[Fraction, int] | None:
         >>> words_at("one hundred and forty-two apples", 0), words_at("四十二。", 0)
         ((Fraction(142, 1), 25), (Fraction(42, 1), 3))
     """
-    found = _WORDS.match(text, start)
-    if found is None:
+    match = _WORDS.match(text, start)
+    if match is None:
         spelled = spelled_at(text, start)
         return (Fraction(spelled[0]), spelled[1]) if spelled else None
-    if found["part"] or found["dozen"]:
-        return (_part(found["part"]) if found["part"] else Fraction(_DOZEN)), found.end()
-    value = _of_signs(found["signs"]) if found["signs"] else _of_words(found["words"].lower())
+    if match["part"] or match["dozen"]:
+        return (_part(match["part"]) if match["part"] else Fraction(_DOZEN)), match.end()
+    value = _of_signs(match["signs"]) if match["signs"] else _of_words(match["words"].lower())
     if value is None or value > _MOST:
         return None
     exact = Fraction(value)
-    if found["over"]:
-        if (value == 1) == found["over"].endswith("s"):  # twenty fifth is a place, two fifths are a part
+    if match["over"]:
+        if (value == 1) == match["over"].endswith("s"):  # twenty fifth is a place, two fifths are a part
             return None
-        exact *= _part(found["over"])
-    elif found["plus"]:
-        exact += _part(found["plus"])
-    elif found["dozens"]:
+        exact *= _part(match["over"])
+    elif match["plus"]:
+        exact += _part(match["plus"])
+    elif match["dozens"]:
         exact *= _DOZEN
-    return (-exact if found["sign"] else exact), found.end()
+    return (-exact if match["sign"] else exact), match.end()
 
 
-def _part(written: str) -> Fraction:
+def _part(text: str) -> Fraction:
     """Return what a half, three quarters or a third is."""
-    words = re.findall("[a-z]+", written.lower().removesuffix(" a").removesuffix(" an"))
+    words = re.findall("[a-z]+", text.lower().removesuffix(" a").removesuffix(" an"))
     name = words[-1] if words[-1] in _PARTS else words[-1].removesuffix("s")
     return Fraction(3 if "three" in words else 1, _PARTS[name])
 
 
-def _of_words(written: str) -> int | None:
+def _of_words(words: str) -> int | None:
     """Return what words add up to; None where they are several numbers: two three."""
     total = group = 0
     largest = _MOST  # the last scale: they only get smaller
     last = 10**16  # what the word before said: after twenty comes at most nine, after two comes no three
-    for word in re.findall(_WORD, written):
+    for word in re.findall(_WORD, words):
         if word in _SCALES:
             scale = _SCALES[word]
             if scale == 100:  # noqa: PLR2004
@@ -120,11 +120,11 @@ def _of_words(written: str) -> int | None:
     return total + group
 
 
-def _of_signs(written: str) -> int:
-    if len(written) > 1 and not set(written) & {*_UNITS, "万", "萬"}:
-        return int("".join(str(_DIGITS[sign]) for sign in written))  # 二〇二四
+def _of_signs(signs: str) -> int:
+    if len(signs) > 1 and not set(signs) & {*_UNITS, "万", "萬"}:
+        return int("".join(str(_DIGITS[sign]) for sign in signs))  # 二〇二四
     total = group = digit = 0
-    for sign in written:
+    for sign in signs:
         if sign in _DIGITS:
             digit = _DIGITS[sign]
         elif sign in _UNITS:

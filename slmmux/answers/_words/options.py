@@ -52,32 +52,34 @@ class Options:
 
     def __init__(self, text: str) -> None:
         labels = list(_LABEL.finditer(text))[-_MOST_OPTIONS:]
-        listed = {label[label.lastgroup or 0].upper() for label in labels}
+        listed_letters = {label[label.lastgroup or 0].upper() for label in labels}
         self.letters: set[str] = set()
         self.start = len(text)
-        self._whole: Letters = {}
-        self._begun: Letters = {}
+        self._by_text: Letters = {}
+        self._by_beginning: Letters = {}
         ends = [label.start() for label in labels[1:]] + [len(text)]
         for label, following in zip(labels, ends, strict=False):
             letter = label[label.lastgroup or 0].upper()
-            if chr(ord(letter) - 1) in listed or chr(ord(letter) + 1) in listed:
+            if chr(ord(letter) - 1) in listed_letters or chr(ord(letter) + 1) in listed_letters:
                 self.letters.add(letter)
                 self.start = min(self.start, label.start())
                 end = min(following, label.end() + _MOST_CHARACTERS)
                 keys = _keys(text[label.end() : end].split("\n", 1)[0])
-                for by_text, key in zip((self._whole, self._begun), keys, strict=True):
+                for by_text, key in zip((self._by_text, self._by_beginning), keys, strict=True):
                     by_text.setdefault(key, set()).add(letter)
 
-    def named(self, stretch: str) -> str | None:
+    def letter_of(self, stretch: str) -> str | None:
         """Return the letter of the one option whose text a stretch is, or begins with."""
-        for key, letters in product(filter(None, _keys(stretch[:_MOST_CHARACTERS])), (self._whole, self._begun)):
+        for key, letters in product(
+            filter(None, _keys(stretch[:_MOST_CHARACTERS])), (self._by_text, self._by_beginning)
+        ):
             if key in letters:
                 return min(letters[key]) if len(letters[key]) == 1 else None
         return None
 
 
-def _keys(written: str) -> tuple[str, str]:
+def _keys(text: str) -> tuple[str, str]:
     """Return what an option's text is compared by: all of it, and what stands before it is explained."""
-    parts = written, _GOES_ON.split(written, maxsplit=1)[0]
-    whole, begun = (text_key(untext(undress(part)).strip(_AROUND).rstrip(_AROUND + ".!")) for part in parts)
-    return whole, begun
+    parts = text, _GOES_ON.split(text, maxsplit=1)[0]
+    all_of_it, beginning = (text_key(untext(undress(part)).strip(_AROUND).rstrip(_AROUND + ".!")) for part in parts)
+    return all_of_it, beginning

@@ -24,13 +24,13 @@ class _Signs(dict[int, int]):
     """What each sign becomes; worked out when it is first met."""
 
     def __missing__(self, sign: int) -> int:
-        written = chr(sign)
-        if written in _SIGNS:
-            became = ord(_SIGNS[written])
+        character = chr(sign)
+        if character in _SIGNS:
+            became = ord(_SIGNS[character])
         elif sign in _FULL_WIDTH:
             became = sign - _FULL_WIDTH.start + 0x21
         else:
-            digit = unicodedata.decimal(written, None)
+            digit = unicodedata.decimal(character, None)
             became = sign if digit is None else 0x30 + digit
         self[sign] = became
         return became

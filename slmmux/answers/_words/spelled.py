@@ -155,9 +155,9 @@ def _folded(words: str) -> str:
     return re.sub("[\u0300-\u036f]", "", bare)
 
 
-def _korean(written: str) -> int:
+def _korean(text: str) -> int:
     total = group = digit = 0
-    for sign in written:
+    for sign in text:
         if sign in _KOREAN_DIGITS:
             digit = _KOREAN_DIGITS[sign]
         elif sign in _KOREAN_UNITS:
