@@ -17,6 +17,7 @@ from langchain_slmmux._messages import history_of
 from langchain_slmmux._overflow import overflow_or_same
 from langchain_slmmux._tracing import Traces, inner_config
 from slmmux import Draw, Pool, Race
+from slmmux._mux.confidence import without_statement
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.sampling import group_draws, remedy_for, remember_single
 from slmmux._mux.secrets import clean_error
@@ -35,12 +36,14 @@ class Reply:
         message: Its message.
         usage: Tokens; those of a request with several completions stand on the first.
         generation_info: What the member's class says beside the message.
+        stated: How sure the member says it is, if it was asked; the message is without that line.
     """
 
     model: str
     message: AIMessage
     usage: Mapping[str, int]
     generation_info: dict[str, Any] | None = None
+    stated: float | None = None
 
 
 class Sampling:
@@ -53,6 +56,7 @@ class Sampling:
         traces: The samples' runs.
         pool: Threads for members that only have a sync call.
         race: Whose calls they are; it knows better than a cancelled task why one failed.
+        states: Whether the members were asked to state how sure they are.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Sampling:
         pool: Pool,
         *,
         race: Race[Reply] | None = None,
+        states: bool = False,
     ) -> None:
         self._member_calls = {
             label: replace(a, kwargs={**a.kwargs, "stop": a.kwargs.get("stop") if stop is None else stop})
@@ -73,6 +78,7 @@ class Sampling:
         self.traces = traces
         self._pool = pool
         self._race = race
+        self._states = states
 
     def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
         """Put the draws of a member that takes `n` in one request; all others are requests of their own."""
@@ -103,7 +109,7 @@ class Sampling:
         else:
             for draw, reply, ended in zip(draws, replies, results, strict=False):
                 self.traces.end(draw, ended, reply.usage)
-            return replies
+            return self._as_counted(replies)
         if remedy == "probe":
             try:
                 wait_for(member_call.member.pace)
@@ -145,7 +151,7 @@ class Sampling:
         else:
             for draw, reply, ended in zip(draws, replies, results, strict=False):
                 await self.traces.aend(draw, ended, reply.usage)
-            return replies
+            return self._as_counted(replies)
         if remedy == "probe":
             try:
                 await await_for(member_call.member.pace)
@@ -157,6 +163,10 @@ class Sampling:
             remember_single(member_call.member, "refuses n")
             return replies
         raise fault
+
+    def _as_counted(self, replies: list[Reply]) -> list[Reply]:
+        """Return replies as the mux counts them: without the line in which a member states how sure it is."""
+        return [_without_statement(reply) for reply in replies] if self._states else replies
 
     def close(self) -> None:
         """Close the runs of the calls that nobody waits for any more."""
@@ -249,6 +259,33 @@ def _replies_of(member_call: MemberCall, draws: tuple[Draw, ...], result: Any) -
         replies.append(Reply(member_call.member.label, message, usage_of(message), generation.generation_info))
         results.append(LLMResult(generations=[[generation]], llm_output=None if i else result.llm_output))
     return replies, results
+
+
+def _without_statement(reply: Reply) -> Reply:
+    """Return a reply without its last line on how sure the member is."""
+    message = reply.message
+    if isinstance(message.content, str):
+        text, stated = without_statement(message.content)
+        content: Any = text
+    else:
+        place = next(
+            (i for i in reversed(range(len(message.content))) if _text_in(message.content[i]) is not None), None
+        )
+        if place is None:
+            return reply
+        block = message.content[place]
+        text, stated = without_statement(str(_text_in(block)))
+        changed = text if isinstance(block, str) else {**block, "text": text}
+        content = [*message.content[:place], changed, *message.content[place + 1 :]]
+    if stated is None:
+        return reply
+    return replace(reply, message=message.model_copy(update={"content": content}), stated=stated)
+
+
+def _text_in(block: Any) -> str | None:
+    """Return the text of a message's block; `None` if it holds another thing."""
+    text = block.get("text") if isinstance(block, Mapping) and block.get("type") == "text" else block
+    return text if isinstance(text, str) else None
 
 
 def _usage_of_result(result: ChatResult) -> dict[str, Any]:
