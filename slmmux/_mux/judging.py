@@ -11,16 +11,21 @@ from slmmux._decision.types import Answer, Decision, Draw, Draws
 from slmmux._mux.confidence import fraction_of
 from slmmux._mux.engine import Question, Sampling
 
-__all__ = ["JUDGE", "PROMPT", "Judging"]
+__all__ = ["JUDGE", "Judging", "judge_prompt"]
 
 R = TypeVar("R")
 
 JUDGE = "judge"  # the label of a judge that is no member
 
-PROMPT = (
+_PROMPT = (
     "Question:\n{question}\n\nProposed answer:\n{reply}\n\n"
     "How likely is it that the proposed answer is right? Reply with one number from 0 to 100 and nothing else."
 )
+
+
+def judge_prompt(question: str, reply: str) -> str:
+    """Return what a judge is asked about a reply to a question."""
+    return _PROMPT.format(question=question, reply=reply)
 
 
 class Judging(Generic[R]):
@@ -43,7 +48,7 @@ class Judging(Generic[R]):
                 place = sample.draw.model, sample.answer
                 self._draws.setdefault(place, []).append(sample.draw)
                 if place not in prompts:
-                    prompts[place] = PROMPT.format(question=question.text(), reply=question.text_of(sample.reply))
+                    prompts[place] = judge_prompt(question.text(), question.text_of(sample.reply))
         self._questions = [ask(prompt) for prompt in prompts.values()]
         self._label = label
         self._question = question
