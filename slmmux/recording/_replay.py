@@ -81,8 +81,8 @@ def replay(
         check_recorded(recording, confidence)
         if rule != "self-consistency" or group is not None:
             raise ArgumentError(
-                f'confidence={confidence!r} ranks members by scores, with rule="self-consistency" and answers that have '
-                "keys; leave out the rule, or the confidence"
+                f"confidence={confidence!r} ranks members by scores, which goes with self-consistency and answers that "
+                "have keys; leave out the rule, or the confidence"
             )
         wait = "exhausted"
     costs = sample_costs(recording, planned) if plan == "cheapest" else None

@@ -1,6 +1,8 @@
 """A mux's members put to many questions: what the `profile` functions of both adapters share."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from os import PathLike
@@ -8,7 +10,7 @@ from typing import Any
 
 from slmmux._decision.labels import by_label
 from slmmux._decision.types import Answer, Draw
-from slmmux._errors import ArgumentError
+from slmmux._errors import ArgumentError, quote
 from slmmux._mux.base import Mux
 from slmmux._mux.confidence import CONSISTENCY, confidence_name, fraction_of, mean_probability
 from slmmux._mux.engine import Question, Sampling
@@ -28,6 +30,8 @@ from slmmux.recording import Recording
 from slmmux.recording._prices import PRICES
 
 __all__ = ["Members", "Questions", "Watch", "aprofile_mux", "members_of", "profile_mux"]
+
+_log = logging.getLogger("slmmux")
 
 _SAMPLES = 5  # k of a mux that a profile makes itself
 
@@ -71,8 +75,9 @@ class Members:
         replies = calls.call(draws)
         ratings = self._ratings(asking, draws, replies)
         for rating in ratings.values():
-            wait_for(partial(rating.calls.pace, rating.draws))
-            rating.replies = rating.calls.call(rating.draws)
+            with _missing_if_it_fails():
+                wait_for(partial(rating.calls.pace, rating.draws))
+                rating.replies = rating.calls.call(rating.draws)
         return self._completions(asking, draws, replies, ratings)
 
     async def acall(self, question: str, draws: Draws) -> list[Came]:
@@ -82,8 +87,9 @@ class Members:
         replies = await calls.acall(draws)
         ratings = self._ratings(asking, draws, replies)
         for rating in ratings.values():
-            await await_for(partial(rating.calls.pace, rating.draws))
-            rating.replies = await rating.calls.acall(rating.draws)
+            with _missing_if_it_fails():
+                await await_for(partial(rating.calls.pace, rating.draws))
+                rating.replies = await rating.calls.acall(rating.draws)
         return self._completions(asking, draws, replies, ratings)
 
     def _ratings(self, asking: Question[Any], draws: Draws, replies: Sequence[Any]) -> "dict[str, _Rating]":
@@ -121,6 +127,15 @@ class Members:
     def _secrets(self, draws: Draws) -> tuple[str, ...]:
         member = self._mux._members[draws[0].model]
         return (*member.secrets, *secrets_of_client(member.model))
+
+
+@contextmanager
+def _missing_if_it_fails() -> Iterator[None]:
+    """Leave a rating out if the judge fails: the reply itself is there, and must not be lost with it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever the judge's client raises
+        _log.warning("a judge's rating is missing: %s", quote(error))
 
 
 @dataclass
