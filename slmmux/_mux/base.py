@@ -543,7 +543,7 @@ class Mux(BaseModel):
         bigger = Race({ESCALATION: 1}, question.read) if self._bigger else None
         return answer_flow(race, self._policy, bigger, None if self.confidence == CONSISTENCY else scoring.settle)
 
-    def _reading(self, question: Question[R], scoring: "_Scoring[R]") -> Callable[[R], Answer | None]:
+    def _reading(self, question: Question[R], scoring: "_Scoring[R] | None" = None) -> Callable[[R], Answer | None]:
         """Return how replies are read for the vote: too long ones, and answers that are none, abstain."""
         no_answers = self._no_answers
 
@@ -551,7 +551,7 @@ class Mux(BaseModel):
             answer = read_within(question, reply)
             if no_answers and no_answers.holds(answer):
                 return None
-            if answer is not None:
+            if answer is not None and scoring is not None:
                 scoring.note(reply)
             return answer
 

@@ -38,7 +38,7 @@ R = TypeVar("R")
 ConfidenceName = Literal["consistency", "logprob", "verbalised", "judge"]
 ConfidenceLike: TypeAlias = ConfidenceName | Callable[[str], float]
 
-CONSISTENCY = "consistency"
+CONSISTENCY: Literal["consistency"] = "consistency"
 REWARD = "reward"  # the name of a function's score
 
 INSTRUCTION = (
