@@ -65,7 +65,8 @@ def record(
         The record. `model` and `answer` describe what the mux returns; `withheld` has the members' own, if the mux does
         not return those. `probability` is `None` without a learned rule. After an early stop `confidence` is a lower
         bound and `decided_by` is provisional. `lost` names the members that failed on every sample asked of
-        them.
+        them. `retried` counts the calls that were made again after a fault that passes, by member; it is left out if
+        there were none.
 
     Example:
         >>> from slmmux import Race
@@ -126,6 +127,7 @@ def record(
             "calls": len(decision.abandoned),
             "usage": None if abandoned_usage is None else _counts(abandoned_usage),
         },
+        **({"retried": dict(decision.retried)} if decision.retried else {}),
         "seconds": decision.seconds,
         "plan": plan,
         "extractor": winner.kind or extractor,
