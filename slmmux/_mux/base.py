@@ -156,8 +156,8 @@ class Mux(BaseModel):
     prices: PriceTable | None = None
     """What a million tokens of each member cost: {label: {"input": 0.10, "output": 0.40}}, with "cached_input" for what
     a server reads from its cache and "cache_write" for what it writes into it; or "litellm" in place of a price, or for
-    all members, for the price in LiteLLM's table (extra `litellm`). The usage in the record then has the `cost`. With `escalate_to`, the bigger model's price
-    is named "escalate_to"."""
+    all members, for the price in LiteLLM's table (extra `litellm`). The usage in the record then has the `cost`. With
+    `escalate_to`, the bigger model's price is named "escalate_to"."""
 
     trace_samples: bool = True
     """Whether each sample is a traced run of its own below the mux's run."""
