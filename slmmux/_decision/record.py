@@ -164,7 +164,10 @@ def compact(record: Mapping[str, Any]) -> dict[str, Any]:
         ('(4,500 characters)', True)
     """
     most = _BYTES * max(1.0, record["samples"]["planned"] / _SAMPLES)
-    if _size(record) <= most:
+    texts = (record["answer"], *(answer for vote in record["votes"] for answer, _ in vote["answers"]))
+    # A text of a megabyte is not written out only to see that it is too long: an event loop waits here.
+    is_long = any(isinstance(text, str) and len(text) > most for text in texts)
+    if not is_long and _size(record) <= most:
         return dict(record)
     small: dict[str, Any] = {}
     for length in _LENGTHS:
