@@ -27,6 +27,9 @@ from slmmux._mux.usage import COST, total
 __all__ = ["Reply", "Sampling", "usage_of"]
 
 
+_UNHEARD = LLMResult(generations=[[]])
+
+
 @dataclass(frozen=True)
 class Reply:
     """One completion of a member.
@@ -96,7 +99,7 @@ class Sampling:
             runs = [self.traces.open(draw, member_call, messages) for draw in draws]
             inner_config(runs[0])
             result = _generate(member_call, list(messages), runs[0], self._kwargs(draws))
-            replies, results = _replies_of(member_call, draws, result)
+            replies, results = _replies_of(member_call, draws, result, is_heard=any(runs))
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             fault = clean_error(overflow_or_same(error), *member_call.secrets)
             remedy = remedy_for(error, draws)
@@ -138,7 +141,7 @@ class Sampling:
                 )
             else:
                 result = await _agenerate(member_call, list(messages), runs[0], kwargs)
-            replies, results = _replies_of(member_call, draws, result)
+            replies, results = _replies_of(member_call, draws, result, is_heard=any(runs))
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             fault = clean_error(overflow_or_same(error), *member_call.secrets)
             remedy = remedy_for(error, draws)
@@ -236,8 +239,13 @@ def _unneeded() -> asyncio.CancelledError:
     return asyncio.CancelledError("decided without this sample")
 
 
-def _replies_of(member_call: MemberCall, draws: tuple[Draw, ...], result: Any) -> tuple[list[Reply], list[LLMResult]]:
-    """Return a reply and a run's result for each completion that came back; the request's usage is the first one's."""
+def _replies_of(
+    member_call: MemberCall, draws: tuple[Draw, ...], result: Any, *, is_heard: bool
+) -> tuple[list[Reply], list[LLMResult]]:
+    """Return a reply and a run's result for each completion that came back; the request's usage is the first one's.
+
+    Runs that nobody hears have no result of their own: to build one validates the message once more.
+    """
     if not isinstance(result, ChatResult):
         raise TypeError(f"the model returned {type(result).__name__}, not a ChatResult")
     if len(result.generations) < len(draws) and len(draws) > 1:
@@ -257,7 +265,9 @@ def _replies_of(member_call: MemberCall, draws: tuple[Draw, ...], result: Any) -
             message = message.model_copy(update={"usage_metadata": usage, "response_metadata": metadata})
             generation = ChatGeneration(message=message, generation_info=generation.generation_info)  # noqa: PLW2901
         replies.append(Reply(member_call.member.label, message, usage_of(message), generation.generation_info))
-        results.append(LLMResult(generations=[[generation]], llm_output=None if i else result.llm_output))
+        results.append(
+            LLMResult(generations=[[generation]], llm_output=None if i else result.llm_output) if is_heard else _UNHEARD
+        )
     return replies, results
 
 

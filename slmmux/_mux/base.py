@@ -33,6 +33,7 @@ from slmmux._decision.pool import Pool
 from slmmux._decision.price import Price
 from slmmux._decision.race import Plan, Race, Wait, check_wait
 from slmmux._decision.record import Escalation, compact, record
+from slmmux._decision.retries import RETRIES
 from slmmux._decision.rules import RuleLike, WeightedRule
 from slmmux._decision.types import Answer, Decision, Draw
 from slmmux._errors import ArgumentError, NoAnswerError, quote
@@ -174,9 +175,9 @@ class Mux(BaseModel):
 
     prices: PriceTable | None = None
     """What a million tokens of each member cost: {label: {"input": 0.10, "output": 0.40}}, with "cached_input" for what
-    a server reads from its cache; or "litellm" in place of a price, or for all members, for the price in LiteLLM's
-    table (extra `litellm`). The usage in the record then has the `cost`. With `escalate_to`, the bigger model's price
-    is named "escalate_to"."""
+    a server reads from its cache and "cache_write" for what it writes into it; or "litellm" in place of a price, or for
+    all members, for the price in LiteLLM's table (extra `litellm`). The usage in the record then has the `cost`. With
+    `escalate_to`, the bigger model's price is named "escalate_to"."""
 
     trace_samples: bool = True
     """Whether each sample is a traced run of its own below the mux's run."""
@@ -188,7 +189,8 @@ class Mux(BaseModel):
     """Set on copies of the members that have it."""
 
     max_retries: int | None = None
-    """Set on copies of the members that have it."""
+    """Set on copies of the members that have it. Calls of the others are made again by the mux, this often (`None`:
+    twice), if their fault passes: 429, 502, 503, or a connection that broke off."""
 
     stop: list[str] | None = None
     """Stop sequences for calls that give none."""
@@ -325,6 +327,7 @@ class Mux(BaseModel):
         self._pool = self._labelled.window(self.max_concurrency)
         for label, member in members.items():
             member.memory = self._labelled.memory(label)
+            member.most_retries = RETRIES if self.max_retries is None else self.max_retries
         self._members = {label: members[label] for label in options.rank}
         warn_if_unbounded(self.budget, {label: longest_reply(m.model, m.kwargs) for label, m in members.items()})
         bigger = {} if self.escalate_to is None else {ESCALATION: self.escalate_to}
@@ -598,6 +601,8 @@ class Mux(BaseModel):
             resting(self._rests),
             self._may_take_long(question),
             rule,
+            # A mux of one is its member, whose user said how often it tries.
+            {} if self._is_one else {label: m.retries for label, m in self._callable_members.items()},
         )
 
     def _record(self, result: Result[R], question: Question[R]) -> dict[str, Any]:
