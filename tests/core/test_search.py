@@ -128,7 +128,7 @@ def test_time_enough_is_a_proof():
 def test_a_pool_smaller_than_the_subsets_has_none():
     """There are no subsets, and that is proved."""
     right = np.ones((2, 3), dtype=bool)
-    assert search(right, ~right, 3, names=["a", "b"]) == _search.SearchResult((), proved=True, subsets=0)
+    assert search(right, ~right, 3, names=["a", "b"]) == _search.SearchResult((), proved=True, subsets=0, bound=0.0)
 
 
 def test_bits_are_counted_alike_by_either_way(monkeypatch):
