@@ -33,6 +33,8 @@ BLOCK_WORDS = 40_000
 PAIR_WORDS = 1_000_000
 # The quick first look grows this many subsets at most, and may fill this many words: it only has to raise the bar.
 SEEDS = 200
+# So many first members are bounded before any subset is scored, and taken in the order of their bounds.
+_LEVELS = 2
 SEED_WORDS = 2_000_000
 
 
@@ -209,7 +211,8 @@ class _Search:
         else:
             self.seed()
             self.no_child = np.where(np.tri(self.n, dtype=bool), -(1 << 60), 0)
-            self._descend(_Prefix((), none, none, 0))
+            for prefix in self._prefixes(none):
+                self._descend(prefix)
 
     def result(self) -> SearchResult:
         """Return the best subsets; if the time ran out, those of the quick first look count too."""
@@ -307,31 +310,53 @@ class _Search:
         """Score every subset that begins with these members."""
         first = prefix.members[-1] + 1 if prefix.members else 0
         remaining = self.size - len(prefix.members) - 1  # members after the next one
-        later = self._bounds_from(prefix, remaining) if not prefix.members else None
         for begin, rights, wrongs, bounds in self._children(prefix, first, remaining):
-            if later is not None:
-                self._closes(int(later[begin]))
             if remaining == self.depth:
                 self._finish(prefix, begin, rights, wrongs, bounds)
                 continue
             for i in np.flatnonzero(bounds >= self.least).tolist():
-                if later is not None:
-                    self._closes(int(later[begin + i]))
                 if bounds[i] >= self.least:  # the bar may be higher by now
                     member, one = begin + i, slice(i, i + 1)
                     cost = prefix.cost + int(self.costs[member])
                     self._descend(_Prefix((*prefix.members, member), rights[:, one], wrongs[:, one], cost))
 
-    def _bounds_from(self, prefix: _Prefix, remaining: int) -> _Ints:
-        """Return for each first member an upper bound of all subsets that begin with it or a later one."""
-        bounds = [
-            most
-            for begin, rights, wrongs, _ in self._blocks(prefix, 0, remaining)
-            for most in self._most(rights, wrongs, begin, remaining).tolist()
-        ]
-        # Of the blocks that came too late nothing is known but the number of questions.
-        bounds += [self.den * self.questions] * (self.n - remaining - len(bounds))
-        return np.maximum.accumulate(bounds[::-1])[::-1]
+    def _prefixes(self, none: _Bits) -> Iterator[_Prefix]:
+        """Yield the first two members of the subsets, or as many as the search has time to bound: the promising first.
+
+        So what is open can have less and less, and the search ends at the first prefix that cannot pass the bar. Only
+        their places and bounds are kept, as there may be many.
+        """
+        levels = min(_LEVELS, self.size - self.depth - 1)
+        places, bounds = np.zeros((1, 0), dtype=np.intp), np.array([self.den * self.questions])
+        for level in range(levels):
+            longer, lower = [], []
+            for members, most in zip(places.tolist(), bounds.tolist(), strict=True):
+                first = members[-1] + 1 if members else 0
+                prefix = self._prefix(members, none)
+                for begin, _, _, below in self._children(prefix, first, self.size - level - 1):
+                    longer += [[*members, begin + i] for i in range(len(below))]
+                    lower += np.minimum(below, most).tolist()
+            if self.late:
+                return
+            places, bounds = np.array(longer), np.array(lower)
+            alive = np.flatnonzero(bounds >= self.least)
+            alive = alive[np.argsort(-bounds[alive], kind="stable")]
+            places, bounds = places[alive], bounds[alive]
+        for members, most in zip(places.tolist(), bounds.tolist(), strict=True):
+            self._closes(most)
+            if most < self.least:
+                return
+            yield self._prefix(members, none)
+            if self.late:
+                return
+
+    def _prefix(self, members: Sequence[int], none: _Bits) -> _Prefix:
+        """Return some members as a prefix."""
+        right, wrong = (
+            np.bitwise_or.reduce(of.take(members, axis=1), axis=1, keepdims=True) if members else none
+            for of in (self.right, self.wrong)
+        )
+        return _Prefix(tuple(members), right, wrong, int(self.costs[[*members]].sum()))
 
     def _blocks(self, prefix: _Prefix, first: int, remaining: int) -> Iterator[tuple[int, _Bits, _Bits, int]]:
         """Yield the possible next members in blocks: the first of them, right and wrong with each, and their number."""
