@@ -153,7 +153,11 @@ def select_complementary(
             members = [arrays.models.index(model) for model in best.models]
             result = contest(arrays, rule, fitting, members, choose, **nested, progress=resamples.done)
             best = replace(
-                best, contest=_chosen(result.estimates, how), rule=result.rule, fitted=result.fitted, foretold=result.foretold
+                best,
+                contest=_chosen(result.estimates, how),
+                rule=result.rule,
+                fitted=result.fitted,
+                foretold=result.foretold,
             )
         by_size_all[size] = [best, *subsets[1:]]
     ranking = sorted((s for subsets in by_size_all.values() for s in subsets), key=pool.order)
