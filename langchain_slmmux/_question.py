@@ -13,6 +13,7 @@ from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
 from slmmux import Answer, Pool, Race
 from slmmux._mux.generation import longest_reply
+from slmmux._mux.live import Hear
 from slmmux._mux.usage import Account
 
 __all__ = ["Question"]
@@ -29,6 +30,7 @@ class Question:
         pool: Threads for members that only have a sync call.
         account: Where the tokens of its replies are counted.
         listener: The run that hears the tokens a member reports of itself; `None` if nobody may.
+        live: Who hears the tokens of a member whose reply is the answer whatever it says, by label.
 
     Attributes:
         messages: The question.
@@ -47,6 +49,7 @@ class Question:
         *,
         account: Account,
         listener: BaseRunManager | None = None,
+        live: Mapping[str, Hear] | None = None,
     ) -> None:
         self._request = request
         self.messages = messages
@@ -54,6 +57,7 @@ class Question:
         self._parent = parent
         self.pool = pool
         self._listener = listener
+        self._live = live
         self.account = account
 
     @property
@@ -103,4 +107,5 @@ class Question:
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:
         """Return the calls of a race, or of a profile, which has none."""
         traces = Traces(self._parent, self.account, self._listener)
-        return Sampling(self._request.member_calls, self.messages, self.stop, traces, self.pool, race=race)
+        calls = self._request.member_calls
+        return Sampling(calls, self.messages, self.stop, traces, self.pool, race=race, live=self._live)
