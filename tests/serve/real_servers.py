@@ -40,7 +40,7 @@ def process(command: Sequence[str], ready: str, log: Path, *, seconds: float, **
         end = time.monotonic() + seconds
         while not _answers(ready):
             came = log.read_text("utf-8", "replace")[-2000:]
-            assert server.poll() is None, f"the server ended: {came}"
+            assert server.poll() is None, f"the server ended with {server.returncode}: {came}"
             assert time.monotonic() < end, f"the server is not up after {seconds} s: {came}"
             time.sleep(0.5)
         yield

@@ -19,7 +19,7 @@ from langchain_slmmux import SLMMuxChatModel
 from ..servers.loopback import serving as serving_protocol
 from ..servers.ollama import ollama
 from ..servers.openai_chat import openai_chat
-from ..servers.replies import Reply
+from ..servers.replies import Call, Reply
 from .real_servers import free_port, process
 from .support import QUESTION, app, chat_openai, serving, until
 
@@ -56,7 +56,7 @@ def vllm(tmp_path_factory):
         "--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}',
     ]  # fmt: skip
     url = f"http://127.0.0.1:{port}"
-    offline = {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
+    offline = {"VLLM_TARGET_DEVICE": "cpu", "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
     with process(command, f"{url}/health", folder / "log", seconds=540, **offline):
         yield url
 
@@ -137,12 +137,12 @@ class TestVLLM:
         assert sum(bool(chunk.choices and chunk.choices[0].delta.content) for chunk in chunks) > 3
         assert chunks[-1].usage.completion_tokens > 0
 
-    def test_logprobs_are_a_confidence(self, vllm):
-        """`confidence="logprob"` reads vLLM's log-probabilities."""
-        own = SLMMuxChatModel(models={"a": member(vllm, max_tokens=8)}, samples=2, confidence="logprob")
-        with serving(app(own)) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", timeout=400) as client:
-            record = client.chat.completions.create(model="mux", messages=QUESTION).slmmux
-        assert 0 < record["confidence"] < 1
+    def test_logprobs_of_the_winner_are_kept(self, vllm):
+        """In Python a member's log-probabilities come with its message."""
+        own = SLMMuxChatModel(models={"a": member(vllm, max_tokens=8, logprobs=True)}, samples=1)
+        logprobs = own.invoke("2 + 2?").response_metadata["logprobs"]["content"]
+        assert 0 < len(logprobs) <= 8
+        assert all(each["logprob"] <= 0 for each in logprobs)
 
     def test_a_client_that_leaves_is_seen_by_vllm(self, vllm):
         """vLLM aborts the requests of a question whose client went away."""
@@ -193,7 +193,7 @@ def test_llama_cpps_own_server(llama_cpp):
 def test_litellms_proxy_below_the_server(tmp_path):
     """The proxy passes texts, calls and streams of a server of ours on to the mux."""
     programs = environment("SLMMUX_LITELLM", "litellm[proxy]")
-    call = Reply(calls=[("paint", {"colour": "red"})])
+    call = Reply(calls=(Call("paint", {"colour": "red"}),))
     with serving_protocol(openai_chat, [Reply("one two three"), Reply("one two three"), call]) as origin:
         config = tmp_path / "config.yaml"
         config.write_text(
@@ -218,7 +218,7 @@ def test_litellms_proxy_below_the_server(tmp_path):
 
 def test_members_that_speak_ollamas_protocol():
     """Ollama's own client package asks them; the answer, its tokens and a call reach the client in OpenAI's form."""
-    call = Reply(calls=[("paint", {"colour": "red"})])
+    call = Reply(calls=(Call("paint", {"colour": "red"}),))
     with serving_protocol(ollama, [Reply("4"), Reply("4"), call]) as server:
         chat = ChatOllama(model="tiny", base_url=server.url)
         own = SLMMuxChatModel(models={"a": chat}, samples=2, max_concurrency=1, wait="exhausted")
