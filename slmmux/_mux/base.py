@@ -53,7 +53,7 @@ from slmmux._mux.judging import JUDGE, Judging
 from slmmux._mux.kept import kept_alive
 from slmmux._mux.labelled import Labelled
 from slmmux._mux.members import Member
-from slmmux._mux.observe import Observe, taken_observer
+from slmmux._mux.observe import Observe, count_abandoned, taken_observer
 from slmmux._mux.options import (
     argument_error,
     label_models,
@@ -505,6 +505,7 @@ class Mux(BaseModel):
     def _with_resting(self, result: Result[R], limits: Limits) -> Result[R]:
         """Note which members failed and which replied."""
         note_failures(result.decision, self._rests, self._members.keys() - limits.resting)
+        count_abandoned(result.decision.abandoned)
         return replace(result, resting=tuple(limits.resting), rule=limits.rule)
 
     @contextmanager
@@ -524,6 +525,10 @@ class Mux(BaseModel):
         """Warn of call arguments that make a member's samples equal, as is done for its own settings."""
         for label, k in self.k.items():
             warn_if_equal(label, k, temperature=kwargs.get("temperature"), seed=kwargs.get("seed"))
+
+    def _priced(self, label: str, usage: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the tokens of a member's reply with their cost, if it has a price."""
+        return priced(usage, self._prices.get(label))
 
     def _account(self) -> Account:
         """Return where the tokens and the cost of one question are counted."""
