@@ -22,7 +22,7 @@ from llama_index.core.tools.types import BaseTool
 from pydantic import BaseModel
 
 from llamaindex_slmmux._members import Member, reporting_to, with_settings
-from llamaindex_slmmux._messages import as_chat, history_of, under_instruction
+from llamaindex_slmmux._messages import as_chat, history_of, own_history, under_instruction
 from llamaindex_slmmux._predicted import Predicted
 from llamaindex_slmmux._react import react_step
 from llamaindex_slmmux._several import split
@@ -179,7 +179,8 @@ class Chat:
         if self.prompt_of is not None and not member.llm.metadata.is_chat_model:
             return self._completion(member, self.prompt_of.completion_prompt(member.llm), formatted=True)
         own = self.messages if self.prompt_of is None else self.prompt_of.messages(member.llm)
-        messages = under_instruction(history_of(own, member.label, alone=member.alone), self.instruction)
+        history = own_history(own) if member.alone else history_of(own, member.label, member.signed_calls_only)
+        messages = under_instruction(history, self.instruction)
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
         kwargs = {name: copy.copy(v) if isinstance(v, list | dict) else v for name, v in kwargs.items()}
         kwargs |= client_timeout(llm, kwargs)
