@@ -15,7 +15,7 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.llms.llm import ToolSelection
 
-from llamaindex_slmmux._tools import in_openai_form, selections, with_calls
+from llamaindex_slmmux._tools import arguments_of, in_openai_form, selections, with_calls
 from slmmux._mux.in_words import call_in_words, result_in_words
 
 __all__ = [
@@ -64,7 +64,7 @@ def history_of(messages: Sequence[ChatMessage], label: str, signed_calls_only: b
         calls = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
         is_own = original.additional_kwargs.get(SPEAKER, label) == label
         if not is_own:
-            message.blocks = [block for block in message.blocks if isinstance(block, _PORTABLE)]
+            message.blocks = [_portable(block) for block in message.blocks if isinstance(block, _PORTABLE)]
             message.additional_kwargs = {}
         if calls:
             message.additional_kwargs.pop("tool_calls", None)  # each call once
@@ -91,17 +91,25 @@ def _in_words(message: ChatMessage) -> ChatMessage:
 _PORTABLE = (TextBlock, ToolCallBlock)  # what every maker's model can be told of another's turn
 
 
+def _portable(block: Any) -> Any:
+    """Return a block as every class takes it: OpenAI's leaves a call's arguments as text, which others refuse."""
+    if not isinstance(block, ToolCallBlock) or not isinstance(block.tool_kwargs, str):
+        return block
+    return block.model_copy(update={"tool_kwargs": arguments_of(block.tool_kwargs)})
+
+
 def _with_ids_apart(messages: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
     """Return a history in which each tool call has an id of its own.
 
-    Ollama has no ids, and its class gives a call the tool's name for one: called twice, it is an id that stands twice,
-    which other makers refuse. A reply belongs to the first call of its id that has none.
+    Ollama's protocol has no ids, so that its calls come without one or under the tool's name, which stands twice where
+    the tool is called twice: other makers refuse both. A reply belongs to the first call of its id, or of none, that
+    has no reply yet.
     """
     ids = [b.tool_call_id for m in messages for b in m.blocks if isinstance(b, ToolCallBlock)]
     if len(set(ids)) == len(ids) and all(ids):
         return messages
     apart: list[ChatMessage] = []
-    waiting: dict[Any, list[str]] = {}
+    waiting: dict[str, list[str]] = {}
     number = 0
     for message in messages:
         blocks: list[Any] = []
@@ -109,12 +117,14 @@ def _with_ids_apart(messages: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
             if isinstance(block, ToolCallBlock):
                 number += 1
                 own_id = f"call_{number}"
-                waiting.setdefault(block.tool_call_id, []).append(own_id)
+                waiting.setdefault(block.tool_call_id or "", []).append(own_id)
                 block = block.model_copy(update={"tool_call_id": own_id})  # noqa: PLW2901
             blocks.append(block)
         kwargs = dict(message.additional_kwargs)
-        if message.role is MessageRole.TOOL and (unanswered := waiting.get(kwargs.get("tool_call_id"))):
-            kwargs["tool_call_id"] = unanswered.pop(0)
+        if message.role is MessageRole.TOOL:
+            unanswered = waiting.get(kwargs.get("tool_call_id") or "") or waiting.get("")
+            if unanswered:
+                kwargs["tool_call_id"] = unanswered.pop(0)
         apart.append(message.model_copy(update={"blocks": blocks, "additional_kwargs": kwargs}))
     return apart
 
