@@ -28,7 +28,7 @@ from langchain_slmmux._messages import as_chunk, final_message, with_instruction
 from langchain_slmmux._private import events_of
 from langchain_slmmux._progress import aprogress, progress
 from langchain_slmmux._question import Question
-from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools, tool_form
+from langchain_slmmux._request import Request, bind_tools, tool_form
 from langchain_slmmux._sampling import Reply, can_stream
 from langchain_slmmux._shared_run import handlers_in, own_handlers, with_members_own
 from langchain_slmmux._structured import Structured, ask_through, parser_fields
@@ -679,9 +679,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             MemberError: A member cannot bind them; names it.
         """
         bound = list(tools)
-        options: dict[str, Any] = {k: kwargs[k] for k in TOOL_OPTIONS if k in kwargs}
         member_calls = {label: MemberCall(m, m.model, m.kwargs) for label, m in self._callable_members.items()}
-        bind_tools(member_calls, bound, tool_choice, options)  # refuse now, not at the first call
+        bind_tools(member_calls, bound, tool_choice, kwargs)  # refuse now, not at the first call
         choice = {} if tool_choice is None else {"tool_choice": tool_choice}
         return self.bind(tools=bound, **choice, **kwargs)
 

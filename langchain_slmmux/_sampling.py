@@ -82,7 +82,10 @@ class Sampling:
             label: replace(a, kwargs={**a.kwargs, "stop": a.kwargs.get("stop") if stop is None else stop})
             for label, a in member_calls.items()
         }
-        self._histories = {label: history_of(messages, label) for label in self._member_calls}
+        self._histories = {
+            label: history_of(messages, label, signed_calls_only=a.signed_calls_only)
+            for label, a in self._member_calls.items()
+        }
         self.traces = traces
         self._pool = pool
         self._race = race
