@@ -142,7 +142,7 @@ def canonical_text(number: Numeral | None) -> str | None:
     """Return the canonical text of a number; None where there is none, or one of too many digits.
 
     Example:
-        >>> shown(numeral_at("20%", 0)), type(shown(numeral_at("20%", 0))).__name__
+        >>> canonical_text(numeral_at("20%", 0)), type(canonical_text(numeral_at("20%", 0))).__name__
         ('0.2', 'Percentage')
     """
     if number is None or number.value is None:

@@ -46,7 +46,7 @@ class Options:
 
     Example:
         >>> options = Options("Where? A) Oslo B) Rome")
-        >>> sorted(options.letters), options.named("Rome."), options.named("Paris")
+        >>> sorted(options.letters), options.letter_of("Rome."), options.letter_of("Paris")
         (['A', 'B'], 'B', None)
     """
 
