@@ -135,7 +135,9 @@ def plain_vote(replies: list[Any]) -> list[dict[str, Any]]:
 
 
 def mux_vote(replies: list[Any], question: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the calls that a mux of one member makes of recorded replies."""
+    """Return the calls that a mux of one member makes of recorded replies; none if all of its requests failed."""
+    if all(row.error for row in replies):
+        return []
     from langchain_core.messages import AIMessage
 
     from langchain_slmmux import SLMMuxChatModel

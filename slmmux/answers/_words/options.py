@@ -25,6 +25,7 @@ _LABEL = pattern(
 # Where an option's text may end before its line does: Rome. It ..., Rome: it ..., Rome, because ...
 _GOES_ON = pattern(r"[.:;](?=\s)|\s(?:\.\.|…)|</|\s[-–—]\s(?=[A-Za-z])|,?\s(?:because|since|as|which)\b")
 _MOST_CHARACTERS = 200  # of an option's text that are compared
+_LONGEST_OPTION = 150  # characters: what follows the last label of a line is more than an option then
 _MOST_OPTIONS = 100  # the last ones: all letters, each listed several times
 _AROUND = " \t*_#$\"'“”’,;/|})]"
 
@@ -51,7 +52,7 @@ class Options:
     """
 
     def __init__(self, text: str) -> None:
-        labels = list(_LABEL.finditer(text))[-_MOST_OPTIONS:]
+        labels = _without_parts(list(_LABEL.finditer(text))[-_MOST_OPTIONS:], len(text))
         listed_letters = {label[label.lastgroup or 0].upper() for label in labels}
         self.letters: set[str] = set()
         self.start = len(text)
@@ -76,6 +77,19 @@ class Options:
             if key in letters:
                 return min(letters[key]) if len(letters[key]) == 1 else None
         return None
+
+
+def _without_parts(labels: list[re.Match[str]], length: int) -> list[re.Match[str]]:
+    """Return labels without those of a question's parts: (a) Find the mass. (b) Find the speed, ...
+
+    Small letters in a line are its parts where options with capital letters stand beside them, or where what follows
+    the last one is too long for an option.
+    """
+    capital = [label for label in labels if label[label.lastgroup or 0].isupper()]
+    if len(capital) > 1:
+        return capital
+    in_a_line = labels and not capital and not any(label["dotted"] for label in labels)
+    return [] if in_a_line and length - labels[-1].end() > _LONGEST_OPTION else labels
 
 
 def _keys(text: str) -> tuple[str, str]:
