@@ -357,6 +357,12 @@ def _framed_sentence(sentence: str, question: str) -> str | None:
     for first, second, equals in _splits(sentence):
         ways = [(first, second)] if equals else [(first, second), (second, first)]
         for frame, addition in ways:
+            # One of the question's own numbers is chosen: 77 is the largest of them. It would be taken for its frame.
+            bare = addition.strip(_AROUND)
+            if _DIGITS.fullmatch(bare) and not _DIGITS.search(frame) and _repeats(frame, question_stems):
+                return bare
+        for frame, addition in ways:
+        for frame, addition in ways:
             if (
                 _repeats(frame, question_stems)
                 and (answer := _beyond(addition, question_stems))
