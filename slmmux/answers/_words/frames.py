@@ -362,7 +362,6 @@ def _framed_sentence(sentence: str, question: str) -> str | None:
             if _DIGITS.fullmatch(bare) and not _DIGITS.search(frame) and _repeats(frame, question_stems):
                 return bare
         for frame, addition in ways:
-        for frame, addition in ways:
             if (
                 _repeats(frame, question_stems)
                 and (answer := _beyond(addition, question_stems))
