@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import slmmux.answers
 from slmmux import answers
 from slmmux._errors import ExtractorError
+from slmmux._mux.tools import Tools
 from tests.lengths import AT_LENGTH, examples, short_form
 
 NAMES = ["auto", "boxed", "choice", "code", "json", "number", "text"]
@@ -49,6 +50,21 @@ def test_no_extractor_ever_raises(text):
         answer = answers.reader(name)(text)
         assert value == (answer.value if answer else None)
         assert answer is None or (isinstance(answer.key, str) and answer.key)
+
+
+@settings(max_examples=examples(200))
+@given(TEXTS, TEXTS)
+def test_no_reading_with_a_question_ever_raises(text, question):
+    """Whatever was asked, whole or cut off: readers, scores and the reading of calls in a text take any two texts."""
+    tools = Tools([{"name": "add", "parameters": {"properties": {"a": {"type": "integer"}}}}])
+    for name in NAMES:
+        read = answers.reader(name, question=question)
+        answer, before = read(text), read(text, cut_off=True)
+        assert before is None or before == answer
+        assert answer is None or answers.right(answer, question or "x", question=question) in {True, False}
+    assert answers.includes(text, question, question) in {True, False}
+    assert answers.includes(text, text) in {True, False}
+    assert isinstance(tools.calls_in(f"{text}add{question}"), list)
 
 
 @settings(max_examples=examples(300))
@@ -112,7 +128,22 @@ FRAMES = {
     "in a box": r"\boxed{{{}}}",
     "indented": "```\n   {}\n  x\n```",
 }
+UNITS += ["Answer: 3, ", "Answer: B, ", "mille ", "cent ", "zwei tausend ", "twenty two ", "minus ", "not B ", "is not B ", "Ghana's capital is ",
+    "Accra is ", "Problem: ", "\nQ: ", "\nuser\n", "\n\nContext: ", "U.S. ", "Sure! ", "thanks ", "let me know ", "however ", "because ", "3 to 4 ",
+    "between 1 and ", "3 hours ", "(A) or ", "(A) red, ", "only A fits ", "I think B ", "5 cm ", "$3 - $", "1 : ", "Step 1: ", "答案是", "정답은 ",
+    "ответ ", "la respuesta es ", "五", "３", "，", "<tool_call>", '{"name": "add", ', "add(a=", "<function=add>", "[TOOL_CALLS]add", "Action: add\n",
+    "<|channel|>final<|message|>", "assistantfinal", "<notes>a</notes>", "\\left[0,1\\right]", "def f():\n", "Input:\n```\n3\n```\n"]  # fmt: skip
+GHANA = "What is the capital of Ghana? A) Accra B) Kumasi C) Tema"
+ADD = Tools([{"name": "add", "parameters": {"properties": {"a": {"type": "integer"}}}}])
 READERS = {name: answers.reader(name) for name in NAMES} | {
+    "auto with a question": answers.reader("auto", question=GHANA),
+    "choice with a question": answers.reader("choice", question=GHANA),
+    "text with a question": answers.reader("text", question=GHANA[:29]),
+    "auto of a long question": lambda text: answers.reader("auto", question=text)("Ghana's capital is Accra."),
+    "number cut off": lambda text: answers.reader("number")(text, cut_off=True),
+    "includes": lambda text: answers.includes(text, "Accra", GHANA),
+    "includes a number": lambda text: answers.includes(text, "43"),
+    "calls in a text": lambda text: ADD.calls_in(text[:49_000] + "add"),
     "same": lambda text: answers.same(text, text + " "),
     "strip_reasoning": answers.strip_reasoning,
     "tool_calls": lambda text: (
