@@ -74,7 +74,18 @@ Without it, replies that are read as texts are scored by includes and other kind
 accepted answers. Where exact and includes differ by more than two points for a model, the verdict gives both figures:
 choosing by exact prefers models that are terse.
 
+## How well they read
+
+`choice` and the graders of MMLU-Pro read the same letter in 99.5 % of the 3,553 replies (of six public models) in which both
+read one. Of 90 replies of our own small models, drawn at random and judged by their meaning, 40 were right: `exact` finds 36
+of them and no other, `includes` 37 and one other. With tools bound, five samples of the local 0.5B make the right call on 58 %
+of twelve questions, and a single one on 42 %; the 1.5B writes all its calls into its text: 0 of 6 questions unread, all 6 read.
+Tables, commands and what was not run: `bench/RESULTS.md` (`python -m bench.agreement`, `python -m bench.calls`).
+
 ## What was judged and left
+
+- A call by position, `weather("Lima")`, is no call: the names of its arguments would be guessed.
+- `77 is the largest` says 77, one of the question's numbers; one of its words, in a sentence, is not told from the question.
 
 - `(A) is true because` and `The incorrect option is (B)` are read as A and B: a question may ask for either.
 - A number in the midst of working is not told from the last one where nothing is announced: `4 + 10 =` is read as 10.
