@@ -5,9 +5,9 @@ r"""The share of tool calls that are right: single samples and votes, with and w
 
 The questions (`bench/calls.jsonl`, written for this purpose) each want one call of one tool; four tools are bound. A
 call is right if it names that tool, and its arguments are the expected ones: letter case, `"5"` for 5 and a default
-that is written out make no difference, and of a free text only that there is one is checked. `report` replays the replies
-through today's mux. The vote without it counts the server's own calls by their canonical text, and knows no schema and
-no call that stands in a text.
+that is written out make no difference, and of a free text only that there is one is checked. `report` replays the
+replies through today's mux. The vote without it counts the server's own calls by their canonical text, and knows no
+schema and no call that stands in a text.
 """
 
 import argparse
