@@ -28,15 +28,16 @@ from langchain_slmmux._messages import as_chunk, final_message, with_instruction
 from langchain_slmmux._private import events_of
 from langchain_slmmux._progress import aprogress, progress
 from langchain_slmmux._question import Question
-from langchain_slmmux._request import TOOL_OPTIONS, Request, bind_tools, tool_form
-from langchain_slmmux._sampling import Reply
+from langchain_slmmux._request import Request, bind_tools, tool_form
+from langchain_slmmux._sampling import Reply, can_stream
 from langchain_slmmux._shared_run import handlers_in, own_handlers, with_members_own
 from langchain_slmmux._structured import Structured, ask_through, parser_fields
-from langchain_slmmux._through import athrough, can_stream, through
+from langchain_slmmux._through import athrough, through
 from slmmux._mux.base import Mux
 from slmmux._mux.confidence import CONSISTENCY, INSTRUCTION
 from slmmux._mux.engine import Result
 from slmmux._mux.from_config import Endpoint
+from slmmux._mux.live import Hear, hearer
 from slmmux._mux.rule import ESCALATION
 from slmmux._mux.secrets import secrets_of, strike, told_apart
 from slmmux._mux.usage import Account
@@ -623,7 +624,16 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             account=self._account(),
             states=states,
             listener=listener,
+            live=self._live,
         )
+
+    @property
+    def _live(self) -> dict[str, Hear]:
+        """Who hears the tokens of the replies that are the answer whatever they say, by label."""
+        if (hear := hearer()) is None:
+            return {}
+        is_sure = self._is_one and not self._policy.has_threshold
+        return dict.fromkeys([*self._bigger, *(self._members if is_sure else ())], hear)
 
     def _result(self, message: AIMessage, result: Result[Reply]) -> ChatResult:
         info = result.reply.generation_info if result.reply else None
@@ -669,9 +679,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             MemberError: A member cannot bind them; names it.
         """
         bound = list(tools)
-        options: dict[str, Any] = {k: kwargs[k] for k in TOOL_OPTIONS if k in kwargs}
         member_calls = {label: MemberCall(m, m.model, m.kwargs) for label, m in self._callable_members.items()}
-        bind_tools(member_calls, bound, tool_choice, options)  # refuse now, not at the first call
+        bind_tools(member_calls, bound, tool_choice, kwargs)  # refuse now, not at the first call
         choice = {} if tool_choice is None else {"tool_choice": tool_choice}
         return self.bind(tools=bound, **choice, **kwargs)
 

@@ -14,6 +14,7 @@ from langchain_slmmux._tracing import Traces
 from slmmux import Answer, Pool, Race
 from slmmux._mux.confidence import logprobs_in
 from slmmux._mux.generation import longest_reply
+from slmmux._mux.live import Hear
 from slmmux._mux.usage import Account
 
 __all__ = ["Question"]
@@ -31,6 +32,7 @@ class Question:
         account: Where the tokens of its replies are counted.
         listener: The run that hears the tokens a member reports of itself; `None` if nobody may.
         states: Whether the members were asked to state how sure they are, which is no part of the answer.
+        live: Who hears the tokens of a member whose reply is the answer whatever it says, by label.
 
     Attributes:
         messages: The question.
@@ -50,6 +52,7 @@ class Question:
         account: Account,
         listener: BaseRunManager | None = None,
         states: bool = False,
+        live: Mapping[str, Hear] | None = None,
     ) -> None:
         self._request = request
         self.messages = messages
@@ -57,6 +60,7 @@ class Question:
         self._parent = parent
         self.pool = pool
         self._listener = listener
+        self._live = live
         self.account = account
         self._states = states
 
@@ -116,6 +120,5 @@ class Question:
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:
         """Return the calls of a race, or of a profile, which has none."""
         traces = Traces(self._parent, self.account, self._listener)
-        return Sampling(
-            self._request.member_calls, self.messages, self.stop, traces, self.pool, race=race, states=self._states
-        )
+        calls, states, live = self._request.member_calls, self._states, self._live
+        return Sampling(calls, self.messages, self.stop, traces, self.pool, race=race, states=states, live=live)

@@ -22,7 +22,13 @@ from llama_index.core.tools.types import BaseTool
 from pydantic import BaseModel
 
 from llamaindex_slmmux._members import Member, reporting_to, with_settings
-from llamaindex_slmmux._messages import as_chat, history_of, under_instruction, with_instruction
+from llamaindex_slmmux._messages import (
+    as_chat,
+    history_of,
+    own_history,
+    under_instruction,
+    with_instruction,
+)
 from llamaindex_slmmux._predicted import Predicted
 from llamaindex_slmmux._react import react_step
 from llamaindex_slmmux._several import logprobs_of, split
@@ -188,7 +194,11 @@ class Chat:
         if self.prompt_of is not None and not member.llm.metadata.is_chat_model:
             return self._completion(member, self.prompt_of.completion_prompt(member.llm), formatted=True)
         own = self.messages if self.prompt_of is None else self.prompt_of.messages(member.llm)
-        messages = under_instruction(history_of(own, member.label, alone=member.alone), self.instruction)
+        if member.alone:
+            history = own_history(own)
+        else:
+            history = history_of(own, member.label, signed_calls_only=member.signed_calls_only)
+        messages = under_instruction(history, self.instruction)
         if self.states:
             messages = with_instruction(messages, INSTRUCTION)
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)

@@ -67,7 +67,8 @@ def record(
         The record. `model` and `answer` describe what the mux returns; `withheld` has the members' own, if the mux does
         not return those. `probability` is `None` without a learned rule. After an early stop `confidence` is a lower
         bound and `decided_by` is provisional. `lost` names the members that failed on every sample asked of
-        them.
+        them. `retried` counts the calls that were made again after a fault that passes, by member; it is left out if
+        there were none.
 
     Example:
         >>> from slmmux import Race
@@ -130,6 +131,7 @@ def record(
             "calls": len(decision.abandoned),
             "usage": None if abandoned_usage is None else _counts(abandoned_usage),
         },
+        **({"retried": dict(decision.retried)} if decision.retried else {}),
         "seconds": decision.seconds,
         "plan": plan,
         "extractor": winner.kind or extractor,
@@ -167,7 +169,10 @@ def compact(record: Mapping[str, Any]) -> dict[str, Any]:
         ('(4,500 characters)', True)
     """
     most = _BYTES * max(1.0, record["samples"]["planned"] / _SAMPLES)
-    if _size(record) <= most:
+    texts = (record["answer"], *(answer for vote in record["votes"] for answer, _ in vote["answers"]))
+    # A text of a megabyte is not written out only to see that it is too long: an event loop waits here.
+    is_long = any(isinstance(text, str) and len(text) > most for text in texts)
+    if not is_long and _size(record) <= most:
         return dict(record)
     small: dict[str, Any] = {}
     for length in _LENGTHS:

@@ -146,6 +146,8 @@ class Decision(Generic[R]):
         unused: The draws that were never requested, or were still outstanding at the decision.
         abandoned: The requests that were running at the decision, each as its draws. They are paid for, and their
             samples are among the unused ones.
+        retried: The calls that were made again after a fault that passes, by member; those that a member's own client
+            made again are not among them.
         probability: The probability that the answer is right, by a learned rule; `None` without such a rule, or if
             samples are missing.
         seconds: The time from the first request to the decision; `None` in a replay, which has no clock.
@@ -162,6 +164,7 @@ class Decision(Generic[R]):
     probability: float | None = None
     seconds: float | None = None
     abandoned: tuple[Draws, ...] = ()
+    retried: Mapping[str, int] = field(default_factory=dict)
 
 
 def text_of(answer: object) -> str:

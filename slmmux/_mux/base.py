@@ -33,6 +33,7 @@ from slmmux._decision.pool import Pool
 from slmmux._decision.price import Price
 from slmmux._decision.race import Plan, Race, Wait, check_wait
 from slmmux._decision.record import Escalation, compact, record
+from slmmux._decision.retries import RETRIES
 from slmmux._decision.rules import RuleLike, WeightedRule
 from slmmux._decision.types import Answer, Decision, Draw
 from slmmux._errors import ArgumentError, NoAnswerError, quote
@@ -52,7 +53,7 @@ from slmmux._mux.judging import JUDGE, Judging
 from slmmux._mux.kept import kept_alive
 from slmmux._mux.labelled import Labelled
 from slmmux._mux.members import Member
-from slmmux._mux.observe import Observe, taken_observer
+from slmmux._mux.observe import Observe, count_abandoned, taken_observer
 from slmmux._mux.options import (
     argument_error,
     label_models,
@@ -174,9 +175,9 @@ class Mux(BaseModel):
 
     prices: PriceTable | None = None
     """What a million tokens of each member cost: {label: {"input": 0.10, "output": 0.40}}, with "cached_input" for what
-    a server reads from its cache; or "litellm" in place of a price, or for all members, for the price in LiteLLM's
-    table (extra `litellm`). The usage in the record then has the `cost`. With `escalate_to`, the bigger model's price
-    is named "escalate_to"."""
+    a server reads from its cache and "cache_write" for what it writes into it; or "litellm" in place of a price, or for
+    all members, for the price in LiteLLM's table (extra `litellm`). The usage in the record then has the `cost`. With
+    `escalate_to`, the bigger model's price is named "escalate_to"."""
 
     trace_samples: bool = True
     """Whether each sample is a traced run of its own below the mux's run."""
@@ -188,7 +189,8 @@ class Mux(BaseModel):
     """Set on copies of the members that have it."""
 
     max_retries: int | None = None
-    """Set on copies of the members that have it."""
+    """Set on copies of the members that have it. Calls of the others are made again by the mux, this often (`None`:
+    twice), if their fault passes: 429, 502, 503, or a connection that broke off."""
 
     stop: list[str] | None = None
     """Stop sequences for calls that give none."""
@@ -325,6 +327,7 @@ class Mux(BaseModel):
         self._pool = self._labelled.window(self.max_concurrency)
         for label, member in members.items():
             member.memory = self._labelled.memory(label)
+            member.most_retries = RETRIES if self.max_retries is None else self.max_retries
         self._members = {label: members[label] for label in options.rank}
         warn_if_unbounded(self.budget, {label: longest_reply(m.model, m.kwargs) for label, m in members.items()})
         bigger = {} if self.escalate_to is None else {ESCALATION: self.escalate_to}
@@ -502,6 +505,7 @@ class Mux(BaseModel):
     def _with_resting(self, result: Result[R], limits: Limits) -> Result[R]:
         """Note which members failed and which replied."""
         note_failures(result.decision, self._rests, self._members.keys() - limits.resting)
+        count_abandoned(result.decision.abandoned)
         return replace(result, resting=tuple(limits.resting), rule=limits.rule)
 
     @contextmanager
@@ -521,6 +525,10 @@ class Mux(BaseModel):
         """Warn of call arguments that make a member's samples equal, as is done for its own settings."""
         for label, k in self.k.items():
             warn_if_equal(label, k, temperature=kwargs.get("temperature"), seed=kwargs.get("seed"))
+
+    def _priced(self, label: str, usage: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the tokens of a member's reply with their cost, if it has a price."""
+        return priced(usage, self._prices.get(label))
 
     def _account(self) -> Account:
         """Return where the tokens and the cost of one question are counted."""
@@ -598,6 +606,8 @@ class Mux(BaseModel):
             resting(self._rests),
             self._may_take_long(question),
             rule,
+            # A mux of one is its member, whose user said how often it tries.
+            {} if self._is_one else {label: m.retries for label, m in self._callable_members.items()},
         )
 
     def _record(self, result: Result[R], question: Question[R]) -> dict[str, Any]:

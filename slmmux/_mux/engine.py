@@ -168,6 +168,7 @@ class Limits:
         resting: Members that are not asked, each with the error that its samples fail with.
         beside: Whether a reply may take long to read.
         rule: The name of the rule that decides, if it is not the mux's own.
+        retries: How often a call of each member is made again if its fault passes.
     """
 
     compare: Compare | None
@@ -177,6 +178,7 @@ class Limits:
     resting: Mapping[str, BaseException] = field(default_factory=dict)
     beside: Callable[[Any], bool] | None = None
     rule: str | None = None
+    retries: Mapping[str, int] = field(default_factory=dict)
 
 
 def run(
@@ -213,6 +215,7 @@ def run(
                     observe=observe,
                     resting=limits.resting,
                     beside=limits.beside,
+                    retries=limits.retries,
                 )
             except NoAnswerError as failure:
                 ending = failure
@@ -250,6 +253,7 @@ async def arun(
                     observe=observe,
                     resting=limits.resting,
                     beside=limits.beside,
+                    retries=limits.retries,
                 )
             except NoAnswerError as failure:
                 ending = failure

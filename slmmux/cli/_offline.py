@@ -133,6 +133,12 @@ def select(
             min=0, metavar="POINTS", help="Choose the cheapest subset within so many points of the most accurate one."
         ),
     ] = None,
+    time_limit: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Seconds of search per size; past them the best so far is shown, unproved."
+        ),
+    ] = 60.0,
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:
@@ -153,7 +159,7 @@ def select(
     if not re.fullmatch(r"unanimous|plurality|at_least:0*[1-9]\d*", correct):
         raise OptionError(f"correct {correct!r} does not exist; write unanimous, plurality or at_least:2")
     loaded = _load(recording)
-    with _resampling() as progress:
+    with _resampling() as (progress, closing):
         selection = select_complementary(
             loaded,
             penalty=penalty,
@@ -170,6 +176,8 @@ def select(
             prices=_prices(prices),
             within=within,
             progress=progress,
+            closing=closing,
+            time_limit=time_limit,
             **options,
         )
     if out is not None:
@@ -200,7 +208,11 @@ def select(
     )
     if unproved := [str(size) for size, proved in selection.proved.items() if not proved]:
         console.print(
-            text_line(f"the time ran out before the best subset was proved: size {', '.join(unproved)}", "yellow")
+            text_line(
+                f"not proved within {time_limit:g} s: size {', '.join(unproved)}; for a proof ask for a longer "
+                "--time-limit",
+                "yellow",
+            )
         )
     if selection.never_right:
         console.print(text_line(_suggestion(selection.never_right), "yellow"))
@@ -332,17 +344,22 @@ def _interval(estimate: "HeldOut") -> str:
 
 
 @contextmanager
-def _resampling() -> Iterator[Callable[[int, int], None]]:
-    """Show the resamples done on stderr, on a terminal; without one nothing is printed."""
-    from rich.progress import Progress  # noqa: PLC0415
+def _resampling() -> Iterator[tuple[Callable[[int, int], None], Callable[[int, float, float], None]]]:
+    """Show how far a choice is on stderr, on a terminal: the bound of each search, then the resamples done."""
+    from rich.progress import Progress, TextColumn  # noqa: PLC0415
 
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("intervals", total=None)
+    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[state]}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        searching = bar.add_task("search", total=None, state="")
+        task = bar.add_task("intervals", total=None, state="")
 
         def update(count: int, total: int) -> None:
             bar.update(task, completed=count, total=total)
 
-        yield update
+        def close(size: int, best: float, bound: float) -> None:
+            bar.update(searching, state=f"size {size}: best {100 * best:.1f} %, none above {100 * bound:.1f} %")
+
+        yield update, close
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -429,7 +446,7 @@ def report(
 
     one_of("rule", rule, _RULES)
     loaded = _load(recording)
-    with _files(), _resampling() as progress:
+    with _files(), _resampling() as (progress, closing):
         write(
             loaded,
             out,
@@ -441,6 +458,7 @@ def report(
             worth=worth / 100,
             no_answer=no_answer or (),
             progress=progress,
+            closing=closing,
         )
     summary = {"written": str(out), "models": list(loaded.models), "questions": len(loaded.questions)}
     _print_result(f"written: {out}", summary, as_json=as_json)

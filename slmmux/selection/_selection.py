@@ -117,6 +117,8 @@ class Selection:
         agreement: The way answers were compared.
         system_prompt: The system prompt before every question.
         proved: By size, whether nothing better exists; False if the search ran out of time.
+        bounds: By size, the most that the objective of any subset can be: that of the best one if it is proved. Empty
+            in the file of an older version.
         fingerprint: The fingerprint of the recording.
         recommendation: "mux" if the whole interval of the held-out gain is above 0, "do not mux" if it is below the
             smallest gain worth the cost, else "cannot tell yet"; `None` in the file of an older version.
@@ -149,6 +151,7 @@ class Selection:
     no_answer: tuple[str, ...] = ()
     score: str = "exact"
     within: Within | None = None
+    bounds: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def front(self) -> tuple[Subset, ...]:

@@ -609,9 +609,12 @@ def test_answers_compared_in_pairs_have_no_scaling(pool, undrawn):
 def test_a_search_that_ran_out_of_time_says_so(pool, monkeypatch, undrawn):
     """The page names the sizes whose best subset is not proved."""
     selection = select_complementary(pool, repeats=1)
-    unsure = replace(selection, proved={1: True, 2: False, 3: False})
+    unsure = replace(selection, proved={1: True, 2: False, 3: False}, bounds={2: 0.87654, 3: 0.9})
     monkeypatch.setattr(module, "select_complementary", lambda *_, **__: unsure)
-    assert "ran out of time for K = 2, 3: a better subset may exist." in Page(report(pool)).text
+    assert (
+        "ran out of time for K = 2 (none has an objective above 87.7 %), K = 3 (none has an objective above 90.0 %): "
+        "a better subset may exist." in Page(report(pool)).text
+    )
 
 
 def test_bad_arguments_are_refused(pool, tmp_path, monkeypatch):
