@@ -16,8 +16,8 @@ from langchain_slmmux._llama import ChatLlama
 from llamaindex_slmmux import SLMMuxLLM
 from llamaindex_slmmux._served import Served
 from slmmux import ArgumentError, NoAnswerError
-from slmmux._mux.confidence import fraction_of, logprobs_in, mean_probability, without_statement
 from slmmux._mux.observe import observe_samples
+from slmmux._mux.scoring.confidence import fraction_of, logprobs_in, mean_probability, without_statement
 from slmmux.config import load_config
 from tests.frameworks import LangChain, LlamaIndex
 from tests.servers.loopback import Response, serving
