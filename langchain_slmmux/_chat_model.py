@@ -34,11 +34,11 @@ from langchain_slmmux._shared_run import handlers_in, own_handlers, with_members
 from langchain_slmmux._structured import Structured, ask_through, parser_fields
 from langchain_slmmux._through import athrough, through
 from slmmux._mux.base import Mux
-from slmmux._mux.confidence import CONSISTENCY, INSTRUCTION
 from slmmux._mux.engine import Result
 from slmmux._mux.from_config import Endpoint
 from slmmux._mux.live import Hear, hearer
 from slmmux._mux.rule import ESCALATION
+from slmmux._mux.scoring.confidence import CONSISTENCY, INSTRUCTION
 from slmmux._mux.secrets import secrets_of, strike, told_apart
 from slmmux._mux.usage import Account
 

@@ -12,9 +12,9 @@ from langchain_slmmux._request import Request, calls_of
 from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
 from slmmux import Answer, Pool, Race
-from slmmux._mux.confidence import logprobs_in
 from slmmux._mux.generation import longest_reply
 from slmmux._mux.live import Hear
+from slmmux._mux.scoring.confidence import logprobs_in
 from slmmux._mux.usage import Account
 
 __all__ = ["Question"]

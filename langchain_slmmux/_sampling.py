@@ -19,10 +19,10 @@ from langchain_slmmux._messages import history_of
 from langchain_slmmux._overflow import overflow_or_same
 from langchain_slmmux._tracing import Traces, inner_config
 from slmmux import Draw, Pool, Race
-from slmmux._mux.confidence import without_statement
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.live import Hear
 from slmmux._mux.sampling import group_draws, remedy_for, remember_single
+from slmmux._mux.scoring.confidence import without_statement
 from slmmux._mux.secrets import clean_error
 from slmmux._mux.settings import client_timeout
 from slmmux._mux.usage import COST, total

@@ -59,11 +59,11 @@ from llamaindex_slmmux._through import (
 from llamaindex_slmmux._tools import LiveTools, selections
 from slmmux import AbstainedError, ArgumentError, NoAnswerError
 from slmmux._mux.base import Mux
-from slmmux._mux.confidence import CONSISTENCY
 from slmmux._mux.engine import Result
 from slmmux._mux.from_config import Endpoint
 from slmmux._mux.options import label_models
 from slmmux._mux.rule import ESCALATION, plain_rule, rule_of_plain
+from slmmux._mux.scoring.confidence import CONSISTENCY
 from slmmux._mux.settings import refuse_at_call_time
 from slmmux._mux.usage import Account
 

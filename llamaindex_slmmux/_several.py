@@ -14,7 +14,7 @@ from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.dispatcher import instrument_tags
 from llama_index_instrumentation.span import active_span_id
 
-from slmmux._mux.confidence import logprobs_in
+from slmmux._mux.scoring.confidence import logprobs_in
 
 __all__ = ["logprobs_of", "report", "split", "takes_several"]
 

@@ -6,7 +6,7 @@ Pure counting, over a decision that was made without scores; with the same score
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import fsum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from slmmux._decision.types import Answer, Decision, Draw, Sample, Vote
 
@@ -72,7 +72,7 @@ def by_scores(decision: Decision[R], scores: Mapping[Draw, float]) -> Decision[R
         decision,
         winner=winner,
         votes=votes,
-        reply=best.speaker.reply,
+        reply=cast("R", best.speaker.reply),  # a sample with an answer has a reply
         sample=best.speaker.draw,
         decided_by="confidence" if equals == 1 else "tie-break",
     )

@@ -38,18 +38,8 @@ from slmmux._decision.rules import RuleLike, WeightedRule
 from slmmux._decision.types import Answer, Decision, Draw
 from slmmux._errors import ArgumentError, NoAnswerError, quote
 from slmmux._mux.agreement import Agreement, AgreementName, agreement_of
-from slmmux._mux.confidence import (
-    CONSISTENCY,
-    ConfidenceLike,
-    Scores,
-    check_confidence,
-    confidence_name,
-    mean_probability,
-    reward_of,
-)
 from slmmux._mux.engine import Flow, Limits, Question, Result, Sampling, answer_flow, arun, run
 from slmmux._mux.generation import longest_reply
-from slmmux._mux.judging import JUDGE, Judging
 from slmmux._mux.kept import kept_alive
 from slmmux._mux.labelled import Labelled
 from slmmux._mux.members import Member
@@ -67,6 +57,16 @@ from slmmux._mux.prices import PriceTable, prices_of
 from slmmux._mux.reading import QUICK, is_longer, number_too_long, read_within
 from slmmux._mux.rest import Rest, note_failures, note_outage, resting
 from slmmux._mux.rule import ESCALATION, LateError, Policy, own_embedding, policy_of
+from slmmux._mux.scoring.confidence import (
+    CONSISTENCY,
+    ConfidenceLike,
+    Scores,
+    check_confidence,
+    confidence_name,
+    mean_probability,
+    reward_of,
+)
+from slmmux._mux.scoring.judging import JUDGE, Judging
 from slmmux._mux.usage import COST, DETAILS, Account, no_usage, priced
 from slmmux.answers import reader
 from slmmux.answers._no_answer import NoAnswers

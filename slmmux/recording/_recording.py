@@ -15,7 +15,7 @@ from slmmux._files.write import write_whole
 from slmmux.answers._no_answer import NoAnswers
 from slmmux.recording._formats import files_of, is_folder, is_parquet
 from slmmux.recording._prices import PRICES
-from slmmux.recording._row import Row, answer_from, head_line, is_packed, is_retry, row_line
+from slmmux.recording._row import Row, answer_from, head_line, holds_nan, is_packed, is_retry, row_line
 
 if TYPE_CHECKING:
     from slmmux.recording._columns import Columns, Duplicate
@@ -102,11 +102,14 @@ class Recording:  # noqa: PLW1641 - settings are no key
         """Make a recording from rows in memory.
 
         Raises:
-            RecordingError: A sample occurs twice.
+            RecordingError: A sample occurs twice, or an answer or a gold answer is NaN.
         """
         latest: dict[tuple[str, str, int], tuple[str, Row]] = {}
         history: list[Row] = []
         for place, row in ((f"row {i}", row) for i, row in enumerate(rows)):
+            if holds_nan(row.gold) or holds_nan(row.answer):
+                # Read from a file it would be refused; unequal to itself, it would count every answer as wrong.
+                raise RecordingError(f"{place}: the answer or the gold answer is NaN; write None if there is none")
             sample = row.question_id, row.model, row.sample_index
             first_place, earlier = latest.get(sample, (place, row))
             if first_place != place:

@@ -233,3 +233,11 @@ def test_select_and_report_compare_confidences(tmp_path):
         runner.invoke(app, ["select", str(file), "--resamples", "0", "--json"]).stdout
     )
     assert "Other confidences" not in report(Recording.load(file), n_resamples=0)
+
+
+@pytest.mark.parametrize("field", [{"gold": float("nan")}, {"gold": ["4", float("nan")]}, {"answer": float("nan")}])
+def test_a_row_in_memory_holds_no_nan(field):
+    """A NaN would count every answer as wrong without a word; rows in memory are refused as those of a file are."""
+    row = Row(**{"question_id": "q", "model": "a", "sample_index": 0, "answer": "4", **field})
+    with pytest.raises(RecordingError, match="row 0: the answer or the gold answer is NaN"):
+        Recording.of([row])

@@ -228,7 +228,9 @@ def test_every_field_of_a_record_is_in_its_table():
             name for name, cells in table(mux_part).items() if name in record or not cells[0].startswith("Only if")
         ]
         assert fields == list(record)
-        assert list(table(vote)) == list(record["votes"][0])
+        row = record["votes"][0]
+        of_votes = [name for name, cells in table(vote).items() if name in row or not cells[0].startswith("Only if")]
+        assert of_votes == list(row)
 
 
 def test_every_field_of_a_recording_is_in_its_table():

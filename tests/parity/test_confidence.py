@@ -11,13 +11,15 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.llms.openai_like import OpenAILike
 from pydantic import BaseModel
 
+import langchain_slmmux
+import llamaindex_slmmux
 from langchain_slmmux import SLMMuxChatModel
 from langchain_slmmux._llama import ChatLlama
 from llamaindex_slmmux import SLMMuxLLM
 from llamaindex_slmmux._served import Served
 from slmmux import ArgumentError, NoAnswerError
-from slmmux._mux.confidence import fraction_of, logprobs_in, mean_probability, without_statement
 from slmmux._mux.observe import observe_samples
+from slmmux._mux.scoring.confidence import fraction_of, logprobs_in, mean_probability, without_statement
 from slmmux.config import load_config
 from tests.frameworks import LangChain, LlamaIndex
 from tests.servers.loopback import Response, serving
@@ -438,3 +440,32 @@ def test_a_file_names_confidence_and_judge(tmp_path, framework):
     assert load_config(file).judge.model == "m"
     file.write_text(f"confidence = 'verbalised'\n{member}")
     assert type(mux).from_config(file).confidence == "verbalised"
+
+
+# --- profiles -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("kind", ["judge", "verbalised", "reward", "broken judge"])
+def test_a_profile_keeps_the_scores(framework, tmp_path, kind, is_async):
+    """Each sample has its score in the recording, a judge's once for each text; one that fails loses no sample."""
+    package = langchain_slmmux if isinstance(framework, LangChain) else llamaindex_slmmux
+    judge = framework.member([RuntimeError("down")] if kind == "broken judge" else ["70"])
+    options = {
+        "judge": {"confidence": "judge", "judge": judge},
+        "broken judge": {"confidence": "judge", "judge": judge},
+        "verbalised": {"confidence": "verbalised"},
+        "reward": {"confidence": lambda _: 0.4},
+    }[kind]
+    mux = framework.mux({"a": framework.member(["4\nConfidence: 80%"])}, samples=2, **options)
+    questions = [{"question_id": "q", "question": "2 + 2?", "gold": "4"}]
+    arguments = {"recording": tmp_path / "r.jsonl", "progress": False}
+    if is_async:
+        recording = asyncio.run(package.aprofile(mux, questions, **arguments))
+    else:
+        recording = package.profile(mux, questions, **arguments)
+    scores = {"judge": {"judge": 0.7}, "verbalised": {"verbalised": 0.8}, "reward": {"reward": 0.4}}
+    assert [row.confidences for row in recording.rows] == [scores.get(kind)] * 2
+    assert [row.text == "4" for row in recording.rows] == [kind == "verbalised"] * 2
+    assert [row.error for row in recording.rows] == [None, None]
+    assert ("confidence" in recording.settings) == (kind == "verbalised")

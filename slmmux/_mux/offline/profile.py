@@ -12,12 +12,12 @@ from slmmux._decision.labels import by_label
 from slmmux._decision.types import Answer, Draw
 from slmmux._errors import ArgumentError, quote
 from slmmux._mux.base import Mux
-from slmmux._mux.confidence import CONSISTENCY, confidence_name, fraction_of, mean_probability
 from slmmux._mux.engine import Question, Sampling
 from slmmux._mux.generation import generation_settings
-from slmmux._mux.judging import judge_prompt
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.reading import read_within
+from slmmux._mux.scoring.confidence import CONSISTENCY, confidence_name, fraction_of, mean_probability
+from slmmux._mux.scoring.judging import judge_prompt
 from slmmux._mux.secrets import secrets_of_client, strike, strike_text
 from slmmux.answers._reader import extractor_name
 from slmmux.profiling import Came, Questions, Watch

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 from slmmux._decision.race import Race
 from slmmux._decision.types import Answer, Decision, Draw, Draws
-from slmmux._mux.confidence import fraction_of
 from slmmux._mux.engine import Question, Sampling
+from slmmux._mux.scoring.confidence import fraction_of
 
 __all__ = ["JUDGE", "Judging", "judge_prompt"]
 
