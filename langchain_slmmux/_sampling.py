@@ -19,6 +19,7 @@ from langchain_slmmux._messages import history_of
 from langchain_slmmux._overflow import overflow_or_same
 from langchain_slmmux._tracing import Traces, inner_config
 from slmmux import Draw, Pool, Race
+from slmmux._mux.confidence import without_statement
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.live import Hear
 from slmmux._mux.sampling import group_draws, remedy_for, remember_single
@@ -27,6 +28,9 @@ from slmmux._mux.settings import client_timeout
 from slmmux._mux.usage import COST, total
 
 __all__ = ["Reply", "Sampling", "can_stream", "usage_of"]
+
+
+_UNHEARD = LLMResult(generations=[[]])
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,14 @@ class Reply:
         message: Its message.
         usage: Tokens; those of a request with several completions stand on the first.
         generation_info: What the member's class says beside the message.
+        stated: How sure the member says it is, if it was asked; the message is without that line.
     """
 
     model: str
     message: AIMessage
     usage: Mapping[str, int]
     generation_info: dict[str, Any] | None = None
+    stated: float | None = None
 
 
 class Sampling:
@@ -56,6 +62,7 @@ class Sampling:
         traces: The samples' runs.
         pool: Threads for members that only have a sync call.
         race: Whose calls they are; it knows better than a cancelled task why one failed.
+        states: Whether the members were asked to state how sure they are.
         live: Who hears the tokens of a member whose reply is the answer whatever it says, by label.
     """
 
@@ -68,16 +75,21 @@ class Sampling:
         pool: Pool,
         *,
         race: Race[Reply] | None = None,
+        states: bool = False,
         live: Mapping[str, Hear] | None = None,
     ) -> None:
         self._member_calls = {
             label: replace(a, kwargs={**a.kwargs, "stop": a.kwargs.get("stop") if stop is None else stop})
             for label, a in member_calls.items()
         }
-        self._histories = {label: history_of(messages, label) for label in self._member_calls}
+        self._histories = {
+            label: history_of(messages, label, signed_calls_only=a.signed_calls_only)
+            for label, a in self._member_calls.items()
+        }
         self.traces = traces
         self._pool = pool
         self._race = race
+        self._states = states
         self._live = live or {}
 
     def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
@@ -96,7 +108,7 @@ class Sampling:
             runs = [self.traces.open(draw, member_call, messages) for draw in draws]
             inner_config(runs[0])
             result = _generate(member_call, list(messages), runs[0], self._kwargs(draws))
-            replies, results = _replies_of(member_call, draws, result)
+            replies, results = _replies_of(member_call, draws, result, is_heard=any(runs))
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             fault = clean_error(overflow_or_same(error), *member_call.secrets)
             remedy = remedy_for(error, draws)
@@ -109,7 +121,7 @@ class Sampling:
         else:
             for draw, reply, ended in zip(draws, replies, results, strict=False):
                 self.traces.end(draw, ended, reply.usage)
-            return replies
+            return self._as_counted(replies)
         if remedy == "probe":
             try:
                 wait_for(member_call.member.pace)
@@ -139,7 +151,7 @@ class Sampling:
             else:
                 hear = self._live.get(draws[0].model)
                 result = await _agenerate(member_call, list(messages), runs[0], kwargs, hear)
-            replies, results = _replies_of(member_call, draws, result)
+            replies, results = _replies_of(member_call, draws, result, is_heard=any(runs))
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             fault = clean_error(overflow_or_same(error), *member_call.secrets)
             remedy = remedy_for(error, draws)
@@ -152,7 +164,7 @@ class Sampling:
         else:
             for draw, reply, ended in zip(draws, replies, results, strict=False):
                 await self.traces.aend(draw, ended, reply.usage)
-            return replies
+            return self._as_counted(replies)
         if remedy == "probe":
             try:
                 await await_for(member_call.member.pace)
@@ -164,6 +176,10 @@ class Sampling:
             remember_single(member_call.member, "refuses n")
             return replies
         raise fault
+
+    def _as_counted(self, replies: list[Reply]) -> list[Reply]:
+        """Return replies as the mux counts them: without the line in which a member states how sure it is."""
+        return [_without_statement(reply) for reply in replies] if self._states else replies
 
     def close(self) -> None:
         """Close the runs of the calls that nobody waits for any more."""
@@ -259,8 +275,13 @@ def _unneeded() -> asyncio.CancelledError:
     return asyncio.CancelledError("decided without this sample")
 
 
-def _replies_of(member_call: MemberCall, draws: tuple[Draw, ...], result: Any) -> tuple[list[Reply], list[LLMResult]]:
-    """Return a reply and a run's result for each completion that came back; the request's usage is the first one's."""
+def _replies_of(
+    member_call: MemberCall, draws: tuple[Draw, ...], result: Any, *, is_heard: bool
+) -> tuple[list[Reply], list[LLMResult]]:
+    """Return a reply and a run's result for each completion that came back; the request's usage is the first one's.
+
+    Runs that nobody hears have no result of their own: to build one validates the message once more.
+    """
     if not isinstance(result, ChatResult):
         raise TypeError(f"the model returned {type(result).__name__}, not a ChatResult")
     if len(result.generations) < len(draws) and len(draws) > 1:
@@ -280,8 +301,37 @@ def _replies_of(member_call: MemberCall, draws: tuple[Draw, ...], result: Any) -
             message = message.model_copy(update={"usage_metadata": usage, "response_metadata": metadata})
             generation = ChatGeneration(message=message, generation_info=generation.generation_info)  # noqa: PLW2901
         replies.append(Reply(member_call.member.label, message, usage_of(message), generation.generation_info))
-        results.append(LLMResult(generations=[[generation]], llm_output=None if i else result.llm_output))
+        results.append(
+            LLMResult(generations=[[generation]], llm_output=None if i else result.llm_output) if is_heard else _UNHEARD
+        )
     return replies, results
+
+
+def _without_statement(reply: Reply) -> Reply:
+    """Return a reply without its last line on how sure the member is."""
+    message = reply.message
+    if isinstance(message.content, str):
+        text, stated = without_statement(message.content)
+        content: Any = text
+    else:
+        place = next(
+            (i for i in reversed(range(len(message.content))) if _text_in(message.content[i]) is not None), None
+        )
+        if place is None:
+            return reply
+        block = message.content[place]
+        text, stated = without_statement(str(_text_in(block)))
+        changed = text if isinstance(block, str) else {**block, "text": text}
+        content = [*message.content[:place], changed, *message.content[place + 1 :]]
+    if stated is None:
+        return reply
+    return replace(reply, message=message.model_copy(update={"content": content}), stated=stated)
+
+
+def _text_in(block: Any) -> str | None:
+    """Return the text of a message's block; `None` if it holds another thing."""
+    text = block.get("text") if isinstance(block, Mapping) and block.get("type") == "text" else block
+    return text if isinstance(text, str) else None
 
 
 def _usage_of_result(result: ChatResult) -> dict[str, Any]:

@@ -122,6 +122,7 @@ class TestVLLM:
             "messages": QUESTION,
             "tools": [PAINT],
             "tool_choice": {"type": "function", "function": {"name": "paint"}},
+            "max_tokens": 200,
         }
         (whole,) = client.chat.completions.create(**asked).choices
         with client.chat.completions.stream(**asked) as stream:
@@ -167,7 +168,7 @@ class TestVLLM:
 @pytest.mark.real_model
 def test_llama_cpps_own_server(llama_cpp):
     """Tools, a schema, several samples, streaming and a client that leaves, at llama.cpp's own server."""
-    own = {"api_key": llama_cpp.api_key, "model": llama_cpp.model, "base_url": llama_cpp.base_url, "max_tokens": 40}
+    own = {"api_key": llama_cpp.api_key, "model": llama_cpp.model, "base_url": llama_cpp.base_url, "max_tokens": 200}
     both = SLMMuxChatModel(models={"a": chat_openai("", **own), "b": chat_openai("", **own)}, samples=2)
     one = SLMMuxChatModel(models={"a": chat_openai("", **own)}, samples=1)
     with serving(app(both)) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", timeout=300) as client:
@@ -207,9 +208,10 @@ def test_litellms_proxy_below_the_server(tmp_path):
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         command = [str(programs / "litellm"), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
-        offline = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+        key = "sk-of-this-test-alone-0123456789abcdef"  # the proxy does not start without one
+        offline = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": key}
         with process(command, f"{url}/health/liveliness", tmp_path / "log", seconds=240, **offline):
-            own = SLMMuxChatModel(models={"a": member(url)}, samples=1)
+            own = SLMMuxChatModel(models={"a": member(url, api_key=key)}, samples=1)
             with serving(app(own)) as served, openai.OpenAI(base_url=f"{served}/v1", api_key="none") as client:
                 text = client.chat.completions.create(model="mux", messages=QUESTION)
                 assert text.choices[0].message.content == "one two three"
