@@ -115,23 +115,6 @@ class TestVLLM:
         assert json.loads(reply.choices[0].message.content)["colour"] in {"red", "blue"}
         assert {row["abstained"] + row["failed"] for row in reply.slmmux["votes"]} == {0}
 
-    def test_a_forced_tool_is_called(self, client):
-        """The call is voted on and comes back as a call, whole and streamed."""
-        asked = {
-            "model": "mux",
-            "messages": QUESTION,
-            "tools": [PAINT],
-            "tool_choice": {"type": "function", "function": {"name": "paint"}},
-            "max_tokens": 200,
-        }
-        (whole,) = client.chat.completions.create(**asked).choices
-        with client.chat.completions.stream(**asked) as stream:
-            (streamed,) = stream.get_final_completion().choices
-        for choice in (whole, streamed):
-            (call,) = choice.message.tool_calls
-            assert call.function.name == "paint"
-            assert json.loads(call.function.arguments)["colour"] in {"red", "blue"}
-
     def test_one_sample_streams_its_own_tokens(self, vllm):
         """A reply of thirty tokens comes in many chunks, and its tokens are counted."""
         own = SLMMuxChatModel(models={"a": member(vllm, max_tokens=30, stream_usage=True)}, samples=1)
