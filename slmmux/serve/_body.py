@@ -56,7 +56,7 @@ async def body_of(request: Request, form: type[F], *, most_bytes: int) -> F:
 
 def _yielding_loads(content: bytes) -> Any:
     """Return the value of JSON, as `json.loads` does, and let other threads run meanwhile."""
-    decoder = json.JSONDecoder()
+    decoder: Any = json.JSONDecoder()  # what it calls is not among its types
     containers = count(1)
 
     def counted(parse: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,7 +12,6 @@ from prometheus_client.registry import Collector
 from slmmux._decision.types import Sample
 from slmmux._mux.base import Mux
 from slmmux._mux.observe import Observe, observe_abandoned, observe_samples
-from slmmux._mux.rule import ESCALATION
 from slmmux._mux.usage import COST
 
 __all__ = ["CONTENT_TYPE_LATEST", "Gauge", "Metrics", "Question"]
@@ -130,8 +129,6 @@ class Question:
         metrics, name = self._metrics, self._name
         self.outcome = record.get("outcome", "answered")
         metrics.confidence.labels(name).observe(record.get("confidence") or 0)
-        if (escalation := record.get("escalation")) is not None:
-            metrics.count(name, ESCALATION, escalation["usage"])
 
 
 def _count_tokens(counter: Counter, name: str, label: str, usage: Mapping[str, Any]) -> None:

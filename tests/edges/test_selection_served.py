@@ -2,6 +2,7 @@
 
 import json
 import random
+from functools import cache
 
 import pytest
 from typer.testing import CliRunner
@@ -51,14 +52,19 @@ def recording():
     return Recording.of(rows(), settings)
 
 
+@pytest.fixture(scope="module")
+def select(recording):
+    """Return the selection of a rule; fitting one takes seconds, and the tests change nothing of it."""
+    return cache(lambda rule: select_complementary(recording, sizes=[2], rule=rule, n_resamples=0))
+
+
 @pytest.fixture
-def write(tmp_path, recording, monkeypatch):
+def write(tmp_path, select, monkeypatch):
     """Write a selection beside a mux.toml of members on servers of their own, and return the file."""
     monkeypatch.setenv("COLUMNS", "200")
 
     def write(servers, text='selection = "selection.json"', rule="self-consistency", more=""):
-        selection = select_complementary(recording, sizes=[2], rule=rule, n_resamples=0)
-        selection.save(tmp_path / "selection.json")
+        select(rule).save(tmp_path / "selection.json")
         for label, server in servers.items():
             more += f'\n[models.{label}]\nurl = "{server.url}"\nmodel = "{label}-model"\n'
         file = tmp_path / "mux.toml"

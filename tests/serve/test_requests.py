@@ -4,6 +4,9 @@ import json
 
 import httpx
 import pytest
+from langchain_core.messages import AIMessage
+from openai.types.chat.completion_create_params import CompletionCreateParamsBase, CompletionCreateParamsStreaming
+from openai.types.responses.response_create_params import ResponseCreateParamsBase, ResponseCreateParamsStreaming
 
 from langchain_slmmux import SLMMuxChatModel
 from langchain_slmmux.testing import ScriptedChatModel
@@ -34,14 +37,30 @@ def fault(response):
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"reasoning_effort": "high"}, "reasoning_effort"),
         ({"messages": []}, "messages"),
-        ({"messages": [{"role": "function", "content": "x"}]}, "messages[0]"),
-        ({"messages": [{"role": "user", "content": [{"type": "video"}]}]}, "messages[0].content[0]"),
+        ({"messages": [{"role": "function", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"content": "x"}]}, "messages[0].role"),
+        ({"messages": ["x"]}, "messages[0]"),
+        ({"messages": [{"role": "user", "content": [{"type": "video"}]}]}, "messages[0].content[0].type"),
+        ({"messages": [{"role": "user", "content": [{}]}]}, "messages[0].content[0].type"),
+        ({"messages": [{"role": "user", "content": []}]}, "messages[0].content"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "file", "file": {}}]}]},
+            "messages[0].content[0].file.file_data",
+        ),
         ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
         ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].custom"),
         ({"tool_choice": "auto"}, "tool_choice"),
         ({"tools": [WEATHER], "tool_choice": {"type": "function", "function": {"name": "x"}}}, "tool_choice"),
+        ({"tools": [WEATHER], "tool_choice": {"type": "allowed_tools", "allowed_tools": {}}}, "tool_choice.type"),
+        ({"web_search_options": {}}, "web_search_options"),
+        ({"stop": ["x"] * 17}, "stop"),
         ({"n": 9}, "n"),
+        ({"n": "2"}, "n"),
+        ({"n": True}, "n"),
+        ({"seed": 2**63}, "seed"),
+        ({"temperature": "0.5"}, "temperature"),
+        ({"parallel_tool_calls": "no"}, "parallel_tool_calls"),
         ({"temperature": 3}, "temperature"),
         ({"max_tokens": 5, "max_completion_tokens": 6}, "max_tokens"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
@@ -67,7 +86,13 @@ def test_options_of_a_stream_need_a_stream(url):
         ({"store": True}, "store"),
         ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
         ({"include": ["reasoning.encrypted_content"]}, "include"),
-        ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0]"),
+        ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0].type"),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "x"}]}]},
+            "input[0].content[0].type",
+        ),
+        ({"stream": "yes"}, "stream"),
+        ({"tool_choice": "none", "tools": [{"type": "function", "name": ""}]}, "tools[0].name"),
     ],
 )
 def test_responses_refuse_what_they_do_not_support(url, change, field):
@@ -156,3 +181,80 @@ def test_a_request_cannot_widen_what_the_file_allows(wider):
         record = post(url, ASKED | {"slmmux": narrow}).json()["slmmux"]
         assert record["samples"]["used"] <= 2
         assert record["reason"] == "budget"
+
+
+FIELDS = [
+    ("chat/completions", field)
+    for field in sorted(
+        {**CompletionCreateParamsBase.__annotations__, **CompletionCreateParamsStreaming.__annotations__}
+    )
+] + [
+    ("responses", field)
+    for field in sorted({**ResponseCreateParamsBase.__annotations__, **ResponseCreateParamsStreaming.__annotations__})
+]
+
+
+@pytest.mark.filterwarnings("ignore:.*equal, so its confidence says nothing")
+@pytest.mark.parametrize(("path", "field"), FIELDS)
+def test_no_value_of_any_field_of_openais_breaks_the_server(url, path, field):
+    """Whatever a field of OpenAI's own types holds, the answer is 200, or a refusal that names it."""
+    base = {"model": "mux"} | ({"input": "hi"} if path == "responses" else {"messages": QUESTION})
+    with httpx.Client() as client:
+        for value in (True, -1, 3.5, 1e300, 10**30, "x", "\0", [None], ["x"], [{}], {"x": 1}, {"type": "function"}):
+            reply = client.post(f"{url}/v1/{path}", json={**base, field: value}, timeout=30)
+            if reply.status_code != 200 and (field, reply.status_code) != ("model", 404):
+                assert fault(reply)["param"].startswith(field)
+
+
+@pytest.mark.parametrize("escape", [r"\ud83d", r"\udc00x"])
+def test_half_of_a_character_is_refused(url, escape):
+    """No member can be sent it: UTF-8 has no bytes for it. A whole one, in two halves, is a character."""
+    headers = {"content-type": "application/json"}
+    for text, status in ((escape, 400), (r"\ud83d\ude00", 200)):
+        body = json.dumps(ASKED).replace("Norway", text)
+        reply = httpx.post(f"{url}/v1/chat/completions", content=body, headers=headers)
+        assert reply.status_code == status
+    assert (
+        "half of a character"
+        in fault(httpx.post(f"{url}/v1/chat/completions", content=body.replace(text, escape), headers=headers))[
+            "message"
+        ]
+    )
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_half_of_a_character_of_a_member_reaches_the_client(stream):
+    """A small model may end in the middle of a character; its answer is JSON all the same."""
+    own = SLMMuxChatModel(models={"a": ScriptedChatModel(script=["Oslo \ud83d"])}, samples=2)
+    with serving(app(own)) as url:
+        reply = post(url, ASKED | {"stream": stream})
+    assert reply.status_code == 200
+    assert r"Oslo \ud83d" in reply.text
+
+
+def test_a_compressed_body_is_refused(url):
+    """It is said what is not read."""
+    reply = post(url, ASKED, headers={"content-encoding": "gzip"})
+    assert (reply.status_code, "compressed" in reply.json()["error"]["message"]) == (415, True)
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "responses"])
+@pytest.mark.parametrize(("reason", "status"), [("length", "max_output_tokens"), ("content_filter", "content_filter")])
+def test_a_reply_that_was_cut_off_says_so(path, reason, status):
+    """Also with tool calls: a client that runs them must know that more may have been coming."""
+    call = {"name": "weather", "args": {"city": "Oslo"}, "id": "call_1"}
+    calls = [call] if reason == "length" else []
+    reply = AIMessage("x", tool_calls=calls, response_metadata={"finish_reason": reason})
+    own = SLMMuxChatModel(models={"a": ScriptedChatModel(script=[reply])}, samples=1)
+    body = {"model": "mux"} | ({"input": "hi"} if path == "responses" else {"messages": QUESTION})
+    with serving(app(own)) as url:
+        whole = post(url, body, path).json()
+        *_, last = [
+            line for line in post(url, body | {"stream": True}, path).text.splitlines() if line.startswith("data: {")
+        ]
+    streamed = json.loads(last.removeprefix("data: "))
+    if path == "responses":
+        for each in (whole, streamed["response"]):
+            assert (each["status"], each["incomplete_details"]) == ("incomplete", {"reason": status})
+    else:
+        assert [each["choices"][0]["finish_reason"] for each in (whole, streamed)] == [reason, reason]

@@ -2,12 +2,18 @@
 
 import asyncio
 import json
+import threading
+from typing import Any
 
 import httpx
 import pytest
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
+from pydantic import PrivateAttr
 
 from langchain_slmmux import SLMMuxChatModel
 from langchain_slmmux.testing import ScriptedChatModel
+from slmmux import LearnedRule
 
 from ..servers.loopback import serving as serving_protocol
 from ..servers.openai_chat import openai_chat
@@ -15,6 +21,7 @@ from ..servers.replies import Reply
 from .support import OSLO, QUESTION, Held, app, chat_openai, mux, serving, until
 
 ASKED = {"model": "mux", "messages": QUESTION, "stream": True}
+RULE = LearnedRule(("a",), (1_000_000,), (0,), (0.0, 1.0), 60)
 
 
 def lines(response):
@@ -135,6 +142,103 @@ def test_a_single_members_own_tokens_come_through():
         assert member.requests[0].body["stream"] is True
     assert "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks) == "one two three"
     assert chunks[-1]["slmmux"]["model"] == "a"
+
+
+class Slow(ScriptedChatModel):
+    """A bigger model that streams word by word, each when the test lets it, and may break off."""
+
+    words: tuple[str, ...] = ("Oslo ", "it ", "is.")
+    breaks_off: bool = False
+
+    _go: threading.Semaphore = PrivateAttr(default_factory=lambda: threading.Semaphore(0))
+
+    @property
+    def go(self) -> threading.Semaphore:
+        return self._go
+
+    async def _astream(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+        for word in self.words:
+            while not self._go.acquire(blocking=False):  # the test is on another thread
+                await asyncio.sleep(0.002)
+            yield ChatGenerationChunk(message=AIMessageChunk(word))
+        if self.breaks_off:
+            raise ConnectionError("gone")
+        usage = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
+        end = {"finish_reason": "length"}
+        yield ChatGenerationChunk(message=AIMessageChunk("", usage_metadata=usage), generation_info=end)
+
+
+def escalating(bigger, **options):
+    members = {"a": ScriptedChatModel(script=[ConnectionError("down")])}
+    prices = {label: {"input": 1.0, "output": 1.0} for label in ("a", "escalate_to")}
+    return SLMMuxChatModel(
+        models=members, samples=2, rule=RULE, escalate_to=bigger, escalate_below=0.5, prices=prices, **options
+    )
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "responses"])
+def test_the_bigger_models_tokens_come_as_they_come(path):
+    """Each word arrives before the next one is spoken; the end says that it was cut off, and its tokens are counted."""
+    bigger = Slow(script=["never"])
+    body = {"model": "mux", "stream": True} | ({"input": "hi"} if path == "responses" else {"messages": QUESTION})
+    with (
+        serving(app(escalating(bigger))) as url,
+        httpx.stream("POST", f"{url}/v1/{path}", json=body, timeout=30) as response,
+    ):
+        stream = (data(line) for line in lines(response) if line.startswith("data: {"))
+        arrived = []
+        for word in bigger.words:
+            bigger.go.release()
+            text = ""
+            while not text:
+                chunk = next(stream)
+                text = chunk.get("delta") or (chunk.get("choices") or [{"delta": {}}])[0]["delta"].get("content")
+            arrived.append(text)
+            assert text == word
+        last = list(stream)[-1]
+        metrics = httpx.get(f"{url}/metrics").text
+    record = last["slmmux"] if path == "chat/completions" else last["response"]["slmmux"]
+    assert record["outcome"] == "escalated"
+    ending = last["choices"][0]["finish_reason"] if path == "chat/completions" else last["response"]["status"]
+    assert ending == ("length" if path == "chat/completions" else "incomplete")
+    assert 'slmmux_tokens_total{kind="output",member="escalate_to",model="mux"} 3.0' in metrics
+    assert 'slmmux_cost_total{member="escalate_to",model="mux"} 1e-05' in metrics
+
+
+def test_a_bigger_model_that_breaks_off_ends_the_stream_with_an_error():
+    """A part of its answer was sent: no other answer may follow it."""
+    bigger = Slow(script=["never"], breaks_off=True)
+    own = SLMMuxChatModel(
+        models={"a": ScriptedChatModel(script=["4"])}, samples=1, rule=RULE, escalate_to=bigger, escalate_below=1.0
+    )
+    for _ in bigger.words:
+        bigger.go.release()
+    with serving(app(own)) as url, httpx.stream("POST", f"{url}/v1/chat/completions", json=ASKED) as response:
+        *_, last = lines(response)
+    assert "broke off" in data(last)["error"]["message"]
+
+
+def test_the_only_sample_streams_within_a_deadline():
+    """A deadline ends it, and does not hold its tokens back."""
+    member = Slow(script=["never"])
+    own = SLMMuxChatModel(models={"a": member}, samples=1, deadline=20)
+    with serving(app(own)) as url, httpx.stream("POST", f"{url}/v1/chat/completions", json=ASKED) as response:
+        stream = lines(response)
+        next(stream)
+        for word in member.words:
+            member.go.release()
+            assert data(next(stream))["choices"][0]["delta"]["content"] == word
+
+
+def test_a_mux_inside_of_a_mux_is_not_heard():
+    """Its answer is a sample: its bigger model's tokens are no part of the outer answer."""
+    bigger = Slow(script=["never"])
+    for _ in range(2 * len(bigger.words)):
+        bigger.go.release()
+    own = SLMMuxChatModel(models={"inner": escalating(bigger)}, samples=2, wait="exhausted")
+    with serving(app(own)) as url, httpx.stream("POST", f"{url}/v1/chat/completions", json=ASKED) as response:
+        chunks = [data(line) for line in lines(response) if line.startswith("data: {")]
+    assert "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks) == "never"  # its whole reply
 
 
 def test_a_whole_answer_and_a_streamed_one_say_the_same():
