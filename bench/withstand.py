@@ -119,7 +119,11 @@ def _embedding(seconds: float) -> str:
         released.wait(seconds)
         return [1.0]
 
-    models = {"a": _says("grass is green"), "b": SyncMember(reply=lambda _, turn: f"the sea, {turn}")}
+    # Unlike texts, so that nothing is decided without the embedding.
+    models = {
+        "a": SyncMember(reply=lambda _, turn: f"grass is green, {turn}"),
+        "b": SyncMember(reply=lambda _, turn: f"the sea is deep, {turn}"),
+    }
     mux = SLMMuxChatModel(
         models=models, samples=2, extract="text", agreement="embedding", embedding=embed, deadline=DEADLINE_S
     )

@@ -321,5 +321,4 @@ def test_twenty_threads_share_four_slots():
         capture_output=True,
         text=True,
     )
-    print(ended.stdout)
     assert "none failed" in ended.stdout
