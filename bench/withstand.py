@@ -164,7 +164,7 @@ async def _longest_gap(work: Any) -> float:
     return longest
 
 
-SLOW = (r"\boxed{" + "+".join(f"\\frac{{x^{i}}}{{y^{i}+{i}}}" for i in range(60)) + "}", r"\boxed{(x+y+z+w+1)^{200}}")
+SLOW = (r"\boxed{1000000007!}", r"\boxed{x+2}")  # a factorial that no computer comes to the end of
 
 
 def _math() -> str:
