@@ -22,6 +22,7 @@ from llamaindex_slmmux._several import takes_several
 from slmmux import MemberError
 from slmmux._mux import members
 from slmmux._mux.generation import generation_settings
+from slmmux._mux.in_words import takes_signed_calls_only
 from slmmux._mux.limiter import BlockingLimiter, no_limit
 from slmmux._mux.options import no_temperature
 from slmmux._mux.secrets import secrets_of, secrets_of_client, strike
@@ -63,6 +64,14 @@ class Member(members.Member):
     def calls_functions(self) -> bool:
         """Whether tools can be bound to it."""
         return isinstance(self.llm, FunctionCallingLLM) and self.llm.metadata.is_function_calling_model
+
+    @property
+    def signed_calls_only(self) -> bool:
+        """Whether its provider refuses tool calls that stand without the thoughts that led to them."""
+        if _is_of(self.llm, "google_genai"):
+            return True
+        own = {"thinking": getattr(self.llm, "thinking_dict", None)}
+        return takes_signed_calls_only([own, _more_arguments(self.llm)])
 
     def sync_only(self, method: str) -> bool:
         """Return whether the async form of a method would only make the sync call, on the event loop."""

@@ -45,6 +45,7 @@ def record(
     abandoned_usage: Mapping[str, Any] | None = None,
     resting: Collection[str] = (),
     too_long: int = 0,
+    confidence_by: str | None = None,
 ) -> dict[str, Any]:
     """Return a decision as plain JSON values.
 
@@ -60,6 +61,7 @@ def record(
         abandoned_usage: The tokens of abandoned calls that have ended by now; `None` if none of them has.
         resting: The members that were not asked because their servers seem to be down.
         too_long: The number of replies that were too long to be read.
+        confidence_by: The name of the confidence, if it is not self-consistency.
 
     Returns:
         The record. `model` and `answer` describe what the mux returns; `withheld` has the members' own, if the mux does
@@ -90,6 +92,7 @@ def record(
         "model": model,
         "answer": answer,
         "confidence": winner.confidence,
+        **({} if confidence_by is None else {"confidence_by": confidence_by}),
         "probability": decision.probability,
         "rule": rule,
         "outcome": outcome,
@@ -115,6 +118,7 @@ def record(
                 "failed": v.failed,
                 "unused": v.unused,
                 "answers": [list(pair) for pair in v.answers],
+                **({} if v.score is None else {"score": round(v.score, _SCORE_DIGITS)}),
             }
             for v in decision.votes
         ],
@@ -141,6 +145,7 @@ def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: int(usage.get(name, 0)) for name in USAGE}, **cost}
 
 
+_SCORE_DIGITS = 6
 _DIGITS = 12  # of a cost after the point: sums of floats end in digits that mean nothing
 _BYTES = 2000  # that a compact record of three members and five samples may take, whatever their replies' length
 _SAMPLES = 15

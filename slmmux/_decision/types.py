@@ -103,6 +103,8 @@ class Vote:
         answers: Every answer of this member with its number of samples, most frequent first; equal counts are ordered
             by the lower sample index.
         fields: The fields that were voted on, if the answer is an object or tool calls.
+        score: With another confidence than self-consistency: the sum of the scores of the samples with the answer,
+            divided by k.
 
     Example:
         >>> Vote("qwen", "4", count=2, of=3, abstained=1, failed=0, unused=0).confidence
@@ -119,11 +121,12 @@ class Vote:
     kind: str | None = None
     answers: tuple[tuple[Any, int], ...] = ()
     fields: tuple[str, ...] = ()
+    score: float | None = None
 
     @property
     def confidence(self) -> float:
-        """Self-consistency: `count / of`, between 0 and 1 (Algorithm 1, `s_i`)."""
-        return self.count / self.of
+        """Self-consistency: `count / of`, between 0 and 1 (Algorithm 1, `s_i`); or the score, if samples have one."""
+        return self.count / self.of if self.score is None else self.score
 
 
 @dataclass(frozen=True, slots=True)
