@@ -207,7 +207,7 @@ async def _soak(url: str, framework: str, way: str, answers: int) -> None:
     options = {} if way in {"ask", "batch"} else {"wait": "exhausted"}
     ledger = Ledger()
     asker: Any = (LangChain if framework == "LangChain" else LlamaIndex)(url, ledger, **options)
-    size = 20
+    size = min(20, answers)
 
     async def ask(number: int) -> None:
         if way == "ask":
@@ -243,6 +243,8 @@ async def _soak(url: str, framework: str, way: str, answers: int) -> None:
         flush=True,
     )
     assert end["most"] <= WINDOW, end["most"]
+    assert after[1] <= before[1] + WINDOW, "threads are left"
+    assert after[2] <= before[2] + 2 * WINDOW, "files are left"
     assert (ledger.calls, ledger.tokens) == (calls, tokens)
 
 

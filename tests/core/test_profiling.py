@@ -398,9 +398,9 @@ async def test_nothing_that_may_block_runs_on_the_event_loop(path):
     places = []
 
     class Watching(Observer):
-        def came(self, *counts):
+        def came(self, *what, **more):
             places.append(threading.current_thread())
-            super().came(*counts)
+            super().came(*what, **more)
 
     members = Members(lambda question, _: [double(question)], {"a": 2})
     members.read = lambda text: places.append(threading.current_thread())

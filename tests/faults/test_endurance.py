@@ -134,6 +134,17 @@ def test_a_fork_with_calls_running_asks_by_itself(framework):
     assert os.waitstatus_to_exitcode(ended[1]) == 0
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
+def test_what_the_records_say_is_what_the_server_counted():
+    """By every way of asking, both frameworks: calls, tokens and the window, abandoned and cancelled ones included."""
+    number, cancelled = ("5000", "1000") if AT_LENGTH else ("5", "10")
+    soak = [sys.executable, "-m", "bench.soak", "--answers", number, "--cancellations", cancelled]
+    table = subprocess.run(soak, check=True, cwd=Path.cwd(), capture_output=True, text=True).stdout
+    print(f"\n{table}")
+    assert table.count("\n| L") == 8
+    assert table.count("cancelled at random times") == 2
+
+
 _PROFILED = """
 import sys, time
 from slmmux.profiling import profile

@@ -309,3 +309,16 @@ def test_an_interruption_at_the_terminal_is_for_this_process_alone():
     os.killpg(child.pid, signal.SIGINT)
     out, err = child.communicate(timeout=60)
     assert (child.returncode, out, err) == (0, "200\n", "")
+
+
+@pytest.mark.full
+def test_twenty_threads_share_four_slots():
+    """Twenty threads over a real server of four slots, with a window of four: every call is answered, none is refused."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench.soak", "--slots", "20"],
+        check=True,
+        cwd=Path.cwd(),
+        capture_output=True,
+        text=True,
+    )
+    assert "none failed" in ended.stdout
