@@ -63,16 +63,16 @@ def simulated(
     gap = 60.0 / per_minute if per_minute else 0.0
     write = 1.0 / writes if writes else 0.0
     running: list[float] = []  # when the reply of each running request comes
-    written = next_start = 0.0
+    last_write = next_start = 0.0
     for number, duration in enumerate(seconds.tolist()):
         if number >= places:  # a place is taken until its reply is written, one after another
-            written = max(heapq.heappop(running), written) + write
-        start = max(written, next_start)
+            last_write = max(heapq.heappop(running), last_write) + write
+        start = max(last_write, next_start)
         next_start = start + gap
         heapq.heappush(running, start + duration)
     while running:
-        written = max(heapq.heappop(running), written) + write
-    return Simulated(written, float(seconds.sum()) / (written * workers * PLACES))
+        last_write = max(heapq.heappop(running), last_write) + write
+    return Simulated(last_write, float(seconds.sum()) / (last_write * workers * PLACES))
 
 
 def main() -> None:

@@ -31,9 +31,9 @@ def _run(path: str, size: int, limit: float) -> None:
     pool = PoolFigures(arrays, votes.unanimous & votes.right, 1.0, 50, limit)
     counted = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     begin = time.process_time()
-    told: list[tuple[float, float, float]] = []
+    states: list[tuple[float, float, float]] = []
     subsets, proved, bound = pool.subsets(
-        size, lambda _, best, most: told.append((time.process_time() - begin, best, most))
+        size, lambda _, best, most: states.append((time.process_time() - begin, best, most))
     )
     searched = time.process_time() - begin
     choose, how = pool.chooser(size, FOLDS * REPEATS)
@@ -41,7 +41,7 @@ def _run(path: str, size: int, limit: float) -> None:
     estimate = held_out(votes, choose, folds=FOLDS, repeats=REPEATS, seed=0)
     held = time.process_time() - begin
     assert estimate is not None
-    closing = [*told[:: max(1, len(told) // SHOWN)], (searched, subsets[0].objective, bound)]
+    closing = [*states[:: max(1, len(states) // SHOWN)], (searched, subsets[0].objective, bound)]
     print(
         json.dumps(
             {
