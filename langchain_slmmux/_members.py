@@ -22,6 +22,7 @@ from pydantic import SecretBytes, SecretStr
 
 from slmmux import MemberError
 from slmmux._mux import members
+from slmmux._mux.in_words import takes_signed_calls_only
 from slmmux._mux.limiter import POLL_S, no_limit
 from slmmux._mux.options import no_temperature
 from slmmux._mux.secrets import clean_error, secrets_of, secrets_of_client, told_apart
@@ -86,6 +87,15 @@ class MemberCall:
         """The secrets of the member and of this call, and the model whose clients may have others by now."""
         secrets = {*self.member.secrets, *secrets_of(self.kwargs)}
         return tuple(sorted(secrets, key=len, reverse=True)), self.model
+
+    @property
+    def signed_calls_only(self) -> bool:
+        """Whether its provider refuses tool calls that stand without the thoughts that led to them."""
+        if type(self.model).__module__.startswith("langchain_google_"):
+            return True
+        fields = ("model_kwargs", "extra_body", "additional_model_request_fields")
+        own = {"thinking": getattr(self.model, "thinking", None)}
+        return takes_signed_calls_only([own, self.kwargs, *(getattr(self.model, name, None) for name in fields)])
 
 
 def own_name(label: str, model_or_binding: Any) -> str:

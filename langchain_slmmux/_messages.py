@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import uuid4
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call, tool_call_chunk
 
+from slmmux._mux.in_words import call_in_words, result_in_words
 from slmmux._mux.rule import ESCALATION
 from slmmux._mux.usage import COST
 
-__all__ = ["as_chunk", "final_message", "has_content", "history_of", "question_of", "with_usage"]
+__all__ = ["as_chunk", "final_message", "has_content", "history_of", "question_of", "with_instruction", "with_usage"]
 
 # The usage of one request: beside the whole question's it would be counted again.
 _USAGE_OF_ONE = {"token_usage", "usage", "usage_metadata"}
@@ -61,26 +62,57 @@ def has_content(message: AIMessage) -> bool:
     return any(block.strip() if isinstance(block, str) else block.get("text", "block") for block in blocks)
 
 
+def with_instruction(messages: Sequence[BaseMessage], instruction: str) -> list[BaseMessage]:
+    """Return messages with one more instruction at the end of their system message, or in one of their own."""
+    place = next((i for i, message in enumerate(messages) if isinstance(message, SystemMessage)), None)
+    if place is None:
+        return [SystemMessage(instruction), *messages]
+    own = messages[place].content
+    longer = f"{own}\n\n{instruction}" if isinstance(own, str) else [*own, {"type": "text", "text": instruction}]
+    changed = messages[place].model_copy(update={"content": longer})
+    return [*messages[:place], changed, *messages[place + 1 :]]
+
+
 _REASONING = {"reasoning", "reasoning_content", "redacted_thinking", "thinking"}
 
 
-def history_of(messages: Sequence[BaseMessage], label: str) -> list[BaseMessage]:
+def history_of(messages: Sequence[BaseMessage], label: str, *, signed_calls_only: bool = False) -> list[BaseMessage]:
     """Return a history as a member gets it: its own earlier messages whole, others' as text and tool calls.
 
     One provider's reasoning blocks break another, while their own provider asks for them back. A message that no mux
     made is the user's, and stays as it is.
+
+    Args:
+        messages: The history.
+        label: The member's label.
+        signed_calls_only: Whether its provider refuses others' tool calls, so that they are told in words.
     """
-    return [_for_member(message, label) if isinstance(message, AIMessage) else message for message in messages]
+    history: list[BaseMessage] = []
+    in_words: dict[str | None, str] = {}  # the calls that were told so, whose replies are told so as well
+    for message in messages:
+        if isinstance(message, ToolMessage) and message.tool_call_id in in_words:
+            history.append(_result_in_words(message, in_words[message.tool_call_id]))
+            continue
+        if not isinstance(message, AIMessage) or not isinstance(message.response_metadata.get("slmmux"), Mapping):
+            history.append(message)
+        elif _speaker(message) == label:
+            metadata = {k: v for k, v in message.response_metadata.items() if k != "slmmux"}
+            history.append(message.model_copy(update={"response_metadata": metadata}))
+        elif signed_calls_only and (calls := [*message.tool_calls, *message.invalid_tool_calls]):
+            in_words |= {call["id"]: call["name"] or "" for call in calls}
+            told = [call_in_words(call["name"] or "", call["args"]) for call in calls]
+            history.append(AIMessage("\n\n".join([*filter(None, [str(message.text)]), *told]), id=message.id))
+        else:
+            history.append(_portable(message))
+    return history
 
 
-def _for_member(message: AIMessage, label: str) -> AIMessage:
-    record = message.response_metadata.get("slmmux")
-    if not isinstance(record, Mapping):
-        return message
-    speaker = ESCALATION if record.get("outcome") == "escalated" else record.get("model")
-    if speaker == label:
-        metadata = {k: v for k, v in message.response_metadata.items() if k != "slmmux"}
-        return message.model_copy(update={"response_metadata": metadata})
+def _speaker(message: AIMessage) -> Any:
+    record = message.response_metadata["slmmux"]
+    return ESCALATION if record.get("outcome") == "escalated" else record.get("model")
+
+
+def _portable(message: AIMessage) -> AIMessage:
     return AIMessage(
         content=str(message.text),
         tool_calls=message.tool_calls,
@@ -88,6 +120,13 @@ def _for_member(message: AIMessage, label: str) -> AIMessage:
         name=message.name,
         id=message.id,
     )
+
+
+def _result_in_words(message: ToolMessage, name: str) -> HumanMessage:
+    line = result_in_words(name)
+    if isinstance(message.content, str):
+        return HumanMessage(f"{line}\n{message.content}", id=message.id)
+    return HumanMessage([{"type": "text", "text": line}, *message.content], id=message.id)
 
 
 def question_of(messages: Sequence[BaseMessage]) -> str:

@@ -3,6 +3,7 @@
 The reading is fixed by the request where it can be: tools bound, a schema, a response format, an extractor named.
 """
 
+import inspect
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,9 +23,7 @@ from slmmux._mux.reading import reading
 from slmmux._mux.settings import is_standard, refuse_at_call_time
 from slmmux._mux.tools import Tools
 
-__all__ = ["TOOL_OPTIONS", "Request", "bind_tools", "calls_of", "tool_form"]
-
-TOOL_OPTIONS = ("strict", "parallel_tool_calls")
+__all__ = ["Request", "bind_tools", "calls_of", "tool_form"]
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,12 @@ class Request:
             member_calls = with_settings(
                 {label: MemberCall(m, m.model, m.kwargs) for label, m in members.items()}, settings
             )
-            if tools is not None:
-                options: dict[str, Any] = {k: arguments.pop(k) for k in TOOL_OPTIONS if k in arguments}
-                member_calls = bind_tools(member_calls, tools, kwargs.get("tool_choice"), options)
-        member_calls = {
-            label: MemberCall(a.member, a.model, {**a.kwargs, **arguments}) for label, a in member_calls.items()
-        }
+        if structured is None and tools is not None:
+            member_calls = bind_tools(member_calls, tools, kwargs.get("tool_choice"), arguments)
+        else:
+            member_calls = {
+                label: MemberCall(a.member, a.model, {**a.kwargs, **arguments}) for label, a in member_calls.items()
+            }
 
         if structured is not None:
             return cls(member_calls, lambda r: structured.read(r.model, r.message, extract, vote_on), "structured")
@@ -109,9 +108,16 @@ class Request:
 
 
 def bind_tools(
-    member_calls: Mapping[str, MemberCall], tools: Any, tool_choice: Any, options: Mapping[str, Any]
+    member_calls: Mapping[str, MemberCall], tools: Any, tool_choice: Any, arguments: Mapping[str, Any]
 ) -> dict[str, MemberCall]:
     """Bind tools to every member, each in its own way: it gets them as the user wrote them.
+
+    Args:
+        member_calls: What each member is asked, by label.
+        tools: The tools.
+        tool_choice: The choice among them; `None` leaves it to the member.
+        arguments: The other call arguments. A member's own `bind_tools` gets those that it takes, since it may read
+            them: beside a `response_format` OpenAI's tools have another form. The call gets the rest as they are.
 
     Raises:
         MemberError: A member cannot, with its label and the reason it gave.
@@ -119,6 +125,10 @@ def bind_tools(
     choice = {} if tool_choice is None else {"tool_choice": tool_choice}
     bindings: dict[str, MemberCall] = {}
     for label, ask in member_calls.items():
+        parameters = inspect.signature(ask.model.bind_tools).parameters
+        takes_all = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
+        options = {name: value for name, value in arguments.items() if takes_all or name in parameters}
+        rest = {name: value for name, value in arguments.items() if name not in options}
         binding = ask_member(
             ask.member,
             "cannot bind these tools",
@@ -126,7 +136,7 @@ def bind_tools(
             partial(ask.model.bind_tools, tools, **choice, **options),
         )
         model, kwargs, _ = unwrap(label, binding)
-        bindings[label] = MemberCall(ask.member, model, {**ask.kwargs, **kwargs})
+        bindings[label] = MemberCall(ask.member, model, {**ask.kwargs, **kwargs, **rest})
     return bindings
 
 

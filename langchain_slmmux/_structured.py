@@ -149,9 +149,12 @@ def _take_apart(label: str, chain: Any) -> tuple[Any, dict[str, Any], Runnable[A
     if isinstance(chain, RunnableSequence) and isinstance(first := chain.first, RunnableParallel):
         steps: Mapping[str, Any] = first.steps__
         if set(steps) == {"raw"}:
-            model, kwargs, _ = unwrap(label, steps["raw"])
+            asked, checks = _apart_from_checks(steps["raw"])
+            model, kwargs, _ = unwrap(label, asked)
             rest = [*chain.middle, chain.last]
             parser = rest[0] if len(rest) == 1 else RunnableSequence(*rest)
+            if checks is not None:
+                parser = RunnableLambda(partial(_checked, checks, parser))
             for name in _FOR_TRACES:
                 kwargs.pop(name, None)
             if isinstance(schema := kwargs.get("response_format"), type) and issubclass(schema, BaseModel):
@@ -162,6 +165,27 @@ def _take_apart(label: str, chain: Any) -> tuple[Any, dict[str, Any], Runnable[A
         f"member {label!r} builds its structured output as a {type(chain).__name__}, which cannot be sampled; "
         "bind the schema as a tool instead, with bind_tools([schema]), or leave the member out"
     )
+
+
+def _apart_from_checks(asked: Any) -> tuple[Any, Runnable[Any, Any] | None]:
+    """Return what asks a model, and what looks at its message before any parser does; `None` if nothing does.
+
+    ChatAnthropic refuses there a message without calls, as thinking forbids it to force them.
+    """
+    if not isinstance(asked, RunnableSequence):
+        return asked, None
+    checks = [*asked.middle, asked.last]
+    return asked.first, checks[0] if len(checks) == 1 else RunnableSequence(*checks)
+
+
+def _checked(checks: Runnable[Any, Any], parser: Runnable[Any, Any], both: dict[str, Any]) -> dict[str, Any]:
+    """Parse a message that passed its member's checks; of several samples one that did not abstains, as if unparsed."""
+    try:
+        message = checks.invoke(both["raw"])
+    except Exception as error:  # noqa: BLE001 - whatever a provider's check raises
+        return {**both, "parsed": None, "parsing_error": error}
+    result: dict[str, Any] = parser.invoke({"raw": message})
+    return result
 
 
 def _sent_for(schema: type[BaseModel]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.utils import message_chunk_to_message
 from langchain_core.outputs import ChatGenerationChunk
@@ -24,17 +23,11 @@ from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.rest import note_stream
 from slmmux._mux.secrets import clean_error
 
-__all__ = ["athrough", "can_stream", "through"]
+__all__ = ["athrough", "through"]
 
 # Returns the answer in a reply; makes the record of the question that was answered.
 Read = Callable[[Reply], Answer | None]
 Record = Callable[[Result[Reply], Question], dict[str, Any]]
-
-
-def can_stream(model: BaseChatModel) -> bool:
-    """Return whether a chat model can stream at all."""
-    cls = type(model)
-    return cls._stream is not BaseChatModel._stream or cls._astream is not BaseChatModel._astream  # noqa: SLF001
 
 
 def through(

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
@@ -21,6 +22,7 @@ from llamaindex_slmmux._several import takes_several
 from slmmux import MemberError
 from slmmux._mux import members
 from slmmux._mux.generation import generation_settings
+from slmmux._mux.in_words import takes_signed_calls_only
 from slmmux._mux.limiter import BlockingLimiter, no_limit
 from slmmux._mux.options import no_temperature
 from slmmux._mux.secrets import secrets_of, secrets_of_client, strike
@@ -63,13 +65,26 @@ class Member(members.Member):
         """Whether tools can be bound to it."""
         return isinstance(self.llm, FunctionCallingLLM) and self.llm.metadata.is_function_calling_model
 
+    @property
+    def signed_calls_only(self) -> bool:
+        """Whether its provider refuses tool calls that stand without the thoughts that led to them."""
+        if _is_of(self.llm, "google_genai"):
+            return True
+        own = {"thinking": getattr(self.llm, "thinking_dict", None)}
+        return takes_signed_calls_only([own, _more_arguments(self.llm)])
+
     def sync_only(self, method: str) -> bool:
         """Return whether the async form of a method would only make the sync call, on the event loop."""
         completes = method == "complete" or (method == "structured_predict" and not self.llm.metadata.is_chat_model)
-        name = "acomplete" if completes else "achat"
-        # Statically: as an attribute, a wrapped method is a new object each time.
-        own, inherited = (inspect.getattr_static(cls, name) for cls in (type(self.llm), CustomLLM))
-        return isinstance(self.llm, CustomLLM) and own is inherited
+        return _inherits(type(self.llm), "acomplete" if completes else "achat")
+
+
+@lru_cache(maxsize=256)  # each sample asks, and a class does not change
+def _inherits(cls: type[LLM], name: str) -> bool:
+    """Return whether a class has an async method from `CustomLLM` alone, which makes the sync call."""
+    # Statically: as an attribute, a wrapped method is a new object each time.
+    own, inherited = (inspect.getattr_static(each, name) for each in (cls, CustomLLM))
+    return issubclass(cls, CustomLLM) and own is inherited
 
 
 def own_name(label: str, model: Any) -> str:

@@ -15,7 +15,8 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.llms.llm import ToolSelection
 
-from llamaindex_slmmux._tools import in_openai_form, selections, with_calls
+from llamaindex_slmmux._tools import arguments_of, in_openai_form, selections, with_calls
+from slmmux._mux.in_words import call_in_words, result_in_words
 
 __all__ = [
     "SPEAKER",
@@ -25,6 +26,7 @@ __all__ = [
     "chat_response",
     "has_content",
     "history_of",
+    "own_history",
     "under_instruction",
 ]
 
@@ -33,35 +35,98 @@ __all__ = [
 SPEAKER = "slmmux_speaker"
 
 
-def history_of(messages: Sequence[ChatMessage], label: str, *, alone: bool = False) -> list[ChatMessage]:
-    """Return a member's own copy of a history: its earlier messages whole, others' as text and tool calls.
+def own_history(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """Return the only member's own copy of a history, which is all its own.
 
     Some members append to the list they are given, or rewrite what is in it. The copies are shallow: what users put
     into blocks and arguments is used, never copied.
+    """
+    return [_copied(message) for message in messages]
+
+
+def history_of(messages: Sequence[ChatMessage], label: str, *, signed_calls_only: bool) -> list[ChatMessage]:
+    """Return a member's own copy of a history: its earlier messages whole, others' as text and tool calls.
 
     Args:
         messages: The history.
         label: The member's label.
-        alone: Whether the mux has no other member, so that all of the history is its own.
+        signed_calls_only: Whether its provider refuses others' tool calls, so that they are told in words.
     """
-    return [_for_member(message, label, alone=alone) for message in messages]
+    history: list[ChatMessage] = []
+    in_words: dict[Any, str] = {}  # the calls that were told so, whose replies are told so as well
+    for original in _with_ids_apart(messages):
+        message = _copied(original)
+        call_id = message.additional_kwargs.get("tool_call_id")
+        if message.role is MessageRole.TOOL and call_id in in_words:
+            line = TextBlock(text=result_in_words(in_words[call_id]))
+            history.append(ChatMessage(role=MessageRole.USER, blocks=[line, *message.blocks]))
+            continue
+        calls = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
+        is_own = original.additional_kwargs.get(SPEAKER, label) == label
+        if not is_own:
+            message.blocks = [_portable(block) for block in message.blocks if isinstance(block, _PORTABLE)]
+            message.additional_kwargs = {}
+        if calls:
+            message.additional_kwargs.pop("tool_calls", None)  # each call once
+        if calls and signed_calls_only and not (is_own and SPEAKER in original.additional_kwargs):
+            in_words |= {call.tool_call_id: call.tool_name for call in calls}
+            message = _in_words(message)
+        history.append(message)
+    return history
 
 
-def _for_member(message: ChatMessage, label: str, *, alone: bool) -> ChatMessage:
+def _copied(message: ChatMessage) -> ChatMessage:
     blocks = [block.model_copy() for block in message.blocks]
-    kwargs = dict(message.additional_kwargs)
-    speaker = kwargs.pop(SPEAKER, None)
-    if alone:
-        return message.model_copy(update={"blocks": blocks, "additional_kwargs": kwargs})
-    if speaker is not None and speaker != label:
-        blocks = [block for block in blocks if isinstance(block, _PORTABLE)]
-        kwargs = {}
-    if any(isinstance(block, ToolCallBlock) for block in blocks):
-        kwargs.pop("tool_calls", None)  # each call once
-    return ChatMessage(role=message.role, blocks=blocks, additional_kwargs=kwargs)
+    kwargs = {name: value for name, value in message.additional_kwargs.items() if name != SPEAKER}
+    return message.model_copy(update={"blocks": blocks, "additional_kwargs": kwargs})
+
+
+def _in_words(message: ChatMessage) -> ChatMessage:
+    texts = [block for block in message.blocks if isinstance(block, TextBlock)]
+    calls = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
+    told = [TextBlock(text=call_in_words(call.tool_name, call.tool_kwargs)) for call in calls]
+    return ChatMessage(role=message.role, blocks=[*texts, *told])
 
 
 _PORTABLE = (TextBlock, ToolCallBlock)  # what every maker's model can be told of another's turn
+
+
+def _portable(block: Any) -> Any:
+    """Return a block as every class takes it: OpenAI's leaves a call's arguments as text, which others refuse."""
+    if not isinstance(block, ToolCallBlock) or not isinstance(block.tool_kwargs, str):
+        return block
+    return block.model_copy(update={"tool_kwargs": arguments_of(block.tool_kwargs)})
+
+
+def _with_ids_apart(messages: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
+    """Return a history in which each tool call has an id of its own.
+
+    Ollama's protocol has no ids, so that its calls come without one or under the tool's name, which stands twice where
+    the tool is called twice: other makers refuse both. A reply belongs to the first call of its id, or of none, that
+    has no reply yet.
+    """
+    ids = [b.tool_call_id for m in messages for b in m.blocks if isinstance(b, ToolCallBlock)]
+    if len(set(ids)) == len(ids) and all(ids):
+        return messages
+    apart: list[ChatMessage] = []
+    waiting: dict[str, list[str]] = {}
+    number = 0
+    for message in messages:
+        blocks: list[Any] = []
+        for block in message.blocks:
+            if isinstance(block, ToolCallBlock):
+                number += 1
+                own_id = f"call_{number}"
+                waiting.setdefault(block.tool_call_id or "", []).append(own_id)
+                block = block.model_copy(update={"tool_call_id": own_id})  # noqa: PLW2901
+            blocks.append(block)
+        kwargs = dict(message.additional_kwargs)
+        if message.role is MessageRole.TOOL:
+            unanswered = waiting.get(kwargs.get("tool_call_id") or "") or waiting.get("")
+            if unanswered:
+                kwargs["tool_call_id"] = unanswered.pop(0)
+        apart.append(message.model_copy(update={"blocks": blocks, "additional_kwargs": kwargs}))
+    return apart
 
 
 def under_instruction(messages: Sequence[ChatMessage], instruction: str | None) -> list[ChatMessage]:
@@ -70,6 +135,17 @@ def under_instruction(messages: Sequence[ChatMessage], instruction: str | None) 
     if not instruction or any(message.role in roles for message in messages):
         return list(messages)
     return [ChatMessage(role=MessageRole.SYSTEM, content=instruction), *messages]
+
+
+def with_instruction(messages: Sequence[ChatMessage], instruction: str) -> list[ChatMessage]:
+    """Return messages with one more instruction at the end of their system message, or in one of their own."""
+    roles = {MessageRole.SYSTEM, MessageRole.DEVELOPER}
+    place = next((i for i, message in enumerate(messages) if message.role in roles), None)
+    if place is None:
+        return [ChatMessage(role=MessageRole.SYSTEM, content=instruction), *messages]
+    own = messages[place]
+    changed = own.model_copy(update={"blocks": [*own.blocks, TextBlock(text=f"\n\n{instruction}")]})
+    return [*messages[:place], changed, *messages[place + 1 :]]
 
 
 def chat_response(
@@ -117,7 +193,8 @@ def _mark(message: ChatMessage, calls: Sequence[ToolSelection], speaker: str) ->
         if not any(isinstance(block, ToolCallBlock) for block in message.blocks):
             message.blocks += with_calls(calls)
         message.additional_kwargs.pop("tool_calls", None)  # a second copy of a call would be a second call
-    if message.additional_kwargs or not all(isinstance(block, _PORTABLE) for block in message.blocks):
+    # A plain text needs no mark: it means the same to everybody, whoever spoke.
+    if calls or message.additional_kwargs or not all(isinstance(block, _PORTABLE) for block in message.blocks):
         message.additional_kwargs[SPEAKER] = speaker
 
 

@@ -11,7 +11,7 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.llms.utils import parse_partial_json
 from llama_index.core.tools.types import BaseTool
 
-__all__ = ["LiveTools", "calls_of", "in_openai_form", "selections", "with_calls"]
+__all__ = ["LiveTools", "arguments_of", "calls_of", "in_openai_form", "selections", "with_calls"]
 
 
 class LiveTools(list[dict[str, Any]]):
@@ -71,14 +71,15 @@ def selections(response: ChatResponse) -> list[ToolSelection]:
         ToolSelection(
             tool_id=block.tool_call_id or "",
             tool_name=block.tool_name,
-            tool_kwargs=_arguments(block.tool_kwargs),
+            tool_kwargs=arguments_of(block.tool_kwargs),
         )
         for block in response.message.blocks
         if isinstance(block, ToolCallBlock)
     ]
 
 
-def _arguments(written: Mapping[str, Any] | str) -> dict[str, Any]:
+def arguments_of(written: Mapping[str, Any] | str) -> dict[str, Any]:
+    """Return a call's arguments, which some classes leave as text; of a text that was cut off, what can be read."""
     if not isinstance(written, str):
         return dict(written)
     try:

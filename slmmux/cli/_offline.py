@@ -21,7 +21,7 @@ from slmmux.cli._console import OptionError, completing, notices, one_of, print_
 
 if TYPE_CHECKING:
     from slmmux.recording import Recording
-    from slmmux.selection import HeldOut, Selection
+    from slmmux.selection import ConfidenceResult, HeldOut, Selection
     from slmmux.selection._spending import Within
 
 __all__ = ["convert", "repair", "report", "reread", "scale", "select"]
@@ -151,15 +151,17 @@ def select(
     Example: slmmux select samples.jsonl --within 1.0
     """
     from slmmux.selection import select_complementary  # noqa: PLC0415
+    from slmmux.selection._confidences import best_mux  # noqa: PLC0415
 
     one_of("rule", rule, _RULES)
     form = _score(score)
     options: dict[str, Any] = {} if sizes is None else {"sizes": _whole_numbers("sizes", sizes)}
     if not re.fullmatch(r"unanimous|plurality|at_least:0*[1-9]\d*", correct):
         raise OptionError(f"correct {correct!r} does not exist; write unanimous, plurality or at_least:2")
+    loaded = _load(recording)
     with _resampling() as (progress, closing):
         selection = select_complementary(
-            _load(recording),
+            loaded,
             penalty=penalty,
             correct=correct,
             samples=samples,
@@ -181,8 +183,10 @@ def select(
     if out is not None:
         with _files():
             selection.save(out)
+    compared = _compared(loaded, selection, samples, drop=drop, score=form)
     if as_json:
-        print_json(dataclasses.asdict(selection))
+        more = {"confidences": [dataclasses.asdict(each) for each in compared]} if compared else {}
+        print_json({**dataclasses.asdict(selection), **more})
         return
     console = Console()
     console.print(_subsets(selection, top))
@@ -195,6 +199,9 @@ def select(
         console.print(text_line(_within(selection.within), "bold"))
     if rule != "self-consistency":
         console.print(_contest(selection))
+        console.print()
+    if compared:
+        console.print(_confidences(compared, best_mux(selection).models))
         console.print()
     console.print(
         text_line(f"{selection.questions} questions; {selection.correct}, penalty {selection.penalty:g}", "dim")
@@ -210,6 +217,41 @@ def select(
     if selection.never_right:
         console.print(text_line(_suggestion(selection.never_right), "yellow"))
     console.print(text_line(selection.verdict, "bold"))
+
+
+def _compared(
+    recording: "Recording", selection: "Selection", samples: int | None, *, drop: bool, score: Any
+) -> "tuple[ConfidenceResult, ...]":
+    """Return what the recorded confidences are worth for the best mux; nothing if none was recorded."""
+    from slmmux.recording._replay import recorded_confidences  # noqa: PLC0415
+    from slmmux.selection import compare_confidences  # noqa: PLC0415
+    from slmmux.selection._confidences import best_mux  # noqa: PLC0415
+
+    if not recorded_confidences(recording):
+        return ()
+    read = recording.abstaining(selection.no_answer)
+    missing: Any = "drop" if drop else "error"
+    return compare_confidences(read, best_mux(selection).models, samples, missing=missing, score=score)
+
+
+def _confidences(results: "Sequence[ConfidenceResult]", models: Sequence[str]) -> Table:
+    names = ("right", "gain", "95 % interval", "stated", "ECE", "Brier", "AUROC", "scored")
+    table = _table(f"by confidence, nothing fitted, %: {' + '.join(models)}", *names)
+    table.add_column("confidence")
+    for each in results:
+        is_first = each is results[0]
+        table.add_row(
+            _percent(each.accuracy),
+            "-" if is_first else f"{100 * each.gain:+z.1f}",
+            "-" if is_first else f"{100 * each.low:+z.1f} to {100 * each.high:+z.1f}",
+            _percent(each.stated),
+            f"{each.error:.3f}",
+            f"{each.brier:.3f}",
+            "-" if each.separation is None else f"{each.separation:.2f}",
+            "-" if each.scored is None else _percent(each.scored),
+            text_line(each.confidence),
+        )
+    return table
 
 
 def _suggestion(never_right: Sequence[str]) -> str:

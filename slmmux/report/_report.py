@@ -28,12 +28,13 @@ from slmmux.plots import (
 from slmmux.recording import Arrays, Recording, Row, arrays_of
 from slmmux.recording._arrays import Missing, Same, Score
 from slmmux.recording._counted import Counted
-from slmmux.recording._replay import group_of, question_of, replay
-from slmmux.report._confidence import confidence, gain_of
+from slmmux.recording._replay import group_of, question_of, recorded_confidences, replay
+from slmmux.report._confidence import confidence, confidences, gain_of
 from slmmux.report._counts import changed, dataset_of, places_by_dataset, recorded
 from slmmux.report._page import Html, bare, captioned, each, element, heads, number, page, table, times
 from slmmux.scaling import scaling
-from slmmux.selection import HeldOut, Selection, Subset, select_complementary
+from slmmux.selection import HeldOut, Selection, Subset, compare_confidences, select_complementary
+from slmmux.selection._confidences import best_mux
 from slmmux.selection._contest import Rule
 from slmmux.selection._held_out import Progress
 from slmmux.selection._pool import Closing
@@ -145,9 +146,7 @@ class _Report:
         # Limited to the samples of the selection, so that every section counts the same questions and samples.
         self._selected_samples = _only(recording, arrays, arrays.questions)
         self._single = selection.single.models[0]
-        muxes = [subset for size, subset in selection.by_size.items() if size > 1]
-        best = selection.best
-        self._mux = best if len(best.models) > 1 or not muxes else max(muxes, key=lambda subset: subset.objective)
+        self._mux = best_mux(selection)
         self._k = dict(zip(arrays.models, arrays.of.tolist(), strict=True))
         # Best first, like the rank of a mux.
         self._order = [arrays.models[m] for m in np.argsort(-arrays.votes.right.sum(axis=1), kind="stable")]
@@ -165,6 +164,7 @@ class _Report:
                 *self._spending(),
                 *self._baselines(),
                 *confidence(self._selection, self._mux),
+                *self._confidences(),
                 *self._pictures(),
                 *self._models(),
                 *self._datasets(),
@@ -223,6 +223,20 @@ class _Report:
                 "no_answer=, and its samples abstain."
             )
         return [element("p", " ".join(sentences))] if sentences else []
+
+    def _confidences(self) -> list[Html]:
+        """Return the section on recorded confidences; it is empty if none was recorded."""
+        if self._same is not None or not recorded_confidences(self._selected_samples):
+            return []
+        return confidences(
+            self._mux.models,
+            compare_confidences(
+                self._selected_samples,
+                self._mux.models,
+                {model: self._k[model] for model in self._mux.models},
+                score=self._score,
+            ),
+        )
 
     def _sizes(self) -> list[Html]:
         selection = self._selection

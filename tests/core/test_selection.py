@@ -115,7 +115,7 @@ def test_algorithm_1_lies_between_floor_and_ceiling(recording):
         assert subset.accuracy <= subset.ceiling + 1e-9
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(pools())
 def test_samples_by_plan_are_those_a_race_asks_for(recording):
     """Expected samples: all of them for "parallel", those a replayed cascade asks, and the paper's first-round stop."""
