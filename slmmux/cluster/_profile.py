@@ -160,7 +160,7 @@ def _ray_replies() -> Replies:
     def replies(pool: PoolConfig, label: str, items: list[dict[str, Any]]) -> Iterator[Mapping[str, Any]]:
         own = pool.models[label]
         # As many blocks as there are batches, so that each actor has one while others wait.
-        data = ray.data.from_items(items, override_num_blocks=max(1, -(-len(items) // pool.batch)))
+        data: Any = ray.data.from_items(items, override_num_blocks=max(1, -(-len(items) // pool.batch)))
         if own.vllm is not None:
             from ray.data.llm import build_processor, vLLMEngineProcessorConfig  # noqa: PLC0415 - it imports vLLM
 

@@ -61,11 +61,12 @@ class PoolFigures:
 
         def choose(questions: NDArray[np.int64]) -> Sequence[int]:
             right, wrong = self._right[:, questions], self._wrong[:, questions]
-            options = {"names": self._arrays.models, "penalty": self._penalty, "costs": self._costs}
+            names, penalty, costs = self._arrays.models, self._penalty, self._costs
             if is_exact:
-                result = search(right, wrong, size, keep=1, time_limit=self._time_limit, **options)
+                limit = self._time_limit
+                result = search(right, wrong, size, names=names, penalty=penalty, keep=1, costs=costs, time_limit=limit)
             else:
-                result = beam(right, wrong, size, **options)
+                result = beam(right, wrong, size, names=names, penalty=penalty, costs=costs)
             return result.best[0].members
 
         return choose, "exact" if is_exact else "beam"
