@@ -171,13 +171,45 @@ def learned(folder):
     assert len(vectors_of(["2 + 2?", "the capital of Norway"]).rows) == 2
 
 
+def columns(folder):
+    """Parquet: a recording is written as columns, and is the same."""
+    from slmmux import Recording
+
+    recording = Recording.load(folder / "samples.jsonl")
+    recording.save(folder / "samples.parquet")
+    assert Recording.load(folder / "samples.parquet") == recording
+
+
+def database(folder):
+    """PostgreSQL: a server that is not there is a sentence."""
+    from slmmux import ArgumentError
+    from slmmux.store import Store, status
+
+    store = Store("postgresql://me@127.0.0.1:1/campaign", patience=0)
+    try:
+        status(store)
+    except ArgumentError as error:
+        assert "cannot be reached" in str(error)  # noqa: PT017 - without pytest
+
+
+def cluster(folder):
+    """Ray: a pool is sampled by an actor on this machine."""
+    (folder / "echo.jsonl").write_text('{"question_id": "q", "question": "4"}\n', encoding="utf-8")
+    (folder / "pool.toml").write_text('samples = 2\n[models.echo]\nfunction = "builtins:str"\n', encoding="utf-8")
+    options = ("--engine", "ray", "--config", folder / "pool.toml", "--out", folder / "echoes.jsonl", "--json")
+    assert json.loads(command("profile", folder / "echo.jsonl", *options))["models"]["echo"]["samples"] == 2
+
+
 FEATURES = {
     "langchain": [langchain, asked("langchain"), profiled("langchain")],
     "llamaindex": [llamaindex, asked("llamaindex"), profiled("llamaindex")],
     "learned": [learned],
     "local": [weights, pulled, served],
     "math": [mathematics, mathematics_reread],
+    "parquet": [columns],
     "plot": [pictures],
+    "postgres": [database],
+    "ray": [cluster],
 }
 
 

@@ -50,15 +50,17 @@ class Asker:
 
     def _reply(self, question: str) -> tuple[str, str, int, int, float]:
         start = time.monotonic()
-        text, error, sent, received = "", "", None, None
+        text, error = "", ""
+        sent: int | None = None
+        received: int | None = None
         try:
             text, sent, received = self._ask(question)
         except Exception as fault:  # noqa: BLE001 - a member's fault is a sample's error, never the batch's
             error = quote(fault)
         if self._key:  # a server that echoes what it was sent gets no secret into the recording
             text, error = (part.replace(self._key, "***") for part in (text, error))
-        counts = (NO_COUNT if count is None else count for count in (sent, received))
-        return text, error, *counts, round(time.monotonic() - start, 4)
+        seconds = round(time.monotonic() - start, 4)
+        return text, error, NO_COUNT if sent is None else sent, NO_COUNT if received is None else received, seconds
 
 
 def _asker_of_function(name: str) -> Ask:

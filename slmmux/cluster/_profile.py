@@ -1,6 +1,8 @@
 """The driver: model after model, it sends missing samples through Ray Data, and writes each as it comes."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -148,14 +150,17 @@ def _ray_replies() -> Replies:
     except ImportError:
         raise ArgumentError('a profile with --engine ray needs Ray: pip install "slmmux[ray]"') from None
     if not ray.is_initialized():
-        ray.init(log_to_driver=False)
+        # A Ray of this machine alone needs no dashboard; one that is there already has its own.
+        options: dict[str, Any] = {} if os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
+        with _in_a_sentence("Ray cannot be started or reached"):
+            ray.init(log_to_driver=False, **options)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
 
-    def replies(pool: PoolConfig, label: str, items: list[dict[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    def replies(pool: PoolConfig, label: str, items: list[dict[str, Any]]) -> Iterator[Mapping[str, Any]]:
         own = pool.models[label]
         # As many blocks as there are batches, so that each actor has one while others wait.
-        data = ray.data.from_items(items, override_num_blocks=max(1, -(-len(items) // pool.batch)))
+        data: Any = ray.data.from_items(items, override_num_blocks=max(1, -(-len(items) // pool.batch)))
         if own.vllm is not None:
             from ray.data.llm import build_processor, vLLMEngineProcessorConfig  # noqa: PLC0415 - it imports vLLM
 
@@ -175,7 +180,18 @@ def _ray_replies() -> Replies:
                 # An actor mostly waits for an address, whose machine does the work.
                 num_cpus=0.5,
             )
-        rows: Iterable[Mapping[str, Any]] = data.iter_rows()
-        return rows
+        with _in_a_sentence(f"Ray broke off at {label}; the samples so far are in the file"):
+            yield from data.iter_rows()
 
     return replies
+
+
+@contextmanager
+def _in_a_sentence(what: str) -> Iterator[None]:
+    """Raise an error of Ray's, which may be of any class, as a sentence: the last line that says what was wrong."""
+    try:
+        yield
+    except Exception as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = f"{type(error).__name__}: {lines[-1] if lines else 'no reason given'}"
+        raise ArgumentError(f"{what} ({reason:.400}); fix the cause and run the same command again") from error

@@ -61,21 +61,22 @@ class PoolFigures:
 
         def choose(questions: NDArray[np.int64]) -> Sequence[int]:
             right, wrong = self._right[:, questions], self._wrong[:, questions]
-            options = {"names": self._arrays.models, "penalty": self._penalty, "costs": self._costs}
+            names, penalty, costs = self._arrays.models, self._penalty, self._costs
             if is_exact:
-                result = search(right, wrong, size, keep=1, time_limit=self._time_limit, **options)
+                limit = self._time_limit
+                result = search(right, wrong, size, names=names, penalty=penalty, keep=1, costs=costs, time_limit=limit)
             else:
-                result = beam(right, wrong, size, **options)
+                result = beam(right, wrong, size, names=names, penalty=penalty, costs=costs)
             return result.best[0].members
 
         return choose, "exact" if is_exact else "beam"
 
-    def subsets(self, size: int, told: Closing | None = None) -> tuple[list[Subset], bool, float]:
+    def subsets(self, size: int, closing: Closing | None = None) -> tuple[list[Subset], bool, float]:
         """Return the best subsets of a size, best first, whether nothing better exists, and the most that any can have.
 
         Args:
             size: Members per subset.
-            told: Called as the search goes on.
+            closing: Called as the search goes on.
         """
         questions = len(self._arrays.questions)
         result = search(
@@ -87,7 +88,7 @@ class PoolFigures:
             keep=self._keep,
             costs=self._costs,
             time_limit=self._time_limit,
-            bounds=None if told is None else lambda best, bound: told(size, best / questions, bound / questions),
+            bounds=None if closing is None else lambda best, bound: closing(size, best / questions, bound / questions),
         )
         return [self.subset(scored) for scored in result.best], result.proved, result.bound / questions
 

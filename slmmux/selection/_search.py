@@ -188,7 +188,7 @@ class _Search:
         self._raise_bar(-(1 << 62), 0, 0, ())
         self.late = False
         self.open = self.den * self.questions  # the most that a subset which was not looked at can have
-        self._told: Bounds | None = None
+        self._observer: Bounds | None = None
         self.unbounded = self.patience = 0
         self._clock: Callable[[], float] = time.monotonic
         self._deadline: float | None = None
@@ -199,7 +199,7 @@ class _Search:
 
     def watch(self, bounds: Bounds | None) -> None:
         """Set who is told how far the bound has closed."""
-        self._told = bounds
+        self._observer = bounds
 
     def run(self) -> None:
         """Look at every subset, or prove that it cannot be among the best."""
@@ -231,8 +231,8 @@ class _Search:
     def _closes(self, open_bound: int) -> None:
         """Lower the most that a subset which was not looked at can have, and tell it."""
         self.open = min(self.open, open_bound)
-        if self._told is not None:
-            self._told(*self._extent(-min(self.kept_rows + self.seeds)[0]))
+        if self._observer is not None:
+            self._observer(*self._extent(-min(self.kept_rows + self.seeds)[0]))
 
     def _raise_bar(self, objective: int, union: int, cost: int, names: tuple[int, ...]) -> None:
         """Set the figures that a subset must beat to be kept."""

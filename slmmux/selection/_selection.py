@@ -254,18 +254,18 @@ class Selection:
             OSError: If the file cannot be read.
         """
         try:
-            loaded = _FILE.validate_json(Path(path).read_bytes()).selection
+            selection = _FILE.validate_json(Path(path).read_bytes()).selection
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"])) or "the file"
             raise ArgumentError(
                 f"{path} is no selection: {where}: {first['msg']}; make one with `slmmux select` or Selection.save()"
             ) from None
-        by_models = {subset.models: subset for subset in loaded.by_size.values()}
-        ranking = tuple(by_models.get(subset.models, subset) for subset in loaded.ranking)
+        by_models = {subset.models: subset for subset in selection.by_size.values()}
+        ranking = tuple(by_models.get(subset.models, subset) for subset in selection.ranking)
         # `best` has a rule of its own: on few questions the single model is served without one.
-        best = replace(by_models.get(loaded.best.models, loaded.best), rule=loaded.best.rule)
-        return replace(loaded, best=best, ranking=ranking)
+        best = replace(by_models.get(selection.best.models, selection.best), rule=selection.best.rule)
+        return replace(selection, best=best, ranking=ranking)
 
 
 def _bare(subset: Subset) -> Subset:

@@ -133,8 +133,8 @@ def cheapest_within(
         for test in np.array_split(rng.permutation(questions), min(folds, questions)):
             train = np.setdiff1d(everything, test)
             figures = _Figures(votes, subsets, spending_by_question, train)
-            for place, chosen in enumerate((figures.cheapest(points), figures.most_accurate)):
-                rank = figures.rank(chosen)
+            for place, subset in enumerate((figures.cheapest(points), figures.most_accurate)):
+                rank = figures.rank(subset)
                 sums[2 * place] += votes.at(test).decided_right(rank).sum()
                 sums[2 * place + 1] += spending_by_question(rank)[test].sum()
     means = sums / (repeats * questions)

@@ -119,10 +119,10 @@ def threshold(
     probabilities, truths = probabilities[order], truths[order]
     # Between two of the probabilities nothing changes, so only they are candidates, lowest first.
     candidates, below = np.unique(probabilities, return_index=True)
-    answered = probabilities.size - below
+    answer_counts = probabilities.size - below
     rights = truths[::-1].cumsum()[::-1][below]
     if budget is None:
-        at, bound = _lowest(answered, rights, target, confidence)
+        at, bound = _lowest(answer_counts, rights, target, confidence)
         p = float(candidates[at])
     else:
         rank, bound = _highest(probabilities.size, target, confidence)
@@ -134,13 +134,13 @@ def threshold(
             rank, _ = _highest(len(served), target, confidence)
             p = min(p, sorted(served)[rank - 1] if rank else 0.0)
         at = int(np.searchsorted(candidates, p))
-    given, good = int(answered[at]), int(rights[at])
+    total, good = int(answer_counts[at]), int(rights[at])
     return Threshold(
         p,
-        good / given,
-        *_interval(good, given, _Z),
-        given / probabilities.size,
-        *_interval(given, probabilities.size, _Z),
+        good / total,
+        *_interval(good, total, _Z),
+        total / probabilities.size,
+        *_interval(total, probabilities.size, _Z),
         probabilities.size,
         rule,
         confidence,
@@ -148,42 +148,42 @@ def threshold(
     )
 
 
-def _lowest(answered: Ints, rights: Ints, target: float, confidence: float) -> tuple[int, float]:
+def _lowest(answer_counts: Ints, rights: Ints, target: float, confidence: float) -> tuple[int, float]:
     """Return the place of the lowest candidate that keeps an accuracy, and the accuracy's lower bound there."""
-    keeping, z = _keeping(answered, rights, target, confidence)
+    keeping, z = _keeping(answer_counts, rights, target, confidence)
     if keeping.size:
         at = int(keeping[0])
-        return at, _interval(int(rights[at]), int(answered[at]), z)[0]
+        return at, _interval(int(rights[at]), int(answer_counts[at]), z)[0]
     # In hundredths: the sentence has no more digits, and the few values are computed once for all selections.
     lower = range(1, ceil(100 * target))
-    highest = bisect_left(lower, True, key=lambda at: not _keeping(answered, rights, at / 100, confidence)[0].size)  # noqa: FBT003
-    best = int((rights / answered).argmax())
+    highest = bisect_left(lower, True, key=lambda at: not _keeping(answer_counts, rights, at / 100, confidence)[0].size)  # noqa: FBT003
+    best = int((rights / answer_counts).argmax())
     raise ArgumentError(
         f"target_accuracy={target:g} is kept from no probability on, with a confidence of {confidence:g}: on "
-        f"{answered[0]} questions the highest that is kept is {highest / 100:.2f} (measured at best: "
-        f"{rights[best] / answered[best]:.2f} on {answered[best]}); ask for that, or select on more questions"
+        f"{answer_counts[0]} questions the highest that is kept is {highest / 100:.2f} (measured at best: "
+        f"{rights[best] / answer_counts[best]:.2f} on {answer_counts[best]}); ask for that, or select on more questions"
     )
 
 
-def _keeping(answered: Ints, rights: Ints, target: float, confidence: float) -> tuple[Ints, float]:
+def _keeping(answer_counts: Ints, rights: Ints, target: float, confidence: float) -> tuple[Ints, float]:
     """Return the places of the candidates that keep an accuracy, lowest first, and z."""
-    looks = _looks(answered)
+    looks = _looks(answer_counts)
     if target >= 1 or not looks.size:  # no number of questions shows that an answer is never wrong
         return np.zeros(0, dtype=np.int64), _LARGEST_Z
-    n = answered[looks]
+    n = answer_counts[looks]
     z = _critical(tuple(n.tolist()), target, confidence)
     return looks[rights[looks] >= _line(n, target, z)], z
 
 
-def _looks(answered: Ints) -> Ints:
+def _looks(answer_counts: Ints) -> Ints:
     """Return the places of the candidates that are looked at, lowest first."""
-    least = max(_LEAST, ceil(_LEAST_SHARE * answered[0]))
-    if answered[0] < least:
+    least = max(_LEAST, ceil(_LEAST_SHARE * answer_counts[0]))
+    if answer_counts[0] < least:
         return np.zeros(0, dtype=np.int64)
     # Chosen by how many questions they answer alone: a look at what is right would be one more to pay for.
-    evenly = np.linspace(answered[0], least, _LOOKS)
-    nearest = np.abs(answered[None, :] - evenly[:, None]).argmin(axis=1)
-    return np.unique(nearest[answered[nearest] >= least])
+    evenly = np.linspace(answer_counts[0], least, _LOOKS)
+    nearest = np.abs(answer_counts[None, :] - evenly[:, None]).argmin(axis=1)
+    return np.unique(nearest[answer_counts[nearest] >= least])
 
 
 def _line(n: Ints, target: float, z: float) -> Floats:
@@ -192,9 +192,9 @@ def _line(n: Ints, target: float, z: float) -> Floats:
 
 
 @lru_cache(maxsize=512)  # without ties all recordings of one length share it, and so do the sizes of a selection
-def _critical(answered: tuple[int, ...], target: float, confidence: float) -> float:
+def _critical(answer_counts: tuple[int, ...], target: float, confidence: float) -> float:
     """Return the least z whose line the walk meets with probability 1 - confidence at most."""
-    stops = np.sort(np.array(answered, dtype=np.int64))
+    stops = np.sort(np.array(answer_counts, dtype=np.int64))
     strides = np.diff(stops, prepend=0).tolist()
     steps = {stride: _binomial(stride, target) for stride in set(strides)}
 

@@ -1,6 +1,8 @@
 """A pool on a cluster: what is asked for, what is written, and what a failure costs, with the actors in this process."""
 
 import json
+import sys
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -173,10 +175,88 @@ def test_a_wrong_pool_file_is_a_sentence(tmp_path, text, sentence):
 
 def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
     """A profile on Ray without Ray is an error that names the extra, before the file is made."""
-    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ArgumentError, match=r'pip install "slmmux\[ray\]"'):
         profile_on_ray(pool(), QUESTIONS, recording=tmp_path / "a.jsonl")
     assert not (tmp_path / "a.jsonl").exists()
+
+
+class Dataset:
+    """What of Ray's data sets a profile uses, in this process."""
+
+    def __init__(self, items, fault=None):
+        self.items, self.fault, self.asked = items, fault, {}
+
+    def map_batches(self, kind, **options):
+        self.asked = options
+        self.actor = kind(*options["fn_constructor_args"])
+        return self
+
+    def iter_rows(self):
+        if self.fault is not None:
+            raise self.fault
+        columns = self.actor({name: [item[name] for item in self.items] for name in ("place", "index", "question")})
+        return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+
+
+@pytest.fixture
+def ray(monkeypatch):
+    """Modules in the place of Ray, which is run in .ci/full: what they are called with is what the profile asks of it."""
+    ray, data, llm = (ModuleType(name) for name in ("ray", "ray.data", "ray.data.llm"))
+    ray.data, ray.started, ray.fault = data, [], None
+    ray.is_initialized = lambda: bool(ray.started)
+    ray.init = lambda **options: ray.started.append(options)
+    data.DataContext = SimpleNamespace(get_current=SimpleNamespace)
+    data.ActorPoolStrategy = lambda size: ("actors", size)
+    data.made = []
+
+    def from_items(items, override_num_blocks):
+        data.made.append((Dataset(items, ray.fault), override_num_blocks))
+        return data.made[-1][0]
+
+    data.from_items = from_items
+    llm.vLLMEngineProcessorConfig = lambda **arguments: arguments
+
+    def build_processor(config, preprocess, postprocess):
+        llm.config = config
+
+        def processor(dataset):
+            rows = [{**item, **preprocess(item), "generated_text": "It is 4."} for item in dataset.items]
+            return SimpleNamespace(iter_rows=lambda: map(postprocess, rows))
+
+        return processor
+
+    llm.build_processor = build_processor
+    for part in (ray, data, llm):
+        monkeypatch.setitem(sys.modules, part.__name__, part)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    return ray
+
+
+def test_ray_is_started_once_and_each_model_has_its_actors(tmp_path, ray):
+    """A Ray of this machine has no dashboard; a model's actors and batches are the file's, vLLM has its processor."""
+    models = {"rules": {"function": f"{HERE}:reply", "actors": 2}, "qwen": {"vllm": "x/y"}}
+    recording = profile_on_ray(pool(**models), QUESTIONS[:3], recording=tmp_path / "a.jsonl")
+    assert ray.started == [{"log_to_driver": False, "include_dashboard": False}]
+    (first, blocks), _ = ray.data.made
+    assert (blocks, first.asked["batch_size"], first.asked["compute"]) == (2, 3, ("actors", 2))
+    assert [row.answer for row in recording.rows] == ["0", "0", "2", "2", "4", "4", *["4"] * 6]
+    assert sys.modules["ray.data.llm"].config["model_source"] == "x/y"
+    profile_on_ray(pool(**models), QUESTIONS[:4], recording=tmp_path / "a.jsonl")
+    assert len(ray.started) == 1
+
+
+def test_a_cluster_that_is_there_is_joined_and_its_faults_are_sentences(tmp_path, ray, monkeypatch):
+    """With RAY_ADDRESS nothing of the cluster is set; what Ray raises, of whatever class, is one sentence."""
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    ray.fault = RuntimeError("a long trace\n\nModuleNotFoundError: No module named 'rules'\n")
+    with pytest.raises(ArgumentError, match=r"Ray broke off at rules.*No module named 'rules'.*run the same command"):
+        profile_on_ray(pool(), QUESTIONS, recording=tmp_path / "a.jsonl")
+    assert ray.started == [{"log_to_driver": False}]
+    ray.started.clear()
+    ray.init = lambda **_: (_ for _ in ()).throw(Exception())
+    with pytest.raises(ArgumentError, match=r"Ray cannot be started or reached \(Exception: no reason given\)"):
+        profile_on_ray(pool(), QUESTIONS, recording=tmp_path / "a.jsonl")
 
 
 @pytest.fixture

@@ -27,11 +27,16 @@ def profiled(folder, **environment):
     return subprocess.run(
         [sys.executable, "-m", "slmmux.cli", *command.split()],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path]), **environment},
+        env={
+            **os.environ,
+            "RAY_raylet_start_wait_time_s": "200",
+            "PYTHONPATH": os.pathsep.join([*sys.path]),
+            **environment,
+        },
         capture_output=True,
         text=True,
         check=False,
-        timeout=250,
+        timeout=280,
     )
 
 
@@ -87,6 +92,17 @@ def test_an_actor_that_is_killed_costs_its_batch(folder):
     assert not any(row.error for row in rows)
 
 
+def test_a_function_that_is_not_there_is_a_sentence(folder):
+    """What ends the actors themselves is said in a sentence, after Ray's own log, and nothing is written."""
+    (folder / "pool.toml").write_text('[models.a]\nfunction = "nowhere_at_all:reply"\n')
+    result = profiled(folder)
+    assert result.returncode == 1
+    assert "error: Ray broke off at a" in result.stderr
+    assert "nowhere_at_all" in result.stderr
+    assert not Recording.load(folder / "samples.jsonl").rows
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray's own, when it is imported
 def test_what_needs_a_gpu_fits_rays_own_signatures():
     """Ray's configuration of vLLM takes ours by its own fields, and its processor the two functions; none is unknown."""
     import ray.data

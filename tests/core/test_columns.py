@@ -146,6 +146,60 @@ def test_a_later_attempt_counts_and_the_earlier_one_is_history(tmp_path):
     assert Recording.load(tmp_path / "one.parquet") == loaded
 
 
+def odd(path):
+    """Write what no tidy recording has, as JSON lines of two parts of a journal, and return its number of samples."""
+    ids = ["q", "Q", "q ", "\u00e9", "e\u0301", "\U0001f40d", "a/b", "", "0", "00", "-0", "None", "null", "x" * 3000]
+    values = [
+        "4", 4, 4.0, -0.0, 2**70, -(2**63), 1e300, True, None, "", " ", "\u0000", "\u2028", [], [None], {}, {"b": 1, "a": [2]},
+        "\U0001f40d", "e\u0301", "\u00e9", "NaN",
+    ]  # fmt: skip
+    labels = ["m", "M", "m\u00fc\u00df", "a,b", "[red]", "null"]
+    rng, lines = random.Random(5), []
+    for number, question in enumerate(ids):
+        for label in labels:
+            for index in range(3):
+                row = {
+                    "question_id": question, "model": label, "sample_index": index, "answer": rng.choice(values),
+                    "gold": values[number] if number != 8 else ["x", 4], "text": rng.choice([None, "", "\n", "It is 4.\r\n", "\U0001f40d" * 9]),
+                    "question": rng.choice([question, None]) if number else "?", "dataset": rng.choice([None, "", "d"]),
+                    "temperature": rng.choice([None, 0, 0.1 + 0.2]), "input_tokens": rng.choice([None, 0, 2**40]),
+                    "latency_s": rng.choice([None, 0.0, 1e-12]), "unknown": "left out",
+                }  # fmt: skip
+                if rng.random() < 0.2:
+                    lines.append({**row, "answer": None, "text": None, "error": "\u00e9: busy"})
+                    row["attempt"] = 2
+                if isinstance(row["answer"], str) and rng.random() < 0.5:
+                    row |= {"kind": "text", "key": row["answer"].casefold()}
+                lines.append({name: value for name, value in row.items() if value is not None or name == "answer"})
+    settings_line = {"slmmux_recording": 1, "settings": {"extract": "auto", "models": {label: {} for label in labels}}}
+    path.mkdir()
+    for part, some in enumerate((lines[: len(lines) // 3], lines[len(lines) // 3 :])):
+        text = "".join(json.dumps(line) + "\n" for line in (settings_line, *some))
+        (path / f"part-{part}.jsonl").write_text(text, encoding="utf-8")
+    return len(ids) * len(labels) * 3
+
+
+def test_odd_recordings_are_the_same_in_every_format(tmp_path):
+    """Ids, labels, answers and texts of any sign, huge numbers, nothing and history: all fields and figures are equal."""
+    count = odd(tmp_path / "journal")
+    original = Recording.load(tmp_path / "journal")
+    assert len(original) == count
+    assert original.history
+    options = {"sizes": [2], "n_resamples": 2, "repeats": 1}
+    expected = dataclasses.asdict(select_complementary(original, **options))
+    copy, figures = original, json.dumps(expected, sort_keys=True, default=str)
+    for name in (*NAMES, "again.jsonl", "again.parquet"):  # each is made of the one before
+        copy.save(tmp_path / name)
+        copy = Recording.load(tmp_path / name)
+        assert (copy, copy.history, copy.settings) == (original, original.history, original.settings), name
+        assert [*map(repr, copy.rows)] == [*map(repr, original.rows)], name  # 4 is not 4.0, and 0.0 is not -0.0
+        assert copy.fingerprint == original.fingerprint
+        if name in {"samples.parquet", "parts"}:  # the others are rows, as the original is
+            selection = dataclasses.asdict(select_complementary(copy, **options))
+            assert json.dumps(selection, sort_keys=True, default=str) == figures, name
+    assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "samples.jsonl").read_bytes()
+
+
 def test_a_folder_may_mix_formats_and_unfinished_parts_do_not_count(tmp_path):
     """A folder of parts is one recording, in any mixture of formats; hidden and other files are not read."""
     folder = tmp_path / "parts"

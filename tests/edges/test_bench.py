@@ -2,10 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from bench.__main__ import FIGURES, RESULTS, markdown
 from bench.alone import figure
+from bench.growth import simulated
 from bench.measure import acpu, interleaved, median_ratio
 from bench.recorded import outcome_of
 from bench.row import Row as Figure
@@ -125,3 +127,16 @@ def test_the_readme_prints_the_measured_costs():
         _, _, wanted, figure, verdict, _ = re.split(r"\s*\|\s*", row)[1:-1]
         assert (measured, goal.removesuffix(", missed")) == (figure, wanted)
         assert goal.endswith(", missed") == (verdict == "missed")
+
+
+def test_more_workers_take_less_time_until_something_holds_them_up():
+    """Ten times the workers take a tenth of the time; a rate limit and the store's own rate bound it, and places wait."""
+    latencies = np.array([1.0, 2.0, 3.0])
+    one, ten = (simulated(latencies, workers, requests=20_000) for workers in (1, 10))
+    assert one.seconds == pytest.approx(10 * ten.seconds, rel=0.01)
+    assert one.busy == pytest.approx(1, abs=0.01)
+    limited = simulated(latencies, 100, per_minute=600, requests=20_000)
+    assert limited.seconds == pytest.approx(20_000 / 10, rel=0.01)
+    assert limited.busy < 0.1
+    held_up = simulated(latencies, 100, writes=50, requests=20_000)
+    assert held_up.seconds == pytest.approx(20_000 / 50, rel=0.01)

@@ -24,6 +24,7 @@ from slmmux.local import CATALOGUE, HUB_MODELS
 from slmmux.profiling import PRESETS
 from slmmux.readers import FORMS
 
+from ..cluster.scripted import replies_here
 from ..langchain.openai_server import serving
 from .test_commands import FOREIGN
 
@@ -108,6 +109,9 @@ def folder(tmp_path, monkeypatch):
         monkeypatch.setattr("slmmux.local.fetch", lambda *_, **__: tmp_path)
         monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # it would serve until it is interrupted
         (tmp_path / "small.toml").write_text(text)
+        # Ray itself is tried in .ci/full; here its actors are in this process.
+        (tmp_path / "pool.toml").write_text(f'[models.qwen]\nurl = "{server.url}"\nmodel = "qwen"\n')
+        monkeypatch.setattr("slmmux.cluster._profile._ray_replies", lambda: replies_here)
         yield tmp_path
 
 
@@ -120,6 +124,12 @@ def test_the_examples_of_the_help_work(folder, command, example):
     assert program == "slmmux"
     if args[-2:] == ["--out", "samples.jsonl"]:
         (folder / "samples.jsonl").unlink()  # the file that the others read
+    if "--store" in args and command != "profile":
+        # The tests of the store have a PostgreSQL; here a file stands for it, with a plan in it.
+        args[args.index("--store") + 1] = "store.db"
+        assert run(app, ["profile", "questions.jsonl", "--config", "mux.toml", "--store", "store.db"]).exit_code == 0
+        if command == "status":  # it watches until all is done
+            assert run(app, ["work", "--store", "store.db", "--config", "mux.toml"]).exit_code == 0
     result = run(app, args)
     assert result.exit_code == 0, result.output
     if "--out" in args:

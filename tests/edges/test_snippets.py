@@ -27,6 +27,7 @@ from langchain_slmmux.testing import ScriptedChatModel
 from llamaindex_slmmux.testing import ScriptedLLM
 from slmmux import Recording, Row
 from slmmux.cli import app
+from slmmux.cluster import load_pool
 from slmmux.config import load_config
 
 ROOT = Path(__file__).parents[2]
@@ -304,11 +305,12 @@ def test_the_commands_say_what_they_take(words):
 
 @pytest.mark.parametrize("page", pages_with("toml"))
 def test_configurations_load(page, tmp_path):
-    """Every mux.toml on the pages loads."""
+    """Every mux.toml and pool.toml on the pages loads."""
     for _, text in blocks(page, "toml"):
         file = tmp_path / "mux.toml"
         file.write_text(text, encoding="utf-8")
-        assert load_config(file).models
+        load = load_pool if "actors" in text else load_config
+        assert load(file).models
 
 
 @pytest.mark.parametrize("page", pages_with("json"))
