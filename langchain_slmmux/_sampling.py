@@ -6,12 +6,13 @@ A driver calls `call` or `acall` with the draws of one request.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 
+from langchain_slmmux import _private
 from langchain_slmmux._members import MemberCall
 from langchain_slmmux._messages import history_of
 from langchain_slmmux._overflow import overflow_or_same
@@ -193,7 +194,7 @@ def _generate(
 ) -> ChatResult:
     # generate() would open a run of its own
     try:
-        return member_call.model._generate_with_cache(messages, run_manager=run, **kwargs)  # noqa: SLF001
+        return _private.generate(member_call.model, messages, run_manager=run, **kwargs)
     except Exception as error:
         if (carried := _carried(member_call, error)) is None:
             raise
@@ -207,7 +208,7 @@ async def _agenerate(
     kwargs: dict[str, Any],
 ) -> ChatResult:
     try:
-        return await member_call.model._agenerate_with_cache(messages, run_manager=run, **kwargs)  # noqa: SLF001
+        return await _private.agenerate(member_call.model, messages, run_manager=run, **kwargs)
     except Exception as error:
         if (carried := _carried(member_call, error)) is None:
             raise
@@ -221,8 +222,8 @@ def _carried(member_call: MemberCall, error: Exception) -> ChatResult | None:
     other completions of the request are good, and all of them were paid for.
     """
     completion = getattr(error, "completion", None)
-    read = getattr(member_call.model, "_create_chat_result", None)
-    return None if completion is None or read is None else cast("ChatResult", read(completion))
+    read = _private.result_of_completion(member_call.model)
+    return None if completion is None or read is None else read(completion)
 
 
 def _unneeded() -> asyncio.CancelledError:

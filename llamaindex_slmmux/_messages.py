@@ -44,7 +44,7 @@ def own_history(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
     return [_copied(message) for message in messages]
 
 
-def history_of(messages: Sequence[ChatMessage], label: str, signed_calls_only: bool) -> list[ChatMessage]:
+def history_of(messages: Sequence[ChatMessage], label: str, *, signed_calls_only: bool) -> list[ChatMessage]:
     """Return a member's own copy of a history: its earlier messages whole, others' as text and tool calls.
 
     Args:

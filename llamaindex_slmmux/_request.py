@@ -179,7 +179,11 @@ class Chat:
         if self.prompt_of is not None and not member.llm.metadata.is_chat_model:
             return self._completion(member, self.prompt_of.completion_prompt(member.llm), formatted=True)
         own = self.messages if self.prompt_of is None else self.prompt_of.messages(member.llm)
-        history = own_history(own) if member.alone else history_of(own, member.label, member.signed_calls_only)
+        history = (
+            own_history(own)
+            if member.alone
+            else history_of(own, member.label, signed_calls_only=member.signed_calls_only)
+        )
         messages = under_instruction(history, self.instruction)
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
         kwargs = {name: copy.copy(v) if isinstance(v, list | dict) else v for name, v in kwargs.items()}

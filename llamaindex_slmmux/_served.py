@@ -8,6 +8,7 @@ from llama_index.llms.openai_like import OpenAILike
 from pydantic import Field
 from typing_extensions import override
 
+from llamaindex_slmmux._private import token_counts
 from slmmux._mux.llama_cpp import COUNTING, count_completions, stop_of
 
 __all__ = ["Served"]
@@ -70,5 +71,5 @@ class Served(OpenAILike):  # type: ignore[misc]  # it comes without types
         plain = completion.model_dump()
         count_completions(plain)
         raw = type(completion).model_validate(plain)
-        tokens = self._get_response_token_counts(raw)
+        tokens = token_counts(self, raw)
         return response.model_copy(update={"raw": raw, "logprobs": None, "additional_kwargs": tokens})

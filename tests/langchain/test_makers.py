@@ -131,10 +131,15 @@ def test_a_picture_that_a_tool_returned_is_told_too():
 
 def test_a_member_that_thinks_can_fill_a_schema():
     """Anthropic with thinking cannot be made to call: of several samples one without a call abstains, the others vote."""
-    script = [Reply("I do not know."), *[Reply(calls=(Call("City", {"name": "Oslo", "people": 7}),), reasoning="Hm.")] * 2]
-    with serving(anthropic, script) as server, pytest.warns(UserWarning, match="thinking"):
+    script = [
+        Reply("I do not know."),
+        *[Reply(calls=(Call("City", {"name": "Oslo", "people": 7}),), reasoning="Hm.")] * 2,
+    ]
+    with serving(anthropic, script) as server:
         mux = SLMMuxChatModel(models=[claude(server.url)], samples=3, wait="exhausted", max_concurrency=1)
-        raw = mux.with_structured_output(City, include_raw=True).invoke("Where?")
+        with pytest.warns(UserWarning, match="thinking"):
+            structured = mux.with_structured_output(City, include_raw=True)
+        raw = structured.invoke("Where?")
     assert raw["parsed"] == City(name="Oslo", people=7)
     (vote,) = raw["raw"].response_metadata["slmmux"]["votes"]
     assert (vote["count"], vote["abstained"]) == (2, 1)
@@ -142,10 +147,12 @@ def test_a_member_that_thinks_can_fill_a_schema():
 
 def test_what_a_member_that_thinks_refuses_is_raised():
     """Where no sample calls, the error is the member's own."""
-    with serving(anthropic, [Reply("I do not know.")]) as server, pytest.warns(UserWarning, match="thinking"):
+    with serving(anthropic, [Reply("I do not know.")]) as server:
         mux = SLMMuxChatModel(models=[claude(server.url)], samples=2)
+        with pytest.warns(UserWarning, match="thinking"):
+            structured = mux.with_structured_output(City)
         with pytest.raises(OutputParserException, match="thinking"):
-            mux.with_structured_output(City).invoke("Where?")
+            structured.invoke("Where?")
 
 
 @pytest.mark.parametrize("samples", [1, 2])

@@ -87,7 +87,9 @@ def pool(*makers: str) -> Iterator[tuple[SLMMuxLLM, dict[str, Loopback]]]:
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-@pytest.mark.parametrize("makers", [pytest.param(("ollama", "anthropic"), marks=pytest.mark.full), ("openai", "anthropic", "ollama")])
+@pytest.mark.parametrize(
+    "makers", [pytest.param(("ollama", "anthropic"), marks=pytest.mark.full), ("openai", "anthropic", "ollama")]
+)
 async def test_each_member_takes_what_the_others_did(makers, streaming):
     """However the turns change hands, streamed or not, no server refuses a turn of an agent."""
     with pool(*makers) as (mux, servers):
