@@ -39,7 +39,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, BaseException):
         return plain_error(value)
     if isinstance(value, BaseModel):
-        fields = {name: plain(getattr(value, name)) for name in type(value).model_fields}
+        # LiteLLM deletes fields of its own models that have no value.
+        fields = {name: plain(getattr(value, name)) for name in type(value).model_fields if hasattr(value, name)}
         if {"raw", "logprobs", "delta"} <= fields.keys():  # a response of LlamaIndex
             fields["raw"] = Raw(value.raw)  # type: ignore[attr-defined]
         return {"<class>": type(value).__name__, **fields, **plain(value.model_extra or {})}
