@@ -72,7 +72,7 @@ def checks(arrays: Arrays, models: int, most: int, *, validation: int, resamples
 
 def _check(pool: Arrays, size: int, own: Arrays, *, fresh: Ints, resamples: int, rule: Rule) -> Check:
     votes = own.votes
-    choose = PoolFigures(own, votes.unanimous & votes.right, 1.0, 1, 60.0).chooser(size)
+    choose = PoolFigures(own, votes.unanimous & votes.right, 1.0, 1, 60.0).chooser(size, 1)[0]
     rank = in_rank_order(choose(np.arange(len(own.questions))), votes.right.mean(axis=1))
     result = contest(own, rule, learners(rule, list), rank, choose, folds=5, repeats=4, seed=0, n_resamples=resamples)
     assert result.estimates is not None

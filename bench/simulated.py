@@ -113,7 +113,7 @@ def outcomes(kind: str, questions: int, runs: int, *, repeats: int, n_resamples:
         choose = chooser(arrays, size)
         rank, single = in_rank_order(choose(np.arange(questions)), accuracy), int(accuracy.argmax())
         options = {"folds": 5, "repeats": repeats, "seed": run, "n_resamples": n_resamples}
-        estimate = held_out(arrays.votes, choose, size, **options)
+        estimate = held_out(arrays.votes, choose, **options)
         if estimate is None:
             raise ArgumentError(f"{questions} questions are too few to hold any out; ask for at least 2")
         mux, alone = subset_of(arrays, rank, estimate), subset_of(arrays, [single], None)
@@ -125,7 +125,7 @@ def outcomes(kind: str, questions: int, runs: int, *, repeats: int, n_resamples:
 def chooser(arrays: Arrays, size: int) -> Choose:
     """Return the search for the best subset of a size."""
     votes = arrays.votes
-    return PoolFigures(arrays, votes.unanimous & votes.right, 1.0, 1, 60.0).chooser(size)
+    return PoolFigures(arrays, votes.unanimous & votes.right, 1.0, 1, 60.0).chooser(size, 1)[0]
 
 
 def subset_of(arrays: Arrays, rank: list[int], estimate: HeldOut | None) -> Subset:

@@ -25,7 +25,7 @@ from typing_extensions import override
 
 from langchain_slmmux._handover import Handover
 from langchain_slmmux._members import Member, MemberCall, code_identity, make_members, own_name, unwrap
-from langchain_slmmux._messages import as_chunk, final_message, with_usage
+from langchain_slmmux._messages import as_chunk, final_message, with_instruction, with_usage
 from langchain_slmmux._private import can_stream, events_of, ls_params, should_stream
 from langchain_slmmux._progress import aprogress, progress
 from langchain_slmmux._question import Question
@@ -35,10 +35,13 @@ from langchain_slmmux._shared_run import handlers_in, own_handlers, with_members
 from langchain_slmmux._structured import Structured, ask_through, parser_fields
 from langchain_slmmux._through import athrough, through
 from slmmux._mux.base import Mux
+from slmmux._mux.confidence import CONSISTENCY, INSTRUCTION
 from slmmux._mux.engine import Result
 from slmmux._mux.from_config import Endpoint
+from slmmux._mux.live import Hear, hearer
 from slmmux._mux.rule import ESCALATION
 from slmmux._mux.secrets import secrets_of, strike, told_apart
+from slmmux._mux.usage import Account
 
 __all__ = ["SLMMuxChatModel"]
 
@@ -156,6 +159,13 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     def _plain_question(self, text: str) -> Question:
         return self._question([HumanMessage(text)], None, None, {})
 
+    @override
+    def _judge_question(self, prompt: str, account: Account) -> Question:
+        messages: list[BaseMessage] = [HumanMessage(prompt)]
+        # Plain, whatever schema or tools the question has: the judge is asked for a number.
+        request = Request.build(self._callable_members, {}, "auto", None, messages=messages)
+        return Question(request, messages, None, None, self._pool, account=account)
+
     # --- what LangChain asks a model about itself -----------------------------------------------------------------
 
     @property
@@ -185,7 +195,14 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             "no_answer": self.no_answer,
             "record": self.record,
             "system_prompt": self.system_prompt,
+            **({} if self.confidence == CONSISTENCY else {"confidence": self._confidence_identity}),
         }
+
+    @property
+    def _confidence_identity(self) -> list[Any]:
+        name = self.confidence if isinstance(self.confidence, str) else code_identity(self.confidence)
+        judges = [member.identity for member in self._judges.values()]
+        return [name, self.judge if isinstance(self.judge, str) else None, *judges]
 
     @override
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
@@ -587,6 +604,15 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         )
         if self.system_prompt and not any(isinstance(m, SystemMessage) for m in messages):
             messages = [SystemMessage(self.system_prompt), *messages]
+        # A schema, tools or a response format leave no place for a line of text.
+        states = (
+            self.confidence == "verbalised"
+            and structured is None
+            and not kwargs.get("tools")
+            and kwargs.get("response_format") is None
+        )
+        if states:
+            messages = with_instruction(messages, INSTRUCTION)
         parent = run_manager if self.trace_samples else None
         listener = run_manager if self._streams_through else None
         return Question(
@@ -596,8 +622,18 @@ class SLMMuxChatModel(Mux, BaseChatModel):
             parent,
             self._pool,
             account=self._account(),
+            states=states,
             listener=listener,
+            live=self._live,
         )
+
+    @property
+    def _live(self) -> dict[str, Hear]:
+        """Who hears the tokens of the replies that are the answer whatever they say, by label."""
+        if (hear := hearer()) is None:
+            return {}
+        is_sure = self._is_one and not self._policy.has_threshold
+        return dict.fromkeys([*self._bigger, *(self._members if is_sure else ())], hear)
 
     def _result(self, message: AIMessage, result: Result[Reply]) -> ChatResult:
         info = result.reply.generation_info if result.reply else None

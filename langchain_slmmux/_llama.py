@@ -25,7 +25,7 @@ class ChatLlama(ChatOpenAI):
             own = self.stop if isinstance(self.stop, list) else []
             payload["stop"] = stop_of(payload, own, self.stop_in_lines)
             payload = {name: value for name, value in payload.items() if name != "stop" or value is not None}
-        return payload | COUNTING if (payload.get("n") or 1) > 1 else payload
+        return payload | COUNTING if (payload.get("n") or 1) > 1 or payload.get("logprobs") else payload
 
     @override
     def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
@@ -33,5 +33,5 @@ class ChatLlama(ChatOpenAI):
         if not isinstance(response, dict) and len(response.choices or ()) <= 1:
             return super()._create_chat_result(response, generation_info)
         plain: dict[str, Any] = response if isinstance(response, dict) else response.model_dump()
-        count_completions(plain)
+        count_completions(plain, keep=bool(self.logprobs))
         return super()._create_chat_result(plain, generation_info)

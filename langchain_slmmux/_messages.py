@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import uuid4
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call, tool_call_chunk
 
@@ -13,7 +13,7 @@ from slmmux._mux.in_words import call_in_words, result_in_words
 from slmmux._mux.rule import ESCALATION
 from slmmux._mux.usage import COST
 
-__all__ = ["as_chunk", "final_message", "has_content", "history_of", "question_of", "with_usage"]
+__all__ = ["as_chunk", "final_message", "has_content", "history_of", "question_of", "with_instruction", "with_usage"]
 
 # The usage of one request: beside the whole question's it would be counted again.
 _USAGE_OF_ONE = {"token_usage", "usage", "usage_metadata"}
@@ -60,6 +60,17 @@ def has_content(message: AIMessage) -> bool:
         return bool(message.content.strip())
     blocks = [block for block in message.content if isinstance(block, str) or block.get("type") not in _REASONING]
     return any(block.strip() if isinstance(block, str) else block.get("text", "block") for block in blocks)
+
+
+def with_instruction(messages: Sequence[BaseMessage], instruction: str) -> list[BaseMessage]:
+    """Return messages with one more instruction at the end of their system message, or in one of their own."""
+    place = next((i for i, message in enumerate(messages) if isinstance(message, SystemMessage)), None)
+    if place is None:
+        return [SystemMessage(instruction), *messages]
+    own = messages[place].content
+    longer = f"{own}\n\n{instruction}" if isinstance(own, str) else [*own, {"type": "text", "text": instruction}]
+    changed = messages[place].model_copy(update={"content": longer})
+    return [*messages[:place], changed, *messages[place + 1 :]]
 
 
 _REASONING = {"reasoning", "reasoning_content", "redacted_thinking", "thinking"}

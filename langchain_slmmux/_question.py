@@ -12,7 +12,9 @@ from langchain_slmmux._request import Request, calls_of
 from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
 from slmmux import Answer, Pool, Race
+from slmmux._mux.confidence import logprobs_in
 from slmmux._mux.generation import longest_reply
+from slmmux._mux.live import Hear
 from slmmux._mux.usage import Account
 
 __all__ = ["Question"]
@@ -29,6 +31,8 @@ class Question:
         pool: Threads for members that only have a sync call.
         account: Where the tokens of its replies are counted.
         listener: The run that hears the tokens a member reports of itself; `None` if nobody may.
+        states: Whether the members were asked to state how sure they are, which is no part of the answer.
+        live: Who hears the tokens of a member whose reply is the answer whatever it says, by label.
 
     Attributes:
         messages: The question.
@@ -47,6 +51,8 @@ class Question:
         *,
         account: Account,
         listener: BaseRunManager | None = None,
+        states: bool = False,
+        live: Mapping[str, Hear] | None = None,
     ) -> None:
         self._request = request
         self.messages = messages
@@ -54,7 +60,9 @@ class Question:
         self._parent = parent
         self.pool = pool
         self._listener = listener
+        self._live = live
         self.account = account
+        self._states = states
 
     @property
     def only_call(self) -> MemberCall:
@@ -96,6 +104,15 @@ class Question:
         """Return the text of one reply."""
         return str(reply.message.text)
 
+    def logprobs_of(self, reply: Reply) -> list[float] | None:
+        """Return the log-probabilities of one reply's tokens; `None` if its server did not report them."""
+        info = {**(reply.generation_info or {}), **reply.message.response_metadata}
+        return logprobs_in(info.get("logprobs"))
+
+    def stated_by(self, reply: Reply) -> float | None:
+        """Return how sure a model says it is of one reply; `None` if it was not asked or does not say."""
+        return reply.stated
+
     def content_of(self, reply: Reply) -> object:
         """Return everything in a reply that is read: its text and its tool calls."""
         return str(reply.message.text), calls_of(reply.message)
@@ -103,4 +120,5 @@ class Question:
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:
         """Return the calls of a race, or of a profile, which has none."""
         traces = Traces(self._parent, self.account, self._listener)
-        return Sampling(self._request.member_calls, self.messages, self.stop, traces, self.pool, race=race)
+        calls, states, live = self._request.member_calls, self._states, self._live
+        return Sampling(calls, self.messages, self.stop, traces, self.pool, race=race, states=states, live=live)

@@ -4,13 +4,15 @@ A driver calls `call` or `acall` with the draws of one request.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models.chat_models import agenerate_from_stream
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult
 
 from langchain_slmmux import _private
 from langchain_slmmux._members import MemberCall
@@ -18,13 +20,18 @@ from langchain_slmmux._messages import history_of
 from langchain_slmmux._overflow import overflow_or_same
 from langchain_slmmux._tracing import Traces, inner_config
 from slmmux import Draw, Pool, Race
+from slmmux._mux.confidence import without_statement
 from slmmux._mux.limiter import await_for, wait_for
+from slmmux._mux.live import Hear
 from slmmux._mux.sampling import group_draws, remedy_for, remember_single
 from slmmux._mux.secrets import clean_error
 from slmmux._mux.settings import client_timeout
 from slmmux._mux.usage import COST, total
 
 __all__ = ["Reply", "Sampling", "usage_of"]
+
+
+_UNHEARD = LLMResult(generations=[[]])
 
 
 @dataclass(frozen=True)
@@ -36,12 +43,14 @@ class Reply:
         message: Its message.
         usage: Tokens; those of a request with several completions stand on the first.
         generation_info: What the member's class says beside the message.
+        stated: How sure the member says it is, if it was asked; the message is without that line.
     """
 
     model: str
     message: AIMessage
     usage: Mapping[str, int]
     generation_info: dict[str, Any] | None = None
+    stated: float | None = None
 
 
 class Sampling:
@@ -54,6 +63,8 @@ class Sampling:
         traces: The samples' runs.
         pool: Threads for members that only have a sync call.
         race: Whose calls they are; it knows better than a cancelled task why one failed.
+        states: Whether the members were asked to state how sure they are.
+        live: Who hears the tokens of a member whose reply is the answer whatever it says, by label.
     """
 
     def __init__(
@@ -65,6 +76,8 @@ class Sampling:
         pool: Pool,
         *,
         race: Race[Reply] | None = None,
+        states: bool = False,
+        live: Mapping[str, Hear] | None = None,
     ) -> None:
         self._member_calls = {
             label: replace(a, kwargs={**a.kwargs, "stop": a.kwargs.get("stop") if stop is None else stop})
@@ -77,6 +90,8 @@ class Sampling:
         self.traces = traces
         self._pool = pool
         self._race = race
+        self._states = states
+        self._live = live or {}
 
     def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
         """Put the draws of a member that takes `n` in one request; all others are requests of their own."""
@@ -94,7 +109,7 @@ class Sampling:
             runs = [self.traces.open(draw, member_call, messages) for draw in draws]
             inner_config(runs[0])
             result = _generate(member_call, list(messages), runs[0], self._kwargs(draws))
-            replies, results = _replies_of(member_call, draws, result)
+            replies, results = _replies_of(member_call, draws, result, is_heard=any(runs))
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             fault = clean_error(overflow_or_same(error), *member_call.secrets)
             remedy = remedy_for(error, draws)
@@ -107,7 +122,7 @@ class Sampling:
         else:
             for draw, reply, ended in zip(draws, replies, results, strict=False):
                 self.traces.end(draw, ended, reply.usage)
-            return replies
+            return self._as_counted(replies)
         if remedy == "probe":
             try:
                 wait_for(member_call.member.pace)
@@ -135,8 +150,9 @@ class Sampling:
                     late=lambda result: self.traces.abandon(draws[0], _usage_of_result(result)),
                 )
             else:
-                result = await _agenerate(member_call, list(messages), runs[0], kwargs)
-            replies, results = _replies_of(member_call, draws, result)
+                hear = self._live.get(draws[0].model)
+                result = await _agenerate(member_call, list(messages), runs[0], kwargs, hear)
+            replies, results = _replies_of(member_call, draws, result, is_heard=any(runs))
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             fault = clean_error(overflow_or_same(error), *member_call.secrets)
             remedy = remedy_for(error, draws)
@@ -149,7 +165,7 @@ class Sampling:
         else:
             for draw, reply, ended in zip(draws, replies, results, strict=False):
                 await self.traces.aend(draw, ended, reply.usage)
-            return replies
+            return self._as_counted(replies)
         if remedy == "probe":
             try:
                 await await_for(member_call.member.pace)
@@ -161,6 +177,10 @@ class Sampling:
             remember_single(member_call.member, "refuses n")
             return replies
         raise fault
+
+    def _as_counted(self, replies: list[Reply]) -> list[Reply]:
+        """Return replies as the mux counts them: without the line in which a member states how sure it is."""
+        return [_without_statement(reply) for reply in replies] if self._states else replies
 
     def close(self) -> None:
         """Close the runs of the calls that nobody waits for any more."""
@@ -206,13 +226,33 @@ async def _agenerate(
     messages: list[BaseMessage],
     run: AsyncCallbackManagerForLLMRun | None,
     kwargs: dict[str, Any],
+    hear: Hear | None = None,
 ) -> ChatResult:
     try:
+        if hear is not None and _private.can_stream(member_call.model) and not member_call.model.cache:
+            return await agenerate_from_stream(_heard(member_call.model, messages, run, kwargs, hear))
         return await _private.agenerate(member_call.model, messages, run_manager=run, **kwargs)
     except Exception as error:
         if (carried := _carried(member_call, error)) is None:
             raise
         return carried
+
+
+async def _heard(
+    model: BaseChatModel,
+    messages: list[BaseMessage],
+    run: AsyncCallbackManagerForLLMRun | None,
+    kwargs: dict[str, Any],
+    hear: Hear,
+) -> AsyncIterator[ChatGenerationChunk]:
+    """Yield a model's chunks, each of which somebody hears."""
+    # A whole reply tells its tokens, and OpenAI's class asks for those of a stream only at OpenAI's own address.
+    more = {"stream_usage": True} if getattr(model, "stream_usage", False) is None else {}
+    async for chunk in _private.astream(model, messages, run_manager=run, **kwargs, **more):
+        # Where a chunk ends is said beside the message, as LangChain's own `astream` knows too.
+        chunk.message.response_metadata = {**(chunk.generation_info or {}), **chunk.message.response_metadata}
+        hear(chunk.message.model_copy())
+        yield chunk
 
 
 def _carried(member_call: MemberCall, error: Exception) -> ChatResult | None:
@@ -230,8 +270,13 @@ def _unneeded() -> asyncio.CancelledError:
     return asyncio.CancelledError("decided without this sample")
 
 
-def _replies_of(member_call: MemberCall, draws: tuple[Draw, ...], result: Any) -> tuple[list[Reply], list[LLMResult]]:
-    """Return a reply and a run's result for each completion that came back; the request's usage is the first one's."""
+def _replies_of(
+    member_call: MemberCall, draws: tuple[Draw, ...], result: Any, *, is_heard: bool
+) -> tuple[list[Reply], list[LLMResult]]:
+    """Return a reply and a run's result for each completion that came back; the request's usage is the first one's.
+
+    Runs that nobody hears have no result of their own: to build one validates the message once more.
+    """
     if not isinstance(result, ChatResult):
         raise TypeError(f"the model returned {type(result).__name__}, not a ChatResult")
     if len(result.generations) < len(draws) and len(draws) > 1:
@@ -251,8 +296,37 @@ def _replies_of(member_call: MemberCall, draws: tuple[Draw, ...], result: Any) -
             message = message.model_copy(update={"usage_metadata": usage, "response_metadata": metadata})
             generation = ChatGeneration(message=message, generation_info=generation.generation_info)  # noqa: PLW2901
         replies.append(Reply(member_call.member.label, message, usage_of(message), generation.generation_info))
-        results.append(LLMResult(generations=[[generation]], llm_output=None if i else result.llm_output))
+        results.append(
+            LLMResult(generations=[[generation]], llm_output=None if i else result.llm_output) if is_heard else _UNHEARD
+        )
     return replies, results
+
+
+def _without_statement(reply: Reply) -> Reply:
+    """Return a reply without its last line on how sure the member is."""
+    message = reply.message
+    if isinstance(message.content, str):
+        text, stated = without_statement(message.content)
+        content: Any = text
+    else:
+        place = next(
+            (i for i in reversed(range(len(message.content))) if _text_in(message.content[i]) is not None), None
+        )
+        if place is None:
+            return reply
+        block = message.content[place]
+        text, stated = without_statement(str(_text_in(block)))
+        changed = text if isinstance(block, str) else {**block, "text": text}
+        content = [*message.content[:place], changed, *message.content[place + 1 :]]
+    if stated is None:
+        return reply
+    return replace(reply, message=message.model_copy(update={"content": content}), stated=stated)
+
+
+def _text_in(block: Any) -> str | None:
+    """Return the text of a message's block; `None` if it holds another thing."""
+    text = block.get("text") if isinstance(block, Mapping) and block.get("type") == "text" else block
+    return text if isinstance(text, str) else None
 
 
 def _usage_of_result(result: ChatResult) -> dict[str, Any]:

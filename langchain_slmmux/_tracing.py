@@ -67,6 +67,7 @@ class Traces:
         self._end = asyncio.Event()  # of some handlers, for aclose()
         self._closed = False
         self._account = account
+        self._heard: dict[str, bool] = {}  # by member: its samples differ in nothing that a handler depends on
 
     def open(self, draw: Draw, member_call: MemberCall, messages: list[BaseMessage]) -> CallbackManagerForLLMRun | None:
         """Open a sample's run, or return the one that is open: a draw can be asked again one by one.
@@ -77,7 +78,7 @@ class Traces:
         with self._state:
             if self._closed:
                 raise asyncio.CancelledError("decided before this call began")
-            if self._parent is None or draw in self._open:
+            if draw in self._open or not self._is_heard(CallbackManager, draw, member_call):
                 return cast("CallbackManagerForLLMRun | None", self._open.setdefault(draw, None))
             self._busy += 1
         with self._at_work():
@@ -93,7 +94,7 @@ class Traces:
         self, draw: Draw, member_call: MemberCall, messages: list[BaseMessage]
     ) -> AsyncCallbackManagerForLLMRun | None:
         """Open a sample's run on the event loop."""
-        if self._parent is None or draw in self._open:
+        if draw in self._open or not self._is_heard(AsyncCallbackManager, draw, member_call):
             return cast("AsyncCallbackManagerForLLMRun | None", self._open.setdefault(draw, None))
         manager = self._manager(AsyncCallbackManager, draw, member_call)
 
@@ -180,6 +181,15 @@ class Traces:
         if isinstance(self._listener, AsyncCallbackManagerForLLMRun):
             _relay_tokens(sync, self._listener.get_sync())
         return sync
+
+    def _is_heard(self, cls: type[M], draw: Draw, member_call: MemberCall) -> bool:
+        """Return whether a member's runs have a handler; a run that nobody hears is not made, which costs the most."""
+        if self._parent is None:
+            return False
+        if draw.model not in self._heard:
+            has_handlers = bool(self._manager(cls, draw, member_call).handlers)
+            self._heard[draw.model] = has_handlers or self._listener is not None
+        return self._heard[draw.model]
 
     def _manager(self, cls: type[M], draw: Draw, member_call: MemberCall) -> M:
         # An LLM run's manager has no get_child(): a child is made of what it would inherit. The outer ls_* metadata

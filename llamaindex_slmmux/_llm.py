@@ -59,11 +59,13 @@ from llamaindex_slmmux._through import (
 from llamaindex_slmmux._tools import LiveTools, selections
 from slmmux import AbstainedError, ArgumentError, NoAnswerError
 from slmmux._mux.base import Mux
+from slmmux._mux.confidence import CONSISTENCY
 from slmmux._mux.engine import Result
 from slmmux._mux.from_config import Endpoint
 from slmmux._mux.options import label_models
 from slmmux._mux.rule import ESCALATION, plain_rule, rule_of_plain
 from slmmux._mux.settings import refuse_at_call_time
+from slmmux._mux.usage import Account
 
 __all__ = ["SLMMuxLLM"]
 
@@ -148,6 +150,11 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         request = self._completion(text, formatted=False, kwargs={})
         return Question(request, self._members, CallbackManager([]), self._pool, account=self._account())
 
+    @override
+    def _judge_question(self, prompt: str, account: Account) -> Question:
+        request = Chat([ChatMessage(role=MessageRole.USER, content=prompt)], {}, "auto", None)
+        return Question(request, self._callable_members, CallbackManager([]), self._pool, account=account)
+
     # --- construction ---------------------------------------------------------------------------------------------
 
     _rule_of_dump = field_validator("rule", mode="before")(rule_of_plain)
@@ -173,10 +180,19 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             **data,
             "extract": self.extract if isinstance(self.extract, str) else None,
             "rule": plain_rule(self.rule),
+            **self._confidence_of_dump,
             "wait": self._policy.wait,
             "members": {label: identity_of(member) for label, member in self._members.items()},
             "class_name": self.class_name(),
         }
+
+    @property
+    def _confidence_of_dump(self) -> dict[str, Any]:
+        """The confidence and the judge, if they are not the default; `None` stands for a function or a model."""
+        if self.confidence == CONSISTENCY:
+            return {}
+        judge = {} if self.judge is None else {"judge": self.judge if isinstance(self.judge, str) else None}
+        return {"confidence": self.confidence if isinstance(self.confidence, str) else None, **judge}
 
     @classmethod
     @override
@@ -207,6 +223,9 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             )
         if options.get("extract") is None:
             raise ArgumentError("the dump is of a mux with a callable extractor, which it cannot hold; pass extract=")
+        for name, what in (("confidence", "a function as its confidence"), ("judge", "a judge of its own")):
+            if name in options and options[name] is None:
+                raise ArgumentError(f"the dump is of a mux with {what}, which it cannot hold; pass {name}=")
         return cls(**{**options, "models": {label: models[label] for label in labels}})
 
     @override
@@ -304,7 +323,9 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> Chat:
         arguments = self._call_arguments(kwargs)
-        return Chat(messages, arguments, self.extract, self.system_prompt, self.vote_on, predicted())
+        return Chat(
+            messages, arguments, self.extract, self.system_prompt, self.vote_on, predicted(), states=self._states
+        )
 
     def _completion(self, prompt: str, formatted: bool, kwargs: dict[str, Any]) -> Completion:
         form = self.completion_to_prompt
@@ -319,7 +340,13 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
             through=self._is_one,
             vote_on=self.vote_on,
             prompt_of=predicted(),
+            states=self._states,
         )
+
+    @property
+    def _states(self) -> bool:
+        """Whether members are asked to state how sure they are."""
+        return self.confidence == "verbalised"
 
     @override
     def _extend_messages(self, messages: list[ChatMessage]) -> list[ChatMessage]:

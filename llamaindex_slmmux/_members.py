@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
@@ -76,10 +77,15 @@ class Member(members.Member):
     def sync_only(self, method: str) -> bool:
         """Return whether the async form of a method would only make the sync call, on the event loop."""
         completes = method == "complete" or (method == "structured_predict" and not self.llm.metadata.is_chat_model)
-        name = "acomplete" if completes else "achat"
-        # Statically: as an attribute, a wrapped method is a new object each time.
-        own, inherited = (inspect.getattr_static(cls, name) for cls in (type(self.llm), CustomLLM))
-        return isinstance(self.llm, CustomLLM) and own is inherited
+        return _inherits(type(self.llm), "acomplete" if completes else "achat")
+
+
+@lru_cache(maxsize=256)  # each sample asks, and a class does not change
+def _inherits(cls: type[LLM], name: str) -> bool:
+    """Return whether a class has an async method from `CustomLLM` alone, which makes the sync call."""
+    # Statically: as an attribute, a wrapped method is a new object each time.
+    own, inherited = (inspect.getattr_static(each, name) for each in (cls, CustomLLM))
+    return issubclass(cls, CustomLLM) and own is inherited
 
 
 def own_name(label: str, model: Any) -> str:

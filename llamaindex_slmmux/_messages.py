@@ -137,6 +137,17 @@ def under_instruction(messages: Sequence[ChatMessage], instruction: str | None) 
     return [ChatMessage(role=MessageRole.SYSTEM, content=instruction), *messages]
 
 
+def with_instruction(messages: Sequence[ChatMessage], instruction: str) -> list[ChatMessage]:
+    """Return messages with one more instruction at the end of their system message, or in one of their own."""
+    roles = {MessageRole.SYSTEM, MessageRole.DEVELOPER}
+    place = next((i for i, message in enumerate(messages) if message.role in roles), None)
+    if place is None:
+        return [ChatMessage(role=MessageRole.SYSTEM, content=instruction), *messages]
+    own = messages[place]
+    changed = own.model_copy(update={"blocks": [*own.blocks, TextBlock(text=f"\n\n{instruction}")]})
+    return [*messages[:place], changed, *messages[place + 1 :]]
+
+
 def chat_response(
     winner: ChatResponse,
     calls: Sequence[ToolSelection],

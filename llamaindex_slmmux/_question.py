@@ -82,6 +82,14 @@ class Question:
         """Return the text of one reply."""
         return reply.response.message.content or ""
 
+    def logprobs_of(self, reply: Reply) -> Sequence[float] | None:
+        """Return the log-probabilities of one reply's tokens; `None` if its server did not report them."""
+        return reply.logprobs
+
+    def stated_by(self, reply: Reply) -> float | None:
+        """Return how sure a model says it is of one reply; `None` if it was not asked or does not say."""
+        return reply.stated
+
     def content_of(self, reply: Reply) -> object:
         """Return everything in a reply that is read: its text, its tool calls and its value."""
         return reply.response.message.content, list(reply.calls), reply.value

@@ -5,7 +5,7 @@ LlamaIndex names an async method like its sync one with an "a" in front, so that
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -22,13 +22,20 @@ from llama_index.core.tools.types import BaseTool
 from pydantic import BaseModel
 
 from llamaindex_slmmux._members import Member, reporting_to, with_settings
-from llamaindex_slmmux._messages import as_chat, history_of, own_history, under_instruction
+from llamaindex_slmmux._messages import (
+    as_chat,
+    history_of,
+    own_history,
+    under_instruction,
+    with_instruction,
+)
 from llamaindex_slmmux._predicted import Predicted
 from llamaindex_slmmux._react import react_step
-from llamaindex_slmmux._several import split
+from llamaindex_slmmux._several import logprobs_of, split
 from llamaindex_slmmux._tools import LiveTools, calls_of
 from llamaindex_slmmux._usage import usage_of
 from slmmux import Answer
+from slmmux._mux.confidence import INSTRUCTION, without_statement
 from slmmux._mux.cut_off import is_cut_off
 from slmmux._mux.reading import Read, reading
 from slmmux._mux.settings import client_timeout
@@ -51,6 +58,8 @@ class Reply:
         value: The parsed value, where a schema was asked for.
         fault: Why there is no value.
         completion: What it completed, if a text was asked to be completed.
+        stated: How sure the member says it is, if it was asked; the response is without that line.
+        logprobs: The log-probabilities of the reply's tokens, if its server reported them.
     """
 
     model: str
@@ -60,6 +69,8 @@ class Reply:
     value: BaseModel | None = None
     fault: Exception | None = None
     completion: CompletionResponse | None = None
+    stated: float | None = None
+    logprobs: Sequence[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +137,7 @@ class Chat:
         instruction: The system prompt, unless the messages have one.
         vote_on: The fields of an object that are voted on.
         prompt_of: The prompt and its arguments, if `predict` was called: each member forms it as it would alone.
+        states: Whether the members are asked to state how sure they are, which is no part of the answer.
     """
 
     messages: Sequence[ChatMessage]
@@ -134,10 +146,13 @@ class Chat:
     instruction: str | None
     vote_on: Sequence[str] | None = None
     prompt_of: Predicted | None = None
+    states: bool = False
     _reading: tuple[Read, str] = field(init=False)
 
     def __post_init__(self) -> None:
         formatted = self.kwargs.get("response_format") is not None
+        if formatted or self.kwargs.get("tools"):  # they leave no place for a line of text
+            object.__setattr__(self, "states", False)
         prompts = [m for m in self.messages if m.role in (MessageRole.USER, MessageRole.SYSTEM)]
         of_users = [m for m in prompts if m.role is MessageRole.USER]
         reader = reading(
@@ -179,12 +194,13 @@ class Chat:
         if self.prompt_of is not None and not member.llm.metadata.is_chat_model:
             return self._completion(member, self.prompt_of.completion_prompt(member.llm), formatted=True)
         own = self.messages if self.prompt_of is None else self.prompt_of.messages(member.llm)
-        history = (
-            own_history(own)
-            if member.alone
-            else history_of(own, member.label, signed_calls_only=member.signed_calls_only)
-        )
+        if member.alone:
+            history = own_history(own)
+        else:
+            history = history_of(own, member.label, signed_calls_only=member.signed_calls_only)
         messages = under_instruction(history, self.instruction)
+        if self.states:
+            messages = with_instruction(messages, INSTRUCTION)
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
         kwargs = {name: copy.copy(v) if isinstance(v, list | dict) else v for name, v in kwargs.items()}
         kwargs |= client_timeout(llm, kwargs)
@@ -193,7 +209,11 @@ class Chat:
 
         def to_replies(result: Any) -> list[Reply]:
             responses = [self._through_parser(member, r) for r in split(llm, _checked(result, ChatResponse))]
-            return [Reply(member.label, r, usage_of(r), calls_of(llm, r)) for r in responses]
+            reports = logprobs_of(result, len(responses))
+            return [
+                self._as_counted(Reply(member.label, r, usage_of(r), calls_of(llm, r), logprobs=report))
+                for r, report in zip(responses, reports, strict=True)
+            ]
 
         if (tools := _live(kwargs.get("tools"))) is None:
             return Call(llm, "chat", (messages,), kwargs, to_replies)
@@ -215,6 +235,21 @@ class Chat:
         cut_off = is_cut_off(reply.response.raw) or is_cut_off(reply.response.additional_kwargs)
         return self._reading[0](text, calls, cut_off=cut_off)
 
+    def _as_counted(self, reply: Reply) -> Reply:
+        """Return a reply as the mux counts it: without the line in which a member states how sure it is."""
+        blocks = reply.response.message.blocks
+        place = next((i for i in reversed(range(len(blocks))) if isinstance(blocks[i], TextBlock)), None)
+        if not self.states or place is None:
+            return reply
+        text, stated = without_statement(blocks[place].text)  # type: ignore[union-attr]
+        if stated is None:
+            return reply
+        shorter = [*blocks[:place], TextBlock(text=text), *blocks[place + 1 :]]
+        message = reply.response.message.model_copy(update={"blocks": shorter})
+        response = reply.response.model_copy(update={"message": message})
+        completion = None if reply.completion is None else reply.completion.model_copy(update={"text": text})
+        return replace(reply, response=response, completion=completion, stated=stated)
+
     def _through_parser(self, member: Member, response: ChatResponse) -> ChatResponse:
         """Return a response as `predict` of the member alone would give it, through the member's own parser."""
         if self.prompt_of is None or member.llm.output_parser is None:
@@ -229,10 +264,10 @@ class Chat:
         def to_replies(result: Any) -> list[Reply]:
             completion = _checked(result, CompletionResponse)
             response = self._through_parser(member, as_chat(completion))
-            return [Reply(member.label, response, usage_of(response), completion=completion)]
+            return [self._as_counted(Reply(member.label, response, usage_of(response), completion=completion))]
 
-        if self.instruction:
-            prompt = f"{self.instruction}\n\n{prompt}"
+        if instruction := "\n\n".join(filter(None, (self.instruction, INSTRUCTION if self.states else None))):
+            prompt = f"{instruction}\n\n{prompt}"
         llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
         kwargs |= client_timeout(llm, kwargs)
         if formatted:
@@ -266,11 +301,12 @@ class Completion(Chat):
         through: bool,
         vote_on: Sequence[str] | None = None,
         prompt_of: Predicted | None = None,
+        states: bool = False,
     ) -> "Completion":
         """Return the request for one prompt."""
         message = ChatMessage(role=MessageRole.USER, content=prompt)
         form: dict[str, Any] = {"prompt": prompt, "formatted": formatted, "through": through}
-        return cls([message], kwargs, extract, instruction, vote_on, prompt_of, **form)
+        return cls([message], kwargs, extract, instruction, vote_on, prompt_of, states, **form)
 
     def call(self, member: Member, n: int) -> Call:
         """Return a member's call for n samples."""

@@ -33,7 +33,7 @@ class Served(OpenAILike):  # type: ignore[misc]  # it comes without types
     def _get_model_kwargs(self, **kwargs: Any) -> dict[str, Any]:
         stop = {"stop": list(self.stop)} if self.stop else {}
         arguments: dict[str, Any] = super()._get_model_kwargs(**{**stop, **kwargs})
-        if self.counts_first_only and arguments.get("n", 1) > 1:
+        if self.counts_first_only and (arguments.get("n", 1) > 1 or arguments.get("logprobs")):
             arguments |= COUNTING
         return {
             name: value for name, value in arguments.items() if name not in {"temperature", "stop"} or value is not None
@@ -69,7 +69,7 @@ class Served(OpenAILike):  # type: ignore[misc]  # it comes without types
         if not self.counts_first_only or len(completion.choices) <= 1:
             return response
         plain = completion.model_dump()
-        count_completions(plain)
+        count_completions(plain, keep=bool(self.logprobs))
         raw = type(completion).model_validate(plain)
-        tokens = token_counts(self, raw)
-        return response.model_copy(update={"raw": raw, "logprobs": None, "additional_kwargs": tokens})
+        update = {"raw": raw, "additional_kwargs": token_counts(self, raw)}
+        return response.model_copy(update=update if self.logprobs else {**update, "logprobs": None})

@@ -14,7 +14,9 @@ from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.dispatcher import instrument_tags
 from llama_index_instrumentation.span import active_span_id
 
-__all__ = ["report", "split", "takes_several"]
+from slmmux._mux.confidence import logprobs_in
+
+__all__ = ["logprobs_of", "report", "split", "takes_several"]
 
 dispatcher = get_dispatcher(__name__)
 
@@ -36,6 +38,22 @@ def split(llm: LLM, response: ChatResponse) -> list[ChatResponse]:
     modalities = getattr(llm, "modalities", None) or ["text"]
     others = [ChatResponse(message=from_openai_message(choice.message, modalities)) for choice in choices[1:]]
     return [response, *others]
+
+
+def logprobs_of(response: ChatResponse, count: int) -> list[list[float] | None]:
+    """Return the tokens' log-probabilities of each of some completions; `None` where the server reported none.
+
+    Args:
+        response: The response of the request.
+        count: The number of its completions.
+    """
+    choices: Sequence[Any] = getattr(response.raw, "choices", None) or []
+    if len(choices) == count:
+        reports = [getattr(choice, "logprobs", None) for choice in choices]
+        return [None if each is None else logprobs_in(each.model_dump()) for each in reports]
+    # Of other classes, those of a lone completion: a list of the candidates at each place, the chosen one first.
+    tokens = [each[0].logprob for each in response.logprobs or () if each]
+    return [tokens or None, *[None] * (count - 1)]
 
 
 def report(

@@ -65,8 +65,7 @@ def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
     """Return a response's tokens: those of its raw reply, else those of its `additional_kwargs`, else zeros.
 
     Tokens of the request that the server read from its cache, or wrote into it, are part of the input, whether the
-    server counts them there or beside it; those that it read are also under `input_token_details`, as LangChain has
-    them.
+    server counts them there or beside it; they are also under `input_token_details`, as LangChain has them.
 
     Example:
         >>> from llama_index.core.llms import CompletionResponse
@@ -75,19 +74,23 @@ def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
     """
     raw = response.raw
     for holder in (_get(raw, "usage"), _get(raw, "usage_metadata"), raw, response.additional_kwargs):
+        if not holder:
+            continue
         prompt_tokens, completion_tokens = _first(holder, _INPUT), _first(holder, _OUTPUT)
         if prompt_tokens or completion_tokens:
             details = _get(holder, "prompt_tokens_details") or _get(holder, "input_tokens_details")
             cached = _first(details, _CACHED) or _first(holder, _CACHED)
             if beside := _first(holder, _CACHED_BESIDE):
                 cached = beside
+            written = _first(holder, _WRITTEN_BESIDE)
             if not _get(holder, "prompt_tokens"):  # LiteLLM has Anthropic's names, too, and counts them among these
-                prompt_tokens += beside + _first(holder, _WRITTEN_BESIDE)
+                prompt_tokens += beside + written
             usage: dict[str, Any] = dict(
                 zip(USAGE, (prompt_tokens, completion_tokens, prompt_tokens + completion_tokens), strict=True)
             )
-            if cached:
-                usage["input_token_details"] = {"cache_read": cached}
+            details = {"cache_read": cached, "cache_creation": written}
+            if cached or written:
+                usage["input_token_details"] = {name: tokens for name, tokens in details.items() if tokens}
             # A mux inside a mux knows what its members cost. A cost that a server counts is in nobody's currency here.
             if (cost := _get(_get(_get(raw, "slmmux"), "usage"), COST)) is not None:
                 usage[COST] = cost
@@ -96,6 +99,8 @@ def usage_of(response: ChatResponse | CompletionResponse) -> dict[str, Any]:
 
 
 def _get(holder: Any, name: str) -> Any:
+    if type(holder) is dict:  # nearly always, and to ask an abstract class takes ten times as long
+        return holder.get(name)
     return holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
 
 

@@ -29,6 +29,13 @@ Instead of choosing members and their number by hand, a saved selection can: its
     model = "large"
     api_key_env = "LARGE_KEY"
 
+    confidence = "judge"                # instead of self-consistency; or "logprob", "verbalised"
+
+    [judge]                             # the model that rates answers; or judge = "the label of a member"
+    url = "https://api.example.org/v1"
+    model = "large"
+    api_key_env = "LARGE_KEY"
+
     [embedding]                         # for agreement = "embedding"
     url = "http://localhost:11434/v1"
     model = "nomic-embed-text"
@@ -66,6 +73,7 @@ class PriceConfig(BaseModel):
     input: float = Field(ge=0, allow_inf_nan=False)
     output: float = Field(ge=0, allow_inf_nan=False)
     cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
 class MemberConfig(BaseModel):
@@ -144,6 +152,8 @@ class Config(BaseModel):
     plan: Plan = "parallel"
     wait: Wait = "settled"  # or { risk = 0.01 }
     rule: RuleName = "self-consistency"
+    confidence: Literal["consistency", "logprob", "verbalised", "judge"] = "consistency"
+    judge: str | MemberConfig | None = None  # a member's label, or a model in a table of its own
     abstain_below: float | None = Field(default=None, gt=0, le=1)
     abstain_with: str = "I do not know."
     escalate_to: MemberConfig | None = None

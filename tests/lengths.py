@@ -1,4 +1,4 @@
-"""The short form of what is proved at length in .ci/full: a few cases of a long table, a quarter of a property's examples.
+"""The short form of what is proved at length in .ci/full: a few cases of a long table, a sixth of a property's examples.
 
 In the short form the examples of a property are the same in every run, so that a landing fails for what it changes.
 """
@@ -16,7 +16,7 @@ AT_LENGTH = os.environ.get("SLMMUX_TEST_AT_LENGTH") == "1"
 
 def examples(number: int) -> int:
     """Return how many examples a property is tried with, of the `number` that .ci/full tries."""
-    return number if AT_LENGTH else number // 4
+    return number if AT_LENGTH else max(3, number // 6)
 
 
 def short_form(cases: Iterable[Any], keeps: Callable[[Any], bool]) -> list[Any]:

@@ -84,6 +84,15 @@ class Budget:
         for meter in self._meters:
             meter.begin(draws, self._prompt_of(draws[0].model), sum(map(self._reserve, draws)))
 
+    def repeat(self) -> bool:
+        """Count one more call for a request that failed, and return whether one was left."""
+        if self._calls_left is None:
+            return True
+        if self._calls_left < 1:
+            return False
+        self._calls_left -= 1
+        return True
+
     def end(self, draws: Draws, replies: Sequence[Any]) -> None:
         """Count the tokens of a request that ended: 0 if it failed, its reserve if the server did not count them."""
         self._in_flight -= 1

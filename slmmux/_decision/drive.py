@@ -10,6 +10,9 @@ A request passes through these stages, and only the last one is a call:
     running: it has a place, its time-out is counted, and it can only be abandoned. Tasks are cancelled and awaited;
     threads cannot be stopped, and go on in their places. `Decision.abandoned` lists both.
 
+A request that failed by a fault that passes may go back to the first stage (`retries`), and waits there like a paced
+one.
+
 Two threads meet in `_Requests.begin`: the request's own, which wants to begin, and the driver's, which has the
 decision. A lock decides which of them is first, so that a request either never begins or is listed as abandoned.
 
@@ -43,6 +46,7 @@ from slmmux._decision.clock import LONGEST_S, Clock, call_end
 from slmmux._decision.pool import Pool, report_late
 from slmmux._decision.race import Race, Verdict
 from slmmux._decision.reading import Compare, Readings, verdict_on
+from slmmux._decision.retries import retry_delay
 from slmmux._decision.types import Decision, Draw, Draws, Sample
 from slmmux._decision.window import Place, Window
 from slmmux._errors import SampleTimeoutError
@@ -85,6 +89,7 @@ def drive(
     late: Callable[[Draws, Sequence[R]], None] | None = None,
     resting: Mapping[str, BaseException] | None = None,
     beside: Callable[[R], bool] | None = None,
+    retries: Mapping[str, int] | None = None,
 ) -> Decision[R]:
     """Run a race on threads and return its decision.
 
@@ -110,6 +115,8 @@ def drive(
             decision, or by `timeout`), to count their cost.
         resting: Members that are not asked, each with the error that its samples fail with.
         beside: Whether a reply may take long to read, so that under a deadline it is read on a thread.
+        retries: How often a call of each member is made again if its fault passes; see `retry_delay`. The wait is
+            neither a call nor time of one.
 
     Raises:
         NoAnswerError: There is not a single reply.
@@ -140,6 +147,7 @@ def drive(
         compare=compare,
         readings=readings,
         beside=beside,
+        retries=retries,
     )
 
     def submit(draws: Draws) -> None:
@@ -160,7 +168,7 @@ def drive(
             for draws in requests.next():
                 submit(draws)
             if (decision := race.decision) is not None:
-                return replace(decision, seconds=requests.elapsed, abandoned=requests.close())
+                return requests.completed(decision)
             try:
                 draws = arrivals.get(timeout=requests.longest_wait(running))
             except Empty:
@@ -192,6 +200,7 @@ async def adrive(
     late: Callable[[Draws, Sequence[R]], None] | None = None,
     resting: Mapping[str, BaseException] | None = None,
     beside: Callable[[R], bool] | None = None,
+    retries: Mapping[str, int] | None = None,
 ) -> Decision[R]:
     """Run a race on tasks and return its decision; the arguments and errors are the same as for `drive`.
 
@@ -212,6 +221,7 @@ async def adrive(
         late: Called with the draws and replies of a request that ends after its samples were given up.
         resting: Members that are not asked, each with the error that its samples fail with.
         beside: Whether a reply may take long to read, so that it is read on a thread.
+        retries: How often a call of each member is made again if its fault passes.
     """
     arrivals: asyncio.Queue[Draws] = asyncio.Queue()
     running: dict[Draws, asyncio.Task[Sequence[R] | _Paced]] = {}
@@ -239,6 +249,7 @@ async def adrive(
         compare=compare,
         readings=Readings(race, compare, (pool or _spare).readers, clock.end, wake),
         beside=beside,
+        retries=retries,
     )
 
     def start(draws: Draws) -> None:
@@ -252,7 +263,7 @@ async def adrive(
             for draws in requests.next():
                 start(draws)
             if (decision := race.decision) is not None:
-                return replace(decision, seconds=requests.elapsed, abandoned=requests.close())
+                return requests.completed(decision)
             try:
                 draws = await asyncio.wait_for(arrivals.get(), requests.longest_wait(running))
             except TimeoutError:
@@ -357,8 +368,12 @@ class _Requests(Generic[R]):
         compare: Compare | None,
         readings: Readings[R] | None,
         beside: Callable[[R], bool] | None,
+        retries: Mapping[str, int] | None,
     ) -> None:
         self._race = race
+        self._retries = retries or {}
+        self._tries: dict[Draws, int] = {}  # second tries, by request
+        self._retried: Counter[str] = Counter()  # of them those that began, by member
         self._compare = compare
         self._readings = readings
         self._beside = beside
@@ -379,7 +394,7 @@ class _Requests(Generic[R]):
         self._paced: list[tuple[float, int, Draws]] = []  # for the rate limiter, as a heap by time
         self._serials = count()
         self._open = 0  # counted by the budget as begun, and not ended
-        self._lock = threading.Lock()  # guards the next three, which `begin` changes on other threads
+        self._lock = threading.Lock()  # guards `_retried` and the next three, which `begin` changes on other threads
         self._begun: dict[Draws, None] = {}  # running
         self._due: deque[tuple[float, Draws]] = deque()  # one time-out for all: the first to begin is the first due
         self._is_closed = False
@@ -451,6 +466,8 @@ class _Requests(Generic[R]):
             if self._is_closed:
                 raise asyncio.CancelledError("decided before this call began")
             self._begun[draws] = None
+            if draws in self._tries:
+                self._retried[draws[0].model] += 1
             # Each call runs in a context of its own, so that nobody has to set this back.
             call_end.set(min(self._end, inf if self._timeout is None else time.monotonic() + self._timeout))
             if self._timeout is None:
@@ -476,6 +493,8 @@ class _Requests(Generic[R]):
         if isinstance(replies, _Paced):
             heapq.heappush(self._paced, (time.monotonic() + replies.seconds, next(self._serials), draws))
             return []
+        if error is not None and self._is_tried_again(draws, error):
+            return []
         self._close_account(draws, replies)
         unanswered = draws[len(replies) :]
         if error is None and unanswered and len(draws) == 1:
@@ -486,6 +505,24 @@ class _Requests(Generic[R]):
             return []
         self._waiting.extendleft((draw,) for draw in reversed(unanswered))
         return list(zip(draws, replies, strict=False))
+
+    def _is_tried_again(self, draws: Draws, error: BaseException) -> bool:
+        """Queue a failed request once more, if its fault passes and there is time, and return whether it is queued."""
+        tries = self._tries.get(draws, 0)
+        if self._race.is_over or tries >= self._retries.get(draws[0].model, 0):
+            return False
+        if (seconds := retry_delay(error, tries, draws[0].index)) is None:
+            return False
+        at = time.monotonic() + seconds
+        if at >= self._end or not self._budget.repeat():
+            return False
+        self._tries[draws] = tries + 1
+        heapq.heappush(self._paced, (at, next(self._serials), draws))
+        return True
+
+    def completed(self, decision: Decision[R]) -> Decision[R]:
+        """Close the requests, and return the decision with what became of them."""
+        return replace(decision, seconds=self.elapsed, abandoned=self.close(), retried=dict(self._retried))
 
     def take(self, draws: Draws, running: MutableMapping[Draws, F]) -> None:
         """Take in a request that ended, if it has, and tell the race what was read since."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["passes", "retry_after"]
+__all__ = ["passes", "retry_after", "status_of"]
 
 # Time-out, conflict, too early, too many, or a server in trouble.
 _TEMPORARY_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504, 529}
@@ -38,7 +38,7 @@ def passes(error: BaseException) -> bool:
         >>> passes(TimeoutError()), passes(ValueError("no such model"))
         (True, False)
     """
-    status = _status(error)
+    status = status_of(error)
     if status is not None:
         return status in _TEMPORARY_STATUSES
     names = [cls.__name__ for cls in type(error).__mro__]
@@ -57,7 +57,8 @@ def retry_after(error: BaseException) -> float | None:
     return min(seconds, _LONGEST_S) if seconds >= 0 else None
 
 
-def _status(error: BaseException) -> int | None:
+def status_of(error: BaseException) -> int | None:
+    """Return the HTTP status that an error carries, if it carries one."""
     for holder in (error, getattr(error, "response", None)):
         status = getattr(holder, "status_code", None)
         if isinstance(status, int):

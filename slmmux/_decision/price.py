@@ -14,7 +14,9 @@ from slmmux._errors import ArgumentError
 __all__ = ["Price"]
 
 _MILLION = 1_000_000
-_NAMES = ("input", "output", "cached_input")
+_NAMES = ("input", "output", "cached_input", "cache_write")
+# Under which names a server's tokens written into its cache are counted: all of them, or by how long they stay there.
+_WRITTEN = ("cache_creation", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Price:
         input: Per million tokens of requests.
         output: Per million tokens of replies.
         cached_input: Per million tokens of requests that the server read from its cache; `None` means `input`.
+        cache_write: Per million tokens of requests that the server wrote into its cache; `None` means `input`.
 
     Example:
         >>> Price(0.10, 0.40).cost({"input_tokens": 2000, "output_tokens": 500})
@@ -36,6 +39,7 @@ class Price:
     input: float
     output: float
     cached_input: float | None = None
+    cache_write: float | None = None
 
     @classmethod
     def of(cls, value: Any, name: str) -> "Price":
@@ -55,21 +59,24 @@ class Price:
         ):
             raise ArgumentError(
                 f"{name} must be a price per million tokens, received {value!r}; write "
-                '{"input": 0.10, "output": 0.40}, and "cached_input" if the server has one'
+                '{"input": 0.10, "output": 0.40}, and "cached_input" or "cache_write" if the server has one'
             )
         return cls(**value)
 
     def cost(self, usage: Mapping[str, Any]) -> float:
-        """Return the cost of some tokens: input - cached, cached and output, each times its price per million."""
+        """Return the cost of some tokens: plain, cached and written input, and output, each times its price."""
         return float(self.exact_cost(usage))
 
     def exact_cost(self, usage: Mapping[str, Any]) -> Fraction:
         """Return the same without rounding, each price being the decimal that it prints as: for sums and limits."""
-        sent, cached = _tokens(usage, "input_tokens"), _tokens(usage.get("input_token_details") or {}, "cache_read")
-        cached = min(cached, sent)
+        sent, details = _tokens(usage, "input_tokens"), usage.get("input_token_details") or {}
+        cached = min(_tokens(details, "cache_read"), sent)
+        written = min(sum(_tokens(details, name) for name in _WRITTEN), sent - cached)
         input_, output = Fraction(str(self.input)), Fraction(str(self.output))
         cached_input = input_ if self.cached_input is None else Fraction(str(self.cached_input))
-        amount = (sent - cached) * input_ + cached * cached_input + _tokens(usage, "output_tokens") * output
+        cache_write = input_ if self.cache_write is None else Fraction(str(self.cache_write))
+        amount = (sent - cached - written) * input_ + cached * cached_input + written * cache_write
+        amount += _tokens(usage, "output_tokens") * output
         return amount / _MILLION
 
     def plain(self) -> dict[str, float]:

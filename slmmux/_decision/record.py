@@ -45,6 +45,7 @@ def record(
     abandoned_usage: Mapping[str, Any] | None = None,
     resting: Collection[str] = (),
     too_long: int = 0,
+    confidence_by: str | None = None,
 ) -> dict[str, Any]:
     """Return a decision as plain JSON values.
 
@@ -60,12 +61,14 @@ def record(
         abandoned_usage: The tokens of abandoned calls that have ended by now; `None` if none of them has.
         resting: The members that were not asked because their servers seem to be down.
         too_long: The number of replies that were too long to be read.
+        confidence_by: The name of the confidence, if it is not self-consistency.
 
     Returns:
         The record. `model` and `answer` describe what the mux returns; `withheld` has the members' own, if the mux does
         not return those. `probability` is `None` without a learned rule. After an early stop `confidence` is a lower
         bound and `decided_by` is provisional. `lost` names the members that failed on every sample asked of
-        them.
+        them. `retried` counts the calls that were made again after a fault that passes, by member; it is left out if
+        there were none.
 
     Example:
         >>> from slmmux import Race
@@ -89,6 +92,7 @@ def record(
         "model": model,
         "answer": answer,
         "confidence": winner.confidence,
+        **({} if confidence_by is None else {"confidence_by": confidence_by}),
         "probability": decision.probability,
         "rule": rule,
         "outcome": outcome,
@@ -114,6 +118,7 @@ def record(
                 "failed": v.failed,
                 "unused": v.unused,
                 "answers": [list(pair) for pair in v.answers],
+                **({} if v.score is None else {"score": round(v.score, _SCORE_DIGITS)}),
             }
             for v in decision.votes
         ],
@@ -126,6 +131,7 @@ def record(
             "calls": len(decision.abandoned),
             "usage": None if abandoned_usage is None else _counts(abandoned_usage),
         },
+        **({"retried": dict(decision.retried)} if decision.retried else {}),
         "seconds": decision.seconds,
         "plan": plan,
         "extractor": winner.kind or extractor,
@@ -139,6 +145,7 @@ def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: int(usage.get(name, 0)) for name in USAGE}, **cost}
 
 
+_SCORE_DIGITS = 6
 _DIGITS = 12  # of a cost after the point: sums of floats end in digits that mean nothing
 _BYTES = 2000  # that a compact record of three members and five samples may take, whatever their replies' length
 _SAMPLES = 15
@@ -162,7 +169,10 @@ def compact(record: Mapping[str, Any]) -> dict[str, Any]:
         ('(4,500 characters)', True)
     """
     most = _BYTES * max(1.0, record["samples"]["planned"] / _SAMPLES)
-    if _size(record) <= most:
+    texts = (record["answer"], *(answer for vote in record["votes"] for answer, _ in vote["answers"]))
+    # A text of a megabyte is not written out only to see that it is too long: an event loop waits here.
+    is_long = any(isinstance(text, str) and len(text) > most for text in texts)
+    if not is_long and _size(record) <= most:
         return dict(record)
     small: dict[str, Any] = {}
     for length in _LENGTHS:

@@ -103,6 +103,8 @@ class Vote:
         answers: Every answer of this member with its number of samples, most frequent first; equal counts are ordered
             by the lower sample index.
         fields: The fields that were voted on, if the answer is an object or tool calls.
+        score: With another confidence than self-consistency: the sum of the scores of the samples with the answer,
+            divided by k.
 
     Example:
         >>> Vote("qwen", "4", count=2, of=3, abstained=1, failed=0, unused=0).confidence
@@ -119,11 +121,12 @@ class Vote:
     kind: str | None = None
     answers: tuple[tuple[Any, int], ...] = ()
     fields: tuple[str, ...] = ()
+    score: float | None = None
 
     @property
     def confidence(self) -> float:
-        """Self-consistency: `count / of`, between 0 and 1 (Algorithm 1, `s_i`)."""
-        return self.count / self.of
+        """Self-consistency: `count / of`, between 0 and 1 (Algorithm 1, `s_i`); or the score, if samples have one."""
+        return self.count / self.of if self.score is None else self.score
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,8 @@ class Decision(Generic[R]):
         unused: The draws that were never requested, or were still outstanding at the decision.
         abandoned: The requests that were running at the decision, each as its draws. They are paid for, and their
             samples are among the unused ones.
+        retried: The calls that were made again after a fault that passes, by member; those that a member's own client
+            made again are not among them.
         probability: The probability that the answer is right, by a learned rule; `None` without such a rule, or if
             samples are missing.
         seconds: The time from the first request to the decision; `None` in a replay, which has no clock.
@@ -159,6 +164,7 @@ class Decision(Generic[R]):
     probability: float | None = None
     seconds: float | None = None
     abandoned: tuple[Draws, ...] = ()
+    retried: Mapping[str, int] = field(default_factory=dict)
 
 
 def text_of(answer: object) -> str:

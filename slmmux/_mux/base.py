@@ -7,13 +7,13 @@ wraps every implementation of an abstract method in a span of its own.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, cast
 
 from pydantic import (
     BaseModel,
@@ -33,16 +33,27 @@ from slmmux._decision.pool import Pool
 from slmmux._decision.price import Price
 from slmmux._decision.race import Plan, Race, Wait, check_wait
 from slmmux._decision.record import Escalation, compact, record
+from slmmux._decision.retries import RETRIES
 from slmmux._decision.rules import RuleLike, WeightedRule
-from slmmux._decision.types import Answer, Decision
-from slmmux._errors import NoAnswerError, quote
+from slmmux._decision.types import Answer, Decision, Draw
+from slmmux._errors import ArgumentError, NoAnswerError, quote
 from slmmux._mux.agreement import Agreement, AgreementName, agreement_of
-from slmmux._mux.engine import Flow, Limits, Question, Result, answer_flow, arun, run
+from slmmux._mux.confidence import (
+    CONSISTENCY,
+    ConfidenceLike,
+    Scores,
+    check_confidence,
+    confidence_name,
+    mean_probability,
+    reward_of,
+)
+from slmmux._mux.engine import Flow, Limits, Question, Result, Sampling, answer_flow, arun, run
 from slmmux._mux.generation import longest_reply
+from slmmux._mux.judging import JUDGE, Judging
 from slmmux._mux.kept import kept_alive
 from slmmux._mux.labelled import Labelled
 from slmmux._mux.members import Member
-from slmmux._mux.observe import taken_observer
+from slmmux._mux.observe import Observe, count_abandoned, taken_observer
 from slmmux._mux.options import (
     argument_error,
     label_models,
@@ -125,6 +136,16 @@ class Mux(BaseModel):
     """What decides among the answers: "self-consistency", Algorithm 1; "pooled", one vote of all samples (Agent
     Forest); or a rule fitted on a recording, which `from_selection` brings along."""
 
+    confidence: SkipValidation[ConfidenceLike] = Field(default=CONSISTENCY, exclude=True, repr=False)
+    """How sure a member is of its answer. "consistency": the share of its samples that give it, Algorithm 1. With any
+    other confidence each sample counts by its score: "logprob", the mean probability of the reply's tokens, for members
+    whose server reports them; "verbalised", what the model says when it is asked, which is kept out of its text;
+    "judge", the rating of a model; or a function of the reply's text, such as a reward model: a number from 0 to 1. All
+    samples are then waited for."""
+
+    judge: Any = Field(default=None, exclude=True, repr=False)
+    """For confidence="judge": the label of the member that rates, or another model; `None`: the best-ranked member."""
+
     abstain_below: float | None = None
     """With a fitted rule: the mux gives no answer if the probability of being right is below this."""
 
@@ -154,9 +175,9 @@ class Mux(BaseModel):
 
     prices: PriceTable | None = None
     """What a million tokens of each member cost: {label: {"input": 0.10, "output": 0.40}}, with "cached_input" for what
-    a server reads from its cache; or "litellm" in place of a price, or for all members, for the price in LiteLLM's
-    table (extra `litellm`). The usage in the record then has the `cost`. With `escalate_to`, the bigger model's price
-    is named "escalate_to"."""
+    a server reads from its cache and "cache_write" for what it writes into it; or "litellm" in place of a price, or for
+    all members, for the price in LiteLLM's table (extra `litellm`). The usage in the record then has the `cost`. With
+    `escalate_to`, the bigger model's price is named "escalate_to"."""
 
     trace_samples: bool = True
     """Whether each sample is a traced run of its own below the mux's run."""
@@ -168,7 +189,8 @@ class Mux(BaseModel):
     """Set on copies of the members that have it."""
 
     max_retries: int | None = None
-    """Set on copies of the members that have it."""
+    """Set on copies of the members that have it. Calls of the others are made again by the mux, this often (`None`:
+    twice), if their fault passes: 429, 502, 503, or a connection that broke off."""
 
     stop: list[str] | None = None
     """Stop sequences for calls that give none."""
@@ -196,6 +218,7 @@ class Mux(BaseModel):
 
     _members: dict[str, Any] = PrivateAttr(default_factory=dict)
     _bigger: dict[str, Any] = PrivateAttr(default_factory=dict)  # the model escalated to: one or none
+    _judges: dict[str, Any] = PrivateAttr(default_factory=dict)  # the judge, if it is no member
     _agreement: Agreement = PrivateAttr()
     _policy: Policy = PrivateAttr()
     _no_answers: NoAnswers = PrivateAttr()
@@ -233,6 +256,10 @@ class Mux(BaseModel):
 
     def _plain_question(self, text: str) -> Question[Any]:
         """Return a text as the question that the mux would ask, for a profile."""
+        raise NotImplementedError
+
+    def _judge_question(self, prompt: str, account: Account) -> Question[Any]:
+        """Return a prompt as a question for a judge, whose tokens are counted in an account."""
         raise NotImplementedError
 
     # --- construction ---------------------------------------------------------------------------------------------
@@ -290,21 +317,34 @@ class Mux(BaseModel):
     def _make_members(self) -> None:
         """Make everything that follows from the options: members, agreement, rule and the places for calls."""
         options = member_options(self, self._labelled)
+        check_confidence(self, options.rank)
+        settings: dict[str, Any] = dict(options.settings)
+        if self.confidence == "logprob":
+            settings["logprobs"] = True
         members = self._new_members(
-            self._labelled, samples=options.samples, temperature=options.temperature, settings=options.settings
+            self._labelled, samples=options.samples, temperature=options.temperature, settings=settings
         )
         self._pool = self._labelled.window(self.max_concurrency)
         for label, member in members.items():
             member.memory = self._labelled.memory(label)
+            member.most_retries = RETRIES if self.max_retries is None else self.max_retries
         self._members = {label: members[label] for label in options.rank}
         warn_if_unbounded(self.budget, {label: longest_reply(m.model, m.kwargs) for label, m in members.items()})
         bigger = {} if self.escalate_to is None else {ESCALATION: self.escalate_to}
         self._bigger = dict(self._new_members(bigger, samples={ESCALATION: 1}, temperature={}, settings={}))
+        self._judges = {}
+        if self.judge is not None and not isinstance(self.judge, str):
+            self._check_member(JUDGE, self.judge)
+            if JUDGE in self._labelled:
+                raise ArgumentError(f"a member is labelled {JUDGE!r}, as the judge is; give the member another name")
+            self._judges = dict(self._new_members({JUDGE: self.judge}, samples={JUDGE: 1}, temperature={}, settings={}))
         for member in self._callable_members.values():
             member.pace = kept_alive(member.model, member.memory.rest, member.pace, self._pool.readers)
         self._prices = prices_of(self.prices, self._callable_members, optional=ESCALATION, budget=self.budget)
         self._agreement = agreement_of(self.agreement, own_embedding(self), self.tau)
         self._policy = policy_of(self, options.rank, explicit=self._is_set("wait"))
+        if self.confidence != CONSISTENCY:  # a score of some samples is none of the answer
+            self._policy = replace(self._policy, wait="exhausted")
         is_algorithm_1 = self.rule == "self-consistency" and self._agreement.group is None
         check_wait(self._policy.wait, is_algorithm_1=is_algorithm_1)
         self._no_answers = NoAnswers(self.no_answer)
@@ -320,8 +360,8 @@ class Mux(BaseModel):
 
     @property
     def _callable_members(self) -> dict[str, Any]:
-        """Every member that may be called, the bigger model included."""
-        return {**self._members, **self._bigger}
+        """Every member that may be called, the bigger model and the judge included."""
+        return {**self._members, **self._bigger, **self._judges}
 
     @property
     def k(self) -> dict[str, int]:
@@ -331,7 +371,7 @@ class Mux(BaseModel):
     @property
     def _is_one(self) -> bool:
         """Whether the mux has one member and draws one sample of it: then it is its member, to whoever listens."""
-        return not self._bigger and list(self.k.values()) == [1]
+        return not self._bigger and self.confidence == CONSISTENCY and list(self.k.values()) == [1]
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an option as if it had been passed at first: it is checked, and what depends on it follows."""
@@ -359,6 +399,7 @@ class Mux(BaseModel):
         for name in options:
             super().__setattr__(name, getattr(twin, name))
         self._members, self._bigger, self._prices = twin._members, twin._bigger, twin._prices
+        self._judges = twin._judges
         self._agreement, self._policy, self._no_answers = twin._agreement, twin._policy, twin._no_answers
         if "max_concurrency" in options:  # calls under way hold places, which no other option changes
             self._pool = twin._pool
@@ -442,7 +483,9 @@ class Mux(BaseModel):
             rule, name = None, "self-consistency"
         limits = self._limits(question, clock, name)
         with taken_observer() as observe, self._noting_outages(limits):
-            result = run(self._flow(question, rule), question.sampling, limits, self._pool, observe)
+            scoring = _Scoring(self, question)
+            flow = self._flow(question, rule, scoring)
+            result = run(flow, scoring.sampling, limits, self._pool, scoring.observing(observe))
         return self._with_resting(result, limits)
 
     async def _aanswer(self, question: Question[R]) -> Result[R]:
@@ -454,12 +497,15 @@ class Mux(BaseModel):
             rule, name = None, "self-consistency"
         limits = self._limits(question, clock, name)
         with taken_observer() as observe, self._noting_outages(limits):
-            result = await arun(self._flow(question, rule), question.sampling, limits, self._pool, observe)
+            scoring = _Scoring(self, question)
+            flow = self._flow(question, rule, scoring)
+            result = await arun(flow, scoring.sampling, limits, self._pool, scoring.observing(observe))
         return self._with_resting(result, limits)
 
     def _with_resting(self, result: Result[R], limits: Limits) -> Result[R]:
         """Note which members failed and which replied."""
         note_failures(result.decision, self._rests, self._members.keys() - limits.resting)
+        count_abandoned(result.decision.abandoned)
         return replace(result, resting=tuple(limits.resting), rule=limits.rule)
 
     @contextmanager
@@ -480,14 +526,18 @@ class Mux(BaseModel):
         for label, k in self.k.items():
             warn_if_equal(label, k, temperature=kwargs.get("temperature"), seed=kwargs.get("seed"))
 
+    def _priced(self, label: str, usage: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the tokens of a member's reply with their cost, if it has a price."""
+        return priced(usage, self._prices.get(label))
+
     def _account(self) -> Account:
         """Return where the tokens and the cost of one question are counted."""
         return Account(self.on_abandoned, self._prices)
 
-    def _flow(self, question: Question[R], rule: WeightedRule | None) -> Flow[R]:
+    def _flow(self, question: Question[R], rule: WeightedRule | None, scoring: "_Scoring[R]") -> Flow[R]:
         race = Race(
             self.k,
-            self._reading(question),
+            self._reading(question, scoring),
             plan=self.plan,
             wait=self._policy.wait,
             group=self._agreement.group,
@@ -498,21 +548,39 @@ class Mux(BaseModel):
             if self._prices.keys() >= self.k.keys()
             else None,
         )
-        return answer_flow(race, self._policy, Race({ESCALATION: 1}, question.read) if self._bigger else None)
+        bigger = Race({ESCALATION: 1}, question.read) if self._bigger else None
+        return answer_flow(race, self._policy, bigger, None if self.confidence == CONSISTENCY else scoring.settle)
 
-    def _reading(self, question: Question[R]) -> Callable[[R], Answer | None]:
+    def _reading(self, question: Question[R], scoring: "_Scoring[R] | None" = None) -> Callable[[R], Answer | None]:
         """Return how replies are read for the vote: too long ones, and answers that are none, abstain."""
         no_answers = self._no_answers
 
         def read(reply: R) -> Answer | None:
             answer = read_within(question, reply)
-            return None if no_answers and no_answers.holds(answer) else answer
+            if no_answers and no_answers.holds(answer):
+                return None
+            if answer is not None and scoring is not None:
+                scoring.note(reply)
+            return answer
 
         return read
 
+    def _score(self, question: Question[R], reply: R) -> float | None:
+        """Return the score that a reply has by itself; a judge's comes later."""
+        if callable(self.confidence):
+            return reward_of(self.confidence, question.text_of(reply))
+        if self.confidence == "logprob":
+            return mean_probability(question.logprobs_of(reply))
+        return question.stated_by(reply) if self.confidence == "verbalised" else None
+
+    @property
+    def _judge_label(self) -> str:
+        """The label under which the judge is called."""
+        return next(iter(self._judges), self.judge or next(iter(self._members)))
+
     def _may_take_long(self, question: Question[R]) -> Callable[[R], bool]:
         """Return whether a reply may take long to read: it is long itself, or code of the user's reads it."""
-        if not isinstance(self.extract, str) or question.extractor == "structured":
+        if not isinstance(self.extract, str) or callable(self.confidence) or question.extractor == "structured":
             return lambda _: True
         return lambda reply: is_longer(question.content_of(reply), QUICK)
 
@@ -538,6 +606,8 @@ class Mux(BaseModel):
             resting(self._rests),
             self._may_take_long(question),
             rule,
+            # A mux of one is its member, whose user said how often it tries.
+            {} if self._is_one else {label: m.retries for label, m in self._callable_members.items()},
         )
 
     def _record(self, result: Result[R], question: Question[R]) -> dict[str, Any]:
@@ -555,6 +625,7 @@ class Mux(BaseModel):
             abandoned_usage=question.account.close(),
             resting=result.resting,
             too_long=number_too_long(question, result.decision.samples),
+            confidence_by=None if self.confidence == CONSISTENCY else confidence_name(self.confidence),
         )
         full["usage"] |= {name: usage[name] for name in DETAILS if name in usage}
         if self._prices:
@@ -584,10 +655,59 @@ class Mux(BaseModel):
         return self._own_name(ESCALATION, self.escalate_to) if self._bigger else None
 
 
+class _Scoring(Generic[R]):
+    """The scores of one question's samples, by the mux's confidence.
+
+    Args:
+        mux: The mux.
+        question: The question.
+    """
+
+    def __init__(self, mux: Mux, question: Question[R]) -> None:
+        self._mux = mux
+        self._question = question
+        self._scores = Scores[R]()
+        self._judging: Judging[R] | None = None
+
+    def note(self, reply: R) -> None:
+        """Keep the score that a reply has by itself."""
+        if self._mux.confidence != CONSISTENCY:
+            self._scores.note(reply, self._mux._score(self._question, reply))
+
+    def sampling(self, race: Race[R]) -> Sampling[R]:
+        """Return the calls of a race: the members', or the judge's."""
+        return self._question.sampling(race) if self._judging is None else self._judging.sampling(race)
+
+    def observing(self, observe: Observe | None) -> Observe | None:
+        """Return an observer of the members' samples that is not told of the judge's."""
+        if observe is None or self._mux.confidence != "judge":
+            return observe
+        return lambda sample: None if self._judging is not None else observe(sample)
+
+    def settle(self, decision: Decision[R]) -> Generator[Race[R], Decision[R], Decision[R]]:
+        """Yield the judge's race, if there is one, and return the decision by the scores."""
+        judged: Mapping[Draw, float] = {}
+        if self._mux.confidence == "judge":
+            account = self._question.account
+            judging = Judging(
+                decision,
+                self._question,
+                self._mux._judge_label,
+                lambda prompt: self._mux._judge_question(prompt, account),
+            )
+            if (race := judging.race()) is not None:
+                self._judging = judging
+                try:
+                    judged = judging.scores((yield race))
+                except NoAnswerError as failure:  # without a rating the members' own agreement decides
+                    _log.warning("the judge rated nothing, so self-consistency decides: %s", failure)
+        return self._scores.settle(decision, judged)
+
+
 M = TypeVar("M", bound=Mux)
 
 # What follows from the options.
-_DERIVED = {"_members", "_bigger", "_agreement", "_policy", "_no_answers", "_prices", "_pool"}
+_DERIVED = {"_members", "_bigger", "_judges", "_agreement", "_policy", "_no_answers", "_prices", "_pool"}
 
 
 def _validated(cls: type[M], options: Mapping[str, Any]) -> M:

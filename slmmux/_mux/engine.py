@@ -3,7 +3,7 @@
 `answer_flow` yields the race to drive next and is sent its decision, so threads (`run`) and tasks (`arun`) share it.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -19,7 +19,7 @@ from slmmux._mux.observe import Observe
 from slmmux._mux.rule import Policy
 from slmmux._mux.usage import Account
 
-__all__ = ["Flow", "Limits", "Question", "Result", "Sampling", "answer_flow", "arun", "run"]
+__all__ = ["Flow", "Limits", "Question", "Result", "Sampling", "Settle", "answer_flow", "arun", "run"]
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -49,15 +49,18 @@ class Result(Generic[R]):
 
 
 Flow: TypeAlias = Generator[Race[R], Decision[R], Result[R]]
+# How the members' decision becomes the one that counts, by way of further races.
+Settle: TypeAlias = Callable[[Decision[R]], Generator[Race[R], Decision[R], Decision[R]]]
 
 
-def answer_flow(race: Race[R], policy: Policy, bigger: Race[R] | None) -> Flow[R]:
+def answer_flow(race: Race[R], policy: Policy, bigger: Race[R] | None, settle: Settle[R] | None = None) -> Flow[R]:
     """Yield the races to drive, one after another, and return how the question was answered.
 
     Args:
         race: The members' race.
         policy: Whether the members' answer is returned, by its probability.
         bigger: The bigger model's race, of one sample; `None` if there is no bigger model.
+        settle: Decides anew among the members' samples, with another confidence than self-consistency.
 
     Raises:
         NoAnswerError: No model replied, the bigger one included; carries every cause.
@@ -70,6 +73,9 @@ def answer_flow(race: Race[R], policy: Policy, bigger: Race[R] | None) -> Flow[R
         if bigger is None:
             raise
         failure, decision = error, race.without_reply
+    else:
+        if settle is not None:
+            decision = yield from settle(decision)  # type: ignore[arg-type, assignment]
     outcome = "escalated" if failure else policy.outcome(decision.probability, can_escalate=bigger is not None)
     if outcome != "escalated" or bigger is None:
         return Result(decision, outcome, None if outcome == "abstained" else decision.reply)
@@ -133,6 +139,14 @@ class Question(Protocol[R]):
         """Return the text of one reply."""
         ...
 
+    def logprobs_of(self, reply: R) -> Iterable[float] | None:
+        """Return the log-probabilities of one reply's tokens; `None` if its server did not report them."""
+        ...
+
+    def stated_by(self, reply: R) -> float | None:
+        """Return how sure a model says it is of one reply, from 0 to 1; `None` if it was not asked or does not say."""
+        ...
+
     def content_of(self, reply: R) -> object:
         """Return everything in a reply that is read: its text, its calls, its value."""
         ...
@@ -154,6 +168,7 @@ class Limits:
         resting: Members that are not asked, each with the error that its samples fail with.
         beside: Whether a reply may take long to read.
         rule: The name of the rule that decides, if it is not the mux's own.
+        retries: How often a call of each member is made again if its fault passes.
     """
 
     compare: Compare | None
@@ -163,6 +178,7 @@ class Limits:
     resting: Mapping[str, BaseException] = field(default_factory=dict)
     beside: Callable[[Any], bool] | None = None
     rule: str | None = None
+    retries: Mapping[str, int] = field(default_factory=dict)
 
 
 def run(
@@ -199,6 +215,7 @@ def run(
                     observe=observe,
                     resting=limits.resting,
                     beside=limits.beside,
+                    retries=limits.retries,
                 )
             except NoAnswerError as failure:
                 ending = failure
@@ -236,6 +253,7 @@ async def arun(
                     observe=observe,
                     resting=limits.resting,
                     beside=limits.beside,
+                    retries=limits.retries,
                 )
             except NoAnswerError as failure:
                 ending = failure

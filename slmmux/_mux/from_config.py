@@ -90,6 +90,12 @@ def arguments(source: str | Path | Config, member: Callable[[Endpoint], Any]) ->
     }
     if config.escalate_to is not None:
         own["escalate_to"] = member(_endpoint(config, config.escalate_to, _started(config.escalate_to, 1)))
+    if config.confidence != "consistency":
+        own["confidence"] = config.confidence
+    if isinstance(config.judge, MemberConfig):
+        own["judge"] = member(_endpoint(config, config.judge, _started(config.judge, 1)))
+    elif config.judge is not None:
+        own["judge"] = config.judge
     if config.embedding is not None:
         server = _started(config.embedding, 1, embeddings=True)
         own["embedding"] = _embedding(_endpoint(config, config.embedding, server))

@@ -131,10 +131,10 @@ def _as_profiled(config: Config, member: MemberConfig, profiled: Profiled) -> di
 
 def _on_this_machine(settings: Mapping[str, Any]) -> MemberConfig | None:
     # Imported here because it brings the local models with it.
-    from slmmux.local import CATALOGUE  # noqa: PLC0415
+    from slmmux.local import CATALOGUE, HUB_MODELS  # noqa: PLC0415
 
     name = settings.get("model")
-    return MemberConfig(local=name) if name in CATALOGUE else None
+    return MemberConfig(local=name) if name in CATALOGUE or name in HUB_MODELS else None
 
 
 def _sets(config: Config, name: str) -> bool:

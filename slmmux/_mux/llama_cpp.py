@@ -21,7 +21,8 @@ _CONSTRAINTS = ("tools", "functions", "grammar", "json_schema")
 _SEVERAL_LINES = re.compile(r"\bJSON\b|\bjson\b|```|<tool_call>|^Action(?: Input)?:|\bYAML\b|\bXML\b", re.MULTILINE)
 _MOST_CHARACTERS = 20_000  # of a prompt, its end
 
-# What to send with a request for several, so that they can be counted; it gives none for top_logprobs 0.
+# What to send for log-probabilities, by which the completions of a request for several are counted too; it gives none
+# for top_logprobs 0.
 COUNTING = {"logprobs": True, "top_logprobs": 1}
 
 
@@ -55,19 +56,21 @@ def _has_lines(request: Mapping[str, Any]) -> bool:
     return _SEVERAL_LINES.search(prompt) is not None or form_of(prompt) is not None
 
 
-def count_completions(response: dict[str, Any]) -> None:
-    """Put the tokens of all completions in place of the first one's, and leave the log-probabilities out.
+def count_completions(response: dict[str, Any], *, keep: bool = False) -> None:
+    """Put the tokens of all completions in place of the first one's, and leave log-probabilities out.
 
     Args:
         response: A chat completion as plain values; changed in place.
+        keep: Whether log-probabilities were asked for, and stay.
     """
     usage, choices = response.get("usage"), response.get("choices") or []
     if not usage or len(choices) < 2:  # noqa: PLR2004 - one is counted as it is
         return
     tokens = usage["completion_tokens"] + sum(_tokens(choice) for choice in choices[1:])
     response["usage"] = {**usage, "completion_tokens": tokens, "total_tokens": usage["prompt_tokens"] + tokens}
-    for choice in choices:
-        choice["logprobs"] = None
+    if not keep:
+        for choice in choices:
+            choice["logprobs"] = None
 
 
 def _tokens(choice: dict[str, Any]) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from slmmux._decision.retries import RETRIES
 from slmmux._mux.limiter import no_limit
 from slmmux._mux.options import warn_if_equal, warn_if_unused
 from slmmux._mux.rest import Rest
@@ -47,6 +48,7 @@ class Member:
         can_several: Whether its class can bring several samples with one request.
         pace: Asks its rate limiter: returns 0 if a request may begin now, or the seconds after which to ask again.
         memory: What was learned of it while it was asked.
+        most_retries: How often a call is made again, if its class makes none of its calls again by itself.
     """
 
     label: str
@@ -56,11 +58,17 @@ class Member:
     can_several: bool
     pace: Callable[[], float] = field(default=no_limit, repr=False)
     memory: Memory = field(default_factory=Memory, repr=False)
+    most_retries: int = RETRIES
 
     @property
     def takes_several(self) -> bool:
         """Whether one request brings several samples, of its class and of its server."""
         return self.can_several and not self.memory.single
+
+    @property
+    def retries(self) -> int:
+        """How often the mux makes a call again: never if the class does so itself, or calls would be multiplied."""
+        return 0 if "max_retries" in getattr(type(self.model), "model_fields", {}) else self.most_retries
 
 
 def name_of_model(model: object) -> str | None:
@@ -94,6 +102,7 @@ def warn_of_settings(
         members: For each member its label, its model, and the call arguments that replace the model's settings.
     """
     members = list(members)
+    settings = {name: value for name, value in settings.items() if name != "max_retries"}  # the mux retries itself
     warn_if_unused(settings, [type(model) for _, model, _ in members])
     for label, model, kwargs in members:
         warn_if_equal(

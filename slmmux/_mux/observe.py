@@ -1,14 +1,15 @@
 """Who watches a question's samples as they arrive: a callback that reaches the next question asked in its context."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeAlias
 
-from slmmux._decision.types import Sample
+from slmmux._decision.types import Draws, Sample
 
 __all__ = [
-    "SAMPLE_EVENT", "Observe", "SendEvent", "observe_samples", "progress_events", "sample_facts", "taken_observer",
+    "SAMPLE_EVENT", "Observe", "SendEvent", "count_abandoned", "is_inside", "observe_abandoned", "observe_samples",
+    "progress_events", "sample_facts", "taken_observer",
 ]  # fmt: skip
 
 Observe: TypeAlias = Callable[[Sample[Any]], None]
@@ -17,6 +18,7 @@ SendEvent: TypeAlias = Callable[[dict[str, Any]], None]
 SAMPLE_EVENT = "slmmux_sample"  # the name of a sample among a framework's own events
 
 _observer: ContextVar[Observe | None] = ContextVar("slmmux_observer", default=None)
+_abandoned: ContextVar[Callable[[str], None] | None] = ContextVar("slmmux_abandoned", default=None)
 _is_inside: ContextVar[bool] = ContextVar("slmmux_is_inside", default=False)
 
 
@@ -43,6 +45,29 @@ def observe_samples(observe: Observe) -> Iterator[None]:
         yield
     finally:
         _observer.reset(token)
+
+
+@contextmanager
+def observe_abandoned(count: Callable[[str], None]) -> Iterator[None]:
+    """Call `count` with the member of each call that runs at the decision of the questions asked meanwhile."""
+    token = _abandoned.set(count)
+    try:
+        yield
+    finally:
+        _abandoned.reset(token)
+
+
+def count_abandoned(requests: Iterable[Draws]) -> None:
+    """Tell who counts of the requests that run at a decision; a mux inside of another tells nobody."""
+    count = None if _is_inside.get() else _abandoned.get()
+    if count is not None:
+        for draws in requests:
+            count(draws[0].model)
+
+
+def is_inside() -> bool:
+    """Return whether this code runs inside of a question, as the calls of a mux among the members do."""
+    return _is_inside.get()
 
 
 @contextmanager

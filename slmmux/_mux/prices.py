@@ -64,11 +64,12 @@ def _listed(label: str, model: object) -> Price:
             f"prices[{label!r}]: LiteLLM's table has no price per token for {name!r}; write "
             '{"input": 0.10, "output": 0.40}, per million tokens'
         )
-    cached = entry.get("cache_read_input_token_cost")
+    cached, written = entry.get("cache_read_input_token_cost"), entry.get("cache_creation_input_token_cost")
     return Price(
         input=_per_million(entry["input_cost_per_token"]),
         output=_per_million(entry.get("output_cost_per_token") or 0.0),
         cached_input=None if cached is None else _per_million(cached),
+        cache_write=None if written is None else _per_million(written),
     )
 
 

@@ -82,7 +82,9 @@ def reading(
     """
 
     def reader_of(spec: str | Callable[[str], Any]) -> Reader:
-        return _on_decisive(answers.reader(spec, question=question), vote_on)
+        reader = _on_decisive(answers.reader(spec, question=question), vote_on)
+        # A function of the user's may read the same text differently the next time, or count its calls.
+        return reader if callable(spec) else _once_a_text(reader)
 
     bound = Tools(tools or ())
     if tools:
@@ -138,6 +140,20 @@ def _on_decisive(reader: Reader, vote_on: Collection[str] | None) -> Reader:
     return read
 
 
+def _once_a_text(reader: Reader) -> Reader:
+    """Read each text once: samples that say the same, word by word, are what a vote is made for."""
+    answers_of: dict[tuple[str, bool], Answer | None] = {}
+
+    def read(text: str, *, cut_off: bool = False) -> Answer | None:
+        if len(text) > QUICK:  # a long reply hardly comes twice
+            return reader(text, cut_off=cut_off)
+        if (text, cut_off) not in answers_of:
+            answers_of[text, cut_off] = reader(text, cut_off=cut_off)
+        return answers_of[text, cut_off]
+
+    return read
+
+
 def _text(reader: Reader) -> Read:
     def read(text: str, calls: Calls, *, cut_off: bool = False) -> Answer | None:  # noqa: ARG001
         return reader(text, cut_off=cut_off)
@@ -179,6 +195,8 @@ def is_longer(value: Any, limit: int) -> bool:
         length += len(part) if isinstance(part, str) else 1
         if length > limit:
             return True
+        if isinstance(part, str):
+            continue
         if isinstance(part, BaseModel):
             part = part.__dict__
         if isinstance(part, Mapping):

@@ -52,7 +52,7 @@ _CLOSING_TAG = pattern(r"(?:\s*+(?:</?\|?/?tool_calls?\|?>|<\|/tool_call\|>|```)
 _MOST_FORGOTTEN = 2
 _MOST_AROUND = 60  # characters of tags around a call without arguments
 _PYTHON_TAGS = pattern(
-    r"<\|?/?python_tag\|?>|<\|python_(?:start|end)\|>|```tool_(?:code|call)s?|```python|```|default_api\."
+    r"<\|?/?python_tag\|?>|<\|python_(?:start|end)\|>|<\|?/?tool_calls?(?:_start|_end)?\|?>|```tool_(?:code|call)s?|```python|```|default_api\."
 )
 
 
@@ -205,11 +205,16 @@ def _in_python(text: str, names: Collection[str]) -> list[Call]:
 
 
 def _python_call(node: ast.expr, names: Collection[str]) -> Call | None:
-    if not isinstance(node, ast.Call) or node.args or not isinstance(node.func, ast.Name) or node.func.id not in names:
+    if not isinstance(node, ast.Call) or node.args:
+        return None
+    function = node.func
+    if isinstance(function, ast.Attribute) and function.attr == "call":  # Llama's own tools: search.call(query="...")
+        function = function.value
+    if not isinstance(function, ast.Name) or function.id not in names:
         return None
     try:
         return {
-            "name": node.func.id,
+            "name": function.id,
             "args": {word.arg: ast.literal_eval(word.value) for word in node.keywords if word.arg},
         }
     except (ValueError, TypeError, RecursionError, MemoryError):

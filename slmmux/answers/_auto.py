@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from slmmux._decision.types import Answer
 from slmmux.answers._content import content_of
-from slmmux.answers._json import plain_json
+from slmmux.answers._json import plain_json, undressed_json
 from slmmux.answers._mathematics.numeral import Numeral, decimal, shown
 from slmmux.answers._mathematics.units import units_asked
 from slmmux.answers._number import announced_number, balanced, plain_number
@@ -121,6 +121,8 @@ def _announced(reply: str, asked: _Asked) -> Iterator[Answer]:
         letter = announced_letter(stretch, sure=True)
         if letter and (not asked.options.letters or letter in asked.options.letters):
             yield Answer(letter, "choice", letter)
+        elif structure := undressed_json(stretch):
+            yield Answer(stretch if boxed else structure, "json", structure)
         elif boxed:
             yield _content(stretch, asked, boxed=True)
         elif said := _said(stretch):
@@ -151,6 +153,9 @@ def _said(stretch: str) -> str:
 def _plain(reply: str, asked: _Asked) -> Answer | None:
     """Return the answer that a reply is, where it is nothing else: a number, a letter, a formula, an option's text."""
     content = content_of(reply) if len(reply) <= _LONGEST_FORMULA else None
+    structure = undressed_json(reply)
+    if structure:
+        return Answer(structure, "json", structure)
     if content and content.kind == "number" and content.quantity and content.quantity.unit:  # €5 is not 5
         return _content(reply, asked, boxed=False)
     number = _number(plain_number(reply), comma=False)

@@ -2,6 +2,7 @@ r"""The letter a reply chooses."""
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from slmmux.answers._pattern import pattern
 from slmmux.answers._replies.reply import reply_of
@@ -30,11 +31,13 @@ _VERDICT = pattern(
             (?i: richtig|korrekt|bonne|juste|correcte?\b|correct[ao]|réponse|respuesta|corret[ao]|resposta|cert[ao]|corrett[ao]|giust[ao]|risposta|правил )
       | \ (?i: верен | верн\w{1,3} | правил\w{0,6} ) \b
       | \ ?(?: [がは] \ ?(?: 正解 | 正しい | 答え ) | [은는이가] \ ?(?: 정답 | 맞 | 옳 ) | (?: 是|为 )? \ ?(?: 正确 | 正確 | 对的 ) ) )
+  | \b(?i:only)\ (?i: (?: option | choice | answer | statement )\ )?+ [(\[*_]{0,4}+ (?P<alone> [A-Z] ) [)\]*_]{0,4}+
+        \ (?i: makes | fits | works | matches | satisfies | applies | holds | remains | correctly ) \b
   | (?<![\w'’]) [(\[*_]{0,4}+ (?P<left> [A-Z] ) [)\]*_]{0,4}+ \ (?i: remains | is\ (?:all\ that['’]s\ )?left | survives ) \b
   | (?: \b(?i: but | sondern | sino | mais | bensì | ma )\ (?: (?:es|est|is|c['’]est)\ )?+ | 而是\ ? | ではなく、?\ ? | 아니라,?\ )
         [(\[*_"]{0,4}+ (?P<instead> [A-Z] ) (?! [\w'’] (?<![\u3040-\u9fff\uac00-\ud7af]) | \ [a-z] )
   | (?<![A-Za-z0-9_'’]) [(\[*_]{0,4}+ (?P<picked> [A-Z] ) [)\]*_]{0,4}+ \ ? (?: [をがに] \ ?(?:選|選択|なり) | [을를]\ ?(?:선택|고르|고른|고릅) )
-  | \b(?: (?i: is|be|it's|es|est|ist|option|choice|letter|hence|thus|therefore|so),?\  | [:：]\ ? )
+  | \b(?: (?i: think|guess|believe|is|be|it's|es|est|ist|option|choice|letter|hence|thus|therefore|so),?\  | [:：]\ ? )
         (?P<last> [A-HJ-Z] ) [.!*_`]*+ \Z
     """,
     re.VERBOSE | re.MULTILINE,
@@ -159,13 +162,19 @@ def _chosen(text: str, asked: Options, question: str) -> str | None:
         if last and ord(last["letter"]) == ord((labels or ["i"])[-1]) + 1:  # of a list that was cut off
             bare = bare[: last.start()]
     return (
-        _at_the_start(bare, asked)
+        (None if _only_lists(bare) else _at_the_start(bare, asked))
         or _last(_unlisted(bare), _MARKED, asked.letters)
         or _with_its_text(bare, asked)
         or _named_before(bare)
         or ("\n" not in text and (_named_alone(text, asked) or _named_in_a_sentence(text, asked, question)))
         or None
     )
+
+
+def _only_lists(text: str) -> bool:
+    """Return whether a line begins with a list of three options or more: (A) red, (B) green, (C) blue."""
+    letters = "".join(label["letter"] for label in islice(_LABELLED.finditer(text), _MOST_MARKED))
+    return len(letters) >= len("ABC") and "ABCDEFGHIJKLMNOPQRSTUVWXYZ".startswith(letters) and text.startswith("(A)")
 
 
 def _with_its_text(text: str, asked: Options) -> str | None:

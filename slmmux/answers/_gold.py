@@ -11,6 +11,7 @@ from slmmux.answers._boxed import boxed_key
 from slmmux.answers._canonical import canonical
 from slmmux.answers._code import program_keys
 from slmmux.answers._content import content_of
+from slmmux.answers._json import undressed_json
 from slmmux.answers._mathematics.numeral import Percentage, decimal
 from slmmux.answers._pattern import pattern
 from slmmux.answers._reader import reader
@@ -155,7 +156,9 @@ def _code(gold: Any) -> set[str]:
 
 
 def _json(gold: Any) -> set[str]:
-    return _read("json")(gold) if isinstance(gold, str) else {canonical(gold)}
+    if not isinstance(gold, str):
+        return {canonical(gold)}
+    return _read("json")(gold) | {*filter(None, [undressed_json(gold)])}
 
 
 def _value(gold: Any) -> set[str]:

@@ -6,13 +6,15 @@ from typing import Any
 
 from slmmux._errors import ExtractorError
 from slmmux.answers._canonical import canonical
+from slmmux.answers._mathematics.latex import undress
 from slmmux.answers._replies.fences import fenced, has_fence
 from slmmux.answers._replies.json_extent import extents
 from slmmux.answers._replies.reply import reply_of
 
-__all__ = ["json", "json_in", "plain_json"]
+__all__ = ["json", "json_in", "plain_json", "undressed_json"]
 
 _MOST_DIGITS = 1000
+_AROUND = " \t\r\n$*`."
 
 
 def json(text: str) -> str | None:
@@ -61,6 +63,19 @@ def plain_json(text: str) -> str | None:
         if not text[end:].strip(" .") and (start == 0 or (text[start] == "{" and not text[start - 1].isalpha())):
             return _strict(text[start:end])
     return None
+
+
+def undressed_json(text: str) -> str | None:
+    r"""Return the JSON that an announced or boxed answer is, as mathematics may dress it; None for anything else.
+
+    Example:
+        >>> undressed_json(r"$\left[0, 1\right]$."), undressed_json("[0, 1)"), undressed_json("see [1]")
+        ('[0,1]', None, None)
+    """
+    bare = undress(text).strip(_AROUND)
+    if bare[:1] not in {"[", "{"} or list(extents(bare)) != [(0, len(bare))]:
+        return None
+    return _strict(bare)
 
 
 def _fenced(text: str) -> str | None:

@@ -25,7 +25,7 @@ _LEAD = pattern(
 )
 _CLAUSE_ENDS = pattern(
     r"[.?;](?=[\s*_]|$)|!(?!\s*+=)|\n|\(|[。！？；]"
-    r"|\b(?:because|since|as|so|which|where|for|per|with|when|if|given|after|every|each)\b",
+    r"|\b(?:because|since|as|so|which|where|for|per|with|when|if|given|after|every|each|not|rather|instead)\b",
     re.IGNORECASE,
 )
 # An expression goes on, or a variable is attached: 2 + x, 5x, 3\sqrt{2}. A unit of two letters and more may be: 20kg.
@@ -76,9 +76,14 @@ _TWO = pattern(
     r"[\s*_\"'(\[:=≈]*+[$€£]?[0-9][0-9.,]{0,20}+\s[^\W\d_]{2,12}(?:,|\s(?:and|und|et|y|e))?\s[$€£]?[0-9][0-9.,]{0,20}+\s[^\W\d_]{2,12}"
 )
 _RANGE_ENDS = pattern(
-    r"[0-9]\ ?(?:[-–—]\ ?[$€£]|\ :\ ?)\Z|\bbetween\ [$€£]?[0-9][^\s]{0,20}\ and\ [$€£]?\Z",
+    r"[0-9]\ ?(?:[-–—]\ ?[$€£]|\ :\ ?)\Z|\bbetween\ [$€£]?[0-9][^\s]{0,20}\ and\ [$€£]?\Z"
+    # 3 to 4 hours; and one quantity in two units: 1 hour 15 minutes
+    r"|(?<![A-Za-z0-9])[$€£]?[0-9][0-9.,]{0,20}+%?\ (?:to|or)\ [$€£]?\Z"
+    r"|[0-9]\ ?(?:h|hrs?|hours?|min(?:ute)?s?|days?|weeks?|months?|years?|feet|foot|ft|pounds?|lbs?|dollars?|stunden?|heures?|horas?)"
+    r",?\ (?:(?:and|und|et|y|e)\ )?\Z",
     re.IGNORECASE,
 )
+_STEP = pattern(r"[\s*_#]*+step\ [0-9]{1,3}[*_]*+:[\s*_]*+", re.IGNORECASE)
 _SEVERAL = pattern(r"(?:,|\band\b)\s*+[A-Za-z]{1,20}\s?=")
 _HOUR = pattern(r"\s?[ap]\.?\s?m\b|\so['’]clock\b", re.IGNORECASE)
 _EQUALS = pattern(r"(?<![=<>!+\-*/:])=(?!=)")
@@ -180,8 +185,10 @@ def _last(body: str) -> str | None:
 
 
 def _cut_off(body: str) -> bool:
-    """Return whether a text ends in a bracket that it never closes: Total = (3 + 4."""
+    """Return whether a text ends before its result: in the head of a step, or in a bracket: Total = (3 + 4."""
     line = body.rstrip().rsplit("\n", 1)[-1]
+    if _STEP.fullmatch(line):
+        return True
     working = line[line.rfind("=") :]
     return working.startswith("=") and working.count("(") > working.count(")")
 

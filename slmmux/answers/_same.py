@@ -1,10 +1,13 @@
 """Whether two answers, given as texts, are one answer."""
 
+from fractions import Fraction
+
 from slmmux.answers._content import Content, content_of
 from slmmux.answers._mathematics.comparison import available, mathematically_equal
 from slmmux.answers._mathematics.exact import exact_value
 from slmmux.answers._mathematics.units import agree
 from slmmux.answers._pattern import pattern
+from slmmux.answers._words.number_words import words_at
 
 __all__ = ["same"]
 
@@ -44,6 +47,9 @@ def same(a: str, b: str) -> bool:
         return True
     if one.key.lower() == other.key.lower():
         return not _MATHEMATICS.search(one.key)  # x^R is not x^r; math-verify reads all letters as small ones
+    spelled = _value(one, a), _value(other, b)
+    if None not in spelled and "text" in {one.kind, other.kind}:
+        return spelled[0] == spelled[1]
     if one.quantity and other.quantity:
         return agree(one.quantity, other.quantity)
     if _other_brackets(one.key, other.key) or _other_bases(one.key, other.key):
@@ -54,6 +60,15 @@ def same(a: str, b: str) -> bool:
     if None not in values:
         return values[0] == values[1]
     return _is_mathematics(one.key) and _is_mathematics(other.key) and _equal(a, b)
+
+
+def _value(content: Content, answer: str) -> Fraction | None:
+    """Return the value of an answer that is a bare number, in digits or in words."""
+    if content.kind == "number" and content.quantity and not content.quantity.unit:
+        return content.quantity.value
+    bare = _bare(answer).rstrip(".").casefold()
+    words = words_at(bare, 0) if content.kind == "text" and bare != "null" else None  # zero to Germans only
+    return words[0] if words and words[1] == len(bare) else None
 
 
 def _of_others(a: str, b: str) -> bool:

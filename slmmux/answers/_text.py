@@ -80,7 +80,8 @@ def _stripped(text: str) -> str:
 
 
 def _normal(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", piece) for piece in _PIECE.findall(text))
+    # One after another: to find all at once would keep every other thread waiting, for long texts.
+    return "".join(unicodedata.normalize("NFKC", piece[0]) for piece in _PIECE.finditer(text))
 
 
 def _without_accents(text: str) -> str:

@@ -1,5 +1,7 @@
 """`slmmux models` and `slmmux models pull`: list the small models that run on this machine, and download them."""
 
+import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,7 +10,7 @@ from rich.table import Table
 
 from slmmux._display.terminal import text_line
 from slmmux._errors import ConfigError
-from slmmux.cli._console import Command, Group, completing, print_json, refusing
+from slmmux.cli._console import Command, Group, OptionError, completing, print_json, refusing
 from slmmux.cli._offline import Json
 
 __all__ = ["fetch_weights", "models_app"]
@@ -41,7 +43,7 @@ def models(context: typer.Context, as_json: Json = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from slmmux.local import listing  # noqa: PLC0415
+    from slmmux.local import HUB_MODELS, listing  # noqa: PLC0415
 
     entries = listing()
     if as_json:
@@ -66,12 +68,20 @@ def models(context: typer.Context, as_json: Json = False) -> None:
     console.print()
     for entry in entries:
         console.print(text_line(f"{entry.name}: from {entry.source}", "dim"), soft_wrap=True)
+    console.print()
+    more = Table(box=None, pad_edge=False, title="on the hub; hashes are not pinned here", title_justify="left")
+    more.add_column("name", no_wrap=True)
+    more.add_column("about", justify="right", no_wrap=True)
+    more.add_column("licence", overflow="fold")
+    for model in HUB_MODELS.values():
+        more.add_row(model.name, f"{model.megabytes:,} MB", model.licence)
+    console.print(more)
 
 
 def _model_names() -> list[str]:
-    from slmmux.local import CATALOGUE  # noqa: PLC0415
+    from slmmux.local import CATALOGUE, HUB_MODELS  # noqa: PLC0415
 
-    return list(CATALOGUE)
+    return [*CATALOGUE, *HUB_MODELS]
 
 
 @models_app.command(cls=Command)
@@ -89,3 +99,46 @@ def pull(
     Example: slmmux models pull smollm2-135m-instruct
     """
     fetch_weights(name)
+
+
+@models_app.command(cls=Command)
+@refusing
+def trio(
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="The configuration to write; an existing file is not replaced.")
+    ] = Path("mux.toml"),
+    names: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,NAME,...", help="Other models than the three, from the list or by hf: address."),
+    ] = None,
+) -> None:
+    """Download three small models of different makers from the hub, and write a mux.toml of them.
+
+    Whether they complement each other on your questions, slmmux profile and slmmux select say afterwards.
+
+    Example: slmmux models trio --out mux.toml
+    """
+    from slmmux.config import FEW_WORDS  # noqa: PLC0415
+    from slmmux.local import TRIO  # noqa: PLC0415
+
+    chosen = list(TRIO) if names is None else [name.strip() for name in names.split(",") if name.strip()]
+    if not chosen:
+        raise OptionError("--names has no name; write names from `slmmux models`, with commas between them")
+    if out.exists():
+        raise OptionError(f"--out: {out} exists already; name another file, or remove it")
+    for name in chosen:
+        fetch_weights(name)
+    tables = "".join(
+        f"\n[models.{json.dumps(_label(name))}]\nlocal = {json.dumps(name)}\nconcurrency = 1\n" for name in chosen
+    )
+    text = f"samples = 5\ntemperature = 0.7\nmax_tokens = 64\nsystem_prompt = {json.dumps(FEW_WORDS)}\n{tables}"
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OptionError(f"--out: {out} cannot be written: {error}; name another file") from error
+    Console().print(text_line(f"written: {out}; ask with: slmmux ask QUESTION --config {out}"), soft_wrap=True)
+
+
+def _label(name: str) -> str:
+    """Return a member's label: the model's name, or that of its file."""
+    return name.rpartition("/")[2].removesuffix(".gguf")

@@ -21,7 +21,7 @@ from slmmux.cli._console import OptionError, completing, notices, one_of, print_
 
 if TYPE_CHECKING:
     from slmmux.recording import Recording
-    from slmmux.selection import HeldOut, Selection
+    from slmmux.selection import ConfidenceResult, HeldOut, Selection
     from slmmux.selection._spending import Within
 
 __all__ = ["convert", "repair", "report", "reread", "scale", "select"]
@@ -133,6 +133,12 @@ def select(
             min=0, metavar="POINTS", help="Choose the cheapest subset within so many points of the most accurate one."
         ),
     ] = None,
+    time_limit: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Seconds of search per size; past them the best so far is shown, unproved."
+        ),
+    ] = 60.0,
     drop: Drop = False,
     as_json: Json = False,
 ) -> None:
@@ -145,15 +151,17 @@ def select(
     Example: slmmux select samples.jsonl --within 1.0
     """
     from slmmux.selection import select_complementary  # noqa: PLC0415
+    from slmmux.selection._confidences import best_mux  # noqa: PLC0415
 
     one_of("rule", rule, _RULES)
     form = _score(score)
     options: dict[str, Any] = {} if sizes is None else {"sizes": _whole_numbers("sizes", sizes)}
     if not re.fullmatch(r"unanimous|plurality|at_least:0*[1-9]\d*", correct):
         raise OptionError(f"correct {correct!r} does not exist; write unanimous, plurality or at_least:2")
-    with _resampling() as progress:
+    loaded = _load(recording)
+    with _resampling() as (progress, closing):
         selection = select_complementary(
-            _load(recording),
+            loaded,
             penalty=penalty,
             correct=correct,
             samples=samples,
@@ -168,13 +176,17 @@ def select(
             prices=_prices(prices),
             within=within,
             progress=progress,
+            closing=closing,
+            time_limit=time_limit,
             **options,
         )
     if out is not None:
         with _files():
             selection.save(out)
+    compared = _compared(loaded, selection, samples, drop=drop, score=form)
     if as_json:
-        print_json(dataclasses.asdict(selection))
+        more = {"confidences": [dataclasses.asdict(each) for each in compared]} if compared else {}
+        print_json({**dataclasses.asdict(selection), **more})
         return
     console = Console()
     console.print(_subsets(selection, top))
@@ -188,16 +200,58 @@ def select(
     if rule != "self-consistency":
         console.print(_contest(selection))
         console.print()
+    if compared:
+        console.print(_confidences(compared, best_mux(selection).models))
+        console.print()
     console.print(
         text_line(f"{selection.questions} questions; {selection.correct}, penalty {selection.penalty:g}", "dim")
     )
     if unproved := [str(size) for size, proved in selection.proved.items() if not proved]:
         console.print(
-            text_line(f"the time ran out before the best subset was proved: size {', '.join(unproved)}", "yellow")
+            text_line(
+                f"not proved within {time_limit:g} s: size {', '.join(unproved)}; for a proof ask for a longer "
+                "--time-limit",
+                "yellow",
+            )
         )
     if selection.never_right:
         console.print(text_line(_suggestion(selection.never_right), "yellow"))
     console.print(text_line(selection.verdict, "bold"))
+
+
+def _compared(
+    recording: "Recording", selection: "Selection", samples: int | None, *, drop: bool, score: Any
+) -> "tuple[ConfidenceResult, ...]":
+    """Return what the recorded confidences are worth for the best mux; nothing if none was recorded."""
+    from slmmux.recording._replay import recorded_confidences  # noqa: PLC0415
+    from slmmux.selection import compare_confidences  # noqa: PLC0415
+    from slmmux.selection._confidences import best_mux  # noqa: PLC0415
+
+    if not recorded_confidences(recording):
+        return ()
+    read = recording.abstaining(selection.no_answer)
+    missing: Any = "drop" if drop else "error"
+    return compare_confidences(read, best_mux(selection).models, samples, missing=missing, score=score)
+
+
+def _confidences(results: "Sequence[ConfidenceResult]", models: Sequence[str]) -> Table:
+    names = ("right", "gain", "95 % interval", "stated", "ECE", "Brier", "AUROC", "scored")
+    table = _table(f"by confidence, nothing fitted, %: {' + '.join(models)}", *names)
+    table.add_column("confidence")
+    for each in results:
+        is_first = each is results[0]
+        table.add_row(
+            _percent(each.accuracy),
+            "-" if is_first else f"{100 * each.gain:+z.1f}",
+            "-" if is_first else f"{100 * each.low:+z.1f} to {100 * each.high:+z.1f}",
+            _percent(each.stated),
+            f"{each.error:.3f}",
+            f"{each.brier:.3f}",
+            "-" if each.separation is None else f"{each.separation:.2f}",
+            "-" if each.scored is None else _percent(each.scored),
+            text_line(each.confidence),
+        )
+    return table
 
 
 def _suggestion(never_right: Sequence[str]) -> str:
@@ -290,17 +344,22 @@ def _interval(estimate: "HeldOut") -> str:
 
 
 @contextmanager
-def _resampling() -> Iterator[Callable[[int, int], None]]:
-    """Show the resamples done on stderr, on a terminal; without one nothing is printed."""
-    from rich.progress import Progress  # noqa: PLC0415
+def _resampling() -> Iterator[tuple[Callable[[int, int], None], Callable[[int, float, float], None]]]:
+    """Show how far a choice is on stderr, on a terminal: the bound of each search, then the resamples done."""
+    from rich.progress import Progress, TextColumn  # noqa: PLC0415
 
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("intervals", total=None)
+    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[state]}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        searching = bar.add_task("search", total=None, state="")
+        task = bar.add_task("intervals", total=None, state="")
 
         def update(count: int, total: int) -> None:
             bar.update(task, completed=count, total=total)
 
-        yield update
+        def close(size: int, best: float, bound: float) -> None:
+            bar.update(searching, state=f"size {size}: best {100 * best:.1f} %, none above {100 * bound:.1f} %")
+
+        yield update, close
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -387,7 +446,7 @@ def report(
 
     one_of("rule", rule, _RULES)
     loaded = _load(recording)
-    with _files(), _resampling() as progress:
+    with _files(), _resampling() as (progress, closing):
         write(
             loaded,
             out,
@@ -399,6 +458,7 @@ def report(
             worth=worth / 100,
             no_answer=no_answer or (),
             progress=progress,
+            closing=closing,
         )
     summary = {"written": str(out), "models": list(loaded.models), "questions": len(loaded.questions)}
     _print_result(f"written: {out}", summary, as_json=as_json)

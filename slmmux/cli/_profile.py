@@ -14,10 +14,12 @@ from slmmux.cli._offline import Json
 from slmmux.cli._settings import settings_of
 
 if TYPE_CHECKING:
+    from slmmux.profiling import Preset, Question
     from slmmux.recording import Recording
 
 __all__ = ["QUESTIONS", "Limit", "Seed", "profile"]
 
+ENGINES = ("ray",)
 PRESETS = ("math500", "gpqa", "gsm8k")  # as in slmmux.profiling, which is not imported for the help alone
 
 QUESTIONS = "A .jsonl, .json, .csv or .parquet file, or a data set: hf:OWNER/NAME[:CONFIG[:SPLIT]]."
@@ -41,6 +43,14 @@ def profile(
         bool, typer.Option("--no-text", help="With --store: keep the answers, and not the replies' texts.")
     ] = False,
     config: ConfigFile = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="ray: run model after model with Ray Data, on a cluster; --config is then a pool.toml.",
+            autocompletion=completing(lambda: ENGINES),
+        ),
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -88,9 +98,10 @@ def profile(
     Example: slmmux profile questions.jsonl --limit 200 --out samples.jsonl
 
     Example: slmmux profile questions.jsonl --config mux.toml --store store.db
+
+    Example: slmmux profile questions.jsonl --engine ray --config pool.toml --out samples.jsonl
     """
-    from slmmux._files.fields import map_of  # noqa: PLC0415
-    from slmmux.profiling import preset_of, read_questions  # noqa: PLC0415
+    from slmmux.profiling import preset_of  # noqa: PLC0415
 
     if questions is None and preset is None:
         raise OptionError("there are no questions; name a file, a data set or a --preset")
@@ -100,8 +111,18 @@ def profile(
         raise OptionError("--no-text is for --store, received --out; leave it out")
     if preset is not None:
         one_of("--preset", preset, PRESETS)
+    if engine is not None:
+        one_of("--engine", engine, ENGINES)
+        _check_engine(store, config, {"--samples": samples, "--system": system, "--concurrency": concurrency,
+                                      "--trial": trial or None, "--retry-failed": retry_failed or None})  # fmt: skip
     benchmark = None if preset is None else preset_of(preset)
     with resumable(out):
+        if engine is not None and out is not None and config is not None:
+            with notices():
+                items = _questions(questions, fields, limit, seed, preset)
+            recording, labels = _on_ray(config, items, out, benchmark)
+            _end(recording, labels, out, tolerate, as_json=as_json)
+            return
         settings = settings_of(
             config,
             samples=samples,
@@ -109,13 +130,7 @@ def profile(
             extract=None if benchmark is None else benchmark.extract,
         )
         with notices():
-            items = read_questions(
-                questions,
-                fields=None if fields is None else {name: names[0] for name, names in map_of(fields).items()},
-                limit=limit,
-                seed=seed,
-                preset=preset,
-            )
+            items = _questions(questions, fields, limit, seed, preset)
         if store is not None:
             from slmmux.cli._store import plan  # noqa: PLC0415
 
@@ -131,13 +146,60 @@ def profile(
             trial_only=trial,
             retry_failed=retry_failed,
         )
+    _end(recording, list(settings.models), out, tolerate, as_json=as_json)
+
+
+def _check_engine(store: str | None, config: Path | None, options: Mapping[str, object]) -> None:
+    """Refuse what another engine does not take."""
+    if store is not None:
+        raise OptionError("--engine writes a recording, received --store; write --out FILE")
+    if config is None:
+        raise OptionError("--engine needs --config POOL.TOML, with an engine for each model")
+    if unusable := [name for name, value in options.items() if value is not None]:
+        raise OptionError(f"{unusable[0]} is not for --engine; write it in the pool.toml, or leave it out")
+
+
+def _questions(
+    questions: str | None, fields: str | None, limit: int | None, seed: int | None, preset: str | None
+) -> "tuple[Question, ...]":
+    from slmmux._files.fields import map_of  # noqa: PLC0415
+    from slmmux.profiling import read_questions  # noqa: PLC0415
+
+    return read_questions(
+        questions,
+        fields=None if fields is None else {name: names[0] for name, names in map_of(fields).items()},
+        limit=limit,
+        seed=seed,
+        preset=preset,
+    )
+
+
+def _on_ray(
+    config: Path, items: "Sequence[Question]", out: Path, benchmark: "Preset | None"
+) -> "tuple[Recording, list[str]]":
+    """Sample the models of a pool.toml with Ray Data; return the recording and the models' labels."""
+    from slmmux.cli._store import counting  # noqa: PLC0415
+    from slmmux.cluster import load_pool, profile_on_ray  # noqa: PLC0415
+
+    pool = load_pool(config)
+    if benchmark is not None:
+        own = {} if pool.system_prompt is not None else {"system_prompt": benchmark.system_prompt}
+        pool = pool.model_copy(update={"extract": benchmark.extract, **own})
+    counts = {label: [0, 0] for label in pool.models}
+    return profile_on_ray(pool, items, recording=out, came=counting(counts)), list(pool.models)
+
+
+def _end(
+    recording: "Recording", labels: Sequence[str], out: Path | None, tolerate: float | None, *, as_json: bool
+) -> None:
+    """Print what is in a recording, and fail if more samples failed than are tolerated."""
     if failed := sum(row.error is not None for row in recording.rows):
         _stderr.print(
             f"{failed:,} of {len(recording.rows):,} samples failed ({failed / len(recording.rows):.1%}); "
             "run the same command with --retry-failed to request them again",
             style="yellow",
         )
-    counts = _counts(recording, list(settings.models))
+    counts = _counts(recording, labels)
     if as_json:
         print_json({"recording": str(out), "models": counts})
     if tolerate is not None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from slmmux.profiling import Question
     from slmmux.store import Status
 
-__all__ = ["StoreAddress", "plan", "pull", "status", "work"]
+__all__ = ["StoreAddress", "counting", "plan", "pull", "status", "work"]
 
 StoreAddress = Annotated[
     str, typer.Option("--store", metavar="URL", help="The database: postgresql://USER@HOST/NAME, or a file, store.db.")
@@ -107,7 +107,7 @@ def work(
             retries=retries,
             timeout=settings.timeout,
             worker=name,
-            came=_counting(counts),
+            came=counting(counts),
         )
     except KeyboardInterrupt:
         _stderr.print("interrupted; every sample so far is in the store, and others do the rest", style="dim")
@@ -121,7 +121,7 @@ def work(
         )
 
 
-def _counting(counts: dict[str, list[int]]) -> Callable[[str, int, int], None]:
+def counting(counts: dict[str, list[int]]) -> Callable[[str, int, int], None]:
     """Return a function that counts the samples of this worker, and shows the counts on a terminal."""
 
     def came(label: str, samples: int, failed: int) -> None:

@@ -8,15 +8,19 @@ Example:
 
 from slmmux.local._errors import DownloadError, LocalError, ModelNotFoundError, NotAGGUFError, ServerError
 from slmmux.local.catalogue import CATALOGUE, HubFile, Model, Part
+from slmmux.local.hub_models import HUB_MODELS, TRIO, HubModel
 from slmmux.local.progress import Progress, bar
 from slmmux.local.server import Server, serve
 from slmmux.local.weights import Entry, cache_folder, fetch, listing
 
 __all__ = [
     "CATALOGUE",
+    "HUB_MODELS",
+    "TRIO",
     "DownloadError",
     "Entry",
     "HubFile",
+    "HubModel",
     "LocalError",
     "Model",
     "ModelNotFoundError",

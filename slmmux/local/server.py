@@ -28,6 +28,7 @@ from slmmux._display.text import printable
 from slmmux._errors import ArgumentError
 from slmmux.local._errors import ServerError
 from slmmux.local.catalogue import CATALOGUE
+from slmmux.local.hub_models import HUB_MODELS
 from slmmux.local.weights import fetch
 
 __all__ = ["Server", "serve", "server_at"]
@@ -174,8 +175,8 @@ def serve(
     Threads that ask for different models start them in parallel. A forked process starts servers of its own.
 
     Args:
-        spec: A name in the catalogue, `hf:owner/repo/file.gguf`, or the path of a GGUF; weights that are not here are
-            fetched.
+        spec: A name in `CATALOGUE` or `HUB_MODELS`, `hf:owner/repo/file.gguf`, or the path of a GGUF; weights that are
+            not here are fetched.
         parallel: Requests answered at once. A running server with at least as many slots is shared.
         context: The most tokens of a prompt and its answer together, for each request.
         threads: Threads for computation; `None` leaves the number to llama.cpp (one for each core).
@@ -193,7 +194,7 @@ def serve(
     if parallel < 1 or context < 1:
         raise ArgumentError(f"parallel and context must be at least 1, received {parallel} and {context}")
     path = fetch(spec, notice=notice)
-    name = spec if isinstance(spec, str) and spec in CATALOGUE else path.stem
+    name = spec if isinstance(spec, str) and (spec in CATALOGUE or spec in HUB_MODELS) else path.stem
     key = (path.resolve(), context, threads, embeddings)
     with _guard:
         future = _running.get(key)

@@ -24,6 +24,7 @@ from slmmux.local._gguf import check_gguf
 from slmmux.local._hub import HubEntry, NotOnHubError, UnreachableError, download, look_up
 from slmmux.local._wheels import join
 from slmmux.local.catalogue import CATALOGUE, HubFile, Model
+from slmmux.local.hub_models import HUB_MODELS
 from slmmux.local.progress import Progress
 
 __all__ = ["Entry", "cache_folder", "fetch", "listing"]
@@ -98,7 +99,7 @@ def fetch(
     `hf:` was tested against a server on loopback that answers like the hub, not against the hub itself.
 
     Args:
-        spec: A name in the catalogue, `hf:owner/repo/file.gguf`, or the path of a GGUF of your own.
+        spec: A name in `CATALOGUE` or `HUB_MODELS`, `hf:owner/repo/file.gguf`, or the path of a GGUF of your own.
         progress: Called with (bytes so far, bytes in total).
         notice: Called before a download with a sentence that has its source and licence; standard error if `None`.
         offline: Whether to raise instead of fetching.
@@ -119,10 +120,12 @@ def fetch(
     if isinstance(spec, str):
         if spec in CATALOGUE:
             return _from_catalogue(CATALOGUE[spec], progress=progress or _no_progress, say=say, offline=offline)
+        if spec in HUB_MODELS:
+            spec = HUB_MODELS[spec].spec
         if spec.startswith("hf:"):
             return _from_hub(spec, progress=progress or _no_progress, say=say, offline=offline)
         if not (spec.endswith(".gguf") or "/" in spec or os.sep in spec or Path(spec).is_file()):
-            hint = did_you_mean(spec, CATALOGUE, cutoff=0.4)
+            hint = did_you_mean(spec, [*CATALOGUE, *HUB_MODELS], cutoff=0.4)
             raise ModelNotFoundError(
                 f"{spec!r} is not a model of the catalogue; {hint + ' ' if hint else ''}`slmmux models` lists them"
             )

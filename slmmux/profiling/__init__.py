@@ -7,10 +7,12 @@ threads and on tasks. A `MemberPool` makes the requests, so this package knows n
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 from slmmux._decision.pool import Pool
 from slmmux._errors import ArgumentError
@@ -40,6 +42,8 @@ __all__ = [
     "profile",
     "read_questions",
 ]
+
+T = TypeVar("T")
 
 # The names under which these two were first published.
 Asker = MemberPool
@@ -135,11 +139,23 @@ async def aprofile(
     retry_failed: bool = False,
     **pressing: Unpack[Pressing],
 ) -> Recording:
-    """Sample every member on every question from an event loop, with the arguments and errors of `profile`."""
+    """Sample every member on every question from an event loop, with the arguments and errors of `profile`.
+
+    Files are read and written, and replies read and compared, on threads, one after another; `watch` is called there.
+    """
     pool = _member_pool(models, samples, extract)
-    with Run(
-        pool, questions, Path(recording), watch, pressing, trial_only=trial_only, retry_failed=retry_failed
-    ) as run:
+    runs: list[Run] = []
+
+    def open_run() -> None:
+        path = Path(recording)
+        runs.append(
+            Run(pool, questions, path, watch, pressing, trial_only=trial_only, retry_failed=retry_failed).__enter__()
+        )
+
+    with ExitStack() as stack:
+        stack.callback(lambda: [run.__exit__(None, None, None) for run in runs])  # also of one opened in vain
+        await _beside(open_run)
+        (run,) = runs
         running: dict[PlannedRequest, asyncio.Task[Sequence[Completion]]] = {}
         abandoned: list[asyncio.Task[Sequence[Completion]]] = []
         try:
@@ -152,17 +168,23 @@ async def aprofile(
                 else:
                     await asyncio.sleep(wait or 0)
                 for request in [request for request, task in running.items() if task.done()]:
-                    outcome = _outcome(running.pop(request))
-                    if pool.compare is None:
-                        run.take(request, outcome)
-                    else:  # A comparison of answers may be slow; until it ends, nothing else touches the run.
-                        await asyncio.to_thread(run.take, request, outcome)
+                    await _beside(partial(run.take, request, _outcome(running.pop(request))))
                 for late in run.overdue(request for request, task in running.items() if not task.done()):
                     abandoned.append(running.pop(late))
                     abandoned[-1].cancel()
         finally:
             await _cancel([*abandoned, *running.values()])
-    return run.recording
+    return await _beside(lambda: run.recording)
+
+
+async def _beside(work: Callable[[], T]) -> T:
+    """Do work that may block on a thread, and wait for its end, also if cancelled: nothing else may touch the run."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _member_pool(

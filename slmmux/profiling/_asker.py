@@ -1,7 +1,7 @@
 """The pool of members as a profile sees it: requests in, texts out."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from slmmux import answers
@@ -24,12 +24,14 @@ class Completion:
         read: Reads the answer. If it raises, the sample is recorded as failed.
         input_tokens: Tokens of the request. If one request brought several samples, its first sample has them.
         output_tokens: Tokens of the reply.
+        confidences: How sure somebody is of the reply, from 0 to 1, by the name of the confidence.
     """
 
     text: str
     read: Callable[[], Answer | None]
     input_tokens: int | None = None
     output_tokens: int | None = None
+    confidences: Mapping[str, float] = field(default_factory=dict)
 
 
 class MemberPool(Protocol):

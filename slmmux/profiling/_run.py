@@ -19,7 +19,7 @@ from slmmux.profiling._samples import Samples
 from slmmux.recording import Recording
 from slmmux.recording._row import Row
 
-__all__ = ["Effort", "Run", "Watch"]
+__all__ = ["Effort", "Run", "Watch", "check_questions"]
 
 _TRIAL = 3  # The requests of each member before the rest is estimated.
 _LONGEST_WAIT_S = 3600.0  # Clocks and locks refuse longer waits, so the loop wakes up at least this often.
@@ -104,7 +104,7 @@ class Run:
     def _resume(self, path: Path) -> None:
         """Plan the samples that the file does not hold yet."""
         recording = self._journal.recording
-        _check_questions(path, recording, self._questions)
+        check_questions(path, recording, self._questions)
         pool = self._pool
         place_of = {question.question_id: i for i, question in enumerate(self._questions)}
         # A failed sample that is requested again is recorded again, as a later attempt; its earlier row stays.
@@ -267,7 +267,7 @@ class _NoWatch:
         pass
 
 
-def _check_questions(path: Path, recording: Recording, questions: Sequence[Question]) -> None:
+def check_questions(path: Path, recording: Recording, questions: Sequence[Question]) -> None:
     by_id = {question.question_id: question for question in questions}
     for row in recording.rows:
         question = by_id.get(row.question_id)

@@ -84,4 +84,5 @@ class Samples:
             latency_s=latency,
             error=None if error is None else quote(error),
             attempt=self._attempts.get((question.question_id, draw)),
+            confidences=dict(completion.confidences) if completion and completion.confidences else None,
         )

@@ -24,10 +24,10 @@ Floats: TypeAlias = NDArray[np.float64]
 
 NONE = int(np.iinfo(np.int64).min)  # stands for `None` in a column of whole numbers; NaN does in one of fractions
 
-CODED = ("question_id", "model", "dataset", "question", "gold", "temperature", "error", "alike")
+CODED = ("question_id", "model", "dataset", "question", "gold", "temperature", "error", "alike", "confidences")
 WHOLE = ("sample_index", "input_tokens", "output_tokens", "attempt")
 FRACTIONS = ("latency_s", "score")
-_JSON = ("gold", "alike")  # coded by their JSON, as a list is no key of a dictionary
+_JSON = ("gold", "alike", "confidences")  # coded by their JSON, as a list is no key of a dictionary
 _CONTENTS = 262_144  # samples whose contents are one piece of text
 _IN_ORDER = ("question_id", "model")  # numbered by first appearance: the recording's own order
 
@@ -269,14 +269,15 @@ class Columns:
                 question_id=question_id, model=model, sample_index=index, answer=answer, dataset=dataset,
                 question=question, gold=gold, text=text, temperature=temperature, input_tokens=input_tokens,
                 output_tokens=output_tokens, latency_s=latency, error=error, kind=kind, key=key, alike=alike,
-                score=score, attempt=attempt,
+                score=score, attempt=attempt, confidences=confidences,
             )
             for (answer, kind, key), text, question_id, model, index, dataset, question, gold, temperature,
-            input_tokens, output_tokens, latency, error, alike, score, attempt
+            input_tokens, output_tokens, latency, error, alike, score, attempt, confidences
             in zip(
                 readings, replies, *(parts[name] for name in (
                     "question_id", "model", "sample_index", "dataset", "question", "gold", "temperature",
                     "input_tokens", "output_tokens", "latency_s", "error", "alike", "score", "attempt",
+                    "confidences",
                 )), strict=False,
             )
         ]  # fmt: skip

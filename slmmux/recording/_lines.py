@@ -95,7 +95,7 @@ def _columns(lines: Sequence[bytes]) -> Mapping[str, Sequence[Any] | None] | Non
         types["question_id"] <= {str}
         and types["model"] <= {str}
         and types["sample_index"] <= {int}
-        and "alike" not in names
+        and not names & {"alike", "confidences"}
         and types["answer"] <= {*_SCALARS, list, dict}
         and types.get("gold", _SCALARS) <= _SCALARS
         and all(types.get(name, _TEXT) <= _TEXT for name in _TEXTS)

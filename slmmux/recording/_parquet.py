@@ -17,14 +17,14 @@ from pydantic_core import from_json
 from slmmux._errors import ArgumentError, RecordingError
 from slmmux._files.write import replacement
 from slmmux.recording._columns import FRACTIONS, NONE, WHOLE, Builder, Coded, Columns, Ints
-from slmmux.recording._row import REQUIRED, first_settings, gold_without_nan, head_line
+from slmmux.recording._row import REQUIRED, confidences_of, first_settings, gold_without_nan, head_line
 
 __all__ = ["HELD", "ParquetFile", "ParquetFiles", "PartWriter", "column_names", "part_writer"]
 
 _GROUP_ROWS = 262_144  # are read at once; a text's neighbours are read with it
 HELD = ("question_id", "model", "sample_index", "reading", "error", "attempt")  # what every use needs
 _DICTIONARIES = ("question_id", "model", "dataset", "question", "answer", "answer_json", "kind", "key", "gold",
-                 "gold_json", "error", "alike")  # fmt: skip
+                 "gold_json", "error", "alike", "confidences")  # fmt: skip
 _MOST_TEXTS = 8  # groups whose texts stay in memory
 _METADATA = b"slmmux_recording"
 
@@ -167,11 +167,13 @@ class ParquetFile:
             values: list[Any] = [from_json(value) for value in piece[1]] if is_json else list(piece[1])
             if name == "alike":
                 values = [{int(index): close for index, close in from_json(value).items()} for value in piece[1]]
+            if name == "confidences":
+                values = [confidences_of(value) for value in piece[1]]
             if name == "gold":
                 values = [*map(gold_without_nan, values)]
             elif name == "temperature":
                 values = [*map(float, values)]
-            elif name != "alike" and any(type(value) is not str for value in values):
+            elif name not in {"alike", "confidences"} and any(type(value) is not str for value in values):
                 raise TypeError("received a value that is no text")
             number = np.append(builder.codes_of(name, values), np.int32(-1))
             codes = number[piece[0]] if codes is None else np.where(codes < 0, number[piece[0]], codes)
@@ -192,6 +194,7 @@ _FORMS = {
     "score": "numbers from 0 to 1, or null",
     "temperature": "numbers or null",
     "latency_s": "numbers or null",
+    "confidences": "an object of numbers from 0 to 1 as JSON, or null",
     "reading": "null if there is no answer",
     "gold": "null if there is no gold answer",
     "question_id": "a text",
@@ -375,6 +378,8 @@ def _table(arrow: Any, columns: Columns, at: Ints, metadata: bytes) -> Any:
         none = np.array([*(value is None for value in values), True])
         arrays[name] = dictionary(np.where(none[reading.codes], -1, reading.codes), values)
     arrays["alike"] = dictionary(alike.codes, [json.dumps(value) for value in alike.values])
+    confidences = columns.coded("confidences").take(at)
+    arrays["confidences"] = dictionary(confidences.codes, [json.dumps(value) for value in confidences.values])
     return arrow.table(arrays).replace_schema_metadata({_METADATA: metadata.strip()})
 
 

@@ -10,13 +10,24 @@ from slmmux._decision.groups import Group, classes, neighbourhoods
 from slmmux._decision.price import Price
 from slmmux._decision.race import Plan, Race, Wait, check_samples
 from slmmux._decision.rules import RuleLike, rule_at
+from slmmux._decision.scored import by_scores
 from slmmux._decision.types import Answer, Decision, Draw
 from slmmux._errors import ArgumentError, NoAnswerError, did_you_mean
 from slmmux.recording._prices import prices_of
 from slmmux.recording._recording import Recording
 from slmmux.recording._row import RECORDED, Row, answer_of, as_recorded
 
-__all__ = ["group_of", "planned_samples", "question_of", "read_answers", "replay", "sample_costs"]
+__all__ = [
+    "check_recorded",
+    "group_of",
+    "planned_samples",
+    "question_of",
+    "read_answers",
+    "recorded_confidences",
+    "recorded_scores",
+    "replay",
+    "sample_costs",
+]
 
 _GROUPS: dict[str, Group] = {"math": classes, "embedding": neighbourhoods}  # by the recording's agreement
 
@@ -30,6 +41,7 @@ def replay(
     wait: Wait = "settled",
     same: Callable[[Any, Any], bool] | None = None,
     rule: RuleLike = "self-consistency",
+    confidence: str = "consistency",
 ) -> dict[str, Decision[Row | None]]:
     """Decide every recorded question as the live mux would, without a call.
 
@@ -47,13 +59,16 @@ def replay(
         rule: "self-consistency" (Algorithm 1), "pooled" (one vote over all samples), or a learned rule; a rule by
             question reads the recorded questions. With `same`, classes of different members are one answer if their
             first answers are equal as recorded.
+        confidence: The name of a recorded confidence by which the members are ranked instead of self-consistency; all
+            samples are then waited for.
 
     Returns:
         The decision by question id. If every sample of a question failed, its answer and reply are `None` and its
         confidence is 0.
 
     Raises:
-        ArgumentError: `models` is empty or names a model that is unknown or repeated, or k is more than was recorded.
+        ArgumentError: `models` is empty or names a model that is unknown or repeated, or k is more than was recorded; a
+            confidence was not recorded, or does not go with another rule or equality.
 
     Example:
         >>> rows = [Row(question_id="q1", model=m, sample_index=0, answer=a) for m, a in (("qwen", "4"), ("phi", None))]
@@ -62,11 +77,55 @@ def replay(
     """
     planned = planned_samples(recording, models, samples)
     group = None if same else group_of(recording)
+    if confidence != "consistency":
+        check_recorded(recording, confidence)
+        if rule != "self-consistency" or group is not None:
+            raise ArgumentError(
+                f"confidence={confidence!r} ranks members by scores, which goes with self-consistency and answers that "
+                "have keys; leave out the rule, or the confidence"
+            )
+        wait = "exhausted"
     costs = sample_costs(recording, planned) if plan == "cheapest" else None
-    return {
+    decisions = {
         question: _replay_one(rows_by_model, planned, plan, wait, same, group, rule, costs)
         for question, rows_by_model in recording.in_bulk(planned)
     }
+    if confidence == "consistency":
+        return decisions
+    return {
+        question: by_scores(decision, recorded_scores(decision, confidence)) for question, decision in decisions.items()
+    }
+
+
+def check_recorded(recording: Recording, confidence: str) -> None:
+    """Check that a recording has a confidence.
+
+    Raises:
+        ArgumentError: No sample has it.
+    """
+    names = recorded_confidences(recording)
+    if confidence not in names:
+        others = f"recorded are {', '.join(names)}" if names else "none was recorded"
+        raise ArgumentError(
+            f"confidence={confidence!r} is in no sample of this recording; {others}; profile with a mux that has "
+            f"confidence={confidence!r}"
+        )
+
+
+def recorded_confidences(recording: Recording) -> tuple[str, ...]:
+    """Return the names of the confidences that some sample of a recording has, sorted."""
+    values = recording.columns.coded("confidences")
+    used = {int(code) for code in values.codes.tolist() if code >= 0}
+    return tuple(sorted({name for code in used for name in values.values[code]}))
+
+
+def recorded_scores(decision: Decision[Row | None], confidence: str) -> dict[Draw, float]:
+    """Return the recorded scores of a decision's samples."""
+    scores = {}
+    for sample in decision.samples:
+        if sample.reply is not None and (score := (sample.reply.confidences or {}).get(confidence)) is not None:
+            scores[sample.draw] = score
+    return scores
 
 
 def _replay_one(  # noqa: PLR0917 - replay's own arguments

@@ -23,6 +23,7 @@ __all__ = [
     "answer_from",
     "answer_of",
     "as_recorded",
+    "confidences_of",
     "fault_in_line",
     "fault_of",
     "fields_of_rows",
@@ -99,6 +100,8 @@ class Row:
         score: The verdict of another program's grader, if the sample comes from its files: 0 is wrong and 1 right.
         attempt: The number of the attempt, if a failed sample was requested again: 2, 3 and so on. The rows of earlier
             attempts stay in the file, and only the last one is a sample.
+        confidences: How sure somebody is of this reply, each from 0 to 1, by name: "logprob", "verbalised", "judge" or
+            "reward"; `None` if there is none but self-consistency, which the samples themselves have.
 
     Example:
         >>> Row(question_id="q1", model="qwen", sample_index=0, answer="4").answer
@@ -126,6 +129,7 @@ class Row:
     alike: dict[int, float] | None = None
     score: Annotated[float, Field(ge=0, le=1)] | None = None
     attempt: Annotated[int, Field(ge=2)] | None = None
+    confidences: dict[str, Annotated[float, Field(ge=0, le=1)]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,20 @@ def answer_from(value: Any, kind: str | None, key: str | None) -> Answer | None:
 
 def as_recorded(answer: Any) -> str:
     return json.dumps(answer, sort_keys=True)  # JSON keeps the text "4" and the number 4 apart, as the file does
+
+
+def confidences_of(text: str) -> dict[str, float]:
+    """Return the confidences of a sample that are written as JSON.
+
+    Raises:
+        ValueError: They are no object of numbers from 0 to 1.
+    """
+    values = from_json(text)
+    if not isinstance(values, dict) or not all(
+        type(value) in {int, float} and 0 <= value <= 1 for value in values.values()
+    ):
+        raise ValueError(f"received {text}")
+    return {name: float(value) for name, value in values.items()}
 
 
 def scored_right(row: Row) -> bool | None:

@@ -7,9 +7,9 @@ from slmmux._errors import ArgumentError
 from slmmux.learned._calibration import reliability
 from slmmux.plots import plot_reliability, plot_risk_coverage
 from slmmux.report._page import Html, bare, captioned, each, element, heads, number, points, table, times
-from slmmux.selection import Foretold, HeldOut, Selection, Subset, Threshold
+from slmmux.selection import ConfidenceResult, Foretold, HeldOut, Selection, Subset, Threshold
 
-__all__ = ["TARGETS", "confidence", "gain_of", "thresholds"]
+__all__ = ["TARGETS", "confidence", "confidences", "gain_of", "thresholds"]
 
 TARGETS = (0.8, 0.9, 0.95)  # Accuracies that a reader may need before acting on an answer.
 _FEW = 30  # With fewer answers an interval says too little.
@@ -60,6 +60,72 @@ def confidence(selection: Selection, subset: Subset) -> list[Html]:
         # Several targets can have one p, which is marked once.
         _pictures(subset.foretold, [*{each.p: each for each in by_target.values() if each}.values()]),
     ]
+
+
+_SOURCES = {
+    "consistency": "the share of a model's samples that give its answer",
+    "logprob": "the mean probability of the reply's tokens",
+    "verbalised": "what the model says when it is asked",
+    "judge": "the rating of a model",
+    "reward": "a function of the reply's text",
+}
+
+
+def confidences(models: Sequence[str], results: Sequence[ConfidenceResult]) -> list[Html]:
+    """Return the section that compares recorded confidences.
+
+    Args:
+        models: The members of the mux.
+        results: What each confidence is worth, self-consistency first.
+    """
+    rows = [
+        element(
+            "tr",
+            element("th", each.confidence, scope="row"),
+            number(bare(each.accuracy)),
+            number(
+                "-"
+                if each is results[0]
+                else Html(
+                    f'{points(each.gain)} <span class="interval">({points(each.low)} to {points(each.high)})</span>'
+                )
+            ),
+            number(bare(each.stated)),
+            number(f"{each.error:.3f}"),
+            number(f"{each.brier:.3f}"),
+            number("-" if each.separation is None else f"{each.separation:.2f}"),
+            number("-" if each.scored is None else bare(each.scored)),
+        )
+        for each in results
+    ]
+    return [
+        element("h2", "Other confidences"),
+        element(
+            "p",
+            f"The same samples of {' + '.join(models)}, each counted by how sure somebody is of it. "
+            "Nothing is fitted. A sample without a score counts as the mean of its question.",
+        ),
+        table(
+            "Recorded confidences (in-sample choice of models)",
+            [
+                element(
+                    "tr",
+                    element("th", "confidence", class_="names"),
+                    *heads(
+                        "accuracy (%)", "gain over consistency, 95 % interval", "mean confidence (%)",
+                        "calibration error (ECE)", "squared error (Brier)", "right above wrong (AUROC)",
+                        "samples with a score (%)",
+                    ),
+                )
+            ],
+            rows,
+        ),
+        element(
+            "p",
+            "; ".join(f"{each.confidence}: {_SOURCES.get(each.confidence, 'a score')}" for each in results) + ".",
+            class_="soft",
+        ),
+    ]  # fmt: skip
 
 
 def _contest(subset: Subset, contest: Mapping[str, HeldOut]) -> list[Html]:

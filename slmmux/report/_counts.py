@@ -11,7 +11,7 @@ from slmmux.recording import Arrays, Recording
 from slmmux.recording._columns import NONE, Columns
 from slmmux.recording._counted import Counted, first_values
 
-__all__ = ["Changed", "Recorded", "by_dataset", "changed", "dataset_of", "recorded"]
+__all__ = ["Changed", "Recorded", "by_dataset", "changed", "dataset_of", "places_by_dataset", "recorded"]
 
 _WITHOUT = "without dataset"
 
@@ -107,11 +107,17 @@ def by_dataset(recording: Recording, arrays: Arrays, right: NDArray[Any]) -> dic
         arrays: Arrays of the recording (`slmmux.recording.arrays_of`).
         right: [q] whether each question of the arrays is right.
     """
+    places = places_by_dataset(recording, arrays)
+    return {dataset: (len(rows), float(right[rows].mean())) for dataset, rows in places.items()}
+
+
+def places_by_dataset(recording: Recording, arrays: Arrays) -> dict[str, list[int]]:
+    """Return the places of the questions of each dataset; a walk over all samples, however many rights are counted."""
     places: dict[str, list[int]] = {}
     datasets = first_values(recording.columns, "dataset")
     for q, question in enumerate(arrays.questions):
         places.setdefault(datasets.get(question, _WITHOUT), []).append(q)
-    return {dataset: (len(rows), float(right[rows].mean())) for dataset, rows in places.items()}
+    return places
 
 
 def changed(arrays: Arrays, models: Sequence[str], single: str) -> tuple[Changed, ...]:

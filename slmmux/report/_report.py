@@ -28,14 +28,16 @@ from slmmux.plots import (
 from slmmux.recording import Arrays, Recording, Row, arrays_of
 from slmmux.recording._arrays import Missing, Same, Score
 from slmmux.recording._counted import Counted
-from slmmux.recording._replay import group_of, question_of, replay
-from slmmux.report._confidence import confidence, gain_of
-from slmmux.report._counts import by_dataset, changed, dataset_of, recorded
+from slmmux.recording._replay import group_of, question_of, recorded_confidences, replay
+from slmmux.report._confidence import confidence, confidences, gain_of
+from slmmux.report._counts import changed, dataset_of, places_by_dataset, recorded
 from slmmux.report._page import Html, bare, captioned, each, element, heads, number, page, table, times
 from slmmux.scaling import scaling
-from slmmux.selection import HeldOut, Selection, Subset, select_complementary
+from slmmux.selection import HeldOut, Selection, Subset, compare_confidences, select_complementary
+from slmmux.selection._confidences import best_mux
 from slmmux.selection._contest import Rule
 from slmmux.selection._held_out import Progress
+from slmmux.selection._pool import Closing
 from slmmux.selection._spending import PLAN, spending_of, unit_of
 
 __all__ = ["Choosing", "report"]
@@ -69,6 +71,7 @@ class Choosing(TypedDict, total=False):
     worth: float
     no_answer: Sequence[str]
     progress: Progress | None
+    closing: Closing | None
 
 
 def report(
@@ -143,9 +146,7 @@ class _Report:
         # Limited to the samples of the selection, so that every section counts the same questions and samples.
         self._selected_samples = _only(recording, arrays, arrays.questions)
         self._single = selection.single.models[0]
-        muxes = [subset for size, subset in selection.by_size.items() if size > 1]
-        best = selection.best
-        self._mux = best if len(best.models) > 1 or not muxes else max(muxes, key=lambda subset: subset.objective)
+        self._mux = best_mux(selection)
         self._k = dict(zip(arrays.models, arrays.of.tolist(), strict=True))
         # Best first, like the rank of a mux.
         self._order = [arrays.models[m] for m in np.argsort(-arrays.votes.right.sum(axis=1), kind="stable")]
@@ -163,6 +164,7 @@ class _Report:
                 *self._spending(),
                 *self._baselines(),
                 *confidence(self._selection, self._mux),
+                *self._confidences(),
                 *self._pictures(),
                 *self._models(),
                 *self._datasets(),
@@ -222,6 +224,20 @@ class _Report:
             )
         return [element("p", " ".join(sentences))] if sentences else []
 
+    def _confidences(self) -> list[Html]:
+        """Return the section on recorded confidences; it is empty if none was recorded."""
+        if self._same is not None or not recorded_confidences(self._selected_samples):
+            return []
+        return confidences(
+            self._mux.models,
+            compare_confidences(
+                self._selected_samples,
+                self._mux.models,
+                {model: self._k[model] for model in self._mux.models},
+                score=self._score,
+            ),
+        )
+
     def _sizes(self) -> list[Html]:
         selection = self._selection
         head = [
@@ -242,9 +258,13 @@ class _Report:
         ]
         rows = [_size_row(str(size), subset) for size, subset in sorted(selection.by_size.items())]
         rows.append(_size_row("best single", selection.single))
-        unproved = [str(size) for size, proved in selection.proved.items() if not proved]
+        unproved = [
+            f"K = {size} (none has an objective above {_share(selection.bounds.get(size, 1.0))})"
+            for size, proved in selection.proved.items()
+            if not proved
+        ]
         out_of_time = (
-            f" The search ran out of time for K = {', '.join(unproved)}: a better subset may exist." if unproved else ""
+            f" The search ran out of time for {', '.join(unproved)}: a better subset may exist." if unproved else ""
         )
         by_which = (
             "" if self._mux.contest is None else " All of this is for self-consistency; other rules follow below."
@@ -418,16 +438,13 @@ class _Report:
 
     def _datasets(self) -> list[Html]:
         votes, place = self._arrays.votes, self._arrays.models.index
-        right_by_model = {model: votes.right[place(model)] for model in self._order}
-        shares_by_name = {
-            name: by_dataset(self._recording, self._arrays, right) for name, right in right_by_model.items()
-        }
-        if len(self._mux.models) > 1:
-            mux = votes.decided_right([place(model) for model in self._mux.models])
-            shares_by_name[f"mux: {' + '.join(self._mux.models)}"] = by_dataset(self._recording, self._arrays, mux)
-        datasets = shares_by_name[self._order[0]]
+        datasets = places_by_dataset(self._recording, self._arrays)
         if len(datasets) == 1:
             return []
+        right_by_name = {model: votes.right[place(model)] for model in self._order}
+        if len(self._mux.models) > 1:
+            mux = votes.decided_right([place(model) for model in self._mux.models])
+            right_by_name[f"mux: {' + '.join(self._mux.models)}"] = mux
         return [
             element("h2", "Accuracy by dataset"),
             table(
@@ -436,16 +453,16 @@ class _Report:
                     element(
                         "tr",
                         element("th", "model", class_="names"),
-                        *heads(*(f"{name} ({_many(n, 'question')})" for name, (n, _) in datasets.items())),
+                        *heads(*(f"{name} ({_many(len(of), 'question')})" for name, of in datasets.items())),
                     )
                 ],
                 [
                     element(
                         "tr",
                         element("th", name, scope="row"),
-                        *(number(_share(shares[dataset][1])) for dataset in datasets),
+                        *(number(_share(float(right[of].mean()))) for of in datasets.values()),
                     )
-                    for name, shares in shares_by_name.items()
+                    for name, right in right_by_name.items()
                 ],
             ),
         ]
@@ -558,7 +575,7 @@ def _size_row(name: str, subset: Subset) -> Html:
 
 def _how_held_out(estimate: HeldOut | None) -> str:
     if estimate is None:
-        return "There is no held-out estimate: there are too few questions, or too many subsets."
+        return "There is no held-out estimate: there are too few questions."
     return (
         f"In-sample figures are counted on the questions that the models were chosen on. For held-out figures, the "
         f"questions are split into {estimate.folds} parts; models are chosen on all parts but one and scored on that "

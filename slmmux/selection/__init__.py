@@ -5,10 +5,22 @@ Objective of a subset S: `UnionAcc(S) - penalty x Contradiction(S)`, over every 
 """
 
 from slmmux.selection._choose import select_complementary
+from slmmux.selection._confidences import ConfidenceResult, compare_confidences
 from slmmux.selection._contest import Foretold
 from slmmux.selection._held_out import HeldOut
 from slmmux.selection._selection import Profiled, Selection, Subset
 from slmmux.selection._spending import Within
 from slmmux.selection._threshold import Threshold
 
-__all__ = ["Foretold", "HeldOut", "Profiled", "Selection", "Subset", "Threshold", "Within", "select_complementary"]
+__all__ = [
+    "ConfidenceResult",
+    "Foretold",
+    "HeldOut",
+    "Profiled",
+    "Selection",
+    "Subset",
+    "Threshold",
+    "Within",
+    "compare_confidences",
+    "select_complementary",
+]

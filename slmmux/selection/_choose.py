@@ -14,8 +14,8 @@ from slmmux.recording._arrays import Arrays, Missing, Same, Score, arrays_of, sa
 from slmmux.recording._prices import prices_of
 from slmmux.recording._replay import group_of, question_of, replay
 from slmmux.selection._contest import RULES, Rule, contest, learners
-from slmmux.selection._held_out import SELF_CONSISTENCY, Progress, held_out
-from slmmux.selection._pool import Bools, PoolFigures
+from slmmux.selection._held_out import SELF_CONSISTENCY, HeldOut, Progress, held_out
+from slmmux.selection._pool import Bools, Closing, HowChosen, PoolFigures
 from slmmux.selection._scores import parting
 from slmmux.selection._search import ScoredSubset
 from slmmux.selection._selection import Profiled, Selection, Subset
@@ -57,6 +57,7 @@ def select_complementary(
     prices: Mapping[str, Any] | None = None,
     within: float | None = None,
     progress: Progress | None = None,
+    closing: Closing | None = None,
 ) -> Selection:
     """Return the subsets of a recorded pool whose models complete each other, best first, and what to expect of them.
 
@@ -81,7 +82,7 @@ def select_complementary(
         score: When a sample is right: "exact", "includes", "choice", "math", "recorded" or a function of the reply and
             gold; see `slmmux.answers.scored`. `None`: replies that are read as texts include gold, and other answers
             equal it. If "exact" and "includes" differ by more than two points for a model, the verdict gives both.
-        time_limit: Seconds per size; past them the best subsets so far are returned, and `proved` says so.
+        time_limit: Seconds per size; past them the best subsets so far are returned, and `proved` and `bounds` say so.
         rule: The rule that decides. With more than "self-consistency" the rules up to it ("pooled", "learned",
             "learned-by-question") are fitted for the best subset of each size, and compared with each other and the
             best single model on questions that they have not seen. The rule asked for is the one served, `.best.rule`;
@@ -99,6 +100,8 @@ def select_complementary(
         within: Serve the cheapest subset whose accuracy is at most so many points below that of the most accurate one:
             `.within`. What it loses and saves is counted on questions that had no part in the choice.
         progress: Called with the number of resamples done and the number of all.
+        closing: Called as a search goes on: with the size, the objective of the best subset so far, and the most that
+            any subset of that size can have. When the two meet, the best one is proved.
 
     Returns:
         The selection; `.best.models`, `.verdict`.
@@ -137,17 +140,24 @@ def select_complementary(
     resamples = _Resamples(progress, n_resamples * len(sizes_to_search) * (1 if rule == SELF_CONSISTENCY else 2))
     by_size_all: dict[int, list[Subset]] = {}
     proved: dict[int, bool] = {}
+    bounds: dict[int, float] = {}
     for size in sizes_to_search:
-        subsets, proved[size] = pool.subsets(size)
-        choose = pool.chooser(size)
+        subsets, proved[size], bounds[size] = pool.subsets(size, closing)
+        choose, how = pool.chooser(size, folds * repeats)
         nested: _Nested = {"folds": folds, "repeats": repeats, "seed": seed, "n_resamples": n_resamples}
-        estimate = held_out(arrays.votes, choose, size, **nested, progress=resamples.done)
+        estimate = held_out(arrays.votes, choose, **nested, progress=resamples.done)
+        if estimate is not None:
+            estimate = replace(estimate, search=how)
         best = _with_replays(replace(subsets[0], held_out=estimate), recording, same, arrays)
         if rule != SELF_CONSISTENCY:
             members = [arrays.models.index(model) for model in best.models]
             result = contest(arrays, rule, fitting, members, choose, **nested, progress=resamples.done)
             best = replace(
-                best, contest=result.estimates, rule=result.rule, fitted=result.fitted, foretold=result.foretold
+                best,
+                contest=_chosen(result.estimates, how),
+                rule=result.rule,
+                fitted=result.fitted,
+                foretold=result.foretold,
             )
         by_size_all[size] = [best, *subsets[1:]]
     ranking = sorted((s for subsets in by_size_all.values() for s in subsets), key=pool.order)
@@ -178,7 +188,8 @@ def select_complementary(
         single=single,
         verdict=verdict.sentence
         + parting(recording, arrays, models=models, samples=samples, same=same, missing=missing)
-        + _failures(recording, arrays.models),
+        + _failures(recording, arrays.models)
+        + _left_out(by_size, proved, bounds),
         recommendation=verdict.recommendation,
         more_questions=verdict.more_questions,
         never_right=never_right(arrays),
@@ -197,6 +208,7 @@ def select_complementary(
         agreement=settings.get("agreement", "canonical"),
         system_prompt=settings.get("system_prompt"),
         proved=proved,
+        bounds=bounds,
         fingerprint=fingerprint,
         no_answer=tuple(no_answer),
         score=arrays.score,
@@ -218,6 +230,29 @@ def _failures(recording: Recording, models: Sequence[str]) -> str:
     return (
         f"; {' and '.join(clauses)} failed and count as wrong: record them with `slmmux profile --retry-failed` first"
     )
+
+
+def _chosen(estimates: Mapping[str, HeldOut] | None, how: HowChosen) -> dict[str, HeldOut] | None:
+    return None if estimates is None else {name: replace(each, search=how) for name, each in estimates.items()}
+
+
+def _left_out(by_size: Mapping[int, Subset], proved: Mapping[int, bool], bounds: Mapping[int, float]) -> str:
+    """Return clauses on the searches that ran out of time, and on held-out figures that a beam search chose for."""
+    clauses = [
+        f"; not proved within the time for size {size}: the best subset has an objective of "
+        f"{100 * by_size[size].objective:.1f} %, and none has more than {100 * bounds[size]:.1f} %"
+        for size, is_proved in proved.items()
+        if not is_proved
+    ]
+    beams = [
+        str(size) for size, best in by_size.items() if best.held_out is not None and best.held_out.search == "beam"
+    ]
+    if beams:
+        clauses.append(
+            f"; for size {', '.join(beams)} the held-out figures are of models that a beam search chose in each fold, "
+            "as exact searches would take longer than the choice"
+        )
+    return "".join(clauses)
 
 
 class _Nested(TypedDict):

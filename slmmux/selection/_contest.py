@@ -146,7 +146,6 @@ def contest(
     estimates = each_held_out(
         arrays.votes,
         choose,
-        len(members),
         ways,
         folds=folds,
         repeats=min(repeats, REPEATS),

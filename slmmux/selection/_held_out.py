@@ -5,8 +5,8 @@ The figures are those of the procedure, not of one subset: each fold chooses its
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import comb, sqrt
-from typing import Any, Final, TypeAlias
+from math import sqrt
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,6 @@ Progress: TypeAlias = Callable[[int, int], None]  # resamples done, of how many
 SELF_CONSISTENCY: Final = "self-consistency"
 
 _Z = 1.959964  # 95 %
-_MOST_SUBSETS = 200_000_000  # looked at over all folds; some 20 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,9 @@ class HeldOut:
         repeats: The number of splits.
         n_resamples: The halves of the questions on which everything was chosen again for the interval; 0 without an
             interval, and in the files of older versions.
+        search: How models were chosen on the other folds: "exact", as on all questions, or "beam", if the exact search
+            in every fold would have cost more than the one on all questions may. What the exact search would have
+            chosen beyond the beam's choice is left out of the estimate.
     """
 
     accuracy: float
@@ -61,6 +63,7 @@ class HeldOut:
     folds: int
     repeats: int
     n_resamples: int = 0
+    search: Literal["exact", "beam"] = "exact"
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -71,7 +74,6 @@ class HeldOut:
 def held_out(
     votes: Votes,
     choose: Choose,
-    size: int,
     *,
     folds: int,
     repeats: int,
@@ -79,12 +81,11 @@ def held_out(
     n_resamples: int = 0,
     progress: Callable[[], None] | None = None,
 ) -> HeldOut | None:
-    """Return the held-out figures of subsets of one size under Algorithm 1: the one entry of `each_held_out`."""
+    """Return the held-out figures of a choice of models under Algorithm 1: the one entry of `each_held_out`."""
     ways = {SELF_CONSISTENCY: algorithm_1(votes)}
     every = each_held_out(
         votes,
         choose,
-        size,
         ways,
         folds=folds,
         repeats=repeats,
@@ -98,7 +99,6 @@ def held_out(
 def each_held_out(
     votes: Votes,
     choose: Choose,
-    size: int,
     ways: Mapping[str, Way],
     *,
     folds: int,
@@ -107,7 +107,7 @@ def each_held_out(
     n_resamples: int = 0,
     progress: Callable[[], None] | None = None,
 ) -> dict[str, HeldOut] | None:
-    """Return the held-out figures of subsets of one size, for each way to decide.
+    """Return the held-out figures of a choice of models, for each way to decide.
 
     All ways see the same splits, subsets, ranks and resamples.
 
@@ -126,21 +126,19 @@ def each_held_out(
     Args:
         votes: The members' votes on q questions.
         choose: Returns the best subset on some of the questions, by their places.
-        size: Members per subset.
         ways: By name; each is called once per fold, repeat by repeat, then once per resample.
         folds: The parts that the questions are split into; as many as there are questions if these are fewer.
-        repeats: The number of splits; fewer if there are very many subsets.
+        repeats: The number of splits.
         seed: The random seed of splits and resamples.
         n_resamples: The number of halves for the interval; 0 leaves it out.
         progress: Called after each resample.
 
     Returns:
-        The estimates; `None` with fewer than two questions, or more subsets than can be searched in every fold.
+        The estimates; `None` with fewer than two questions.
     """
-    members, questions = votes.count.shape
+    questions = votes.count.shape[1]
     folds = min(folds, questions)
-    repeats = min(repeats, _MOST_SUBSETS // max(1, comb(members, size) * folds))
-    if folds < 2 or repeats < 1:  # noqa: PLR2004 - nothing to hold out
+    if folds < 2:  # noqa: PLR2004 - nothing to hold out
         return None
     # Two streams, so that leaving the interval out does not change the estimate.
     splits, halves = np.random.default_rng(seed), np.random.default_rng([seed, 1])

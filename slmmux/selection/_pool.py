@@ -2,19 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
+from math import comb
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slmmux.recording._arrays import Arrays
 from slmmux.selection._held_out import in_rank_order
-from slmmux.selection._search import ScoredSubset, search
+from slmmux.selection._search import ScoredSubset, beam, search
 from slmmux.selection._selection import Subset
 
-__all__ = ["Bools", "PoolFigures"]
+__all__ = ["Bools", "Closing", "HowChosen", "PoolFigures"]
 
 Bools = NDArray[np.bool_]
+# (size, best objective so far, the most that any subset of that size can have), as shares of the questions.
+Closing: TypeAlias = Callable[[int, float, float], None]
+HowChosen: TypeAlias = Literal["exact", "beam"]
+
+_MOST_WORDS = 1_000_000_000  # of 64 questions of a subset, over all folds: about half a minute of exact search
 
 
 class PoolFigures:
@@ -40,26 +46,38 @@ class PoolFigures:
             whole = np.rint(arrays.costs * 1e12).astype(np.int64)  # the search adds up whole numbers
         self._costs = [int(c) for c in whole.sum(axis=1)]
 
-    def chooser(self, size: int) -> Callable[[NDArray[np.int64]], Sequence[int]]:
-        """Return a function that chooses the best subset of a size on some of the questions."""
+    def chooser(self, size: int, times: int) -> tuple[Callable[[NDArray[np.int64]], Sequence[int]], HowChosen]:
+        """Return a function that chooses the best subset of a size on some of the questions, and how it does.
+
+        Args:
+            size: Members per subset.
+            times: How often the estimate will choose. If so many exact searches would take longer than choosing may, a
+                beam search chooses in their place. This depends on the numbers of models and questions alone, and not
+                on the machine: the same recording has the same estimate anywhere.
+        """
+        models, questions = self._right.shape
+        words = comb(models, size) * -(-questions // 64)
+        is_exact = size == 1 or words * times <= _MOST_WORDS
 
         def choose(questions: NDArray[np.int64]) -> Sequence[int]:
-            result = search(
-                self._right[:, questions],
-                self._wrong[:, questions],
-                size,
-                names=self._arrays.models,
-                penalty=self._penalty,
-                keep=1,
-                costs=self._costs,
-                time_limit=self._time_limit,
-            )
+            right, wrong = self._right[:, questions], self._wrong[:, questions]
+            options = {"names": self._arrays.models, "penalty": self._penalty, "costs": self._costs}
+            if is_exact:
+                result = search(right, wrong, size, keep=1, time_limit=self._time_limit, **options)
+            else:
+                result = beam(right, wrong, size, **options)
             return result.best[0].members
 
-        return choose
+        return choose, "exact" if is_exact else "beam"
 
-    def subsets(self, size: int) -> tuple[list[Subset], bool]:
-        """Return the best subsets of a size, best first, and whether nothing better exists."""
+    def subsets(self, size: int, told: Closing | None = None) -> tuple[list[Subset], bool, float]:
+        """Return the best subsets of a size, best first, whether nothing better exists, and the most that any can have.
+
+        Args:
+            size: Members per subset.
+            told: Called as the search goes on.
+        """
+        questions = len(self._arrays.questions)
         result = search(
             self._right,
             self._wrong,
@@ -69,8 +87,9 @@ class PoolFigures:
             keep=self._keep,
             costs=self._costs,
             time_limit=self._time_limit,
+            bounds=None if told is None else lambda best, bound: told(size, best / questions, bound / questions),
         )
-        return [self.subset(scored) for scored in result.best], result.proved
+        return [self.subset(scored) for scored in result.best], result.proved, result.bound / questions
 
     def subset(self, scored: ScoredSubset) -> Subset:
         """Return the figures of a subset."""

@@ -86,7 +86,7 @@ class Subset:
         Example:
             >>> from slmmux import Recording, select_complementary
             >>> recording = Recording.load("cookbook/data/samples.jsonl.gz")
-            >>> pair = select_complementary(recording, sizes=[2], n_resamples=0).best
+            >>> pair = select_complementary(recording, sizes=[2], repeats=1, n_resamples=0).best
             >>> pair.per_right()["tokens"]["cascade"] > pair.tokens["cascade"]
             True
         """
@@ -117,6 +117,8 @@ class Selection:
         agreement: The way answers were compared.
         system_prompt: The system prompt before every question.
         proved: By size, whether nothing better exists; False if the search ran out of time.
+        bounds: By size, the most that the objective of any subset can be: that of the best one if it is proved. Empty
+            in the file of an older version.
         fingerprint: The fingerprint of the recording.
         recommendation: "mux" if the whole interval of the held-out gain is above 0, "do not mux" if it is below the
             smallest gain worth the cost, else "cannot tell yet"; `None` in the file of an older version.
@@ -149,6 +151,7 @@ class Selection:
     no_answer: tuple[str, ...] = ()
     score: str = "exact"
     within: Within | None = None
+    bounds: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def front(self) -> tuple[Subset, ...]:
@@ -202,11 +205,11 @@ class Selection:
             >>> answers = {"a": ["11"] * 60 + ["12"] * 60, "b": ["22", "11", "13", "11"] * 30}  # the gold answer is 1
             >>> recording = Recording.of(
             ...     Row(question_id=f"q{q:03}", model=model, sample_index=i, answer=answer, gold="1")
-            ...     for model, given in answers.items()
-            ...     for q, both in enumerate(given)
+            ...     for model, pairs in answers.items()
+            ...     for q, both in enumerate(pairs)
             ...     for i, answer in enumerate(both)
             ... )
-            >>> selection = select_complementary(recording, sizes=[2], rule="learned", n_resamples=0)
+            >>> selection = select_complementary(recording, sizes=[2], rule="learned", repeats=5, n_resamples=0)
             >>> result = selection.threshold(target_accuracy=0.9)
             >>> result.rule, result.accuracy >= result.bound >= 0.9, result.confidence
             ('learned', True, 0.9)

@@ -65,7 +65,7 @@ def verdict_of(
         estimate, deciding = mux.contest[mux.rule], f' with rule="{mux.rule}"'
     if estimate is None:
         return Verdict(
-            f"{CANNOT_TELL}: too few questions, or too many subsets, to hold any out; in-sample {names} has "
+            f"{CANNOT_TELL}: too few questions to hold any out; in-sample {names} has "
             f"{100 * mux.accuracy:.1f} % and {alone} alone {100 * single.accuracy:.1f} %",
             CANNOT_TELL,
         )

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from slmmux._errors import ArgumentError
@@ -19,6 +19,7 @@ from slmmux.serve._chat_request import ChatRequest
 from slmmux.serve._faults import Strike, refusal_for
 from slmmux.serve._gate import Gate
 from slmmux.serve._guard import Guard
+from slmmux.serve._json import JSON
 from slmmux.serve._metrics import CONTENT_TYPE_LATEST, Gauge, Metrics
 from slmmux.serve._page import page_routes
 from slmmux.serve._presence import ClientLeftError
@@ -29,6 +30,7 @@ from slmmux.serve._served import Served
 
 __all__ = ["create_app"]
 
+_LONGEST_NAME = 100  # of a model that does not exist, as an error quotes it
 _CLIENT_LEFT = 499  # nobody reads it; proxies write this status into their logs
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -90,13 +92,16 @@ def create_app(
         Route("/v1/chat/completions", server.chat, methods=["POST"]),
         Route("/v1/responses", server.responses, methods=["POST"]),
         Route("/v1/models", server.models),
-        Route("/v1/models/{name:path}", server.model),
         Route("/ready", server.ready),
         Route("/metrics", server.metrics),
-        *page_routes(),
     ]
+    # A slash at the end is no other address. A redirect would name one that a proxy in front does not know.
+    routes += [Route(f"{each.path}/", each.endpoint, methods=list(each.methods or ())) for each in routes]
+    routes += [Route("/v1/models/{name:path}", server.model), *page_routes()]
     handlers: dict[Any, Any] = {HTTPException: _http_error}
-    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
+    app = Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
+    app.router.redirect_slashes = False
+    return app
 
 
 def _check(models: Mapping[str, Any], **limits: float) -> None:
@@ -157,25 +162,25 @@ class _Server:
 
     async def models(self, _: Request) -> Response:
         """List the models."""
-        return JSONResponse({"object": "list", "data": [_model(served) for served in self._served.values()]})
+        return JSON({"object": "list", "data": [_model(served) for served in self._served.values()]})
 
     async def model(self, http: Request) -> Response:
         """Describe one model."""
         try:
-            return JSONResponse(_model(self._find(http.path_params["name"])))
+            return JSON(_model(self._find(http.path_params["name"])))
         except RefusalError as refusal:
             return refusal.response
 
     async def health(self, _: Request) -> Response:
         """Say that the process lives."""
-        return JSONResponse({"status": "ok"})
+        return JSON({"status": "ok"})
 
     async def ready(self, _: Request) -> Response:
         """Say whether a question is likely to be answered: of every model, some member replied of late."""
         down = [served.name for served in self._served.values() if served.is_down]
         if down:
-            return JSONResponse({"status": "no member replies", "models": down}, 503)
-        return JSONResponse({"status": "ready"})
+            return JSON({"status": "no member replies", "models": down}, 503)
+        return JSON({"status": "ready"})
 
     async def metrics(self, _: Request) -> Response:
         """Return the counts."""
@@ -185,9 +190,8 @@ class _Server:
         if name in self._served:
             return self._served[name]
         names = ", ".join(map(repr, self._served))
-        raise RefusalError(
-            404, f"the model {name!r} does not exist; this server has {names}", param="model", code="model_not_found"
-        )
+        sentence = f"the model {name[:_LONGEST_NAME]!r} does not exist; this server has {names}"
+        raise RefusalError(404, sentence, param="model", code="model_not_found")
 
     def _gauges(self) -> Iterator[Gauge]:
         gate = self._gate
@@ -211,4 +215,5 @@ def _model(served: Served) -> dict[str, Any]:
 async def _http_error(_: Request, error: Exception) -> Response:
     """Return what the routing itself refuses, in OpenAI's shape."""
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these alone
-    return RefusalError(error.status_code, f"{error.detail}: this server has no such address or method").response
+    sentence = f"{error.detail}: this server has no such address or method"
+    return RefusalError(error.status_code, sentence, headers=error.headers).response

@@ -1,7 +1,17 @@
-"""The body of a request: JSON of a bounded size, checked against a form."""
+"""The body of a request: JSON of a bounded size, checked against a form.
 
+A large body is read beside the event loop, so that nobody else's stream stops meanwhile. A thread alone would not do:
+the C parser of `json` keeps the interpreter to itself until the end. Large bodies are read by the parser in Python,
+which lets others go on; in a true one (pictures, long texts) nearly all is strings, which C reads for both.
+"""
+
+import asyncio
 import json
-from typing import TypeVar
+import re
+from collections.abc import Callable
+from itertools import count
+from json.scanner import py_make_scanner  # type: ignore[attr-defined]  # not among the types of `json`
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
@@ -14,6 +24,12 @@ __all__ = ["body_of"]
 
 F = TypeVar("F", bound=BaseModel)
 
+_LARGE = 256 * 1024  # bytes that C parses in a few milliseconds at the most
+_LONGEST_S = 60  # that a body may take to arrive: a client that stops in the middle keeps its connection else
+_MOST_CONTAINERS = 200_000  # lists and objects of a large body; the longest history of an agent has some thousands
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")  # what a half of a character begins with, or a whole one
+_reading = asyncio.Semaphore(2)  # large bodies at once: each takes a thread, and many times its size in memory
+
 
 async def body_of(request: Request, form: type[F], *, most_bytes: int) -> F:
     """Return the form that a client filled in.
@@ -25,10 +41,47 @@ async def body_of(request: Request, form: type[F], *, most_bytes: int) -> F:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":  # a web page elsewhere can send any other kind without asking the browser first
         raise RefusalError(415, f"the body must be application/json, received {kind or 'no content type'!r}")
+    if (encoding := request.headers.get("content-encoding", "identity").lower()) != "identity":
+        raise RefusalError(415, f"the body must not be compressed, received content-encoding {encoding[:100]!r}")
     try:
-        values = json.loads(await _content(request, most_bytes))
+        async with asyncio.timeout(_LONGEST_S):
+            content = await _content(request, most_bytes)
+    except TimeoutError:
+        raise RefusalError(408, f"the body did not arrive within {_LONGEST_S} s", code="timeout") from None
+    if len(content) <= _LARGE:
+        return _form_of(content, form, json.loads)
+    async with _reading:
+        return await asyncio.to_thread(_form_of, content, form, _yielding_loads)
+
+
+def _yielding_loads(content: bytes) -> Any:
+    """Return the value of JSON, as `json.loads` does, and let other threads run meanwhile."""
+    decoder = json.JSONDecoder()
+    containers = count(1)
+
+    def counted(parse: Callable[..., Any]) -> Callable[..., Any]:
+        def parse_counted(*args: Any) -> Any:
+            if next(containers) > _MOST_CONTAINERS:
+                raise ValueError(f"a large body may have {_MOST_CONTAINERS:,} lists and objects at the most")
+            return parse(*args)
+
+        return parse_counted
+
+    decoder.parse_array, decoder.parse_object = counted(decoder.parse_array), counted(decoder.parse_object)
+    decoder.scan_once = py_make_scanner(decoder)
+    return decoder.decode(content.decode(json.detect_encoding(content), "surrogatepass"))
+
+
+def _form_of(content: bytes, form: type[F], loads: Callable[[bytes], Any]) -> F:
+    try:
+        values = loads(content)
+        if _HALF.search(content):
+            json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        sentence = "the body has half of a character (a lone surrogate, \\ud800 to \\udfff), which cannot be sent on"
+        raise RefusalError(400, sentence, code="invalid_json") from None
     except (ValueError, RecursionError) as error:
-        raise RefusalError(400, f"the body is not JSON: {str(error)[:100]}", code="invalid_json") from None
+        raise RefusalError(400, f"the body cannot be read as JSON: {str(error)[:100]}", code="invalid_json") from None
     if not isinstance(values, dict):
         raise RefusalError(
             400, f"the body must be a JSON object, received {type(values).__name__}", code="invalid_json"

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from slmmux._decision.types import Sample
 from slmmux.serve._chat_request import ChatRequest
 from slmmux.serve._chunks import Chunks
 from slmmux.serve._completion import completion
 from slmmux.serve._gate import Gate
+from slmmux.serve._json import JSON
 from slmmux.serve._presence import while_present
 from slmmux.serve._served import Served
 from slmmux.serve._stream import Events, event, streaming
@@ -35,7 +36,7 @@ async def chat(http: Request, request: ChatRequest, served: Served, gate: Gate, 
     task = gate.begin(lambda: served.answers(request))
     messages = await while_present(http, task)
     records = records_of(request, served, messages)
-    return JSONResponse(completion(request.model, messages, records), headers=confidence_header(records[0]))
+    return JSON(completion(request.model, messages, records), headers=confidence_header(records[0]))
 
 
 def confidence_header(record: Mapping[str, Any]) -> dict[str, str]:
@@ -59,10 +60,10 @@ def _streamed(request: ChatRequest, served: Served, gate: Gate, keep_alive: floa
         events.put(event(chunks.progress(sample)))
 
     async def choice(index: int) -> None:
-        whole: Any = None
-        async for part in served.chunks(request, observe if request.wants_progress else None):
-            whole = part if whole is None else whole + part
+        def send(part: Any) -> None:
             events.put(*(event(chunk) for chunk in chunks.of(index, part)))
+
+        whole = await served.stream(request, send, observe if request.wants_progress else None)
         (records[index],) = records_of(request, served, [whole])
         events.put(event(chunks.last(index, whole, records[index])))
 

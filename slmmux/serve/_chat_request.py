@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from slmmux.serve._fields import Form, field_fault
+from slmmux.serve._fields import Count, Flag, Form, Number, Whole, field_fault
 from slmmux.serve._narrowing import Narrowing
 
 __all__ = ["MOST_CHOICES", "ChatRequest", "Function", "ResponseFormat", "Tool"]
@@ -47,6 +47,12 @@ class _File(Form):
     file_data: str | None = None
     file_id: str | None = None
     filename: str | None = None
+
+    @model_validator(mode="after")
+    def _has_content(self) -> "_File":
+        if self.file_data is None and self.file_id is None:
+            raise field_fault("file_data", "a file needs its content as file_data, or a file_id that the members know")
+        return self
 
 
 class _FilePart(Form):
@@ -106,7 +112,7 @@ class Function(Form):
     name: Annotated[str, Field(min_length=1)]
     description: str | None = None
     parameters: dict[str, Any] | None = None
-    strict: bool | None = None
+    strict: Flag | None = None
 
 
 class Tool(Form):
@@ -129,7 +135,7 @@ class _Schema(Form):
     name: str
     description: str | None = None
     schema_: dict[str, Any] | None = Field(default=None, alias="schema")
-    strict: bool | None = None
+    strict: Flag | None = None
 
 
 class ResponseFormat(Form):
@@ -146,29 +152,29 @@ class ResponseFormat(Form):
 
 
 class _StreamOptions(Form):
-    include_usage: bool = False
+    include_usage: Flag = False
 
 
 class ChatRequest(Form):
     """A request."""
 
     model: str
-    messages: Annotated[list[Message], Field(min_length=1)]
+    messages: Annotated[list[Message], Field(min_length=1, fail_fast=True)]
     tools: list[Tool] | None = None
     tool_choice: Literal["none", "auto", "required"] | _Choice | None = None
-    parallel_tool_calls: bool | None = None
+    parallel_tool_calls: Flag | None = None
     response_format: ResponseFormat | None = None
-    n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] = 1
+    n: Annotated[Whole, Field(ge=1, le=MOST_CHOICES)] = 1
     stop: str | Annotated[list[str], Field(max_length=16)] | None = None
-    seed: int | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    seed: Whole | None = None
+    max_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
+    frequency_penalty: Annotated[Number, Field(ge=-2, le=2)] | None = None
+    presence_penalty: Annotated[Number, Field(ge=-2, le=2)] | None = None
     user: str | None = None
-    stream: bool = False
+    stream: Flag = False
     stream_options: _StreamOptions | None = None
     slmmux: Narrowing | None = None
 
@@ -176,7 +182,9 @@ class ChatRequest(Form):
         "modalities": (["text"],),
         "service_tier": ("auto", "default"),
         "top_logprobs": (0,),
+        "verbosity": ("medium",),
     }
+    asking: ClassVar[Sequence[str]] = ("web_search_options", "moderation")
 
     @model_validator(mode="after")
     def _fields_fit_each_other(self) -> "ChatRequest":

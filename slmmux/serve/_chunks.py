@@ -17,7 +17,7 @@ from slmmux._decision.types import Sample
 from slmmux._mux.observe import sample_facts
 from slmmux.serve._completion import finish_reason_of, new_id, usage_of
 
-__all__ = ["Chunks", "pieces"]
+__all__ = ["Chunks", "call_deltas", "pieces"]
 
 _PIECE = 24  # characters of a piece, about; a winner's text would otherwise arrive as one
 
@@ -46,7 +46,7 @@ class Chunks:
         for piece in pieces(str(message.text)):
             yield self._chunk(index, ChoiceDelta(content=piece))
         for place, call in enumerate(message.tool_call_chunks):
-            for delta in _deltas(place, call):
+            for delta in call_deltas(place, call):
                 yield self._chunk(index, ChoiceDelta(tool_calls=[delta]))
 
     def last(self, index: int, message: Any, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def pieces(text: str) -> Iterable[str]:
     return parts
 
 
-def _deltas(place: int, call: Mapping[str, Any]) -> Iterator[ChoiceDeltaToolCall]:
+def call_deltas(place: int, call: Mapping[str, Any]) -> Iterator[ChoiceDeltaToolCall]:
     """Yield a call as its name first and then its arguments in pieces; a member's own deltas are whole in that way."""
     index = place if call.get("index") is None else call["index"]
     index = index if isinstance(index, int) else place

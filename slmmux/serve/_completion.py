@@ -74,11 +74,11 @@ def usage_of(records: Sequence[Mapping[str, Any]]) -> CompletionUsage:
 
 def finish_reason_of(message: Any) -> str:
     """Return why a message ended, in OpenAI's words."""
+    metadata = message.response_metadata or {}
+    if is_cut_off(metadata):  # before its calls: a client that runs them must know that more may have been coming
+        return "length"
     if message.tool_calls or message.invalid_tool_calls:
         return "tool_calls"
-    metadata = message.response_metadata or {}
-    if is_cut_off(metadata):
-        return "length"
     return "content_filter" if metadata.get("finish_reason") == "content_filter" else "stop"
 
 

@@ -5,14 +5,20 @@ dropped; anything else that the server does not do is an error, because ignoring
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from slmmux.serve._refusal import RefusalError
 
-__all__ = ["Form", "field_fault", "refusal_of"]
+__all__ = ["Count", "Flag", "Form", "Number", "Whole", "field_fault", "refusal_of"]
+
+# JSON's own types: a "2" or a true for a number is a fault of the client's, which a guess would hide.
+Flag: TypeAlias = Annotated[bool, Strict()]
+Number: TypeAlias = Annotated[float, Strict()]
+Whole: TypeAlias = Annotated[int, Strict(), Field(ge=-(2**63), lt=2**63)]  # what members can hold
+Count: TypeAlias = Annotated[Whole, Field(ge=1)]
 
 
 class Form(BaseModel):
@@ -22,6 +28,8 @@ class Form(BaseModel):
 
     # Values of unsupported fields that ask for nothing either, by the field's name.
     neutral: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    # Unsupported fields that ask for something even if they are empty.
+    asking: ClassVar[Sequence[str]] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -32,8 +40,12 @@ class Form(BaseModel):
         return {
             name: value
             for name, value in values.items()
-            if value is not None and (name in known or not (_is_nothing(value) or value in cls.neutral.get(name, ())))
+            if value is not None and (name in known or not cls._asks_nothing(name, value))
         }
+
+    @classmethod
+    def _asks_nothing(cls, name: str, value: Any) -> bool:
+        return value in cls.neutral.get(name, ()) or (_is_nothing(value) and name not in cls.asking)
 
 
 def _is_nothing(value: Any) -> bool:
@@ -52,7 +64,7 @@ def refusal_of(error: ValidationError) -> RefusalError:
     # An unsupported field explains more than what follows from it; of a union, the variant that fits furthest does.
     fault = min(
         error.errors(include_url=False, include_input=False),
-        key=lambda each: (each["type"] != "extra_forbidden", -len(each["loc"])),
+        key=lambda each: (each["type"] != "extra_forbidden", each["type"].endswith("_type"), -len(each["loc"])),
     )
     field = _field(fault["loc"])
     if fault["type"] == "extra_forbidden":
@@ -60,10 +72,17 @@ def refusal_of(error: ValidationError) -> RefusalError:
         return RefusalError(400, sentence, param=field, code="unsupported_parameter")
     if fault["type"] == "missing":
         return RefusalError(400, f"{field} is missing", param=field, code="missing_required_parameter")
+    context: dict[str, Any] = fault.get("ctx", {})
     if fault["type"] == "field":
-        context: dict[str, Any] = fault.get("ctx", {})
         field = ".".join(filter(None, (field, context["field"])))
         return RefusalError(400, context["sentence"], param=field, code="invalid_value")
+    if fault["type"].startswith("union_tag"):
+        name = context["discriminator"].strip("'")
+        place = f"{field}.{name}" if field else name
+        if fault["type"] == "union_tag_not_found":
+            return RefusalError(400, f"{place} is missing", param=place, code="missing_required_parameter")
+        sentence = f"{place}: expected one of {context['expected_tags']}, received {context['tag'][:100]!r}"
+        return RefusalError(400, sentence, param=place, code="invalid_value")
     text = fault["msg"]
     return RefusalError(400, f"{field}: {text[:1].lower()}{text[1:]}", param=field, code="invalid_value")
 
@@ -80,7 +99,7 @@ def _field(place: Sequence[int | str]) -> str | None:
     for step in place:
         if isinstance(step, int):
             path += f"[{step}]"
-        elif not (isinstance(before, int) or "[" in step or step in _VARIANTS):
+        elif not (isinstance(before, int) or "[" in step or step in _VARIANTS or step[:1] == "_"):
             path += f".{step}" if path else step
         elif isinstance(before, int) and step not in _TAGS:
             path += f".{step}"
@@ -89,7 +108,7 @@ def _field(place: Sequence[int | str]) -> str | None:
 
 
 # What pydantic puts into the place of a fault for the variant of a union: types, and the values of discriminators.
-_VARIANTS = {"str", "int", "dict"}
+_VARIANTS = {"str", "int", "dict"}  # and our own forms, whose names begin with "_"
 _TAGS = {
     "system", "developer", "user", "assistant", "tool", "text", "image_url", "input_audio", "file", "refusal",
     "message", "function_call", "function_call_output", "input_text", "output_text", "input_image",

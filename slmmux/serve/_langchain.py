@@ -8,8 +8,9 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Tool
 from langchain_core.output_parsers.openai_tools import make_invalid_tool_call, parse_tool_call
 
 from slmmux.serve._chat_request import ChatRequest
+from slmmux.serve._refusal import RefusalError
 
-__all__ = ["ChatMux", "arguments_of", "ask", "ask_streamed", "messages_of"]
+__all__ = ["ChatMux", "arguments_of", "ask", "ask_streamed", "messages_of", "rest_of"]
 
 ChatMux: TypeAlias = Any  # an SLMMuxChatModel: this package imports no adapter, and is handed one
 
@@ -26,6 +27,23 @@ async def ask_streamed(mux: ChatMux, request: ChatRequest) -> AsyncIterator[AIMe
     """Yield the mux's chunks: the winner as one, or a single member's own as they come."""
     async for chunk in mux.astream(messages_of(request), **arguments_of(request)):
         yield chunk
+
+
+def rest_of(message: AIMessageChunk, live: AIMessageChunk) -> AIMessageChunk:
+    """Return what of a whole message was not heard before.
+
+    Raises:
+        RefusalError: What was heard is no part of it: the model broke off, and another answer stands in its place.
+    """
+    text, heard = str(message.text), str(live.text)
+    if not text.startswith(heard) or (live.tool_call_chunks and not message.tool_call_chunks):
+        raise RefusalError(502, "the bigger model broke off in the middle of its answer", code="no_answer")
+    refusal = None if live.additional_kwargs.get("refusal") else message.additional_kwargs.get("refusal")
+    return AIMessageChunk(
+        content=text.removeprefix(heard),
+        additional_kwargs={"refusal": refusal} if refusal else {},
+        tool_call_chunks=[] if live.tool_call_chunks else message.tool_call_chunks,
+    )
 
 
 def messages_of(request: ChatRequest) -> list[BaseMessage]:

@@ -15,12 +15,10 @@ from slmmux._decision.labels import by_label
 from slmmux._decision.race import Plan, Wait
 from slmmux._errors import ArgumentError
 from slmmux._mux.base import Mux
-from slmmux.serve._fields import Form
+from slmmux.serve._fields import Count, Flag, Form, Number
 from slmmux.serve._refusal import RefusalError
 
 __all__ = ["Narrowed", "Narrowing"]
-
-Count = Annotated[int, Field(ge=1)]
 
 _KEPT = 64  # narrowed copies that are kept, by their changes
 
@@ -43,10 +41,10 @@ class Narrowing(Form):
     members: Annotated[list[str], Field(min_length=1)] | None = None
     plan: Plan | None = None
     wait: Wait | None = None
-    abstain_below: Annotated[float, Field(gt=0, le=1)] | None = None
-    deadline: Annotated[float, Field(gt=0)] | None = None
-    budget: dict[Literal["calls", "tokens", "cost"], Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
-    progress: bool = False
+    abstain_below: Annotated[Number, Field(gt=0, le=1)] | None = None
+    deadline: Annotated[Number, Field(gt=0)] | None = None
+    budget: dict[Literal["calls", "tokens", "cost"], Annotated[Number, Field(gt=0, allow_inf_nan=False)]] | None = None
+    progress: Flag = False
 
 
 class Narrowed:

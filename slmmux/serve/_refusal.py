@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.responses import JSONResponse
+from slmmux.serve._json import JSON
 
 __all__ = ["RefusalError"]
 
@@ -49,6 +49,6 @@ class RefusalError(Exception):
         return {"error": {"message": self.sentence, "type": kind, "param": self.param, "code": self.code}}
 
     @property
-    def response(self) -> JSONResponse:
+    def response(self) -> JSON:
         """The error as a response."""
-        return JSONResponse(self.body, self.status, self.headers)
+        return JSON(self.body, self.status, self.headers)

@@ -1,7 +1,7 @@
 """`POST /v1/responses`: the same answers in OpenAI's newer form, whole or as a stream of its events."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
@@ -9,30 +9,29 @@ from openai.types.responses import (
     Response as OpenAIResponse,
 )
 from openai.types.responses import (
-    ResponseFunctionToolCall,
-    ResponseOutputMessage,
-    ResponseOutputRefusal,
-    ResponseOutputText,
     ResponseUsage,
 )
 from openai.types.responses.response_usage import InputTokensDetails, OutputTokensDetails
 from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from slmmux._decision.types import Sample
 from slmmux._mux.observe import sample_facts
 from slmmux.serve._chat import confidence_header, records_of
 from slmmux.serve._chat_request import ChatRequest
-from slmmux.serve._chunks import pieces
-from slmmux.serve._completion import arguments_text, finish_reason_of, new_id, usage_of
+from slmmux.serve._completion import finish_reason_of, new_id, usage_of
 from slmmux.serve._gate import Gate
+from slmmux.serve._json import JSON
 from slmmux.serve._presence import while_present
+from slmmux.serve._response_items import Items
 from slmmux.serve._responses_request import ResponsesRequest
 from slmmux.serve._served import Served
 from slmmux.serve._stream import Events, event, streaming
 
 __all__ = ["responses"]
+
+_INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}  # by chat completions' words for it
 
 
 async def responses(
@@ -51,8 +50,8 @@ async def responses(
         return _streamed(chat, form, served, gate, keep_alive)
     message = await while_present(http, gate.begin(lambda: served.answer(chat)))
     (record,) = records_of(chat, served, [message])
-    body = form.whole(message, record)
-    return JSONResponse(body, headers=confidence_header(record))
+    body = form.whole(message, Items().fill(message), record)
+    return JSON(body, headers=confidence_header(record))
 
 
 def _streamed(chat: ChatRequest, form: "_Form", served: Served, gate: Gate, keep_alive: float) -> Response:
@@ -65,14 +64,17 @@ def _streamed(chat: ChatRequest, form: "_Form", served: Served, gate: Gate, keep
         send("slmmux.sample", sample=sample_facts(sample))
 
     async def work() -> None:
-        whole: Any = None
-        async for part in served.chunks(chat, observe if chat.wants_progress else None):
-            whole = part if whole is None else whole + part
-        (record,) = records_of(chat, served, [whole])
-        body = form.whole(whole, record)
-        for place, item in enumerate(body["output"]):
-            for kind, fields in _item_events(place, item):
+        items = Items()
+
+        def add(part: Any) -> None:
+            for kind, fields in items.of(part):
                 send(kind, **fields)
+
+        whole = await served.stream(chat, add, observe if chat.wants_progress else None)
+        (record,) = records_of(chat, served, [whole])
+        for kind, fields in items.end(whole):
+            send(kind, **fields)
+        body = form.whole(whole, items.whole, record)
         send(f"response.{body['status']}", response=body)
 
     begun = form.begun
@@ -97,12 +99,12 @@ class _Form:
         """The response before there is an answer."""
         return self._body([], "in_progress")
 
-    def whole(self, message: Any, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the response with the mux's message."""
-        is_cut = finish_reason_of(message) == "length"
-        body = self._body(list(_items(message)), "incomplete" if is_cut else "completed")
-        if is_cut:
-            body["incomplete_details"] = {"reason": "max_output_tokens"}
+    def whole(self, message: Any, items: list[dict[str, Any]], record: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the response with the mux's message, as items."""
+        reason = _INCOMPLETE.get(finish_reason_of(message))
+        body = self._body(items, "incomplete" if reason else "completed")
+        if reason:
+            body["incomplete_details"] = {"reason": reason}
         tokens = usage_of([record])
         details = tokens.prompt_tokens_details, tokens.completion_tokens_details
         body["usage"] = ResponseUsage(
@@ -143,58 +145,3 @@ class _Form:
             tools=[tool.model_dump(exclude_none=True) for tool in request.tools or ()],
             store=False,
         ).model_dump(mode="json", exclude_unset=True, warnings=False)
-
-
-def _items(message: Any) -> Iterator[Any]:
-    """Yield what a message says as items: its text, then its calls."""
-    calls = [*message.tool_calls, *message.invalid_tool_calls]
-    text, refusal = str(message.text), message.additional_kwargs.get("refusal")
-    if text or refusal or not calls:
-        part = (
-            ResponseOutputRefusal(type="refusal", refusal=refusal)
-            if refusal and not text
-            else ResponseOutputText(type="output_text", text=text, annotations=[])
-        )
-        yield ResponseOutputMessage(
-            id=new_id("msg"),
-            type="message",
-            role="assistant",
-            status="completed",
-            content=[part],
-        )
-    for call in calls:
-        yield ResponseFunctionToolCall(
-            id=new_id("fc"),
-            type="function_call",
-            call_id=call["id"] or new_id("call"),
-            name=call["name"] or "",
-            arguments=arguments_text(call["args"]),
-            status="completed",
-        )
-
-
-def _item_events(place: int, item: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the events of one item: its beginning, its content in pieces, its end."""
-    where = {"output_index": place, "item_id": item["id"]}
-    if item["type"] == "message":
-        (part,) = item["content"]
-        at = {**where, "content_index": 0}
-        yield "response.output_item.added", _at(place, {**item, "content": [], "status": "in_progress"})
-        field = "refusal" if part["type"] == "refusal" else "text"
-        own: dict[str, Any] = {} if field == "refusal" else {"logprobs": []}
-        kind = f"response.{part['type']}"
-        yield "response.content_part.added", {**at, "part": {**part, field: ""}}
-        for piece in pieces(part[field]):
-            yield f"{kind}.delta", {**at, "delta": piece, **own}
-        yield f"{kind}.done", {**at, field: part[field], **own}
-        yield "response.content_part.done", {**at, "part": part}
-    else:
-        yield "response.output_item.added", _at(place, {**item, "arguments": "", "status": "in_progress"})
-        yield "response.function_call_arguments.delta", {**where, "delta": item["arguments"]}
-        done = {"arguments": item["arguments"], "name": item["name"]}
-        yield "response.function_call_arguments.done", {**where, **done}
-    yield "response.output_item.done", _at(place, item)
-
-
-def _at(place: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    return {"output_index": place, "item": item}

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from slmmux.serve._chat_request import ChatRequest
-from slmmux.serve._fields import Form, field_fault, refusal_of
+from slmmux.serve._fields import Count, Flag, Form, Number, field_fault, refusal_of
 from slmmux.serve._narrowing import Narrowing
 
 __all__ = ["ResponsesRequest"]
@@ -64,7 +64,7 @@ class _Function(Form):
     name: Annotated[str, Field(min_length=1)]
     description: str | None = None
     parameters: dict[str, Any] | None = None
-    strict: bool | None = None
+    strict: Flag | None = None
 
 
 class _Choice(Form):
@@ -77,7 +77,7 @@ class _Format(Form):
     name: str | None = None
     description: str | None = None
     schema_: dict[str, Any] | None = Field(default=None, alias="schema")
-    strict: bool | None = None
+    strict: Flag | None = None
 
 
 class _Text(Form):
@@ -89,17 +89,17 @@ class ResponsesRequest(Form):
     """A request. The server keeps nothing, so that there is no response to continue from."""
 
     model: str
-    input: str | Annotated[list[_Item], Field(min_length=1)]
+    input: str | Annotated[list[_Item], Field(min_length=1, fail_fast=True)]
     instructions: str | None = None
     tools: list[_Function] | None = None
     tool_choice: Literal["none", "auto", "required"] | _Choice | None = None
-    parallel_tool_calls: bool | None = None
+    parallel_tool_calls: Flag | None = None
     text: _Text | None = None
-    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_output_tokens: Count | None = None
+    temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
     user: str | None = None
-    stream: bool = False
+    stream: Flag = False
     slmmux: Narrowing | None = None
 
     neutral: ClassVar[Mapping[str, Sequence[Any]]] = {
@@ -107,6 +107,7 @@ class ResponsesRequest(Form):
         "top_logprobs": (0,),
         "truncation": ("disabled",),
     }
+    asking: ClassVar[Sequence[str]] = ("moderation",)
 
     @model_validator(mode="before")
     @classmethod

@@ -4,13 +4,14 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from slmmux._display.sentences import advice
 from slmmux._errors import NoAnswerError
 from slmmux._mux.base import Mux
-from slmmux._mux.observe import Observe, observe_samples
+from slmmux._mux.live import hear_tokens
+from slmmux._mux.observe import Observe
 from slmmux._mux.secrets import secrets_of
 from slmmux.serve._chat_request import ChatRequest
 from slmmux.serve._faults import Strike
@@ -92,24 +93,41 @@ class Served:
 
         mux = self.mux_for(request)
         self._note(request)
-        with self._metrics.question(self.name) as question, observe_samples(question.observer(observe)):
+        with self._metrics.question(self.name, mux) as question, question.counting(observe):
             message = await self._watched(ask(mux, request))
             question.end(_record_of(message))
         return message
 
-    async def chunks(self, request: ChatRequest, observe: Observe | None = None) -> AsyncIterator[Any]:
-        """Yield the mux's chunks."""
-        from slmmux.serve._langchain import ask_streamed  # noqa: PLC0415
+    async def stream(self, request: ChatRequest, send: Callable[[Any], None], observe: Observe | None = None) -> Any:
+        """Send the mux's chunks, each as soon as it is sure to be a part of the answer; return the whole message.
+
+        Args:
+            request: The request.
+            send: Called with each chunk.
+            observe: Called with each sample.
+
+        Raises:
+            RefusalError: The bigger model broke off in the middle of its answer, a part of which was sent.
+        """
+        from slmmux.serve._langchain import ask_streamed, rest_of  # noqa: PLC0415
 
         mux = self.mux_for(request)
         self._note(request)
-        record: Mapping[str, Any] = {}
-        with self._metrics.question(self.name) as question, observe_samples(question.observer(observe)):
+        live: Any = None  # what was heard of the answer before it was whole
+        whole: Any = None
+
+        def hear(chunk: Any) -> None:
+            nonlocal live
+            live = chunk if live is None else live + chunk
+            send(chunk)
+
+        with self._metrics.question(self.name, mux) as question, question.counting(observe), hear_tokens(hear):
             stream = ask_streamed(mux, request)
             while (chunk := await self._watched(anext(stream, None))) is not None:
-                record = _record_of(chunk) or record
-                yield chunk
-            question.end(record)
+                whole = chunk if whole is None else whole + chunk
+                send(chunk if live is None else rest_of(chunk, live))
+            question.end(_record_of(whole))
+        return whole
 
     async def answers(self, request: ChatRequest) -> list[Any]:
         """Return the messages of all choices of a request; each is a question of its own."""

@@ -5,7 +5,6 @@ response, and the response cancels the task.
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
@@ -13,6 +12,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from slmmux.serve._faults import Strike, refusal_for
+from slmmux.serve._json import json_bytes
 
 __all__ = ["Events", "event", "streaming"]
 
@@ -101,7 +101,7 @@ def event(value: Any, name: str | None = None) -> bytes:
 
     Example:
         >>> event({"a": 1})
-        b'data: {"a": 1}\n\n'
+        b'data: {"a":1}\n\n'
     """
     head = f"event: {name}\n" if name else ""
-    return f"{head}data: {json.dumps(value, ensure_ascii=False)}\n\n".encode()
+    return b"%sdata: %s\n\n" % (head.encode(), json_bytes(value))

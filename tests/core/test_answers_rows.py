@@ -55,7 +55,7 @@ def outcome(row):
         answer = answers.reader("auto")(text)
         return answer is not None and answers.right(answer, row["gold"])
     read = answers.reader(what, question=question)
-    answer = read(text)
+    answer = read(text, cut_off=row["kind"] == "cut-off")
     if "other" in row:
         other = read(row["other"])
         return answer is not None and other is not None and answer == other

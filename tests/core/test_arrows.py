@@ -1,6 +1,7 @@
 """Who may import whom: the arrows of the design, read from the files as they are, and what `import slmmux` brings."""
 
 import ast
+import functools
 import importlib
 import subprocess
 import sys
@@ -43,6 +44,7 @@ ARROWS = {
         "plots", "selection", "baselines", "scaling", "learned", "recording", "_decision", "_display", "_files",
         "_errors",
     },
+    "cluster": {"profiling", "recording", "answers", "_decision", "_errors"},
     "store": {"_files", "profiling", "recording", "_decision", "_errors"},
     "_mux": {"selection", "compare", "profiling", "learned", "recording", "config", "local", "answers", "_decision", "_errors"},
     "serve": {"_mux", "selection", "config", "_display", "_decision", "_errors"},
@@ -70,27 +72,27 @@ def folder(module):
     return inside[0] if package == "slmmux" and inside else package
 
 
+@functools.cache
 def imports(module):
     """Return (what is imported, whether at the top of the file) for each import of a module, wherever it stands."""
-    found = []
-    tree = ast.parse(MODULES[module].read_text("utf-8"))
-    lazy = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        names = []
+    names = []
+
+    def visit(node, at_the_top):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names.extend((alias.name, at_the_top) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} imports relatively; write the package's name"
             submodules = [f"{node.module}.{alias.name}" for alias in node.names]
-            names = [s if s in MODULES else node.module for s in submodules]
-        found += [(name, node not in lazy) for name in names]
-    return found
+            names.extend((name if name in MODULES else node.module, at_the_top) for name in submodules)
+        lazy = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
+            isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        )
+        for inner in ast.iter_child_nodes(node):
+            if isinstance(inner, ast.stmt | ast.ExceptHandler | ast.match_case):  # an import is a statement
+                visit(inner, at_the_top and not lazy)
+
+    visit(ast.parse(MODULES[module].read_text("utf-8")), True)
+    return names
 
 
 def ours(module):

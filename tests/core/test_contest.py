@@ -339,6 +339,10 @@ def test_on_few_questions_the_single_model_is_served_unless_the_rule_is_preferre
         assert selection.best == mux
     else:
         assert (selection.best.models, selection.best.rule) == (("a",), "self-consistency")
+
+
+def test_on_few_questions_a_rule_that_is_preferred_is_served():
+    """Below 100 questions a rule whose held-out gain is above 0 is served as it is."""
     preferred = selected(liar(60), sizes=[3])
     assert preferred.best.contest["learned"].gain > 0
     assert preferred.best == preferred.by_size[3]
@@ -471,9 +475,14 @@ def served(selection, **options):
     return selected_arguments(selection, dict.fromkeys(["liar", "ann", "bob"], object()), None, options)
 
 
-def test_a_mux_of_a_selection_decides_by_its_rule():
+@pytest.fixture(scope="module")
+def of_liars():
+    return selected(liar(120), sizes=[3])
+
+
+def test_a_mux_of_a_selection_decides_by_its_rule(of_liars):
     """The fitted rule itself, the name of a simpler one, and nothing for self-consistency."""
-    selection = selected(liar(120), sizes=[3])
+    selection = of_liars
     assert served(selection)["rule"] == selection.best.fitted["learned"]
     for rule in ("pooled", "self-consistency"):
         other = replace(selection, best=replace(selection.best, rule=rule))
@@ -482,9 +491,9 @@ def test_a_mux_of_a_selection_decides_by_its_rule():
     assert "rule" not in served(select_complementary(liar(20), repeats=1))
 
 
-def test_the_rule_of_a_mux_comes_before_the_selections():
+def test_the_rule_of_a_mux_comes_before_the_selections(of_liars):
     """A name or a rule that the mux is given is what decides; a fitted one that the selection lacks is an error."""
-    selection = selected(liar(120), sizes=[3])
+    selection = of_liars
     own = LearnedRule(("liar", "ann", "bob"), (1, 2, 3), (0, 0, 0), None, 9)
     assert served(selection, rule=own)["rule"] is own
     assert served(selection, rule="pooled")["rule"] == "pooled"

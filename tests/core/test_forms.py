@@ -61,3 +61,18 @@ def test_a_reply_cut_off():
     assert read("The answer is 12.\nThat is because", [], cut_off=True).value == "12"
     read, _ = reading("auto", tools=None, formatted=False, prompt=PROMPTS["result"])
     assert read("It has 3 faults, and", [], cut_off=True) is None
+
+
+def test_what_is_said_twice_is_read_once():
+    """A named extractor reads replies that are the same, word by word, once; a function is called for each of them."""
+    read, _ = reading("auto", tools=None, formatted=False)
+    assert read("It is 12.", []) is read("It is 12.", [])
+    assert read("It is 12", [], cut_off=True) is None
+    texts = []
+    read, _ = reading(texts.append, tools=None, formatted=False)
+    read("It is 12.", [])
+    read("It is 12.", [])
+    assert len(texts) == 2
+    read, _ = reading("auto", tools=None, formatted=False)
+    long = "So it goes. " * 400 + "The answer is 12."
+    assert read(long, []) == read(long, []) is not None

@@ -21,7 +21,6 @@ from slmmux.learned._answer_table import AnswerTable
 from slmmux.learned._common_answers import common_answers
 from slmmux.recording._arrays import Arrays, _votes, arrays_of
 from slmmux.selection._held_out import in_rank_order
-from tests.lengths import short_form
 
 few = settings(max_examples=20, deadline=None)  # each of them learns, a tenth of a second, or counts a table
 
@@ -661,9 +660,10 @@ def real():
     return arrays_of(recording, [model for model in recording.models if model != "claude-instant-1"], 5, score="exact")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("size", "validation", "splits", "least"),
-    short_form([(3, 60, 2, 0.006), (5, 60, 2, 0.006), (3, 30, 4, 0.0013)], lambda case: case[0] == 5),
+    [(3, 60, 2, 0.006), (5, 60, 2, 0.006), (3, 30, 4, 0.0013)],
 )
 def test_it_pays_on_real_samples(real, size, validation, splits, least):
     """25 random pools, some splits: better than the single model and Algorithm 1 by half of what was measured, or more.

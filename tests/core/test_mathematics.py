@@ -124,7 +124,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize(
-    ("a", "b"), short_form(HOSTILE, lambda case: case[0].startswith(("1000000000!", "__import__", r"\frac", r"\text")))
+    ("a", "b"), short_form(HOSTILE, lambda case: case[0].startswith(("__import__", r"\frac", r"\text")))
 )
 def test_hostile_mathematics_returns(impatient, a, b):
     """Whatever is compared, a verdict comes, within the pair's limit and the time to start two workers."""
@@ -202,6 +202,7 @@ def test_nothing_comes_of_a_process_that_is_gone():
             gone.stdin.close()
 
 
+@pytest.mark.full  # the pair that holds the worker takes its five seconds
 def test_a_fork_has_workers_of_its_own(impatient):
     """A fork made while a pair is compared compares with workers of its own, and leaves its parent's alone."""
     assert impatient.equal("x+5", "5+x")

@@ -32,6 +32,7 @@ from slmmux.plots import (
 from slmmux.recording import arrays_of
 from slmmux.scaling import Point, scaling
 from slmmux.selection import Foretold
+from tests.lengths import examples
 
 GOLD = "x"
 
@@ -445,7 +446,7 @@ def test_an_empty_list_of_points_is_refused():
         plot_scaling([])
 
 
-@settings(max_examples=10)
+@settings(max_examples=examples(12))
 @given(st.lists(st.text(st.characters(max_codepoint=0x24F), min_size=1), min_size=2, max_size=2, unique=True))
 def test_any_label_is_drawn_literally(labels):
     """Dollars make no formula, `<` no tag, a leading underscore hides nothing, control characters are removed."""

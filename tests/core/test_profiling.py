@@ -393,6 +393,43 @@ async def test_a_cancelled_profile_leaves_no_task(path):
     assert len((await aprofile(members, QUESTIONS, recording=path)).rows) == 15
 
 
+async def test_nothing_that_may_block_runs_on_the_event_loop(path):
+    """Replies are read, and samples counted and written, on threads: the loop is free for whatever else it has to do."""
+    places = []
+
+    class Watching(Observer):
+        def came(self, *counts):
+            places.append(threading.current_thread())
+            super().came(*counts)
+
+    members = Members(lambda question, _: [double(question)], {"a": 2})
+    members.read = lambda text: places.append(threading.current_thread())
+    await aprofile(members, QUESTIONS, recording=path, watch=Watching())
+    assert len(places) == 2 * 10
+    assert threading.current_thread() not in places
+
+
+async def test_a_profile_that_is_cancelled_while_it_opens_releases_its_file(path):
+    """A cancellation waits for the thread that opens the file, which is then free for the next profile."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow():
+        begun.set()
+        go_on.wait(60)
+        yield from QUESTIONS
+
+    members = Members(lambda question, _: [double(question)], {"a": 1})
+    task = asyncio.ensure_future(aprofile(members, slow(), recording=path))
+    while not begun.is_set():
+        await asyncio.sleep(0.001)
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len((await aprofile(members, QUESTIONS, recording=path)).rows) == 5
+
+
 async def test_a_task_past_its_time_out_has_ended_on_return(path):
     """A call past its time-out is a row with an error, and its task has ended without an asyncio warning."""
     ended = []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from slmmux.selection import _search
-from slmmux.selection._search import ScoredSubset, search
+from slmmux.selection._search import ScoredSubset, beam, search
 
 
 def brute(right, wrong, size, *, names, penalty, keep, costs):
@@ -118,6 +118,38 @@ def test_out_of_time_it_returns_subsets_that_are_what_they_say(ticks, monkeypatc
         assert (f.union, f.contradiction) == (some_right.sum(), (some_right & some_wrong).sum())
 
 
+def test_a_beam_takes_the_best_of_a_pool_that_it_holds_whole():
+    """With room for all subsets the beam's best are the search's, and it proves nothing; in a smaller pool are none."""
+    rng = np.random.default_rng(5)
+    right = rng.random((8, 60)) < 0.5
+    options = {"names": list("abcdefgh")}
+    result = beam(right, ~right, 3, width=200, **options)
+    assert result.best[:9] == search(right, ~right, 3, keep=9, **options).best
+    assert not result.proved
+    assert beam(right, ~right, 9, **options).best == ()
+
+
+def test_out_of_time_nothing_is_above_the_bound(monkeypatch):
+    """Whenever the time runs out, the best subset that there is lies between the best so far and the bound."""
+    monkeypatch.setattr(_search, "BLOCK_WORDS", 40)
+    monkeypatch.setattr(_search, "PAIR_WORDS", 40)
+    rng = np.random.default_rng(11)
+    right = rng.random((12, 80)) < np.linspace(0.1, 0.5, 12)[:, None]
+    wrong = ~right & (rng.random((12, 80)) < 0.3)
+    options = {"names": [f"{i:02}" for i in range(12)], "keep": 2}
+    best = search(right, wrong, 5, **options)
+    most = best.best[0].union - best.best[0].contradiction
+    assert best.bound == most
+    loose = []
+    for ticks in range(0, 400, 7):
+        clock = itertools.count()
+        late = search(right, wrong, 5, **options, time_limit=ticks + 0.5, clock=lambda clock=clock: float(next(clock)))
+        assert late.best[0].union - late.best[0].contradiction <= most <= late.bound
+        loose.append(late.bound)
+    assert loose == sorted(loose, reverse=True)
+    assert most < loose[0] > loose[-1]
+
+
 def test_time_enough_is_a_proof():
     """A limit that is not reached changes nothing, and one block is looked at whatever the limit."""
     right = np.eye(6, dtype=bool)
@@ -128,7 +160,7 @@ def test_time_enough_is_a_proof():
 def test_a_pool_smaller_than_the_subsets_has_none():
     """There are no subsets, and that is proved."""
     right = np.ones((2, 3), dtype=bool)
-    assert search(right, ~right, 3, names=["a", "b"]) == _search.SearchResult((), proved=True, subsets=0)
+    assert search(right, ~right, 3, names=["a", "b"]) == _search.SearchResult((), proved=True, subsets=0, bound=0.0)
 
 
 def test_bits_are_counted_alike_by_either_way(monkeypatch):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from slmmux import ArgumentError, Recording, RecordingError, Row, Selection, replay, select_complementary
 from slmmux.recording._arrays import arrays_of
+from slmmux.selection import _pool
 from slmmux.selection._held_out import held_out, in_rank_order
 from slmmux.selection._verdict import _more_questions
 from tests.lengths import examples
@@ -114,7 +115,7 @@ def test_algorithm_1_lies_between_floor_and_ceiling(recording):
         assert subset.accuracy <= subset.ceiling + 1e-9
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(pools())
 def test_samples_by_plan_are_those_a_race_asks_for(recording):
     """Expected samples: all of them for "parallel", those a replayed cascade asks, and the paper's first-round stop."""
@@ -167,7 +168,7 @@ def test_what_is_held_out_never_sees_the_test_fold(recording, folds, repeats, se
         seen.append(train)
         return [0]
 
-    estimate = held_out(votes, choose, 1, folds=folds, repeats=repeats, seed=seed, n_resamples=2)
+    estimate = held_out(votes, choose, folds=folds, repeats=repeats, seed=seed, n_resamples=2)
     if questions < 2:
         assert estimate is None
         return
@@ -181,8 +182,8 @@ def test_what_is_held_out_never_sees_the_test_fold(recording, folds, repeats, se
     assert estimate.gain == pytest.approx(estimate.accuracy - estimate.single)
     assert estimate.low <= estimate.gain <= estimate.high, "no gain is above 1"
     assert estimate.low < estimate.high
-    assert held_out(votes, choose, 1, folds=folds, repeats=repeats, seed=seed, n_resamples=2) == estimate
-    plain = held_out(votes, choose, 1, folds=folds, repeats=repeats, seed=seed)
+    assert held_out(votes, choose, folds=folds, repeats=repeats, seed=seed, n_resamples=2) == estimate
+    plain = held_out(votes, choose, folds=folds, repeats=repeats, seed=seed)
     assert plain == replace(estimate, low=None, high=None, n_resamples=0), "the interval changes no estimate"
     assert plain.interval is None
 
@@ -193,20 +194,62 @@ def test_held_out_ranks_and_chooses_by_the_other_folds():
     Held out, the one chosen is right nowhere, though in-sample each has half.
     """
     votes = arrays_of(recorded({"a": ["0", "9"], "b": ["9", "1"]})).votes
-    estimate = held_out(
-        votes, lambda train: [int(votes.right[:, train].sum(1).argmax())], 1, folds=2, repeats=3, seed=0
-    )
+    estimate = held_out(votes, lambda train: [int(votes.right[:, train].sum(1).argmax())], folds=2, repeats=3, seed=0)
     assert (estimate.accuracy, estimate.single, estimate.gain) == (0.0, 0.0, 0.0)
     assert in_rank_order([1, 0], np.array([0.5, 0.5])) == [0, 1]
 
 
-def test_nothing_is_held_out_where_the_search_would_take_for_ever():
-    """Beyond the subsets that can be searched in every fold there is no estimate, and fewer repeats before that."""
-    votes = arrays_of(recorded({"a": ["0", "1"], "b": ["0", "9"]})).votes
-    big = type(votes)(np.tile(votes.count, (100, 1)), np.tile(votes.right, (100, 1)), np.tile(votes.of, 100))
-    assert held_out(big, lambda train: [0], 6, folds=2, repeats=2, seed=0) is None
-    few = held_out(big, lambda train: [0], 4, folds=2, repeats=20, seed=0)
-    assert few.repeats == 1
+def test_a_choice_that_would_cost_more_than_the_search_is_by_beam_and_says_so(monkeypatch):
+    """Where exact searches in all folds would take too long, a beam search chooses there; figure and verdict say so."""
+    recording = recorded({"abcdef"[m]: [2 * "123456789"[(q * m) % 7] for q in range(30)] for m in range(6)}, ["1"] * 30)
+    options = {"sizes": [1, 3], "n_resamples": 2, "rule": "pooled", "repeats": 2}
+    exact = select_complementary(recording, **options)
+    assert {estimate.search for s in exact.by_size.values() for estimate in (s.held_out, *s.contest.values())} == {
+        "exact"
+    }
+    assert "beam" not in exact.verdict
+    monkeypatch.setattr(_pool, "_MOST_WORDS", 10)
+    quick = select_complementary(recording, **options)
+    assert {size: subset.held_out.search for size, subset in quick.by_size.items()} == {1: "exact", 3: "beam"}
+    assert {estimate.search for estimate in quick.by_size[3].contest.values()} == {"beam"}
+    assert "for size 3 the held-out figures are of models that a beam search chose in each fold" in quick.verdict
+    assert quick.ranking[0].models == exact.ranking[0].models, "on all questions the search is exact all the same"
+    assert (quick.by_size[3].held_out.folds, quick.by_size[3].held_out.repeats) == (5, 2), "none is left out"
+
+
+def test_out_of_time_the_selection_states_what_may_exist(tmp_path):
+    """Without time for a proof the verdict gives the best objective and the most that any can have; the file too."""
+    rng = np.random.default_rng(0)
+    answers = {f"m{m:02}": ["1" if right else "2" for right in rng.random(200) < 0.5] for m in range(40)}
+    told = []
+    recording = recorded(answers, ["1"] * 200)
+    options = {"sizes": [5], "n_resamples": 0, "repeats": 1, "keep": 3}
+    late = select_complementary(recording, time_limit=0.0, closing=lambda *state: told.append(state), **options)
+    assert late.proved == {5: False}
+    assert late.bounds[5] >= late.best.objective
+    assert (
+        f"not proved within the time for size 5: the best subset has an objective of {100 * late.best.objective:.1f} %,"
+        f" and none has more than {100 * late.bounds[5]:.1f} %" in late.verdict
+    )
+    late.save(tmp_path / "selection.json")
+    assert Selection.load(tmp_path / "selection.json").bounds == late.bounds
+
+
+def test_the_bound_closes_until_it_is_the_proof():
+    """The most that a subset can have falls and never below the best one; at the end they are one."""
+    rng = np.random.default_rng(1)
+    answers = {f"m{m:02}": ["1" if right else "2" for right in rng.random(90) < 0.1 + m / 60] for m in range(25)}
+    told = []
+    options = {"sizes": [5], "n_resamples": 0, "repeats": 1, "keep": 1}
+    selection = select_complementary(
+        recorded(answers, ["1"] * 90), closing=lambda *state: told.append(state), **options
+    )
+    assert selection.proved == {5: True}
+    assert selection.bounds[5] == pytest.approx(selection.ranking[0].objective)
+    assert told
+    assert {size for size, _, _ in told} == {5}
+    assert [bound for _, _, bound in told] == sorted((bound for _, _, bound in told), reverse=True)
+    assert all(best <= selection.ranking[0].objective <= bound + 1e-12 for _, best, bound in told)
 
 
 def mux_of(answers, questions=60):

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from slmmux import ArgumentError
 from slmmux.selection._threshold import _critical, threshold
+from tests.lengths import AT_LENGTH, examples
 
-few = settings(max_examples=40, deadline=None)  # enough for a formula
+few = settings(max_examples=examples(60), deadline=None)  # enough for a formula
 
 shares = st.fractions(0, 1, max_denominator=20).filter(lambda share: 0 < share < 1).map(float)
 
@@ -179,12 +180,14 @@ def test_the_intervals_hold_the_truth_as_often_as_they_say():
     """For a p that was not chosen on the questions, some 95 % of the intervals hold accuracy and share."""
     rng = np.random.default_rng(3)
     inside = np.zeros(2)
-    for _ in range(1000):
+    trials = 1000 if AT_LENGTH else 250
+    for _ in range(trials):
         sure = rng.random(200) < 0.6
         right = rng.random(200) < 0.8
         result = threshold(np.where(sure, 0.9, 0.1), right, budget=0.99)  # from 0.9 on: 80 % right of 60 %
         inside += (result.low <= 0.8 <= result.high, result.answered_low <= 0.6 <= result.answered_high)
-    assert 920 <= inside.min() <= inside.max() <= 980
+    spread = 4 * (0.95 * 0.05 / trials) ** 0.5  # four standard errors
+    assert 0.95 - spread <= (inside / trials).min() <= (inside / trials).max() <= 0.95 + spread
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from slmmux.answers import ScoreName
 from slmmux.cli import _offline, _profile, app
 from slmmux.cli._console import print_json
 from slmmux.cli._offline import _EXTRACTORS
-from slmmux.local import CATALOGUE
+from slmmux.local import CATALOGUE, HUB_MODELS
 from slmmux.profiling import PRESETS
 from slmmux.readers import FORMS
 
@@ -34,6 +34,9 @@ COMMANDS = [
     "models",
     "models pull",
     "profile",
+    "work",
+    "status",
+    "pull",
     "select",
     "scale",
     "compare",
@@ -207,7 +210,7 @@ def completed(words):
 def test_the_shell_completes_values():
     """Names of models, plans, extractors, frameworks and rules are completed from their beginnings."""
     assert completed("slmmux ask --plan ca") == ["cascade"]
-    assert completed("slmmux models pull ") == list(CATALOGUE)
+    assert completed("slmmux models pull ") == [*CATALOGUE, *HUB_MODELS]
     assert completed("slmmux reread --extract ") == list(_EXTRACTORS)
     assert completed("slmmux ask --framework ll") == ["llamaindex"]
     assert completed("slmmux select --correct p") == ["plurality"]

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -274,3 +275,10 @@ def test_every_public_name_is_in_the_reference(page, package):
     text = (TABLES / f"{page}.md").read_text("utf-8")
     named = re.findall(rf"^::: {package.__name__}\.(\w+)$", text, re.MULTILINE)
     assert sorted(named) == sorted(set(package.__all__) - {"answers"})
+
+
+def test_the_page_of_extras_has_every_extra():
+    """A reader finds each extra that adds something to the package, once, on the first page."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    rows = re.findall(r"^\| `([\w-]+)` \|", (ROOT / "docs" / "index.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(rows) == sorted(extras.keys() - {"docs", "integrations", "test"})

@@ -11,6 +11,8 @@ from urllib.parse import unquote, urldefrag
 
 import pytest
 
+pytestmark = pytest.mark.full  # the build takes longer than any other test; .ci/run makes it by itself
+
 ROOT = Path(__file__).parents[2]
 # Elements whose address a browser fetches by itself, unlike a link.
 FETCHED = {

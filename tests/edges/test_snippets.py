@@ -30,7 +30,7 @@ from slmmux.cli import app
 from slmmux.config import load_config
 
 ROOT = Path(__file__).parents[2]
-CHOOSING = {"choose.md", "confidence.md"}  # they choose models and rules, for half a minute each
+CHOOSING = {"choose.md", "confidence.md", "spend.md"}  # they choose models and rules, for half a minute each
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^( *)```([\w-]*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 # "text" is what a program prints, or a picture of words: nothing to try.

@@ -13,19 +13,24 @@ import slmmux.local
 
 PACKAGES = [Path(package.__file__).parent for package in (slmmux, langchain_slmmux, llamaindex_slmmux)]
 PAGE = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-SENTENCES = "\n".join(
-    node.value
-    for package in PACKAGES
-    for path in sorted(package.rglob("*.py"))
-    for node in ast.walk(ast.parse(path.read_text("utf-8")))
-    if isinstance(node, ast.Constant) and isinstance(node.value, str)
-)
 # What is quoted from an error or a warning: words, without code.
 QUOTED = [
     quote
     for quote in re.findall(r"`([^`\n]+)`", re.sub(r"\s*\n(?!\n)", " ", PAGE))
     if " " in quote and not re.search(r"[=\[(]|^slmmux |^NoAnswerError", quote.replace("rule=", ""))
 ]
+
+
+@pytest.fixture(scope="module")
+def sentences():
+    """Every string of the sources."""
+    return "\n".join(
+        node.value
+        for package in PACKAGES
+        for path in sorted(package.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
 
 
 def test_there_is_something_to_compare():
@@ -35,9 +40,9 @@ def test_there_is_something_to_compare():
 
 
 @pytest.mark.parametrize("sentence", QUOTED)
-def test_what_is_quoted_is_said(sentence):
+def test_what_is_quoted_is_said(sentence, sentences):
     """Each quoted sentence, numbers aside, is in a string of the sources."""
-    assert all(part.strip() in SENTENCES for part in re.split(r"\d+", sentence)), sentence
+    assert all(part.strip() in sentences for part in re.split(r"\d+", sentence)), sentence
 
 
 def test_the_errors_exist():

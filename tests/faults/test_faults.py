@@ -22,8 +22,8 @@ TIMEOUT_S = 2.0  # of calls to a server that hangs; the sound one beside it need
 SHORT = {
     ("status 500", "langchain", "sync", True), ("status 429", "llamaindex", "async", False),
     ("reset in the body", "langchain", "async", False), ("truncated", "llamaindex", "sync", True),
-    ("hangs", "langchain", "sync", False), ("hangs", "llamaindex", "async", True),
-    ("dribbles", "langchain", "async", True), ("redirects to itself", "llamaindex", "sync", False),
+    ("hangs", "langchain", "sync", False), ("dribbles", "llamaindex", "async", True),
+    ("redirects to itself", "llamaindex", "sync", False),
     ("JSON null", "langchain", "sync", False), ("choices null", "llamaindex", "async", True),
     ("too few choices", "langchain", "async", True), ("too few choices", "llamaindex", "sync", True),
     ("huge body", "langchain", "async", False), ("deep body", "llamaindex", "sync", True),

@@ -267,3 +267,34 @@ def test_a_handler_that_raises_costs_a_sample_not_the_answer():
 
     message = pair().invoke("q", {"callbacks": [Picky()]})
     assert message.response_metadata["slmmux"]["votes"][0]["failed"] == 1
+
+
+class Told(ScriptedChatModel):
+    """A member that keeps the runs it is told to report to."""
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        RUNS.append(run_manager)
+        return super()._generate(messages, stop, run_manager, **kwargs)
+
+    async def _agenerate(self, messages, stop=None, run_manager=None, **kwargs):
+        RUNS.append(run_manager)
+        return await super()._agenerate(messages, stop, run_manager, **kwargs)
+
+
+RUNS = []
+
+
+async def test_a_run_that_nobody_hears_is_not_made():
+    """Without a handler a sample costs no run; a handler of the caller's, or of the member's own, brings them back."""
+    RUNS.clear()
+    mux = SLMMuxChatModel(models={"a": Told(script=["4"])}, samples=2, wait="exhausted")
+    mux.invoke("q")
+    await mux.ainvoke("q")
+    assert RUNS == [None] * 4
+    mux.invoke("q", {"callbacks": [Seen()]})
+    assert all(RUNS[4:])
+    seen = Seen()
+    RUNS.clear()
+    SLMMuxChatModel(models={"a": Told(script=["4"], callbacks=[seen])}, samples=2, wait="exhausted").invoke("q")
+    assert all(RUNS)
+    assert len(seen.roots) == 2

@@ -243,8 +243,8 @@ def test_an_api_key_has_no_use(mux):
 
 
 def test_a_setting_no_member_has():
-    """`max_tokens` and `max_retries` go to the members that have them; where none has, a warning says so."""
-    with pytest.warns(UserWarning, match="max_retries: no member has this setting") as seen:
+    """`max_tokens` goes to the members that have it; where none has, a warning says so. `max_retries` holds for all."""
+    with pytest.warns(UserWarning, match="max_tokens: no member has this setting") as seen:
         SLMMuxLLM(models=[ScriptedLLM(script=["5"])], max_retries=1, max_tokens=5)
     assert [warning.filename for warning in seen] == [__file__]
 

@@ -124,6 +124,7 @@ DOCUMENTS = (
 )
 
 
+@pytest.mark.full
 def test_a_query_engine_answers_from_local_documents():
     """Offline, with the server's own embeddings, the right document is found and both members read the answer in it."""
     server = serve("smollm2-135m-instruct", parallel=2, embeddings=True)

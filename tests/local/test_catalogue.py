@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from slmmux.local import CATALOGUE, listing
+from slmmux.local import CATALOGUE, HUB_MODELS, TRIO, listing, weights
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -45,3 +45,10 @@ def test_the_listing_says_what_is_here(tmp_path):
     with (folder / small.filename).open("wb") as file:
         file.truncate(small.size - 1)
     assert [entry.name for entry in listing() if entry.path] == []
+
+
+def test_models_on_the_hub_are_named_apart():
+    """Each has an address that `fetch` takes, a name that is no other model's, and the trio is of three of them."""
+    assert not {*HUB_MODELS} & {*CATALOGUE}
+    assert all(weights._HUB_SPEC.fullmatch(model.spec) for model in HUB_MODELS.values())
+    assert len({HUB_MODELS[name].spec.partition("/")[0] for name in TRIO}) == 3

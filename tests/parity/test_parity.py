@@ -386,7 +386,7 @@ NO_REPLY = Recorded({"a": [Failed("refused"), Failed("cut off")], "b": [Failed("
 
 
 def tried(examples: int) -> Any:
-    # A quarter in each run, as for all properties, and never fewer than eight.
+    # A sixth in each run, as for all properties, and never fewer than eight.
     return settings(
         max_examples=max(8, in_short_form(examples)), deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )

@@ -153,6 +153,15 @@ def test_cached_input_has_its_own_price():
     assert Price(1, 1).cost(usage) == pytest.approx(100e-6)
 
 
+@pytest.mark.parametrize("name", ["cache_creation", "ephemeral_5m_input_tokens"])
+def test_what_is_written_into_a_cache_has_its_own_price(name):
+    """Tokens written into a cache cost the price of writing; without one they cost the price of all input."""
+    usage = {"input_tokens": 100, "output_tokens": 0, "input_token_details": {"cache_read": 60, name: 30}}
+    assert Price(1, 1, 0.5, 2).cost(usage) == pytest.approx(100e-6)
+    assert Price(1, 1, 0.5).cost(usage) == pytest.approx(70e-6)
+    assert Price.of({"input": 1, "output": 1, "cache_write": 2}, "it").plain()["cache_write"] == 2
+
+
 class Counting(ScriptedLLM):
     """An LLM whose replies count their tokens in a maker's own way."""
 

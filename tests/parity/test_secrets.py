@@ -4,6 +4,7 @@ The members are real clients; their server echoes everything that it was sent, a
 new output is a function in `OUTPUTS`, a new kind of secret a function in `KINDS`.
 """
 
+import asyncio
 import json
 import logging
 import pickle
@@ -26,6 +27,7 @@ import llamaindex_slmmux
 from langchain_slmmux import SLMMuxChatModel
 from llamaindex_slmmux import SLMMuxLLM
 from slmmux import NoAnswerError
+from slmmux.serve import create_app
 
 SECRET = "s3cr3t-0123456789-abcdef"
 
@@ -126,13 +128,25 @@ KINDS = [
 ]  # fmt: skip
 
 
+def as_coroutine(key):
+    """Return a function that returns a key as an async client awaits it."""
+
+    async def call():
+        return key()
+
+    return call
+
+
 class LangChain:
     profile = staticmethod(langchain_slmmux.profile)
+    compare = staticmethod(langchain_slmmux.compare)
 
     def member(self, host, more):
         made = {"base_url": f"http://{host}/v1", "api_key": "none", **more}
         if isinstance(made["api_key"], str):
             made["api_key"] = SecretStr(made["api_key"])
+        if "http_client" in made:
+            made["http_async_client"] = httpx.AsyncClient(headers=made["http_client"].headers)
         return ChatOpenAI(model="m", max_retries=0, use_responses_api=False, **made)
 
     def mux(self, member):
@@ -141,14 +155,26 @@ class LangChain:
     def ask(self, mux, arguments, handlers=()):
         return mux.invoke("hello", {"callbacks": list(handlers)}, **arguments)
 
+    async def aask(self, mux, arguments):
+        return await mux.ainvoke("hello", **arguments)
+
 
 class LlamaIndex:
     profile = staticmethod(llamaindex_slmmux.profile)
+    compare = staticmethod(llamaindex_slmmux.compare)
 
     def member(self, host, more):
         made = {"base_url": f"http://{host}/v1", "api_key": "none", **more}
-        client = openai.OpenAI(max_retries=0, **made)
-        return OpenAILike(model="m", max_retries=0, is_chat_model=True, api_key="none", openai_client=client)
+        more = dict(made)
+        if "http_client" in more:
+            more["http_client"] = httpx.AsyncClient(headers=more["http_client"].headers)
+        if callable(key := more["api_key"]):
+            more["api_key"] = as_coroutine(key)
+        clients = {
+            "openai_client": openai.OpenAI(max_retries=0, **made),
+            "async_openai_client": openai.AsyncOpenAI(max_retries=0, **more),
+        }
+        return OpenAILike(model="m", max_retries=0, is_chat_model=True, api_key="none", **clients)
 
     def mux(self, member):
         return SLMMuxLLM(models={"a": member}, samples=2)
@@ -156,99 +182,135 @@ class LlamaIndex:
     def ask(self, mux, arguments, handlers=()):
         return mux.complete("hello", **arguments)
 
+    async def aask(self, mux, arguments):
+        return await mux.acomplete("hello", **arguments)
+
 
 # --- outputs: what leaves ---------------------------------------------------------------------------------------------
 
 
-def error_of(framework, mux, arguments, handlers=()):
-    with pytest.raises(NoAnswerError) as caught:
-        framework.ask(mux, arguments, handlers)
-    return caught.value
-
-
-def an_error_and_its_chain(framework, mux, arguments, tmp_path, caplog):
-    error = error_of(framework, mux, arguments)
-    chain, texts = [error, *(each.cause for each in error.errors)], []
-    for each in chain:
-        texts += [str(each), repr(each), *map(str, vars(each).values()), str(getattr(each, "body", ""))]
-        chain += [inner for inner in (each.__cause__, each.__context__) if inner is not None and inner not in chain]
-    return texts
-
-
-def a_traceback(framework, mux, arguments, tmp_path, caplog):
-    return traceback.format_exception(error_of(framework, mux, arguments))
-
-
-def a_pickled_error(framework, mux, arguments, tmp_path, caplog):
-    return [pickle.dumps(error_of(framework, mux, arguments)).decode("latin-1")]
-
-
-def a_log(framework, mux, arguments, tmp_path, caplog):
-    caplog.set_level(logging.DEBUG, "slmmux")
-    error_of(framework, mux, arguments)
-    return [record.getMessage() for record in caplog.records if record.name == "slmmux"]
-
-
 class Everything(BaseCallbackHandler):
+    """A handler that keeps all it hears, but the replies, which are the member's own words."""
+
     def __init__(self):
         self.texts = []
 
     def on_chat_model_start(self, *args, **kwargs):
         self.texts.append(repr((args, kwargs)))
 
-    def on_llm_end(self, *args, **kwargs):
-        pass  # the reply is the member's own words
-
     def on_llm_error(self, error, **kwargs):
         self.texts += [repr((error, kwargs)), *traceback.format_exception(error)]
 
 
-def a_trace(framework, mux, arguments, tmp_path, caplog):
-    everything = Everything()
-    error_of(framework, mux, arguments, [everything])
-    return everything.texts
+class Asked:
+    """A mux whose server failed with all that it was sent: the errors of both ways, and what was heard meanwhile."""
+
+    def __init__(self, framework, mux, arguments, folder):
+        self.framework, self.mux, self.arguments, self.folder = framework, mux, arguments, folder
+        self.heard = Everything()
+        with pytest.raises(NoAnswerError) as caught:
+            framework.ask(mux, arguments, [self.heard])
+        with pytest.raises(NoAnswerError) as caught_on_a_loop:
+            asyncio.run(framework.aask(mux, arguments))
+        self.errors = [caught.value, caught_on_a_loop.value]
 
 
-def a_dump(framework, mux, arguments, tmp_path, caplog):
+def an_error_and_its_chain(asked):
+    chain, texts = [*asked.errors], []
+    for each in chain:
+        texts += [str(each), repr(each), *map(str, vars(each).values()), str(getattr(each, "body", ""))]
+        inner = [each.__cause__, each.__context__, *(failed.cause for failed in getattr(each, "errors", ()))]
+        chain += [one for one in inner if isinstance(one, BaseException) and one not in chain]
+    return texts
+
+
+def a_traceback(asked):
+    return [line for error in asked.errors for line in traceback.format_exception(error)]
+
+
+def a_pickled_error(asked):
+    return [pickle.dumps(error).decode("latin-1") for error in asked.errors]
+
+
+def a_trace(asked):
+    return asked.heard.texts
+
+
+def a_dump(asked):
+    mux = asked.mux
     return [repr(mux), mux.model_dump_json(), dumps(mux) if isinstance(mux, SLMMuxChatModel) else mux.to_json()]
 
 
-def a_cache_key(framework, mux, arguments, tmp_path, caplog):
+def a_cache_key(asked):
+    mux = asked.mux
     if isinstance(mux, SLMMuxLLM):
         return [json.dumps(mux.to_dict(), default=str)]
     return [
-        mux._get_llm_string(**arguments),
+        mux._get_llm_string(**asked.arguments),
         repr(mux._identifying_params),
-        repr(mux._get_invocation_params(**arguments)),
+        repr(mux._get_invocation_params(**asked.arguments)),
     ]
 
 
-def a_recording(framework, mux, arguments, tmp_path, caplog):
-    path = tmp_path / "samples.jsonl"
-    questions = [{"question_id": f"q{i}", "question": f"{i}?", "gold": "1"} for i in range(4)]
-    framework.profile(mux, questions, recording=path, concurrency=1, retries=0, progress=False)
-    return [path.read_text()]
+def a_served_error(asked):
+    """Return what `slmmux serve` answers to a client whose question failed; it has muxes of LangChain alone."""
+    if isinstance(asked.mux, SLMMuxLLM):
+        return []
+    body = {"model": "mux", "messages": [{"role": "user", "content": "hello"}]}
+
+    async def post():
+        transport = httpx.ASGITransport(create_app({"mux": asked.mux}))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            replies = [
+                await client.post("/v1/chat/completions", json=more) for more in (body, {**body, "stream": True})
+            ]
+            return [f"{reply.status_code} {reply.headers} {reply.text}" for reply in replies]
+
+    texts = asyncio.run(post())
+    assert not texts[0].startswith("200")
+    return texts
 
 
-OUTPUTS = [an_error_and_its_chain, a_traceback, a_pickled_error, a_log, a_trace, a_dump, a_cache_key, a_recording]
+OUTPUTS = [an_error_and_its_chain, a_traceback, a_pickled_error, a_trace, a_dump, a_cache_key, a_served_error]
 
 
-@pytest.mark.parametrize("output", OUTPUTS, ids=lambda output: output.__name__)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("framework", [LangChain(), LlamaIndex()], ids=["langchain", "llamaindex"])
-def test_no_secret_leaves(framework, kind, output, echo, tmp_path, caplog):  # noqa: PLR0917 - a table of three
-    """What was sent to a server that echoes it stands in nothing that leaves the process."""
+def test_no_secret_leaves(framework, kind, echo, tmp_path, caplog):
+    """What was sent to a server that echoes it stands in nothing that leaves the process, our logs included."""
+    caplog.set_level(logging.DEBUG, "slmmux")
     made, arguments = kind(echo.host)
-    if output is a_recording and arguments:
-        pytest.skip("a profile takes no arguments of a call")
-    echo.replies = output is a_recording
+    asked = Asked(framework, framework.mux(framework.member(echo.host, made)), arguments, tmp_path)
+    assert all(SECRET in sent or "Basic " in sent for sent in echo.seen)  # or the test would say nothing
+    for output in OUTPUTS:
+        check(output.__name__, output(asked))
+    check("a log", [record.getMessage() for record in caplog.records if record.name == "slmmux"])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not a_header_of_a_call], ids=lambda k: k.__name__)
+@pytest.mark.parametrize("framework", [LangChain(), LlamaIndex()], ids=["langchain", "llamaindex"])
+def test_no_secret_is_recorded(framework, kind, echo, tmp_path):
+    """A server that echoes what it was sent gets no secret into a recording, nor into those of a comparison."""
+    made, _ = kind(echo.host)
+    echo.replies = True
     mux = framework.mux(framework.member(echo.host, made))
-    texts = output(framework, mux, arguments, tmp_path, caplog)
-    if output not in {a_dump, a_cache_key}:
-        assert any(SECRET in sent or "Basic " in sent for sent in echo.seen)  # or the test would say nothing
+    questions = [{"question_id": f"q{i}", "question": f"{i}?", "gold": "1"} for i in range(2)]
+    path = tmp_path / "samples.jsonl"
+    framework.profile(mux, questions, recording=path, concurrency=1, retries=0, progress=False)
+    folder = tmp_path / "compared"
+    framework.compare(mux, questions, folder=folder, methods=["single", "fuse"], concurrency=1, progress=False)
+    assert any(SECRET in sent or "Basic " in sent for sent in echo.seen)
+    files = [path, *(file for file in folder.rglob("*") if file.is_file())]
+    assert len(files) > 1
+    for file in files:
+        check(file.name, [file.read_text("utf-8")])
+
+
+def check(output, texts):
+    """Fail if a secret is in one of the texts; name the output."""
     for text in texts:
-        assert SECRET not in text
-        assert "Basic dX" not in text  # user:... in base64
+        assert SECRET not in text, output
+        assert "Basic dX" not in text, output  # user:... in base64
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {a_key, a_key_that_a_function_returns}])

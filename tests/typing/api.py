@@ -52,7 +52,7 @@ from slmmux.recording import Arrays, arrays_of
 from slmmux.report import Recorded, recorded, report
 from slmmux.rereading import reread
 from slmmux.scaling import Point, expected_right, scaling
-from slmmux.selection import HeldOut, Subset
+from slmmux.selection import ConfidenceResult, HeldOut, Subset, compare_confidences
 from slmmux.serve import create_app
 from slmmux.store import Store, pull, put_plan, status, work
 
@@ -233,3 +233,15 @@ def the_edges(recording: Recording) -> None:
 
 def the_server(mux: SLMMuxChatModel) -> None:
     assert_type(create_app({"mux": mux}, api_key=None, max_questions=8, cors=["https://example.org"]), Starlette)
+
+
+def other_confidences(recording: Recording, llm: LLM, model: BaseChatModel) -> None:
+    """A function, a name or a judge is a confidence, and recorded ones are compared."""
+
+    def reward(text: str) -> float:
+        return 1 / (1 + len(text))
+
+    SLMMuxChatModel(models=[model], confidence=reward)
+    SLMMuxLLM(models=[llm], confidence="judge", judge=llm)
+    assert_type(compare_confidences(recording, ["a"]), tuple[ConfidenceResult, ...])
+    replay(recording, ["a"], confidence="logprob")

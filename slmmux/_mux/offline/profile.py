@@ -1,16 +1,21 @@
 """A mux's members put to many questions: what the `profile` functions of both adapters share."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from os import PathLike
 from typing import Any
 
 from slmmux._decision.labels import by_label
 from slmmux._decision.types import Answer, Draw
-from slmmux._errors import ArgumentError
+from slmmux._errors import ArgumentError, quote
 from slmmux._mux.base import Mux
-from slmmux._mux.engine import Question
+from slmmux._mux.confidence import CONSISTENCY, confidence_name, fraction_of, mean_probability
+from slmmux._mux.engine import Question, Sampling
 from slmmux._mux.generation import generation_settings
+from slmmux._mux.judging import judge_prompt
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.reading import read_within
 from slmmux._mux.secrets import secrets_of_client, strike, strike_text
@@ -25,6 +30,8 @@ from slmmux.recording import Recording
 from slmmux.recording._prices import PRICES
 
 __all__ = ["Members", "Questions", "Watch", "aprofile_mux", "members_of", "profile_mux"]
+
+_log = logging.getLogger("slmmux")
 
 _SAMPLES = 5  # k of a mux that a profile makes itself
 
@@ -53,6 +60,8 @@ class Members:
             "stop": mux.stop,
             "models": {label: generation_settings(m.model, m.kwargs) for label, m in members.items()},
         }
+        if mux.confidence == "verbalised":  # nobody else asks for another reply
+            self.settings["confidence"] = mux.confidence
         if prices := {label: price.plain() for label, price in mux._prices.items() if label in members}:
             self.settings[PRICES] = prices
 
@@ -63,20 +72,84 @@ class Members:
         asking = self._mux._plain_question(question)
         calls = asking.sampling()
         wait_for(partial(calls.pace, draws))
-        return [_completion(asking, reply, self._secrets(draws)) for reply in calls.call(draws)]
+        replies = calls.call(draws)
+        ratings = self._ratings(asking, draws, replies)
+        for rating in ratings.values():
+            with _missing_if_it_fails():
+                wait_for(partial(rating.calls.pace, rating.draws))
+                rating.replies = rating.calls.call(rating.draws)
+        return self._completions(asking, draws, replies, ratings)
 
     async def acall(self, question: str, draws: Draws) -> list[Came]:
         asking = self._mux._plain_question(question)
         calls = asking.sampling()
         await await_for(partial(calls.pace, draws))
-        return [_completion(asking, reply, self._secrets(draws)) for reply in await calls.acall(draws)]
+        replies = await calls.acall(draws)
+        ratings = self._ratings(asking, draws, replies)
+        for rating in ratings.values():
+            with _missing_if_it_fails():
+                await await_for(partial(rating.calls.pace, rating.draws))
+                rating.replies = await rating.calls.acall(rating.draws)
+        return self._completions(asking, draws, replies, ratings)
+
+    def _ratings(self, asking: Question[Any], draws: Draws, replies: Sequence[Any]) -> "dict[str, _Rating]":
+        """Return the requests to a judge for each different text among some replies; none without a judge."""
+        mux = self._mux
+        if mux.confidence != "judge":
+            return {}
+        texts = {asking.text_of(reply): None for reply in replies}
+        label = mux._judge_label
+        return {
+            text: _Rating(
+                mux._judge_question(judge_prompt(asking.text(), text), mux._account()).sampling(),
+                (Draw(label, draws[0].index),),
+            )
+            for text in texts
+            if text.strip()
+        }
+
+    def _completions(
+        self, asking: Question[Any], draws: Draws, replies: Sequence[Any], ratings: "Mapping[str, _Rating]"
+    ) -> list[Came]:
+        secrets = self._secrets(draws)
+        return [_completion(asking, reply, secrets, self._confidences(asking, reply, ratings)) for reply in replies]
+
+    def _confidences(self, asking: Question[Any], reply: Any, ratings: "Mapping[str, _Rating]") -> dict[str, float]:
+        """Return the confidences of a reply: the mux's own, and that by log-probabilities, which costs nothing."""
+        name = confidence_name(self._mux.confidence)
+        scores = {"logprob": mean_probability(asking.logprobs_of(reply))}
+        if name != CONSISTENCY:
+            scores[name] = self._mux._score(asking, reply)
+        if (rating := ratings.get(asking.text_of(reply))) is not None and rating.replies:
+            scores["judge"] = fraction_of(asking.text_of(rating.replies[0]))
+        return {name: score for name, score in scores.items() if score is not None}
 
     def _secrets(self, draws: Draws) -> tuple[str, ...]:
         member = self._mux._members[draws[0].model]
         return (*member.secrets, *secrets_of_client(member.model))
 
 
-def _completion(question: Question[Any], reply: Any, secrets: tuple[str, ...]) -> Came:
+@contextmanager
+def _missing_if_it_fails() -> Iterator[None]:
+    """Leave a rating out if the judge fails: the reply itself is there, and must not be lost with it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever the judge's client raises
+        _log.warning("a judge's rating is missing: %s", quote(error))
+
+
+@dataclass
+class _Rating:
+    """One request to a judge, and its reply when it has arrived."""
+
+    calls: Sampling[Any]
+    draws: Draws
+    replies: Sequence[Any] = ()
+
+
+def _completion(
+    question: Question[Any], reply: Any, secrets: tuple[str, ...], confidences: Mapping[str, float]
+) -> Came:
     """Return a reply as it is recorded: a server that echoes what it was sent gets no secret into the file."""
     text = question.text_of(reply)
     struck = strike_text(text, secrets)
@@ -90,7 +163,7 @@ def _completion(question: Question[Any], reply: Any, secrets: tuple[str, ...]) -
 
     tokens = question.usage_of(reply)
     usage = tokens if tokens.get("total_tokens") else {}  # tokens that were not counted are unknown, not 0
-    return Came(struck, read, usage.get("input_tokens"), usage.get("output_tokens"))
+    return Came(struck, read, usage.get("input_tokens"), usage.get("output_tokens"), confidences)
 
 
 def members_of(
