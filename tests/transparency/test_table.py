@@ -54,10 +54,11 @@ def test_a_mux_of_one_is_its_member(cell: Cell) -> None:
 
 
 def test_the_short_form_leaves_no_situation_and_no_common_integration_out():
-    """By default each situation is run with at least one of the commonest, and each of these in a third of its own."""
+    """By default each situation that one of the commonest can be in is run, and each of these in a third of its own."""
     short = [cell for cell in CELLS if str(cell) in IN_SHORT]
+    able = [c for c in CELLS if c.integration.common and c.situation.name not in c.integration.without]
     assert {(c.integration.framework, c.situation.name) for c in short} == {
-        (c.integration.framework, c.situation.name) for c in CELLS
+        (c.integration.framework, c.situation.name) for c in able
     }
     for name in {cell.integration.name for cell in CELLS if cell.integration.common}:
         of_one = [c for c in CELLS if c.integration.name == name and c.situation.name not in c.integration.without]
