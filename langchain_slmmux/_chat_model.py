@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
 
@@ -25,11 +26,11 @@ from typing_extensions import override
 from langchain_slmmux._handover import Handover
 from langchain_slmmux._members import Member, MemberCall, code_identity, make_members, own_name, unwrap
 from langchain_slmmux._messages import as_chunk, final_message, with_instruction, with_usage
-from langchain_slmmux._private import events_of
+from langchain_slmmux._private import can_stream, events_of, ls_params, should_stream
 from langchain_slmmux._progress import aprogress, progress
 from langchain_slmmux._question import Question
 from langchain_slmmux._request import Request, bind_tools, tool_form
-from langchain_slmmux._sampling import Reply, can_stream
+from langchain_slmmux._sampling import Reply
 from langchain_slmmux._shared_run import handlers_in, own_handlers, with_members_own
 from langchain_slmmux._structured import Structured, ask_through, parser_fields
 from langchain_slmmux._through import athrough, through
@@ -219,8 +220,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         if self._streams_through:  # its one run may be a stream, which is the member's: prices go by these
             member = next(iter(self._members.values()))
-            own: LangSmithParams = member.own._get_ls_params(stop=stop, **{**member.kwargs, **kwargs})
-            return own
+            return ls_params(member.own, stop=stop, **{**member.kwargs, **kwargs})
         name = kwargs.get("model") or "+".join(self._labelled)  # a call that names a model is refused under that name
         params = LangSmithParams(ls_provider="slmmux", ls_model_type="chat", ls_model_name=name)
         if stop:
@@ -513,12 +513,12 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         if not self._streams_through:
             return False
         own = next(iter(self._members.values())).own
-        models = (super()._should_stream, own._should_stream)
+        both = (super()._should_stream, partial(should_stream, own))
         # Either may ask for a stream, as its own setting; and either may refuse one.
-        if not any(should(async_api=async_api, run_manager=run_manager, **kwargs) for should in models):
+        if not any(should(async_api=async_api, run_manager=run_manager, **kwargs) for should in both):
             return False
         return all(
-            should(async_api=async_api, run_manager=run_manager, **{"stream": True, **kwargs}) for should in models
+            should(async_api=async_api, run_manager=run_manager, **{"stream": True, **kwargs}) for should in both
         )
 
     def _wants_tokens(self, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun) -> bool:

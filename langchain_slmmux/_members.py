@@ -15,11 +15,11 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from langchain_core.caches import BaseCache
 from langchain_core.language_models import BaseChatModel
-from langchain_core.language_models.chat_models import SimpleChatModel
 from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from pydantic import SecretBytes, SecretStr
 
+from langchain_slmmux._private import drop_description, identifying_params, is_sync_only
 from slmmux import MemberError
 from slmmux._mux import members
 from slmmux._mux.in_words import takes_signed_calls_only
@@ -70,8 +70,7 @@ class Member(members.Member):
     @property
     def sync_only(self) -> bool:
         """Whether its async call would only be its sync call on the loop's few default threads."""
-        own = type(self.model)._agenerate  # noqa: SLF001
-        return own in {BaseChatModel._agenerate, SimpleChatModel._agenerate}  # noqa: SLF001
+        return is_sync_only(self.model)
 
 
 @dataclass(frozen=True)
@@ -256,7 +255,7 @@ def _member(
 
 def _copy(model: BaseChatModel, update: Mapping[str, Any]) -> BaseChatModel:
     copy = model.model_copy(update=update)
-    vars(copy).pop("_serialized", None)  # a cached property, stale in a copy with other settings
+    drop_description(copy)
     return copy
 
 
@@ -351,7 +350,7 @@ def _identity(model: BaseChatModel, kwargs: Mapping[str, Any]) -> Json:
     }
     return {
         "class": f"{type(model).__module__}.{type(model).__qualname__}",
-        "params": _comparable(model._identifying_params),  # noqa: SLF001
+        "params": _comparable(identifying_params(model)),
         "fields": fields,
         # No class has its clients among its parameters; their headers are all that tells them apart.
         "clients": [secrets_of_client(vars(model).get(name)) for name in ("http_client", "http_async_client")],

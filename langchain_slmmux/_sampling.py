@@ -6,7 +6,7 @@ A driver calls `call` or `acall` with the draws of one request.
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
@@ -14,6 +14,7 @@ from langchain_core.language_models.chat_models import agenerate_from_stream
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult
 
+from langchain_slmmux import _private
 from langchain_slmmux._members import MemberCall
 from langchain_slmmux._messages import history_of
 from langchain_slmmux._overflow import overflow_or_same
@@ -27,7 +28,7 @@ from slmmux._mux.secrets import clean_error
 from slmmux._mux.settings import client_timeout
 from slmmux._mux.usage import COST, total
 
-__all__ = ["Reply", "Sampling", "can_stream", "usage_of"]
+__all__ = ["Reply", "Sampling", "usage_of"]
 
 
 _UNHEARD = LLMResult(generations=[[]])
@@ -213,7 +214,7 @@ def _generate(
 ) -> ChatResult:
     # generate() would open a run of its own
     try:
-        return member_call.model._generate_with_cache(messages, run_manager=run, **kwargs)  # noqa: SLF001
+        return _private.generate(member_call.model, messages, run_manager=run, **kwargs)
     except Exception as error:
         if (carried := _carried(member_call, error)) is None:
             raise
@@ -228,9 +229,9 @@ async def _agenerate(
     hear: Hear | None = None,
 ) -> ChatResult:
     try:
-        if hear is not None and can_stream(member_call.model) and not member_call.model.cache:
+        if hear is not None and _private.can_stream(member_call.model) and not member_call.model.cache:
             return await agenerate_from_stream(_heard(member_call.model, messages, run, kwargs, hear))
-        return await member_call.model._agenerate_with_cache(messages, run_manager=run, **kwargs)  # noqa: SLF001
+        return await _private.agenerate(member_call.model, messages, run_manager=run, **kwargs)
     except Exception as error:
         if (carried := _carried(member_call, error)) is None:
             raise
@@ -247,17 +248,11 @@ async def _heard(
     """Yield a model's chunks, each of which somebody hears."""
     # A whole reply tells its tokens, and OpenAI's class asks for those of a stream only at OpenAI's own address.
     more = {"stream_usage": True} if getattr(model, "stream_usage", False) is None else {}
-    async for chunk in model._astream(messages, run_manager=run, **kwargs, **more):  # noqa: SLF001
+    async for chunk in _private.astream(model, messages, run_manager=run, **kwargs, **more):
         # Where a chunk ends is said beside the message, as LangChain's own `astream` knows too.
         chunk.message.response_metadata = {**(chunk.generation_info or {}), **chunk.message.response_metadata}
         hear(chunk.message.model_copy())
         yield chunk
-
-
-def can_stream(model: BaseChatModel) -> bool:
-    """Return whether a chat model can stream at all."""
-    cls = type(model)
-    return cls._stream is not BaseChatModel._stream or cls._astream is not BaseChatModel._astream  # noqa: SLF001
 
 
 def _carried(member_call: MemberCall, error: Exception) -> ChatResult | None:
@@ -267,8 +262,8 @@ def _carried(member_call: MemberCall, error: Exception) -> ChatResult | None:
     other completions of the request are good, and all of them were paid for.
     """
     completion = getattr(error, "completion", None)
-    read = getattr(member_call.model, "_create_chat_result", None)
-    return None if completion is None or read is None else cast("ChatResult", read(completion))
+    read = _private.result_of_completion(member_call.model)
+    return None if completion is None or read is None else read(completion)
 
 
 def _unneeded() -> asyncio.CancelledError:

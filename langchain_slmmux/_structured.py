@@ -20,6 +20,7 @@ from langsmith import tracing_context
 from pydantic import BaseModel, ValidationError
 
 from langchain_slmmux._members import Member, MemberCall, ask_member, unwrap
+from langchain_slmmux._private import is_traced
 from slmmux import Answer, MemberError
 from slmmux._mux.decisive import marked_fields
 from slmmux._mux.reading import structured_answer
@@ -77,7 +78,7 @@ class Structured:
 
     def parse(self, label: str, message: AIMessage) -> dict[str, Any]:
         """Read a member's message: {"raw", "parsed", "parsing_error"}; it never raises what the parser raised."""
-        with tracing_context(enabled=False) if _tracing() else nullcontext():
+        with tracing_context(enabled=False) if is_traced() else nullcontext():
             result: dict[str, Any] = self.parsers[label].invoke({"raw": message}, config={"callbacks": []})
         return result
 
@@ -135,12 +136,6 @@ def _plain(parsed: Any) -> Any:
     if hasattr(parsed, "__fields__") and hasattr(parsed, "json"):  # pydantic.v1, which newer Pythons cannot import
         return json.loads(parsed.json())
     return parsed
-
-
-def _tracing() -> bool:
-    from langchain_core.tracers.context import _tracing_v2_is_enabled  # noqa: PLC0415
-
-    return bool(_tracing_v2_is_enabled())
 
 
 def _take_apart(label: str, chain: Any) -> tuple[Any, dict[str, Any], Runnable[Any, Any]]:

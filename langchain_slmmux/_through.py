@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.utils import message_chunk_to_message
 from langchain_core.outputs import ChatGenerationChunk
 
+from langchain_slmmux import _private
 from langchain_slmmux._members import MemberCall
 from langchain_slmmux._messages import history_of
 from langchain_slmmux._overflow import overflow_or_same
@@ -40,8 +41,10 @@ def through(
     try:
         wait_for(call.member.pace)
         with question.pool.hold(call.member.label):
-            stream = call.model._stream(_history(question, call), run_manager=run, **_arguments(question, call))  # noqa: SLF001
-            for chunk in stream:
+            chunks = _private.stream(
+                call.model, _history(question, call), run_manager=run, **_arguments(question, call)
+            )
+            for chunk in chunks:
                 yield from reply.add(chunk)
     except Exception as error:  # noqa: BLE001 - raised again, cleaned
         fault = clean_error(overflow_or_same(error), *call.secrets)
@@ -62,8 +65,10 @@ async def athrough(
     try:
         await await_for(call.member.pace)
         with await question.pool.ahold(call.member.label):
-            stream = call.model._astream(_history(question, call), run_manager=run, **_arguments(question, call))  # noqa: SLF001
-            async for chunk in stream:
+            chunks = _private.astream(
+                call.model, _history(question, call), run_manager=run, **_arguments(question, call)
+            )
+            async for chunk in chunks:
                 for ready in reply.add(chunk):
                     yield ready
     except Exception as error:  # noqa: BLE001 - raised again, cleaned
@@ -110,7 +115,7 @@ class _Streamed:
 
 
 def _history(question: Question, call: MemberCall) -> list[BaseMessage]:
-    return history_of(question.messages, call.member.label)
+    return history_of(question.messages, call.member.label, signed_calls_only=call.signed_calls_only)
 
 
 def _arguments(question: Question, call: MemberCall) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
 from langchain_slmmux._members import MemberCall, as_owned
-from langchain_slmmux._private import traced_form
+from langchain_slmmux._private import described_as, invocation_params, ls_params_with_defaults, traced_form
 from langchain_slmmux._silent import silent
 from slmmux import Draw
 from slmmux._mux.secrets import strike
@@ -213,7 +213,7 @@ class Traces:
             model.tags,
             {
                 **(config.get("metadata") or {}),
-                **model._get_ls_params_with_defaults(**member_call.kwargs),  # noqa: SLF001
+                **ls_params_with_defaults(model, **member_call.kwargs),
                 "slmmux_member": draw.model,
                 "slmmux_sample": draw.index,
             },
@@ -279,12 +279,12 @@ def inner_config(run: Run | None) -> None:
 
 
 def _serialized(member_call: MemberCall) -> dict[str, Any]:
-    return cast("dict[str, Any]", strike(as_owned(member_call)._serialized, member_call.secrets[0]))  # noqa: SLF001
+    return cast("dict[str, Any]", strike(described_as(as_owned(member_call)), member_call.secrets[0]))
 
 
 def _start(draw: Draw, member_call: MemberCall) -> dict[str, Any]:
     params: Mapping[str, Any] = strike(
-        member_call.model._get_invocation_params(**member_call.kwargs),  # noqa: SLF001
+        invocation_params(member_call.model, **member_call.kwargs),
         member_call.secrets[0],
     )
     return {

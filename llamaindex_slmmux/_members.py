@@ -18,6 +18,7 @@ from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 from llama_index.core.llms import LLM, CustomLLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 
+from llamaindex_slmmux._private import OPENAI_CLIENTS, client_builders
 from llamaindex_slmmux._several import takes_several
 from slmmux import MemberError
 from slmmux._mux import members
@@ -288,10 +289,9 @@ _building = threading.Lock()
 
 def _build_clients(llm: LLM) -> None:
     if getattr(llm, "reuse_client", True):
-        for name in ("_get_client", "_get_aclient"):
-            if callable(build := getattr(llm, name, None)):
-                with suppress(Exception):  # what is wrong with it is said at the first call, as it would be alone
-                    build()
+        for build in client_builders(llm):
+            with suppress(Exception):  # what is wrong with it is said at the first call, as it would be alone
+                build()
 
 
 def _more_arguments(llm: LLM) -> Mapping[str, Any]:
@@ -301,7 +301,7 @@ def _more_arguments(llm: LLM) -> Mapping[str, Any]:
 
 def _retry(llm: LLM, max_retries: int) -> None:
     """Tell the clients of the OpenAI SDK: they take max_retries when they are built, and the copy shares them."""
-    for name in ("_client", "_aclient"):
+    for name in OPENAI_CLIENTS:
         setattr(llm, name, members.retry_with(getattr(llm, name, None), max_retries))
 
 

@@ -1,12 +1,10 @@
-"""OpenTelemetry: the one file that rests on a private name of it, the context key `_SUPPRESS_INSTRUMENTATION_KEY`.
+"""OpenTelemetry: tracers that stand on it hear of the mux alone, never of its samples."""
 
-The public context manager would have to be left in the context it was entered in, and a sample's context ends unseen.
-"""
-
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from llamaindex_slmmux._private import suppression
 
 __all__ = ["trace_once", "traced_once"]
 
@@ -33,8 +31,7 @@ def traced_once() -> Iterator[None]:
 
 
 def _attach() -> tuple[Any, Any] | None:
-    context: Any = sys.modules.get("opentelemetry.context")
-    key = getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", None)
-    if context is None or key is None:
+    if (key_in := suppression()) is None:
         return None
+    context, key = key_in
     return context, context.attach(context.set_value(key, True))  # noqa: FBT003 - its signature

@@ -1,8 +1,7 @@
-"""A prompt as each member forms it itself: the one file that rests on private methods of LlamaIndex's `LLM`.
+"""A prompt as each member forms it itself.
 
 `predict` turns a prompt into messages or a text by the LLM's own settings (`system_prompt`, `query_wrapper_prompt`,
-`completion_to_prompt`, `output_parser`), through `_get_messages` and `_get_prompt`. The mux's own settings would
-replace the members' there.
+`completion_to_prompt`, `output_parser`). The mux's own settings would replace the members' there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,8 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.llms import LLM
 from llama_index.core.prompts import BasePromptTemplate
+
+from llamaindex_slmmux._private import completion_prompt, predicted_messages
 
 __all__ = ["Predicted", "predicted", "predicting"]
 
@@ -27,12 +28,11 @@ class Predicted:
 
     def messages(self, llm: LLM) -> Sequence[ChatMessage]:
         """Return the messages that an LLM alone would send."""
-        messages: Sequence[ChatMessage] = llm._get_messages(self.prompt, **self.arguments)  # noqa: SLF001
-        return messages
+        return predicted_messages(llm, self.prompt, self.arguments)
 
     def completion_prompt(self, llm: LLM) -> str:
         """Return the text that an LLM alone would complete."""
-        return llm._get_prompt(self.prompt, **self.arguments)  # noqa: SLF001
+        return completion_prompt(llm, self.prompt, self.arguments)
 
 
 _predicted: ContextVar[Predicted | None] = ContextVar("slmmux_predicted", default=None)

@@ -8,6 +8,7 @@ from llama_index.llms.openai_like import OpenAILike
 from pydantic import Field
 from typing_extensions import override
 
+from llamaindex_slmmux._private import token_counts
 from slmmux._mux.llama_cpp import COUNTING, count_completions, stop_of
 
 __all__ = ["Served"]
@@ -70,6 +71,5 @@ class Served(OpenAILike):  # type: ignore[misc]  # it comes without types
         plain = completion.model_dump()
         count_completions(plain, keep=bool(self.logprobs))
         raw = type(completion).model_validate(plain)
-        tokens = self._get_response_token_counts(raw)
-        update = {"raw": raw, "additional_kwargs": tokens}
+        update = {"raw": raw, "additional_kwargs": token_counts(self, raw)}
         return response.model_copy(update=update if self.logprobs else {**update, "logprobs": None})

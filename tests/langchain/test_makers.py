@@ -135,9 +135,11 @@ def test_a_member_that_thinks_can_fill_a_schema():
         Reply("I do not know."),
         *[Reply(calls=(Call("City", {"name": "Oslo", "people": 7}),), reasoning="Hm.")] * 2,
     ]
-    with serving(anthropic, script) as server, pytest.warns(UserWarning, match="thinking"):
+    with serving(anthropic, script) as server:
         mux = SLMMuxChatModel(models=[claude(server.url)], samples=3, wait="exhausted", max_concurrency=1)
-        raw = mux.with_structured_output(City, include_raw=True).invoke("Where?")
+        with pytest.warns(UserWarning, match="thinking"):
+            structured = mux.with_structured_output(City, include_raw=True)
+        raw = structured.invoke("Where?")
     assert raw["parsed"] == City(name="Oslo", people=7)
     (vote,) = raw["raw"].response_metadata["slmmux"]["votes"]
     assert (vote["count"], vote["abstained"]) == (2, 1)
@@ -145,10 +147,12 @@ def test_a_member_that_thinks_can_fill_a_schema():
 
 def test_what_a_member_that_thinks_refuses_is_raised():
     """Where no sample calls, the error is the member's own."""
-    with serving(anthropic, [Reply("I do not know.")]) as server, pytest.warns(UserWarning, match="thinking"):
+    with serving(anthropic, [Reply("I do not know.")]) as server:
         mux = SLMMuxChatModel(models=[claude(server.url)], samples=2)
+        with pytest.warns(UserWarning, match="thinking"):
+            structured = mux.with_structured_output(City)
         with pytest.raises(OutputParserException, match="thinking"):
-            mux.with_structured_output(City).invoke("Where?")
+            structured.invoke("Where?")
 
 
 @pytest.mark.parametrize("samples", [1, 2])

@@ -15,6 +15,8 @@ __all__ = ["plain", "plain_error", "without_ids"]
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 
+_LEAVES = {str, int, float, bool, type(None)}
+
 # What an error says of itself beside its text: the fields that the frameworks' middleware and users look at.
 _OF_ERRORS = (
     "status_code",
@@ -32,10 +34,13 @@ _OF_ERRORS = (
 
 def plain(value: Any) -> Any:
     """Return a value as plain data: models by their class and fields, the rest by its parts."""
+    if type(value) in _LEAVES:  # most values, and asked first for that reason
+        return value
     if isinstance(value, BaseException):
         return plain_error(value)
     if isinstance(value, BaseModel):
-        fields = {name: plain(getattr(value, name)) for name in type(value).model_fields}
+        # LiteLLM deletes fields of its own models that have no value.
+        fields = {name: plain(getattr(value, name)) for name in type(value).model_fields if hasattr(value, name)}
         if {"raw", "logprobs", "delta"} <= fields.keys():  # a response of LlamaIndex
             fields["raw"] = Raw(value.raw)  # type: ignore[attr-defined]
         return {"<class>": type(value).__name__, **fields, **plain(value.model_extra or {})}
@@ -72,15 +77,21 @@ def without_ids(value: Any, names: Mapping[str, str], addresses: Mapping[str, st
         addresses: What to write in place of other texts that differ from run to run, such as a port.
     """
     numbered = dict(names)
+    texts: dict[str, str] = {}  # names of fields stand in the data thousands of times
 
     def named(match: re.Match[str]) -> str:
         return numbered.setdefault(match[0], f"<id {len(numbered) - len(names) + 1}>")
 
+    def written(item: str) -> str:
+        for text, other in addresses.items():
+            item = item.replace(text, other)
+        return _ADDRESS.sub("<address>", _UUID.sub(named, item))
+
     def walk(item: Any) -> Any:
         if isinstance(item, str):
-            for text, other in addresses.items():
-                item = item.replace(text, other)
-            return _ADDRESS.sub("<address>", _UUID.sub(named, item))
+            if item not in texts:
+                texts[item] = written(item)
+            return texts[item]
         if isinstance(item, dict):
             return {walk(name): walk(part) for name, part in item.items()}
         return [walk(part) for part in item] if isinstance(item, list) else item
