@@ -89,7 +89,7 @@ def result_of_completion(model: BaseChatModel) -> Callable[[Any], ChatResult] | 
 
 def described_as(model: BaseChatModel) -> dict[str, Any]:
     """Return a model as traces show it."""
-    return cast("dict[str, Any]", model._serialized)
+    return model._serialized
 
 
 def drop_description(copy: BaseChatModel) -> None:

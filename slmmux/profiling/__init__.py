@@ -146,14 +146,13 @@ async def aprofile(
     pool = _member_pool(models, samples, extract)
     runs: list[Run] = []
 
-    def open_run() -> None:
-        path = Path(recording)
-        runs.append(
-            Run(pool, questions, path, watch, pressing, trial_only=trial_only, retry_failed=retry_failed).__enter__()
-        )
-
     with ExitStack() as stack:
-        stack.callback(lambda: [run.__exit__(None, None, None) for run in runs])  # also of one opened in vain
+
+        def open_run() -> None:
+            path = Path(recording)
+            run = Run(pool, questions, path, watch, pressing, trial_only=trial_only, retry_failed=retry_failed)
+            runs.append(stack.enter_context(run))  # closed with the stack, even if the task was cancelled meanwhile
+
         await _beside(open_run)
         (run,) = runs
         running: dict[PlannedRequest, asyncio.Task[Sequence[Completion]]] = {}
