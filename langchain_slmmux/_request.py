@@ -18,10 +18,10 @@ from langchain_slmmux._messages import question_of
 from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured
 from slmmux import Answer
-from slmmux._mux.cut_off import is_cut_off
-from slmmux._mux.reading import reading
+from slmmux._mux.replies.cut_off import is_cut_off
+from slmmux._mux.replies.reading import reading
+from slmmux._mux.replies.tools import Tools
 from slmmux._mux.settings import is_standard, refuse_at_call_time
-from slmmux._mux.tools import Tools
 
 __all__ = ["Request", "bind_tools", "calls_of", "tool_form"]
 

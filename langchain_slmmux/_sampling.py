@@ -18,7 +18,7 @@ from langchain_slmmux import _private
 from langchain_slmmux._members import MemberCall
 from langchain_slmmux._messages import history_of
 from langchain_slmmux._overflow import overflow_or_same
-from langchain_slmmux._tracing import Traces, inner_config
+from langchain_slmmux._tracing import Traces, inner_config, is_heard
 from slmmux import Draw, Pool, Race
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.live import Hear
@@ -109,7 +109,7 @@ class Sampling:
             runs = [self.traces.open(draw, member_call, messages) for draw in draws]
             inner_config(runs[0])
             result = _generate(member_call, list(messages), runs[0], self._kwargs(draws))
-            replies, results = _replies_of(member_call, draws, result, is_heard=any(runs))
+            replies, results = _replies_of(member_call, draws, result, heard=any(map(is_heard, runs)))
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             fault = clean_error(overflow_or_same(error), *member_call.secrets)
             remedy = remedy_for(error, draws)
@@ -152,7 +152,7 @@ class Sampling:
             else:
                 hear = self._live.get(draws[0].model)
                 result = await _agenerate(member_call, list(messages), runs[0], kwargs, hear)
-            replies, results = _replies_of(member_call, draws, result, is_heard=any(runs))
+            replies, results = _replies_of(member_call, draws, result, heard=any(map(is_heard, runs)))
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             fault = clean_error(overflow_or_same(error), *member_call.secrets)
             remedy = remedy_for(error, draws)
@@ -271,7 +271,7 @@ def _unneeded() -> asyncio.CancelledError:
 
 
 def _replies_of(
-    member_call: MemberCall, draws: tuple[Draw, ...], result: Any, *, is_heard: bool
+    member_call: MemberCall, draws: tuple[Draw, ...], result: Any, *, heard: bool
 ) -> tuple[list[Reply], list[LLMResult]]:
     """Return a reply and a run's result for each completion that came back; the request's usage is the first one's.
 
@@ -297,7 +297,7 @@ def _replies_of(
             generation = ChatGeneration(message=message, generation_info=generation.generation_info)  # noqa: PLW2901
         replies.append(Reply(member_call.member.label, message, usage_of(message), generation.generation_info))
         results.append(
-            LLMResult(generations=[[generation]], llm_output=None if i else result.llm_output) if is_heard else _UNHEARD
+            LLMResult(generations=[[generation]], llm_output=None if i else result.llm_output) if heard else _UNHEARD
         )
     return replies, results
 

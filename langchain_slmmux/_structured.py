@@ -22,8 +22,8 @@ from pydantic import BaseModel, ValidationError
 from langchain_slmmux._members import Member, MemberCall, ask_member, unwrap
 from langchain_slmmux._private import is_traced
 from slmmux import Answer, MemberError
-from slmmux._mux.decisive import marked_fields
-from slmmux._mux.reading import structured_answer
+from slmmux._mux.replies.decisive import marked_fields
+from slmmux._mux.replies.reading import structured_answer
 
 __all__ = ["Structured", "ask_through", "parser_fields"]
 

@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeGuard, TypeVar, cast
+from uuid import uuid4
 
 from langchain_core.callbacks import (
     AsyncCallbackManager,
@@ -33,7 +34,7 @@ from slmmux import Draw
 from slmmux._mux.secrets import strike
 from slmmux._mux.usage import Account
 
-__all__ = ["NOSTREAM", "SAMPLE_TAG", "Run", "Traces", "inner_config"]
+__all__ = ["NOSTREAM", "SAMPLE_TAG", "Run", "Traces", "inner_config", "is_heard"]
 
 Run: TypeAlias = CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun
 
@@ -44,6 +45,7 @@ _NOTHING = LLMResult(generations=[[]])
 
 T = TypeVar("T")
 M = TypeVar("M", CallbackManager, AsyncCallbackManager)
+R = TypeVar("R", CallbackManagerForLLMRun, AsyncCallbackManagerForLLMRun)
 
 
 class Traces:
@@ -67,7 +69,9 @@ class Traces:
         self._end = asyncio.Event()  # of some handlers, for aclose()
         self._closed = False
         self._account = account
-        self._heard: dict[str, bool] = {}  # by member: its samples differ in nothing that a handler depends on
+        # By member, since its samples differ in nothing that a handler depends on.
+        self._heard: dict[str, bool] = {}
+        self._managers: dict[str, BaseCallbackManager] = {}  # of the members that nobody hears
 
     def open(self, draw: Draw, member_call: MemberCall, messages: list[BaseMessage]) -> CallbackManagerForLLMRun | None:
         """Open a sample's run, or return the one that is open: a draw can be asked again one by one.
@@ -79,7 +83,8 @@ class Traces:
             if self._closed:
                 raise asyncio.CancelledError("decided before this call began")
             if draw in self._open or not self._is_heard(CallbackManager, draw, member_call):
-                return cast("CallbackManagerForLLMRun | None", self._open.setdefault(draw, None))
+                run = self._open[draw] = self._open.get(draw) or self._unheard(CallbackManagerForLLMRun, draw)
+                return cast("CallbackManagerForLLMRun | None", run)
             self._busy += 1
         with self._at_work():
             manager = self._manager(CallbackManager, draw, member_call)
@@ -95,7 +100,8 @@ class Traces:
     ) -> AsyncCallbackManagerForLLMRun | None:
         """Open a sample's run on the event loop."""
         if draw in self._open or not self._is_heard(AsyncCallbackManager, draw, member_call):
-            return cast("AsyncCallbackManagerForLLMRun | None", self._open.setdefault(draw, None))
+            run = self._open[draw] = self._open.get(draw) or self._unheard(AsyncCallbackManagerForLLMRun, draw)
+            return cast("AsyncCallbackManagerForLLMRun | None", run)
         manager = self._manager(AsyncCallbackManager, draw, member_call)
 
         async def begin() -> AsyncCallbackManagerForLLMRun:
@@ -111,25 +117,25 @@ class Traces:
     def end(self, draw: Draw, result: LLMResult, usage: Mapping[str, int]) -> None:
         """Close a sample's run with its reply."""
         with self._closing(draw, usage) as run:
-            if run is not None:
+            if is_heard(run):
                 run.on_llm_end(result)
 
     async def aend(self, draw: Draw, result: LLMResult, usage: Mapping[str, int]) -> None:
         """Close a sample's run with its reply, on the event loop."""
         with self._closing(draw, usage) as run:
-            if run is not None:
+            if is_heard(run):
                 await _uncancelled(cast("AsyncCallbackManagerForLLMRun", run).on_llm_end(result))
 
     def fail(self, draw: Draw, error: BaseException) -> None:
         """Close a sample's run with an error."""
         with self._closing(draw) as run:
-            if run is not None:
+            if is_heard(run):
                 run.on_llm_error(error, response=_NOTHING)
 
     async def afail(self, draw: Draw, error: BaseException) -> None:
         """Close a sample's run with an error, on the event loop; a cancelled task still gets it done."""
         with self._closing(draw) as run:
-            if run is not None:
+            if is_heard(run):
                 await cast("AsyncCallbackManagerForLLMRun", run).on_llm_error(error, response=_NOTHING)
 
     def abandon(self, draw: Draw, usage: Mapping[str, int]) -> None:
@@ -183,13 +189,29 @@ class Traces:
         return sync
 
     def _is_heard(self, cls: type[M], draw: Draw, member_call: MemberCall) -> bool:
-        """Return whether a member's runs have a handler; a run that nobody hears is not made, which costs the most."""
+        """Return whether a member's runs have a handler; one that nobody hears is not started, which costs the most."""
         if self._parent is None:
             return False
         if draw.model not in self._heard:
-            has_handlers = bool(self._manager(cls, draw, member_call).handlers)
-            self._heard[draw.model] = has_handlers or self._listener is not None
+            manager = self._managers[draw.model] = self._manager(cls, draw, member_call)
+            self._heard[draw.model] = bool(manager.handlers) or self._listener is not None
         return self._heard[draw.model]
+
+    def _unheard(self, cls: type[R], draw: Draw) -> R | None:
+        """Return the run of a sample that nobody hears, which a member may use as it uses any other."""
+        if self._parent is None:
+            return None
+        manager = self._managers[draw.model]
+        return cls(
+            run_id=uuid4(),
+            handlers=[],
+            inheritable_handlers=[],
+            parent_run_id=self._parent.run_id,
+            tags=manager.tags,
+            inheritable_tags=manager.inheritable_tags,
+            metadata={**manager.metadata, "slmmux_sample": draw.index},
+            inheritable_metadata=manager.inheritable_metadata,
+        )
 
     def _manager(self, cls: type[M], draw: Draw, member_call: MemberCall) -> M:
         # An LLM run's manager has no get_child(): a child is made of what it would inherit. The outer ls_* metadata
@@ -259,6 +281,11 @@ async def _uncancelled(handlers: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
+
+
+def is_heard(run: Run | None) -> TypeGuard[Run]:
+    """Return whether a run has a handler that hears it."""
+    return run is not None and bool(run.handlers)
 
 
 def inner_config(run: Run | None) -> None:

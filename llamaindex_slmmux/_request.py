@@ -35,11 +35,11 @@ from llamaindex_slmmux._several import logprobs_of, split
 from llamaindex_slmmux._tools import LiveTools, calls_of
 from llamaindex_slmmux._usage import usage_of
 from slmmux import Answer
-from slmmux._mux.cut_off import is_cut_off
-from slmmux._mux.reading import Read, reading
+from slmmux._mux.replies.cut_off import is_cut_off
+from slmmux._mux.replies.reading import Read, reading
+from slmmux._mux.replies.tools import Tools
 from slmmux._mux.scoring.confidence import INSTRUCTION, without_statement
 from slmmux._mux.settings import client_timeout
-from slmmux._mux.tools import Tools
 
 __all__ = ["Call", "Chat", "Completion", "Reply", "Request"]
 

@@ -20,8 +20,8 @@ from llamaindex_slmmux._messages import as_chat, under_instruction
 from llamaindex_slmmux._request import Call, Reply
 from llamaindex_slmmux._usage import Recorder, usage_of
 from slmmux import Answer
-from slmmux._mux.decisive import marked_fields
-from slmmux._mux.reading import structured_answer
+from slmmux._mux.replies.decisive import marked_fields
+from slmmux._mux.replies.reading import structured_answer
 from slmmux._mux.usage import total
 
 __all__ = ["Structured"]

@@ -291,10 +291,14 @@ def did_you_mean(word: object, known: Iterable[str], *, cutoff: float = 0.6) -> 
     Example:
         >>> did_you_mean("phy", ["qwen", "phi"]), did_you_mean("x", ["qwen", "phi"])
         ("did you mean 'phi'?", '')
+        >>> did_you_mean("smollm2", ["smollm3-3b", "smollm2-135m-instruct"])
+        "did you mean 'smollm2-135m-instruct'?"
     """
     from difflib import get_close_matches  # noqa: PLC0415 - 2 ms that only a fault costs
 
-    near = get_close_matches(str(word), list(known), n=1, cutoff=cutoff)
+    names = list(known)
+    longer = [name for name in names if str(word) and name.startswith(str(word))]  # a word that was not finished
+    near = longer or get_close_matches(str(word), names, n=1, cutoff=cutoff)
     return f"did you mean {near[0]!r}?" if near else ""
 
 

@@ -54,7 +54,7 @@ from slmmux._mux.options import (
     warn_unknown,
 )
 from slmmux._mux.prices import PriceTable, prices_of
-from slmmux._mux.reading import QUICK, is_longer, number_too_long, read_within
+from slmmux._mux.replies.reading import QUICK, is_longer, number_too_long, read_within
 from slmmux._mux.rest import Rest, note_failures, note_outage, resting
 from slmmux._mux.rule import ESCALATION, LateError, Policy, own_embedding, policy_of
 from slmmux._mux.scoring.confidence import (

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slmmux._mux.forms import form_of
+from slmmux._mux.replies.forms import form_of
 
 __all__ = ["COUNTING", "count_completions", "stop_of"]
 

@@ -99,7 +99,7 @@ def profile(
 
     Example: slmmux profile questions.jsonl --config mux.toml --store store.db
 
-    Example: slmmux profile questions.jsonl --engine ray --config pool.toml --out samples.jsonl
+    Example: slmmux profile q.jsonl --engine ray --config pool.toml --out r.jsonl
     """
     from slmmux.profiling import preset_of  # noqa: PLC0415
 

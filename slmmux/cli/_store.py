@@ -75,9 +75,10 @@ def work(
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The worker's name in `slmmux status`.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Do a part of a campaign that is planned in a database, until nothing of it is left.
+    """Do a part of a campaign that is planned in a database.
 
-    Start as many as you like, on any machine that reaches the database. What one leaves undone, the others do.
+    It ends when nothing is left. Start as many as you like, on any machine that reaches the database. What one
+    leaves undone, the others do.
 
     Example: slmmux work --store store.db --config mux.toml
 

@@ -15,7 +15,7 @@ from openai.types.chat.chat_completion_message_function_tool_call import (
 )
 from openai.types.completion_usage import CompletionTokensDetails, PromptTokensDetails
 
-from slmmux._mux.cut_off import is_cut_off
+from slmmux._mux.replies.cut_off import is_cut_off
 
 __all__ = ["arguments_text", "completion", "finish_reason_of", "new_id", "usage_of"]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import slmmux.answers
 from slmmux import answers
 from slmmux._errors import ExtractorError
-from slmmux._mux.tools import Tools
+from slmmux._mux.replies.tools import Tools
 from tests.lengths import AT_LENGTH, examples, short_form
 
 NAMES = ["auto", "boxed", "choice", "code", "json", "number", "text"]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from slmmux import answers
-from slmmux._mux.reading import structured_answer
-from slmmux._mux.tools import Tools
+from slmmux._mux.replies.reading import structured_answer
+from slmmux._mux.replies.tools import Tools
 from slmmux.answers._mathematics.comparison import available
 from tests.lengths import AT_LENGTH
 

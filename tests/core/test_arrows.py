@@ -143,7 +143,9 @@ def test_the_answers_know_the_nouns_of_a_decision_alone(module):
 @pytest.mark.parametrize("module", [module for module in MODULES if folder(module) not in {"cli", *ADAPTERS}])
 def test_only_commands_and_adapters_import_a_framework(module):
     """Nothing below the commands knows a framework, not even lazily; `local` alone runs llama.cpp, and a server speaks."""
-    own = {"local": {"xllamacpp", "huggingface_hub"}, "serve": {"langchain_core", "openai"}}.get(folder(module), set())
+    own = {"local": {"xllamacpp", "huggingface_hub"}, "serve": {"langchain_core", "openai"}, "cluster": {"openai"}}.get(
+        folder(module), set()
+    )
     assert not {name.split(".")[0] for name, _ in imports(module)} & (FRAMEWORKS - own)
 
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field
 
 from langchain_slmmux import SLMMuxChatModel
 from langchain_slmmux.testing import ScriptedChatModel
-from slmmux._mux.decisive import fields_of, marked_fields
-from slmmux._mux.reading import structured_answer
+from slmmux._mux.replies.decisive import fields_of, marked_fields
+from slmmux._mux.replies.reading import structured_answer
 
 
 class Ticket(BaseModel):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from slmmux._mux.forms import form_of
-from slmmux._mux.reading import reading
+from slmmux._mux.replies.forms import form_of
+from slmmux._mux.replies.reading import reading
 
 PROMPTS = {
     "pairwise": "Give your final verdict in this format: '[[A]]' if A is better, '[[B]]' if B is better, '[[C]]' for a tie.",

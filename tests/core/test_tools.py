@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slmmux._mux.tools import Tools
-from slmmux._mux.written_calls import written_calls
+from slmmux._mux.replies.tools import Tools
+from slmmux._mux.replies.written_calls import written_calls
 
 BOOK = {
     "type": "function",

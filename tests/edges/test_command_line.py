@@ -98,6 +98,7 @@ def folder(tmp_path, monkeypatch):
         pair = Recording.of([row for row in rows if row.model != "gemma"])
         select_complementary(pair, sizes=(1, 2), n_resamples=0).save(tmp_path / "selection.json")
         (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, questions)))
+        (tmp_path / "q.jsonl").symlink_to(tmp_path / "questions.jsonl")
         (tmp_path / "results").mkdir()
         (tmp_path / "qwen.csv").write_text("prompt,output,target\n2 + 2?,4,4\n")
         (tmp_path / "results" / "my-model").symlink_to(FOREIGN / "lm_eval")

@@ -108,10 +108,10 @@ def normal_form(requirement):
 
 
 def test_the_test_extra_brings_every_other_one():
-    """Installing the extra for tests installs every feature; LiteLLM's price table is tested with its integration."""
+    """Installing the extra for tests installs every feature, but LiteLLM's prices and Ray, which .ci/full tests."""
     extras = PROJECT["optional-dependencies"]
     (own,) = [r for r in map(Requirement, extras["test"]) if r.name == PROJECT["name"]]
-    assert own.extras >= set(extras) - {"docs", "integrations", "litellm", "test"}
+    assert own.extras >= set(extras) - {"docs", "integrations", "litellm", "ray", "test"}
 
 
 def test_the_wheel_works_by_itself(wheel, tmp_path):

@@ -134,6 +134,7 @@ def test_a_fork_with_calls_running_asks_by_itself(framework):
     assert os.waitstatus_to_exitcode(ended[1]) == 0
 
 
+@pytest.mark.full  # a landing has the tests of accounting in tests/parity
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
 def test_what_the_records_say_is_what_the_server_counted():
     """By every way of asking, both frameworks: calls, tokens and the window, abandoned and cancelled ones included."""

@@ -284,17 +284,18 @@ class Told(ScriptedChatModel):
 RUNS = []
 
 
-async def test_a_run_that_nobody_hears_is_not_made():
-    """Without a handler a sample costs no run; a handler of the caller's, or of the member's own, brings them back."""
+async def test_a_run_that_nobody_hears_has_no_handler():
+    """A member is given a run, as alone, that tells it which sample it is; what nobody hears is never started."""
     RUNS.clear()
     mux = SLMMuxChatModel(models={"a": Told(script=["4"])}, samples=2, wait="exhausted")
     mux.invoke("q")
     await mux.ainvoke("q")
-    assert RUNS == [None] * 4
+    assert [(run.handlers, run.metadata["slmmux_member"]) for run in RUNS] == [([], "a")] * 4
+    assert [run.metadata["slmmux_sample"] for run in RUNS] == [0, 1] * 2
     mux.invoke("q", {"callbacks": [Seen()]})
-    assert all(RUNS[4:])
+    assert all(run.handlers for run in RUNS[4:])
     seen = Seen()
     RUNS.clear()
     SLMMuxChatModel(models={"a": Told(script=["4"], callbacks=[seen])}, samples=2, wait="exhausted").invoke("q")
-    assert all(RUNS)
+    assert all(run.handlers for run in RUNS)
     assert len(seen.roots) == 2

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from langchain_core.language_models import FakeListChatModel
 from llama_index.core import MockEmbedding
-from llama_index.core.llms import MockLLM
+from llama_index.core.llms import CompletionResponse, CustomLLM, LLMMetadata, MockLLM
 from pydantic import Field
 
 from langchain_slmmux import SLMMuxChatModel
@@ -242,10 +242,24 @@ def test_an_api_key_has_no_use(mux):
     assert SECRET not in f"{made!r} {made.model_dump()} {made.model_dump_json()} {seen[0].message}"
 
 
+class Plain(CustomLLM):
+    """A member of the user's own, with no settings."""
+
+    @property
+    def metadata(self):
+        return LLMMetadata()
+
+    def complete(self, prompt, formatted=False, **kwargs):
+        return CompletionResponse(text="5")
+
+    def stream_complete(self, prompt, formatted=False, **kwargs):
+        raise NotImplementedError
+
+
 def test_a_setting_no_member_has():
     """`max_tokens` goes to the members that have it; where none has, a warning says so. `max_retries` holds for all."""
     with pytest.warns(UserWarning, match="max_tokens: no member has this setting") as seen:
-        SLMMuxLLM(models=[ScriptedLLM(script=["5"])], max_retries=1, max_tokens=5)
+        SLMMuxLLM(models=[Plain()], max_retries=1, max_tokens=5)
     assert [warning.filename for warning in seen] == [__file__]
 
 

@@ -51,7 +51,8 @@ FAULTS = {
 def beside(bad, **options):
     """A member at fault and a good one, asked to the end."""
     return SLMMuxLLM(
-        models={"bad": bad, "good": ScriptedLLM(script=["4"])}, **{"samples": 2, "wait": "exhausted", **options}
+        models={"bad": bad, "good": ScriptedLLM(script=["4"])},
+        **{"samples": 2, "wait": "exhausted", "max_retries": 0, **options},
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from langchain_slmmux.testing import ScriptedChatModel
 from llamaindex_slmmux.testing import ScriptedLLM
 from slmmux._decision.rules import UNIT
-from slmmux._mux.reading import LONGEST
+from slmmux._mux.replies.reading import LONGEST
 from slmmux.by_question import ByQuestionRule, Vectors
 from tests.frameworks import LangChain, LlamaIndex
 from tests.lengths import short_form

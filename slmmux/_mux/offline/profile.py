@@ -15,7 +15,7 @@ from slmmux._mux.base import Mux
 from slmmux._mux.engine import Question, Sampling
 from slmmux._mux.generation import generation_settings
 from slmmux._mux.limiter import await_for, wait_for
-from slmmux._mux.reading import read_within
+from slmmux._mux.replies.reading import read_within
 from slmmux._mux.scoring.confidence import CONSISTENCY, confidence_name, fraction_of, mean_probability
 from slmmux._mux.scoring.judging import judge_prompt
 from slmmux._mux.secrets import secrets_of_client, strike, strike_text

@@ -12,8 +12,8 @@ from typing import Any
 
 from slmmux import answers
 from slmmux._decision.types import Answer
-from slmmux._mux.decisive import fields_of, is_explanation
-from slmmux._mux.written_calls import written_calls
+from slmmux._mux.replies.decisive import fields_of, is_explanation
+from slmmux._mux.replies.written_calls import written_calls
 
 __all__ = ["Tools"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from slmmux import answers
 from slmmux._decision.types import Answer
-from slmmux._mux.decisive import decisive, fields_of
+from slmmux._mux.replies.decisive import decisive, fields_of
 from slmmux.answers._pattern import pattern
 from slmmux.answers._replies.reply import reply_of
 

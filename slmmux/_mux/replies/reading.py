@@ -11,10 +11,10 @@ from pydantic import BaseModel
 
 from slmmux import answers
 from slmmux._decision.types import Answer, Sample
-from slmmux._mux.decisive import decisive, fields_of, plain_value, without_filled
 from slmmux._mux.engine import Question
-from slmmux._mux.forms import form_of
-from slmmux._mux.tools import Tools
+from slmmux._mux.replies.decisive import decisive, fields_of, plain_value, without_filled
+from slmmux._mux.replies.forms import form_of
+from slmmux._mux.replies.tools import Tools
 from slmmux.answers._extractor import Extractor
 from slmmux.answers._reader import Reader
 
