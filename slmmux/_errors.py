@@ -298,7 +298,7 @@ def did_you_mean(word: object, known: Iterable[str], *, cutoff: float = 0.6) -> 
 
     names = list(known)
     longer = [name for name in names if str(word) and name.startswith(str(word))]  # a word that was not finished
-    near = longer or get_close_matches(str(word), names, n=1, cutoff=cutoff)
+    near = get_close_matches(str(word), longer or names, n=1, cutoff=0 if longer else cutoff)
     return f"did you mean {near[0]!r}?" if near else ""
 
 
