@@ -1,5 +1,8 @@
 """The driver: model after model, it sends missing samples through Ray Data, and writes each as it comes."""
 
+# Ray is an extra that the environment of the tests does without.
+# pyright: reportMissingImports=false
+
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
