@@ -16,7 +16,7 @@
 `slmmux.local` adds a branch of its own below SLMMuxError, for weights and servers.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "SLMMuxError",
     "SampleError",
     "SampleTimeoutError",
+    "chain_of",
 ]
 
 
@@ -278,6 +279,22 @@ def quote(error: BaseException) -> str:
     """
     text = str(error).strip()
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, what it was raised from, and so on; each once, as a chain may be a ring.
+
+    Example:
+        >>> error = ValueError("x")
+        >>> error.__cause__ = KeyError("y")
+        >>> [*chain_of(error)]
+        [ValueError('x'), KeyError('y')]
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def did_you_mean(word: object, known: Iterable[str], *, cutoff: float = 0.6) -> str:

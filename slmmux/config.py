@@ -76,6 +76,19 @@ class PriceConfig(BaseModel):
     cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
+def without_key(values: Any) -> Any:
+    """Return what a file says of a member; a key among it is refused, since files are shared.
+
+    Raises:
+        ValueError: There is an `api_key`.
+    """
+    if isinstance(values, dict) and "api_key" in values:
+        raise ValueError(
+            'api_key would put a key into this file; write api_key_env = "NAME", the variable with the key'
+        )
+    return values
+
+
 class MemberConfig(BaseModel):
     """One member: where it runs, and the settings of its requests."""
 
@@ -97,11 +110,7 @@ class MemberConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _no_key(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "api_key" in values:
-            raise ValueError(
-                'api_key would put a key into this file; write api_key_env = "NAME", the variable with the key'
-            )
-        return values
+        return without_key(values)
 
     @field_validator("url")
     @classmethod

@@ -5,9 +5,8 @@ connection that broke off. Not tried again are time-outs, which would cost their
 connections: nobody is there, and a member that fails whole is given a rest instead.
 """
 
-from collections.abc import Iterator
-
 from slmmux._decision.passing import retry_after, status_of
+from slmmux._errors import chain_of
 
 __all__ = ["RETRIES", "retry_delay"]
 
@@ -47,16 +46,9 @@ def retry_delay(error: BaseException, tries: int, index: int = 0) -> float | Non
     if status is not None:
         if status not in _STATUSES:
             return None
-    elif not any(cls.__name__ in _BROKEN_OFF for each in _chain(error) for cls in type(each).__mro__):
+    elif not any(cls.__name__ in _BROKEN_OFF for each in chain_of(error) for cls in type(each).__mro__):
         return None
     seconds = retry_after(error)
     if seconds is None:
         seconds = _FIRST_S * 2**tries
     return seconds + _APART_S * index if seconds <= _LONGEST_S else None
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    depth = 0
-    while error is not None and depth < 10:  # noqa: PLR2004 - a chain may be a ring
-        yield error
-        error, depth = error.__cause__ or error.__context__, depth + 1

@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from slmmux._errors import stand_in_for
+from slmmux._errors import chain_of, stand_in_for
 
 __all__ = ["MASK", "clean_error", "secrets_of", "secrets_of_client", "strike", "strike_text", "told_apart"]
 
@@ -124,7 +124,7 @@ def clean_error(error: BaseException, secrets: tuple[str, ...], model: Any = Non
         secrets: The secrets that are known beforehand.
         model: The member's model, whose clients may have got new ones since.
     """
-    chain = list(_chain(error))
+    chain = list(chain_of(error))
     sent = {secret for each in chain for secret in _of_request(each)}
     known = _sorted([*secrets, *sent, *(secrets_of_client(model) if model is not None else ())], spell=False)
     if not any(secret in text for text in map(_text, chain) for secret in known):
@@ -264,14 +264,6 @@ def _attribute(holder: Any, name: str) -> Any:
         return getattr(holder, name, None)
     except Exception:  # noqa: BLE001 - a property of somebody's that needs what is not there
         return None
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _text(error: BaseException) -> str:

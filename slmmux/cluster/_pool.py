@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from slmmux._errors import ConfigError, fault_sentence
+from slmmux.config import without_key
 
 __all__ = ["ModelConfig", "PoolConfig", "load_pool"]
 
@@ -54,11 +55,7 @@ class ModelConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _no_key(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "api_key" in values:
-            raise ValueError(
-                'api_key would put a key into this file; write api_key_env = "NAME", the variable with the key'
-            )
-        return values
+        return without_key(values)
 
     @model_validator(mode="after")
     def _one_engine(self) -> "ModelConfig":

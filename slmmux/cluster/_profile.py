@@ -21,7 +21,7 @@ from slmmux.profiling import Completion, Questions
 from slmmux.profiling._campaign import PlannedRequest
 from slmmux.profiling._journal import Journal
 from slmmux.profiling._questions import Question, questions_of
-from slmmux.profiling._run import check_questions
+from slmmux.profiling._run import TRIAL, check_questions
 from slmmux.profiling._samples import Samples
 from slmmux.recording import Recording
 from slmmux.recording._row import Row
@@ -31,8 +31,6 @@ __all__ = ["profile_on_ray"]
 # Replies of a model to the items of a list, in any order; an item has the place of its question, an index and a text.
 Replies: TypeAlias = Callable[[PoolConfig, str, list[dict[str, Any]]], Iterable[Mapping[str, Any]]]
 Came: TypeAlias = Callable[[str, int, int], None]
-
-_TRIAL = 3  # requests after which a model that failed in all of them is given up, as in any profile
 
 
 class _RemoteError(Exception):
@@ -140,7 +138,7 @@ def _written(
             if came is not None:
                 came(label, len(waiting), sum(each.error is not None for each in waiting))
             waiting = []
-        elif len(waiting) >= _TRIAL:
+        elif len(waiting) >= TRIAL:
             break
     return [SampleError(label, row.sample_index, _RemoteError(row.error)) for row in waiting]
 

@@ -21,7 +21,7 @@ from slmmux.recording._row import Row
 
 __all__ = ["Effort", "Run", "Watch", "check_questions"]
 
-_TRIAL = 3  # The requests of each member before the rest is estimated.
+TRIAL = 3  # The requests of each member before the rest is estimated.
 _LONGEST_WAIT_S = 3600.0  # Clocks and locks refuse longer waits, so the loop wakes up at least this often.
 
 
@@ -121,7 +121,7 @@ class Run:
             and (row.question_id, draw := Draw(row.model, row.sample_index)) not in self._attempts
         }
         self._campaign = Campaign(
-            pool.samples, len(self._questions), done, pool.group, self._bounds, most=self.most, trial=_TRIAL
+            pool.samples, len(self._questions), done, pool.group, self._bounds, most=self.most, trial=TRIAL
         )
         self._counts_recorded = {model: sum(draw.model == model for _, draw in done) for model in pool.samples}
         self._alive = {row.model for row in recording.rows if row.error is None}

@@ -23,6 +23,7 @@ from slmmux._errors import ArgumentError, ProfilingError, SampleError, SampleTim
 from slmmux.profiling import Completion, MemberPool
 from slmmux.profiling._campaign import Bounds, Campaign, PlannedRequest
 from slmmux.profiling._journal import changes_of
+from slmmux.profiling._run import TRIAL
 from slmmux.profiling._samples import Samples
 from slmmux.recording._prices import PRICES
 from slmmux.recording._row import Row
@@ -30,7 +31,6 @@ from slmmux.store._store import Request, Store, Task
 
 __all__ = ["work"]
 
-_TRIAL = 3  # requests after which a member that failed in all of them is given up
 _AHEAD = 2  # tasks that are taken for each place of a member
 _POLL_S = 1.0
 _TICK_S = 0.5
@@ -227,7 +227,7 @@ class _Trial:
     @property
     def is_lost(self) -> bool:
         """Whether the member failed in each of its first requests."""
-        return len(self.failures) >= _TRIAL
+        return len(self.failures) >= TRIAL
 
 
 class _Round:

@@ -44,7 +44,7 @@ ARROWS = {
         "plots", "selection", "baselines", "scaling", "learned", "recording", "_decision", "_display", "_files",
         "_errors",
     },
-    "cluster": {"profiling", "recording", "answers", "_decision", "_errors"},
+    "cluster": {"profiling", "recording", "config", "answers", "_decision", "_errors"},
     "store": {"_files", "profiling", "recording", "_decision", "_errors"},
     "_mux": {"selection", "compare", "profiling", "learned", "recording", "config", "local", "answers", "_decision", "_errors"},
     "serve": {"_mux", "selection", "config", "_display", "_decision", "_errors"},
