@@ -148,14 +148,18 @@ class Desk:
         """
         note: dict[str, Any] = {}
         value = None
+        streamed: list[Any] = []
         with _noting(note), self.framework.watch(self.model if model is None else model) as watch:
             try:
                 value = act(**watch.config())
                 if inspect.isgenerator(value):
-                    value = list(value)
+                    stream, value = value, streamed
+                    for item in stream:
+                        streamed.append(item)  # noqa: PERF402 - what came before an error is kept
                 note["value"] = plain(value)
             except Exception as error:  # noqa: BLE001
                 note["error"] = plain_error(error)
+                note["value"] = plain(streamed)
         self._keep(name, note, watch)
         return value
 
@@ -179,16 +183,20 @@ class Desk:
         """Make an async call and note all about it."""
         note: dict[str, Any] = {}
         value = None
+        streamed: list[Any] = []
         with _noting(note), self.framework.watch(self.model if model is None else model) as watch:
             try:
                 value = act(**watch.config())
                 if inspect.isawaitable(value):
                     value = await value
                 if hasattr(value, "__aiter__"):
-                    value = [item async for item in value]
+                    stream, value = value, streamed
+                    async for item in stream:
+                        streamed.append(item)  # noqa: PERF401 - what came before an error is kept
                 note["value"] = plain(value)
             except Exception as error:  # noqa: BLE001
                 note["error"] = plain_error(error)
+                note["value"] = plain(streamed)
         self._keep(name, note, watch)
         return value
 
