@@ -19,7 +19,7 @@ class Request:
     """A request as it arrived.
 
     Attributes:
-        method: GET or POST.
+        method: GET, POST or PATCH.
         path: The path with its query.
         headers: The headers, names in lower case.
         body: The JSON of the body; `None` if there is no body.
@@ -127,6 +127,9 @@ def _handler(server: Loopback) -> type[BaseHTTPRequestHandler]:
             self._respond()
 
         def do_GET(self) -> None:
+            self._respond()
+
+        def do_PATCH(self) -> None:
             self._respond()
 
         def _respond(self) -> None:
