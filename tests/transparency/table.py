@@ -234,6 +234,8 @@ def _of_process(warning: warnings.WarningMessage) -> bool:
     """Return whether a warning is given once a process, or when something is collected: it belongs to no call."""
     if warning.category.__name__ in {"ResourceWarning", "LangChainBetaWarning"} or "ReadOnly" in str(warning.message):
         return True
+    if "is_running called from within a step" in str(warning.message):  # by LlamaIndex's agents, once an event
+        return True
     return warning.category is RuntimeWarning and "was never awaited" in str(warning.message)
 
 
