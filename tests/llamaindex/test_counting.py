@@ -42,6 +42,8 @@ def spans() -> Iterator[InMemorySpanExporter]:
         instrumentor.uninstrument()
 
 
+# OpenInference's own; as an error it would be swallowed, and a span with it.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("samples", [1, 2])
 def test_a_trace_of_openinference_adds_up_to_what_was_paid(samples: int) -> None:
     """The token counts on all spans of a question add up to its cost, of a pool of two as of several samples."""

@@ -15,7 +15,7 @@ IN_SHORT = {
     "langchain-ChatOllama-agent:_tools",
     "langchain-ChatAnthropic-agent:_fallback_on_overflow",
     "langchain-ChatOpenAI-agent:_fallback_on_a_refusal",
-    "langchain-ChatGoogleGenerativeAI-agent:_a_schema_in_whichever_way,_a_call",
+    "langchain-ChatGoogleGenerativeAI-agent:_a_schema_as_a_tool",
     "langchain-ChatAnthropic-agent:_summaries_by_messages",
     "langchain-ChatOllama-agent:_retry_of_a_broken_stream",
     "langchain-ChatOpenAI-agent:_a_human_in_the_loop",

@@ -47,6 +47,8 @@ _CITY = {"name": "Oslo", "people": 700000}
 _CITY_TEXT = '{"name": "Oslo", "people": 700000}'
 _FOLDER = Path(tempfile.gettempdir())  # looked into by two tools; what stands there is the same for both sides
 
+_LIMIT = {"recursion_limit": 20}  # an agent that calls for ever, of the member as of the mux, ends soon
+
 
 @tool
 def broken(city: str) -> str:
@@ -64,14 +66,14 @@ def _made(build: Callable[[Desk], dict[str, Any]]) -> Callable[[Desk], None]:
         question = {"messages": [HumanMessage("Weather in Oslo and Bergen?", id="question")]}
 
         async def ainvoke(config: dict[str, Any]) -> Any:
-            return plain(await agent(desk).ainvoke(question, config))
+            return plain(await agent(desk).ainvoke(question, {**config, **_LIMIT}))
 
         def stream(config: dict[str, Any]) -> Any:
-            for mode, item in agent(desk).stream(question, config, stream_mode=["messages", "updates"]):
+            for mode, item in agent(desk).stream(question, {**config, **_LIMIT}, stream_mode=["messages", "updates"]):
                 # The second of a message's pair says which run it is of.
                 yield [mode, plain(item[0]) if mode == "messages" else plain(item)]
 
-        desk.call("invoke", lambda config: plain(agent(desk).invoke(question, config)))
+        desk.call("invoke", lambda config: plain(agent(desk).invoke(question, {**config, **_LIMIT})))
         desk.call("ainvoke", lambda config: asyncio.run(ainvoke(config)))
         desk.call("stream", stream)
 

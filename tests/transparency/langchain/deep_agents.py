@@ -19,6 +19,7 @@ from .situations import City, weather
 
 __all__ = ["DEEP_AGENTS"]
 
+_LIMIT = {"recursion_limit": 60}  # an agent that calls for ever, of the member as of the mux, ends soon
 _LONG = [
     HumanMessage("Hi.", id="1"),
     AIMessage("Hello.", id="2"),
@@ -40,10 +41,10 @@ def _made(build: Callable[[Desk], dict[str, Any]]) -> Callable[[Desk], None]:
         question = {"messages": build(desk).get("asked", [HumanMessage("Weather in Oslo?", id="question")])}
 
         def stream(config: dict[str, Any]) -> Any:
-            for mode, item in agent(desk).stream(question, config, stream_mode=["messages", "updates"]):
+            for mode, item in agent(desk).stream(question, {**config, **_LIMIT}, stream_mode=["messages", "updates"]):
                 yield [mode, plain(item[0]) if mode == "messages" else plain(item)]
 
-        desk.call("invoke", lambda config: plain(agent(desk).invoke(question, config)))
+        desk.call("invoke", lambda config: plain(agent(desk).invoke(question, {**config, **_LIMIT})))
         desk.call("stream", stream)
 
     return run
