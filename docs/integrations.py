@@ -37,8 +37,8 @@ AGENTS = """## Agents, engines and middleware
 
 The same comparison of what frameworks build on a model, with the commonest four members of each; deep agents without
 ChatAnthropic, for this reason: middleware that asks a model for its class knows no mux. Deep agents add
-`AnthropicPromptCachingMiddleware` by themselves, and it marks nothing for a mux. Set the mark on the member instead, and
-the mux sends it with each request:
+`AnthropicPromptCachingMiddleware` by themselves, and it marks nothing for a mux. Set the mark on the member instead,
+and the mux sends it with each request:
 `SLMMuxChatModel(models=[ChatAnthropic(...).bind(cache_control={"type": "ephemeral"})])`. Not compared are
 `AutoModeMiddleware` and `ModelRouterMiddleware`, which ask a decision model of their own, and middleware of one
 provider (OpenAI's moderation, Anthropic's own tools).
