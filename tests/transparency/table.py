@@ -159,7 +159,7 @@ class Desk:
                 note["value"] = plain(value)
             except Exception as error:  # noqa: BLE001
                 note["error"] = plain_error(error)
-                note["value"] = plain(streamed)
+                note |= {"value": plain(streamed)} if streamed else {}
         self._keep(name, note, watch)
         return value
 
@@ -196,7 +196,7 @@ class Desk:
                 note["value"] = plain(value)
             except Exception as error:  # noqa: BLE001
                 note["error"] = plain_error(error)
-                note["value"] = plain(streamed)
+                note |= {"value": plain(streamed)} if streamed else {}
         self._keep(name, note, watch)
         return value
 
