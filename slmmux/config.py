@@ -311,11 +311,16 @@ def _line(text: str, place: list[str]) -> int:
 
 
 def default_config() -> Config:
-    """Return the pair of models that `slmmux ask` uses without a file: one for facts, one for computations."""
+    """Return the pair of models that `slmmux ask` and `slmmux serve` use without a file.
+
+    The larger one has the answers: of the models that can be fetched by name, it alone is right on most everyday
+    questions (`bench.everyday`). The other, of another maker, is the one that `slmmux select` puts beside it on the
+    questions of the cookbook.
+    """
     return Config(
         models={
+            "qwen2.5-coder-1.5b": MemberConfig(local="qwen2.5-coder-1.5b-instruct"),
             "gemma-3-270m": MemberConfig(local="gemma-3-270m"),
-            "qwen2.5-coder-0.5b": MemberConfig(local="qwen2.5-coder-0.5b-instruct"),
         },
         system_prompt=FEW_WORDS,
         max_tokens=24,
