@@ -224,11 +224,18 @@ class Config(BaseModel):
     def prices(self) -> dict[str, Any] | None:
         """Return the prices; `None` if the file has none. A member in this process costs nothing unless it says so.
 
+        A bigger model and a judge of their own are named as their tables are.
+
         Raises:
             ConfigError: Only some of the members by address have one.
         """
+        members = dict(self.models)
+        if self.escalate_to is not None:
+            members["escalate_to"] = self.escalate_to
+        if isinstance(self.judge, MemberConfig):
+            members["judge"] = self.judge
         prices: dict[str, Any] = {}
-        for label, member in self.models.items():
+        for label, member in members.items():
             if isinstance(member.price, PriceConfig):
                 prices[label] = member.price.model_dump(exclude_none=True)
             elif member.price is not None:
@@ -237,10 +244,10 @@ class Config(BaseModel):
             return None
         prices |= {
             label: {"input": 0.0, "output": 0.0}
-            for label, member in self.models.items()
+            for label, member in members.items()
             if label not in prices and member.local is not None
         }
-        if absent := ", ".join(repr(label) for label in self.models if label not in prices):
+        if absent := ", ".join(repr(label) for label in members if label not in prices):
             raise ConfigError(
                 f"price is missing for {absent}; give it for every member that has an address, or for none "
                 "(price = { input = 0, output = 0 } for a server of your own)"
