@@ -1,12 +1,15 @@
 """What each part of the learned rule is worth: the rule whole, without one part at a time, and without all of them.
 
     python -m bench.ablation RECORDING [--validation 150] [--by-question] [...]
+    python -m bench.ablation
 
-The options are those of `bench.learned`, and so are pools, splits and figures. A part is taken away by putting what the
-rule had before in its place: one penalty of 2, a prior that grows linearly with accuracy, the twelve nearest questions,
-no weights of answers.
+The options are those of `bench.learned`, and so are pools, splits and figures. Without a recording the pools are
+simulated, of known truth: the gain over the single model that is best on the validation questions, on 1,500 others. A
+part is taken away by putting what the rule had before in its place: one penalty of 2, a prior that grows linearly with
+accuracy, the twelve nearest questions, no weights of answers.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,13 +23,21 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from bench.learned import SIZES, Outcome, Task, outcomes, share_below_single, task_of
-from slmmux.learned import _kernel, _learning
+from bench.learned import FALL, SIZES, Outcome, Task, outcomes, share_below_single, task_of
+from bench.simulated import pool_of
+from slmmux.learned import _kernel, _learning, evaluate, fit
 from slmmux.learned._neighbours import nearest_advantage
 
-__all__ = ["PARTS", "table", "without"]
+__all__ = ["PARTS", "simulated", "table", "without"]
 
 _OLD_RIDGE = 2.0
+_FRESH = 1500  # simulated questions that stand for all there are
+_SIMULATED = {  # variant -> the parts that it has not; simulated answers have no texts
+    "whole": (),
+    "without penalty by cross-validation": ("penalty by cross-validation",),
+    "without prior of log-odds": ("prior of log-odds",),
+    "without both": ("penalty by cross-validation", "prior of log-odds"),
+}
 
 
 @dataclass(frozen=True)
@@ -97,6 +108,34 @@ def table(task: Task, size: int) -> Table:
     return output
 
 
+def simulated(kind: str, questions: int, runs: int) -> Iterator[tuple[str, float, float]]:
+    """Yield each variant of the rule, its mean gain on simulated pools, and the share of pools that it is below in."""
+    gains: dict[str, list[float]] = {}
+    validation, test = np.arange(questions), np.arange(questions, questions + _FRESH)
+    for run in range(runs):
+        rng = np.random.default_rng([run, questions, 7])
+        arrays = pool_of(kind, rng).arrays(rng, questions + _FRESH)
+        single = arrays.votes.right[arrays.votes.right[:, validation].mean(axis=1).argmax(), test].mean()
+        for variant, parts in _SIMULATED.items():
+            with without(*parts):
+                rule = fit(arrays, validation)
+            right = single if rule is None else evaluate(arrays, rule, test)[0].mean()
+            gains.setdefault(variant, []).append(float(right - single))
+    for variant, each in gains.items():
+        yield variant, fmean(each), fmean(gain < -FALL for gain in each)
+
+
+def _simulated_table(runs: int) -> Table:
+    output = Table(title=f"simulated pools of six members, {runs} of each kind")
+    for column in ("pool", "questions", "rule", "gain, points", "below, %"):
+        output.add_column(column)
+    for kind in ("dominant", "similar"):
+        for questions in (40, 100):
+            for variant, gain, below in simulated(kind, questions, runs):
+                output.add_row(kind, str(questions), variant, f"{100 * gain:+.2f}", f"{100 * below:.0f}")
+    return output
+
+
 def _cells(pools: Sequence[Sequence[Outcome]], name: str) -> Iterator[str]:
     every = [outcome for pool in pools for outcome in pool]
     right, mux, oracle = (fmean(getattr(o, field) for o in every) for field in (name, "mux", "oracle"))
@@ -109,7 +148,10 @@ def _cells(pools: Sequence[Sequence[Outcome]], name: str) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print the tables of a recording."""
+    """Print the tables of a recording, or of simulated pools."""
+    if len(sys.argv) == 1:
+        Console().print(_simulated_table(25))
+        return
     task = task_of(__doc__)
     for size in sorted({min(size, len(task.arrays.models)) for size in SIZES}):
         Console().print(table(task, size))
