@@ -45,7 +45,7 @@ def test_the_interval_covers_at_length(kind, questions):
 
 @pytest.mark.parametrize("questions", short_form([60, 300], lambda questions: questions == 60))
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("confidence", [0.8, 0.9])
+@pytest.mark.parametrize("confidence", short_form([0.8, 0.9], lambda confidence: confidence == 0.9))
 def test_a_threshold_is_kept_on_fresh_questions(questions, shape, confidence):
     """On questions drawn afresh as many thresholds as promised keep their accuracy and budget, whatever the pool."""
     promises = broken_promises(questions, shape, 60, confidence=confidence)
