@@ -37,6 +37,10 @@ _DENIES = {
     "wasn",
     "aren",
     "rather",
+    "confused",
+    "mistaken",
+    "unlike",
+    "instead",
     "nicht",
     "kein",
     "keine",
@@ -46,10 +50,11 @@ _DENIES = {
 }
 _IS = {"is", "was", "isn", "wasn", "are", "ist", "war", "est", "es", "è"}
 _UNSURE = pattern(
-    r"\b(?:(?:do|does|did|can|could)(?:n['’]t|\snot|not)\s(?:know|say|tell|remember|determine|confirm)|not\s(?:sure|certain)|unsure|no\sidea)\b",
+    r"\b(?:(?:do|does|did|can|could)(?:n['’]t|\snot|not)\s(?:know|say|tell|remember|determine|confirm)|not\s(?:sure|certain)|unsure|no\s(?:idea|way))\b",
     re.IGNORECASE,
 )
 _SENTENCE = pattern(r"(?<=[^\W_]{3})[.!?]\s|\n")
+_PERCENT = pattern(r"\s(?:percent|per\scent|prozent)\b", re.IGNORECASE)
 _NEAR = 3  # words before the gold answer that can deny it
 _SHORT = 300  # characters of a reply all of whose numbers count: a longer one works something out
 _MOST_NUMBERS = 50
@@ -124,7 +129,9 @@ def _numbers(text: str, longest: int) -> list[Numeral]:
     for word in islice(_WORD.finditer(text), 4 * _MOST_NUMBERS):
         spelled = words_at(text, word.start())
         if spelled:
-            numbers.append(Numeral(word.start(), spelled[1], spelled[0], doubtful=False))
+            percent = _PERCENT.match(text, spelled[1])
+            value = spelled[0] / 100 if percent else spelled[0]
+            numbers.append(Numeral(word.start(), spelled[1], value, doubtful=False))
     return numbers
 
 

@@ -228,14 +228,17 @@ _LED = pattern(
     r"(?:(?:\w{3,12} )?(?:by|von|par) (?:the (?:[A-Z][a-z]{2,12} )?(?:[a-z]{3,12} ){1,3})?(?=[\"“A-ZÀ-Ý])|(?:also |commonly |often )?(?:called|named|known as|as) |(?:the )?(?:city|town|island|year|planet|gas) of )",
 )
 _WHEN = pattern(
-    r"(?:[a-z]{3,14}\ ){1,2}(?:in|on|during)\ (?=(?:the\ year\ )?[0-9]|[a-z]{3,9}\ [0-9])|(?:(?:it |that )?(?:took place|happened|occurred|was|is|started|began|ended|located|situated|based|found) ){0,2}(?:in the year |in |on |during |im jahr |en |em |nel )",
+    r"(?:(?:it|he|she|they)\ )?(?:[a-z]{3,14}\ ){1,2}(?:in|on|during)\ (?=(?:the\ year\ )?[0-9]|[a-z]{3,9}\ [0-9])|(?:(?:it |that )?(?:took place|happened|occurred|was|is|started|began|ended|located|situated|based|found) ){0,2}(?:in the year |in |on |during |im jahr |en |em |nel )",
     re.IGNORECASE,
 )
 _ASKS_WHEN = pattern(
     r"\b(?:when|year|where|country|city|century|wann|wo|quand|où|cuándo|dónde|quando|onde|dove|когда|где)\b",
     re.IGNORECASE,
 )
-_ADDS = pattern(r",\ (?:which|who|where|an?|the|and\ its?|in|on)\ .*|,?\ (?:located|situated|lying)\ .*|;.*", re.DOTALL)
+_ADDS = pattern(
+    r",\ (?:which|who|where|an?|the|and\ its?|in|on|(?:and\ )?not|rather\ than|nicht|et\ non|pas)\ .*|,?\ (?:located|situated|lying)\ .*|;.*",
+    re.DOTALL,
+)
 _DATED = pattern(
     r"(?<=[^\W\d_])\ (?:in|between|around|from|during|circa)\ (?:the\ )?[0-9].*",
     re.DOTALL,
@@ -249,6 +252,7 @@ _DATE_AT_END = pattern(r"(?<=[^\W\d_]) (?:in|around|since|circa) (?:the (?:year|
 _BY_THE_WAY = pattern(
     r"(?P<said>[A-ZÀ-Þ][\w'’.-]{0,30}(?: [\w'’.-]{1,30}){0,4}?)(?:, (?:which|who|where|located|situated|the|an?) [^.!?\n]{3,200}| \([^()\n]{3,100}\))[.!]?"
 )
+_IN_THE_YEAR = pattern(r"(?<=\bin )(?:the )?year (?=[0-9])", re.IGNORECASE)
 _DIGITS = pattern(r"[0-9]+(?:[.,:/-][0-9]+)*")
 _REST_OF_A_QUANTITY = pattern(r"\s?(?:°\s?[CF]\b|[%°]|[^\W\d_]{1,12}\b)")
 _AROUND = " \t*_`\"'“”„«».,;:!?()"
@@ -315,6 +319,8 @@ def framed(text: str, question: str) -> str | None:
     wants_place = _ASKS_WHEN.search(question) is not None
     if wants_place and len(text) < _LONGEST and not _SENTENCE.search(text) and _WHEN.match(text):
         return _placed(text)
+    if text.endswith("?"):  # it asks back
+        return None
     end = 0
     for sentence in _SENTENCE.split(text[: 2 * _LONGEST], maxsplit=_MOST_SENTENCES)[:_MOST_SENTENCES]:
         end += len(sentence)
@@ -340,7 +346,8 @@ def _framed_sentence(sentence: str, question: str) -> str | None:
     """Return what one sentence says beyond the question."""
     if _CJK_TEXT.search(sentence):
         return _framed_without_blanks(sentence, question)
-    pronoun = _PRONOUN.fullmatch(sentence)
+    sentence = _IN_THE_YEAR.sub("", sentence)
+    pronoun = _PRONOUN.fullmatch(_ADDS.sub("", sentence))
     if pronoun:
         return _without_lead(pronoun["said"])
     by_the_way = _BY_THE_WAY.fullmatch(sentence.strip())
@@ -348,6 +355,8 @@ def _framed_sentence(sentence: str, question: str) -> str | None:
         name = by_the_way["said"]
         if not {_stem(word) for word in _words(name)} & ({_stem(word) for word in _words(question)} - {""}):
             return name
+    # What is not the answer is said as the answer is: Nairobi is not the capital of Kenya.
+    denies = _NEGATED.search(_ADDS.sub("", sentence)) is not None and not _NEGATED.search(question)
     question_stems = {_stem(word) for word in _words(question)} - {""}
     if not _ASKS_WHEN.search(question) and not _DIGITS.search(question):
         sentence = _DATE_AT_END.sub("", sentence)
@@ -364,11 +373,12 @@ def _framed_sentence(sentence: str, question: str) -> str | None:
         for frame, addition in ways:
             if (
                 _repeats(frame, question_stems)
+                and not (denies and _NEGATED.search(frame))
                 and (answer := _beyond(addition, question_stems))
                 and (not how_many or _counts(answer))
             ):
                 return answer
-    answer = _residue(sentence, question_stems)
+    answer = None if denies else _residue(sentence, question_stems)
     return answer if answer and (not how_many or _counts(answer)) else None
 
 
@@ -398,8 +408,8 @@ def _framed_without_blanks(sentence: str, question: str) -> str | None:
         for frame, addition in ((first, second), (second, first)):
             if len(frame) > 1 and frame in question:
                 return addition or None
-    bare = statement.strip(_AROUND + "，、「」。")
-    return bare if bare and statement != sentence and not _CJK.search(statement) else None
+    bare = statement.strip(_AROUND + "，、「」。").removeprefix("是")
+    return bare if bare and statement != sentence and not _CJK.search(bare) else None
 
 
 def _splits(sentence: str) -> Iterator[tuple[str, str, bool]]:
