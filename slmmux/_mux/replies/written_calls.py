@@ -23,14 +23,18 @@ _LONGEST = 50_000  # characters of a reply that is looked at
 _MOST_CALLS = 50
 _NAMES = ("name", "tool_name", "function_name", "tool", "function", "action", "recipient_name")
 _ARGUMENTS = (
-    "arguments", "args", "parameters", "params", "input", "tool_input", "tool_arguments", "tool_args", "action_input", "kwargs",
+    "arguments", "args", "parameters", "params", "input", "tool_input", "tool_arguments", "tool_args", "action_input",
+    "kwargs",
 )  # fmt: skip
 _WRAPPERS = (
-    "tool_calls", "function_call", "functionCall", "function_calls", "tool_call", "tool_uses", "calls", "actions", "function",
+    "tool_calls", "function_call", "functionCall", "function_calls", "tool_call", "tool_uses", "calls", "actions",
+    "function",
 )  # fmt: skip
 # <function=add>{"a": 1}</function> of Llama; Qwen's coders put <parameter=a>1</parameter> inside.
 _FUNCTION = pattern(r"<function=(?P<name>[\w.-]{1,64})>(?P<body>(?:[^<]++|<(?!/?function>))*+)(?:</?function>|\Z)")
-_INVOKED = pattern(r"<invoke name=[\"'](?P<name>[\w.-]{1,64})[\"']>(?P<body>(?:[^<]++|<(?!/invoke>))*+)(?:</invoke>|\Z)")
+_INVOKED = pattern(
+    r"<invoke name=[\"'](?P<name>[\w.-]{1,64})[\"']>(?P<body>(?:[^<]++|<(?!/invoke>))*+)(?:</invoke>|\Z)"
+)
 _TAGGED = pattern(
     r"<(?:tool_)?name>(?P<name>[\w.-]{1,64})</(?:tool_)?name>\s*+<(?P<tag>arguments|args|parameters|input)>(?P<body>(?:[^<]++|<(?!/(?P=tag)>))*+)"
 )
