@@ -93,7 +93,7 @@ def test_what_is_said_twice_is_read_once():
 @pytest.mark.parametrize(
     ("prompt", "whole", "cut"),
     [
-        ("sql", "SELECT name FROM cities;\n", "SELECT name FROM"),
+        ("sql", "SELECT name FROM cities;\n\n", "SELECT name FROM"),
         ("result", "[RESULT] 4\n", "[RESULT] 1"),
         ("rerank", "Doc: 2, Relevance: 9\nDoc: 1, Rele", "Doc: 2, Relevance: 9\nDoc: 1, Relevance: 3"),
     ],
