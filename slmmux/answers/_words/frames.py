@@ -211,7 +211,7 @@ _YES_OR_NO = pattern(
 _SAYS_YES_OR_NO = pattern(r"[\s*_\"]*+(yes|no|true|false)\b(?=[\s*_]*(?:[.,!;:—–-]|$))", re.IGNORECASE)
 _LAST_SENTENCE = pattern(r"[.!?\n:]\s+(?=[^.!?\n]*\?\s*\Z)")
 _PRONOUN = pattern(
-    r"[\s*_]*+(?:(?:it|that|this|he|she|they)(?:['’]s| is| was| are| were| would be| must be| should be)(?: called| named)?"
+    r"[\s*_]*+(?:(?:it|that|this|he|she|they|the (?:output|result|answer|value|total|sum|difference|product))(?:['’]s| is| was| are| were| will be| would be| must be| should be)(?: called| named)?"
     r"|(?:es|das|sie|er) (?:ist|war|wäre)|c['’](?:est|était)|(?:esta? )?es|é|è|si tratta di|это)\s+(?:the |an? |der |die |das |la |le |el |il |o |a )?"
     r"(?P<said>(?!not\b|an?\b|the\b)[^\s.!?]+(?:[ ][^\s.!?]+){0,3})[\s*_.!]*+",
     re.IGNORECASE,
@@ -236,9 +236,12 @@ _ASKS_WHEN = pattern(
     re.IGNORECASE,
 )
 _ADDS = pattern(
-    r",\ (?:which|who|where|an?|the|and\ its?|in|on|(?:and\ )?not|rather\ than|nicht|et\ non|pas)\ .*|,?\ (?:located|situated|lying)\ .*|;.*",
+    r",[\"”’']?\ (?:which|who|where|an?|the|and\ its?|and\ it['’]s|in|on|but|as|known|though|since|because|(?:and\ )?not|rather\ than|nicht|et\ non"
+    r"|pas)\ .*|,?\ (?:located|situated|lying)\ .*|;.*",
     re.DOTALL,
 )
+# An answer in quotes is all of it, whatever is explained behind: "cold" in the context of weather. Of two it is none.
+_QUOTED = pattern(r"[\s*_]*+(?:the word )?[\"“](?P<said>[^\"“”\n]{1,60}?)[.,;]?[\"”](?!\s(?:or|and)\b)")
 _DATED = pattern(
     r"(?<=[^\W\d_])\ (?:in|between|around|from|during|circa)\ (?:the\ )?[0-9].*",
     re.DOTALL,
@@ -429,6 +432,9 @@ def _repeats(frame: str, question_stems: set[str]) -> bool:
 
 def _beyond(addition: str, question_stems: set[str]) -> str | None:
     """Return a part of a sentence without articles and the question's words around it; None where such are inside."""
+    quoted = _QUOTED.match(addition)
+    if quoted:
+        addition = quoted["said"]
     addition = _without_lead(_ADDS.sub("", addition).lstrip(_AROUND))
     words = list(_WORD.finditer(addition))
     while words and (words[0][0].lower() in _LEADING or _stem(words[0][0]) in question_stems):
