@@ -322,12 +322,10 @@ def framed(text: str, question: str) -> str | None:
     wants_place = _ASKS_WHEN.search(question) is not None
     if wants_place and len(text) < _LONGEST and not _SENTENCE.search(text) and _WHEN.match(text):
         return _placed(text)
-    if text.endswith("?"):  # it asks back
-        return None
     end = 0
     for sentence in _SENTENCE.split(text[: 2 * _LONGEST], maxsplit=_MOST_SENTENCES)[:_MOST_SENTENCES]:
         end += len(sentence)
-        if len(sentence) > _LONGEST:
+        if len(sentence) > _LONGEST or sentence.rstrip(_AROUND.replace("?", "")).endswith("?"):  # it asks
             return None
         addition = _framed_sentence(sentence, question)
         if addition is not None and not wants_place:
