@@ -16,7 +16,6 @@ from slmmux.answers._mathematics.numeral import Percentage, decimal
 from slmmux.answers._pattern import pattern
 from slmmux.answers._reader import reader
 from slmmux.answers._tool_calls import canonical_json, tool_calls
-from slmmux.answers._words.number_words import words_at
 from slmmux.answers._words.options import Options
 from slmmux.answers._words.scripts import plain
 
@@ -86,18 +85,7 @@ def right(answer: Answer, gold: Any, *, question: str = "") -> bool:
         choice = reader("choice", question=question)(_text(gold))
         return choice is not None and choice.key == answer.key
     keys = _KEYS.get(kind, _as_it_is)(gold)
-    if answer.key in keys or (kind == "text" and _in_words(str(answer.value), gold)):
-        return True
-    return kind in {"number", "boxed"} and _loosely(answer, gold, keys)
-
-
-def _in_words(text: str, gold: Any) -> bool:
-    """Return whether a text says in words the number that gold is: three quarters, 0.75."""
-    words = words_at(text, 0)
-    if words is None or text[words[1] :].strip(" .!*"):
-        return False
-    quantity = content_of(_text(gold)).quantity
-    return quantity is not None and not quantity.unit and quantity.value == words[0]
+    return answer.key in keys or (kind in {"number", "boxed"} and _loosely(answer, gold, keys))
 
 
 def _letter(index: int, question: str) -> str | None:
