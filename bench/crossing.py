@@ -3,9 +3,9 @@ r"""Whether two replies agree, across kinds: by the answers read in them, and by
     python -m bench.crossing [--model smollm2-135m-instruct] [--every 4]
 
 Pairs of replies of one model to one question of `cookbook/data`: a pair should agree if both replies say the gold
-answer (`includes`), and should not if one of them does ("164" and "The sum of 80 and 84 is 164." are such a pair of two
-kinds). Replies are compared by their texts alone, by `auto`, by `auto` with the question (frames), by the cosine of their
-embeddings, and by frames or embeddings. The share of agreeing pairs is given for both sorts, for each least cosine.
+answer (`includes`), and should not if one of them does ("164" and "The sum of 80 and 84 is 164." are a pair of two
+kinds). Replies are compared by their texts alone, by `auto`, by `auto` with the question (frames), by the cosine of
+their embeddings, and by frames or embeddings. The share of agreeing pairs is given for both sorts, for each cosine.
 """
 
 import argparse

@@ -49,10 +49,7 @@ def llamaindex(steady, wavering, **options):
 
 
 async def last(stream):
-    value = None
-    async for value in stream:
-        pass
-    return value
+    return [value async for value in stream][-1]
 
 
 async def streamed(mux, prompt):

@@ -16,8 +16,8 @@ __all__ = ["decisive", "fields_of", "is_explanation", "marked_fields", "plain_va
 # The names under which frameworks and prompts ask for free text that explains the rest.
 _EXPLANATIONS = {
     "analysis", "chain_of_thought", "comment", "comments", "cot", "explain", "explanation", "explanations", "feedback",
-    "inner_monologue", "justification", "justifications", "next_input", "next_inputs", "rationale", "reason", "reasoning",
-    "reasons",
+    "inner_monologue", "justification", "justifications", "next_input", "next_inputs", "rationale", "reason",
+    "reasoning", "reasons",
     "reflection", "reflections", "scratchpad", "step_by_step", "thinking", "thought", "thoughts", "why",
 }  # fmt: skip
 # In a longer name one of these words says it all: selection_reason, thoughtProcess, explanation_text.
