@@ -5,6 +5,7 @@ A unit that is like no other (apples, degrees) says nothing of an answer's size,
 
 import re
 from fractions import Fraction
+from functools import cache
 from typing import NamedTuple
 
 from slmmux.answers._mathematics.numeral import decimal, numeral_at
@@ -17,6 +18,7 @@ _WORD_PREFIXES = {"nano": -9, "micro": -6, "milli": -3, "centi": -2, "deci": -1,
     "tera": 12}  # fmt: skip
 
 
+@cache  # made when first used: it would be a tenth of the time that importing the package takes
 def _sizes() -> dict[str, tuple[str, Fraction]]:
     """Return (dimension, size) of each unit, by how it is written."""
     sizes: dict[str, tuple[str, Fraction]] = {}
@@ -63,7 +65,6 @@ def _sizes() -> dict[str, tuple[str, Fraction]]:
     return sizes
 
 
-_SIZES = _sizes()
 _POWER = r"(?:\^?\{?[23]\}?|²|³)?"
 _UNIT = pattern(
     r"[\s~]*+(?:(?P<raised>square|cubic)\s)?(?P<unit>°?[A-Za-zµμ]{1,16}|[¢€£¥₹₩₽₺₫$])(?P<power>\^?\{?[23]\}?|²|³)?"
@@ -81,7 +82,6 @@ _NAMED_MONEY = pattern(
     r"(?P<name>" + "|".join(re.escape(name) for name in sorted(_MONEY_NAMES, key=len, reverse=True)) + r")\s?(?=[0-9])"
 )
 _DECADE = pattern(r"[12][0-9]{2}0s")
-_POUNDS = _SIZES["pounds"]
 _POWERS = {"square": 2, "cubic": 3}
 _REQUESTED = pattern(
     r"\b(?:how (?:many|much)|in|nearest|number of|wie viele|combien de|cuántos|quantos|quanti)\s(?:square\s|cubic\s)?"
@@ -134,7 +134,7 @@ def quantity(text: str) -> Quantity | None:
     money = _MONEY.match(text, 0, number.end)
     if money:
         rest = text[number.end :].strip(" .")
-        is_money = rest in {"", "USD"} or _SIZES.get(rest, ("", 0))[0] == money["money"]
+        is_money = rest in {"", "USD"} or _sizes().get(rest, ("", 0))[0] == money["money"]
         return Quantity(number.value, money["money"], Fraction(1)) if is_money else None
     match = _UNIT.fullmatch(text, number.end)
     if match is None:
@@ -175,9 +175,9 @@ def units_asked(question: str) -> set[tuple[str, Fraction]]:
         >>> units_asked("How many meters are 300 cm?"), units_asked("A rope is 3 m long. How long are two?")
         ({('m', Fraction(1, 1))}, {('m', Fraction(1, 1))})
     """
-    requested = {_SIZES[match["unit"]] for match in _REQUESTED.finditer(question) if match["unit"] in _SIZES}
+    requested = {_sizes()[match["unit"]] for match in _REQUESTED.finditer(question) if match["unit"] in _sizes()}
     words = [word[0] for word, _ in zip(_WORD.finditer(question), range(_MOST_WORDS), strict=False)]
-    mentioned = {_SIZES[word] for word in words if word in _SIZES and (len(word) > 1 or word in "mgslhL")}
+    mentioned = {_sizes()[word] for word in words if word in _sizes() and (len(word) > 1 or word in "mgslhL")}
     dimensions = [dimension for dimension, _ in mentioned]
     return requested | {
         (d, size) for d, size in mentioned if dimensions.count(d) == 1 and d not in {a for a, _ in requested}
@@ -193,7 +193,7 @@ def agree(first: Quantity, second: Quantity) -> bool:
         (True, False, True)
     """
     pounds = {(each.unit, each.size) for each in (first, second)}
-    if pounds == {("£", Fraction(1)), _POUNDS}:  # of money, in words
+    if pounds == {("£", Fraction(1)), _sizes()["pounds"]}:  # of money, in words
         return first.value == second.value
     if first.unit and second.unit:
         return first.unit == second.unit and first.value * first.size == second.value * second.size
@@ -201,8 +201,8 @@ def agree(first: Quantity, second: Quantity) -> bool:
 
 
 def _size(unit: str, power: int) -> tuple[str, Fraction] | None:
-    unit = unit if unit in _SIZES or len(unit) < len("°CC") else unit.removeprefix("°")  # °Celsius
-    size = _SIZES.get(unit) or _SIZES.get(unit.lower() if len(unit) > 2 else "")  # noqa: PLR2004 - Pa is not pa
+    unit = unit if unit in _sizes() or len(unit) < len("°CC") else unit.removeprefix("°")  # °Celsius
+    size = _sizes().get(unit) or _sizes().get(unit.lower() if len(unit) > 2 else "")  # noqa: PLR2004 - Pa is not pa
     if size is None or power == 1:
         return size
     return f"{size[0]}^{power}", size[1] ** power
