@@ -17,9 +17,10 @@ _C_LIKE = {
     "kotlin", "kt", "swift", "scala", "dart", "php",
 }  # fmt: skip
 _ENDS_LIKE_C = pattern(r"[;{}]\s*$", re.MULTILINE)
+# A string that is not closed ends with its line or the source: to look for its end again and again would take quadratic time.
 _TOKEN = pattern(
     r"""(?P<comment> //[^\n]*+ | /\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z) )
-      | "(?:\\.|[^"\\\n])*+" | '(?:\\.|[^'\\\n])*+' | `(?:\\.|[^`\\])*+` | \w++ | [^\s\w]""",
+      | "(?:\\.|[^"\\\n])*+"? | '(?:\\.|[^'\\\n]){0,100}+' | `(?:\\.|[^`\\])*+`? | \w++ | [^\s\w]""",
     re.VERBOSE | re.DOTALL,
 )
 

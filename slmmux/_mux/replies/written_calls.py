@@ -66,6 +66,7 @@ _BARE_NAME = pattern(r"([{,]\s{0,20})([A-Za-z_]\w{0,63})\s?:")
 _ACTION = pattern(r"^Action:[ \t]*+(?P<call>[A-Za-z_][\w.]{0,63}\([^\n]{0,2000}\))[ \t]*$", re.MULTILINE)
 _CONSTANT = pattern(r"\b(?:true|false|null)\b")
 _CONSTANTS = {"true": "True", "false": "False", "null": "None"}
+_LONGEST_END = 200  # characters in which closing tags are looked for
 _MOST_FORGOTTEN = 2
 _MOST_AROUND = 60  # characters of tags around a call without arguments
 _PYTHON_TAGS = pattern(
@@ -108,7 +109,8 @@ def written_calls(text: str, names: Collection[str]) -> list[Call]:
 
 def _closed(text: str) -> str:
     """Return a text with the outer brackets that a small model forgets to close; empty where it forgot none."""
-    text = _CLOSING_TAG.sub("", text).rstrip()
+    end = max(len(text) - _LONGEST_END, 0)
+    text = text[:end] + _CLOSING_TAG.sub("", text[end:]).rstrip()
     forgotten = min(text.count("{") - text.count("}"), _MOST_FORGOTTEN)
     if forgotten < 1 or not text.endswith("}"):
         return ""
