@@ -432,7 +432,7 @@ def test_a_host_that_does_not_exist_is_refused_at_once(monkeypatch):
         raise socket.gaierror("Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(ArgumentError, match="failed to resolve host.*check the address"):
+    with pytest.raises(ArgumentError, match=r"failed to resolve host.*check the address"):
         status(Store("postgresql://me@db.invalid/campaign", patience=10**6))
 
 
