@@ -24,10 +24,15 @@ _MOST_CALLS = 50
 _NAMES = ("name", "tool_name", "function_name", "tool", "function", "action", "recipient_name")
 _ARGUMENTS = ("arguments", "args", "parameters", "params", "input", "tool_input", "action_input", "kwargs")
 # <function=add>{"a": 1}</function> of Llama; Qwen's coders put <parameter=a>1</parameter> inside.
-_FUNCTION = pattern(r"<function=(?P<name>[\w.-]{1,64})>(?P<body>(?:[^<]++|<(?!/function>))*+)(?:</function>|\Z)")
-_INVOKED = pattern(r"<invoke name=\"(?P<name>[\w.-]{1,64})\">(?P<body>(?:[^<]++|<(?!/invoke>))*+)(?:</invoke>|\Z)")
+_FUNCTION = pattern(
+    r"<function=(?P<name>[\w.-]{1,64})>(?P<body>(?:[^<]++|<(?!/function>))*+)(?:</function>|\Z)", whole=True
+)
+_INVOKED = pattern(
+    r"<invoke name=\"(?P<name>[\w.-]{1,64})\">(?P<body>(?:[^<]++|<(?!/invoke>))*+)(?:</invoke>|\Z)", whole=True
+)
 _PARAMETER = pattern(
-    r"<parameter(?:=|\ name=\")(?P<name>[\w.-]{1,64})\"?>\n?(?P<value>(?:[^<]++|<(?!/parameter>))*+)</parameter>"
+    r"<parameter(?:=|\ name=\")(?P<name>[\w.-]{1,64})\"?>\n?(?P<value>(?:[^<]++|<(?!/parameter>))*+)</parameter>",
+    whole=True,
 )
 # A name, then its arguments: [TOOL_CALLS]add[ARGS]{...} of Mistral, name<tool_sep>{...} of DeepSeek, add\n{...}.
 _NAME_BEFORE = pattern(
@@ -38,14 +43,19 @@ _NAME_BEFORE = pattern(
 )
 # GLM's <tool_call>add\n<arg_key>a</arg_key>..., and FunctionGemma's call:add{a:1,b:<escape>x<escape>}.
 _KEYED = pattern(
-    r"<tool_call>\s*+(?P<name>[\w.-]{1,64})\s*+(?P<body><arg_key>(?:[^<]++|<(?!/tool_call>))*+)(?:</tool_call>|\Z)"
+    r"<tool_call>\s*+(?P<name>[\w.-]{1,64})\s*+(?P<body><arg_key>(?:[^<]++|<(?!/tool_call>))*+)(?:</tool_call>|\Z)",
+    whole=True,
 )
 _KEY = pattern(
-    r"<arg_key>(?P<name>[^<]{1,64})</arg_key>\s*+<arg_value>(?P<value>(?:[^<]++|<(?!/arg_value>))*+)</arg_value>"
+    r"<arg_key>(?P<name>[^<]{1,64})</arg_key>\s*+<arg_value>(?P<value>(?:[^<]++|<(?!/arg_value>))*+)</arg_value>",
+    whole=True,
 )
-_GEMMA = pattern(r"\bcall:(?P<name>[\w.-]{1,64})\{(?P<body>(?:[^{}<]++|<escape>(?:[^<]++|<(?!escape>))*+<escape>)*+)\}")
+_GEMMA = pattern(
+    r"\bcall:(?P<name>[\w.-]{1,64})\{(?P<body>(?:[^{}<]++|<escape>(?:[^<]++|<(?!escape>))*+<escape>)*+)\}", whole=True
+)
 _GEMMA_PARAMETER = pattern(
-    r"(?P<name>\w{1,64}):(?:<escape>(?P<text>(?:[^<]++|<(?!escape>))*+)<escape>|(?P<value>[^,<{}]*+))"
+    r"(?P<name>\w{1,64}):(?:<escape>(?P<text>(?:[^<]++|<(?!escape>))*+)<escape>|(?P<value>[^,<{}]*+))",
+    whole=True,
 )
 _QUOTED_OBJECT = pattern(r"(?<=[:,]) ?'(?=\{)([^'\n]*+)'")  # "arguments": '{"a": 1}'
 _CLOSING_TAG = pattern(r"(?:\s*+(?:</?\|?/?tool_calls?\|?>|<\|/tool_call\|>|```))++\s*\Z")
