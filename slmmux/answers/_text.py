@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 from slmmux.answers._pattern import pattern
+from slmmux.answers._pieces import pieces, translated
 from slmmux.answers._replies.reply import reply_of
 from slmmux.answers._words.courtesy import without_closing, without_opening
 from slmmux.answers._words.moments import moment_key
@@ -16,16 +17,17 @@ _QUOTES = {"'": "'", "‘": "’", '"': '"', "“": "”", "„": "“", "«": "
 _PIECE = pattern(r"\s++|\S{1,200}")
 _FINAL = ".!?,;:…。！？ "  # Chinese and Japanese replies end so
 _ARTICLE = pattern(r"(?:the|an?) (?=\S)")
-_ABBREVIATION = pattern(r"(?<!\w)[^\W\d_](?:\. ?[^\W\d_](?![^\W_]))+\.?")  # U.S.A., J. K.
+_ABBREVIATION = pattern(r"(?<!\w)[^\W\d_](?:\. ?[^\W\d_](?![^\W_])){1,99}\.?")  # U.S.A., J. K.
 _STOP = pattern(r"(?<=[^\W\d_])\.(?=[ ,])")  # Dr. Who
 _HYPHEN = pattern(r"(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})")
 # What joins the parts of a list says no more than a blank does.
 _AND = pattern(r",? (?:and|&|und|et|y|e|и) |, ?(?=[^\W\d])")
 _APOSTROPHES = str.maketrans("’ʼ‘`´", "'''''")
 _PLAIN_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
-_SAID_SO = {"dne": "does not exist", "infinitely many solutions": "infinitely many solutions"}
+_SAID_SO = {"dne": "does not exist", "infinitely many": "infinitely many solutions"}
+_MOUNT, _SAINT = pattern(r"\bmt (?=[^\W\d_])"), pattern(r"\A(?:st|ste) (?=[^\W\d_])")
 _FRAME = pattern(
-    r"(?:it|this|the (?:limit|integral|derivative|value|expression)|there (?:is|are))(?: (?:simply|just))? (?=(?:does|do|is|no|not)\b)|there (?:is|are) (?=no\b)"
+    r"(?:it|this|(?:the )?(?:limit|integral|derivative|value|expression|series|sequence)|there (?:is|are))(?: (?:simply|just))? (?=(?:does|do|is|no|not|diverges|converges)\b)|there (?:is|are) (?=no\b)"
 )
 _NO_SOLUTION = pattern(r"no (?P<real>real )?solutions?(?: (?:exists?|is possible|are possible))?")
 
@@ -64,7 +66,7 @@ def text_key(text: str) -> str:
     moment = moment_key(bare)
     if moment:
         return moment
-    bare = _HYPHEN.sub(" ", _STOP.sub("", bare))
+    bare = _MOUNT.sub("mount ", _SAINT.sub("saint ", _HYPHEN.sub(" ", _STOP.sub("", bare))))
     frame = _FRAME.match(bare)
     bare = bare[frame.end() :] if frame else bare
     none = _NO_SOLUTION.fullmatch(bare)
@@ -86,7 +88,10 @@ def _normal(text: str) -> str:
 
 def _without_accents(text: str) -> str:
     """Return a text with the letters of Latin script bare; an й is no и."""
-    return text if text.isascii() else "".join(map(_bare, text.translate(_PLAIN_LETTERS).translate(_APOSTROPHES)))
+    if text.isascii():
+        return text
+    bare = ("".join(map(_bare, piece)) for piece in pieces(translated(translated(text, _PLAIN_LETTERS), _APOSTROPHES)))
+    return "".join(bare)
 
 
 def _bare(letter: str) -> str:

@@ -3,8 +3,9 @@ r"""A piece of mathematics in one spelling."""
 import re
 
 from slmmux.answers._pattern import pattern
+from slmmux.answers._pieces import translated
 
-__all__ = ["formula_key"]
+__all__ = ["formula_key", "in_latex"]
 
 _NAMES = {
     "π": "pi", "∞": "infty", "≤": "le", "≥": "ge", "≠": "ne", "≈": "approx", "±": "pm", "∓": "mp", "∅": "emptyset",
@@ -17,6 +18,7 @@ _NAMES = {
 _LATEX = str.maketrans(
     {sign: f"\\{name} " for sign, name in _NAMES.items()} | {"−": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/"}
 )
+_SIGNS = _LATEX | str.maketrans({"×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot "})
 _COMMAND = pattern(r"\\([A-Za-z]+)")
 _SPELLINGS = {
     "leq": "le", "leqslant": "le", "geq": "ge", "geqslant": "ge", "neq": "ne", "varnothing": "emptyset", "empty": "emptyset",
@@ -49,7 +51,7 @@ def formula_key(tidy: str) -> str:
         >>> formula_key("√2"), formula_key(r"\sqrt2"), formula_key(r"\frac{\pi}{4}"), formula_key("x = 5")
         ('\\sqrt{2}', '\\sqrt{2}', '\\pi/4', '5')
     """
-    text = _COMMAND.sub(_command, tidy.translate(_LATEX).replace("**", "^"))
+    text = _COMMAND.sub(_command, translated(tidy, _LATEX).replace("**", "^"))
     for _ in range(2):
         text = _ROOT.sub(lambda root: rf"\sqrt{{{root[1] or root[2]}}}", text)
     text = _SINGLE.sub(r"\1\2", text)
@@ -60,6 +62,16 @@ def formula_key(tidy: str) -> str:
     text = _AND.sub(",", " ".join(text.split()))
     text = _BLANK_AFTER_COMMAND.sub(r"\1", _BLANK.sub("", text)).rstrip(".").removeprefix("+")
     return _ASSIGNED.sub("", text, count=1).removeprefix("+") if _ASSIGNED.match(text) else text
+
+
+def in_latex(text: str) -> str:
+    r"""Return a formula with signs of Unicode as LaTeX has them.
+
+    Example:
+        >>> in_latex("2π"), in_latex("a·b")
+        ('2\\pi ', 'a\\cdot b')
+    """
+    return text if text.isascii() else text.translate(_SIGNS)
 
 
 def _command(command: re.Match[str]) -> str:

@@ -70,6 +70,10 @@ _UNIT = pattern(
     r"[\s~]*+(?:(?P<raised>square|cubic)\s)?(?P<unit>°?[A-Za-zµμ]{1,16}|[¢€£¥₹₩₽₺₫$])(?P<power>\^?\{?[23]\}?|²|³)?"
     r"(?:\s?(?P<per>/|per\s)\s?(?P<below>[A-Za-z]{1,12})(?P<power_below>\^?\{?[23]\}?)?)?[\s.]*+"
 )
+_PART = pattern(
+    r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9})?)\s?(?P<unit>[A-Za-z]{1,10})(?:,?\s(?:and\s)?(?=[0-9])|[\s.]*\Z)"
+)
+_MOST_PARTS = 4
 _DEGREES = pattern(r"(?:°|degrees?) ?(?=[CF]\b|Celsius|Fahrenheit|celsius|fahrenheit)")
 _MONEY = pattern(r"[^0-9]{0,4}?(?P<money>[$€£¥₹₩₽₺₫])")
 _MONEY_NAMES = {"USD": "$", "US$": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "Rs.": "₹", "Rs": "₹", "CHF": "CHF", "CNY": "yuan",
@@ -134,7 +138,7 @@ def quantity(text: str) -> Quantity | None:
         return Quantity(number.value, money["money"], Fraction(1)) if is_money else None
     match = _UNIT.fullmatch(text, number.end)
     if match is None:
-        return None
+        return _of_parts(text)
     if number.doubtful and len(match["unit"]) == 1 and match["unit"].isalpha():  # 3,4 m could be a list and a name
         return None
     size = _size(match["unit"], _POWERS.get(match["raised"] or "", 0) or _power(match["power"]))
@@ -146,6 +150,22 @@ def quantity(text: str) -> Quantity | None:
             return None
         size = f"{size[0]}/{below[0]}", size[1] / below[1]
     return Quantity(number.value, *size)
+
+
+def _of_parts(text: str) -> Quantity | None:
+    """Return the quantity of which a text says the parts, from the largest to the smallest: 2 hours 30 minutes."""
+    parts: list[tuple[Fraction, tuple[str, Fraction]]] = []
+    at = 0
+    while (part := _PART.match(text, at)) and len(parts) < _MOST_PARTS:
+        size = _size(part["unit"], 1)
+        if size is None or (parts and (size[0] != parts[-1][1][0] or size[1] >= parts[-1][1][1])):
+            return None
+        parts.append((Fraction(part["number"]), size))
+        at = part.end()
+    if at < len(text) or len(parts) < 2:  # noqa: PLR2004 - one is no sum
+        return None
+    smallest = parts[-1][1]
+    return Quantity(sum((number * size for number, (_, size) in parts), Fraction()) / smallest[1], *smallest)
 
 
 def units_asked(question: str) -> set[tuple[str, Fraction]]:

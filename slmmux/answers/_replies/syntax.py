@@ -1,4 +1,4 @@
-"""Python by its syntax tree, written as one text: layout, comments and quotes do not count."""
+"""Python by its syntax tree, written as one text: layout, comments, docstrings and quotes do not count."""
 
 import ast
 import re
@@ -22,6 +22,7 @@ _STRING = pattern(
         (?P<quote> \"{3} | '{3} ) (?: \\(?:.|\Z) | (?!(?P=quote)). )*+ (?: (?P=quote) | \Z )
       | (?P<sign> ["'] ) (?: \\(?:.|\Z) | (?!(?P=sign))[^\\\n] )*+ (?: (?P=sign) | (?=\n) | \Z ) )""",
     re.VERBOSE | re.DOTALL,
+    whole=True,  # a string may be the whole of a program
 )
 # 1if x: Python warns of it each time it parses it.
 _NUMBER_AND_WORD = pattern(r"(?<![\w.])\.*+[0-9][\w.]*?(?:and|else|for|if|in|is|not|or)\b")
@@ -40,7 +41,21 @@ def tree_of(source: str) -> str | None:
         tree = ast.parse(_STRING.sub(_tamed, source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+    _without_docstrings(tree)
     return _as_text(tree)
+
+
+def _without_docstrings(tree: ast.Module) -> None:
+    """Take out the texts that describe a module, a class or a function which does something else as well."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and len(node.body) > 1:
+            first = node.body[0]
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                del node.body[0]
 
 
 def _tamed(string: re.Match[str]) -> str:

@@ -34,9 +34,11 @@ _SMALL = {
             "nineteen",
         ]
     )
-} | {
-    word: number
-    for number, word in enumerate(["하나", "둘", "셋", "넷", "다섯", "여섯", "일곱", "여덟", "아홉", "열"], 1)
+} | {word: number for number, word in enumerate(["하나", "둘", "셋", "넷", "다섯", "여섯", "일곱", "여덟", "아홉"], 1)}
+_SMALL |= {
+    tens + one: 10 * place + number
+    for place, tens in enumerate(["열", "스물", "서른", "마흔", "쉰", "예순", "일흔", "여든", "아흔"], 1)
+    for number, one in enumerate(["", "하나", "둘", "셋", "넷", "다섯", "여섯", "일곱", "여덟", "아홉"])
 }
 _TENS = {
     word: 10 * (place + 2)
@@ -59,6 +61,7 @@ _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth"
     "ninth": 9, "tenth": 10}  # fmt: skip
 _DOZEN = 12
 _MOST = 10**15
+_LONGEST = 1_000  # characters that are looked at: no number below the most takes as many
 
 
 def words_at(text: str, start: int) -> tuple[Fraction, int] | None:
@@ -68,7 +71,7 @@ def words_at(text: str, start: int) -> tuple[Fraction, int] | None:
         >>> words_at("one hundred and forty-two apples", 0), words_at("四十二。", 0)
         ((Fraction(142, 1), 25), (Fraction(42, 1), 3))
     """
-    match = _WORDS.match(text, start)
+    match = _WORDS.match(text, start, start + _LONGEST)
     if match is None:
         spelled = spelled_at(text, start)
         return (Fraction(spelled[0]), spelled[1]) if spelled else None
