@@ -13,7 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -22,7 +22,8 @@ from slmmux import Recording, answers
 
 ROOT = Path(__file__).parent.parent
 LABELS = Path(__file__).with_name("meaning.jsonl")
-SCORES = ("exact", "includes")
+Form = Literal["exact", "includes"]
+SCORES: tuple[Form, ...] = ("exact", "includes")
 
 
 def labelled(path: Path = LABELS) -> Iterable[tuple[str, Any, bool]]:
@@ -38,7 +39,7 @@ def labelled(path: Path = LABELS) -> Iterable[tuple[str, Any, bool]]:
         yield name, rows[name, label["model"], label["question_id"], label["sample_index"]], label["right"]
 
 
-def outcome(row: Any, score: str, *, right: bool) -> str:
+def outcome(row: Any, score: Form, *, right: bool) -> str:
     """Return whether a form of scoring agrees with a label, and if not, which way it errs."""
     is_right = answers.scored(row.text, row.gold, score, question=row.question or "")
     return "agree" if is_right is right else "missed" if right else "not right"
