@@ -1,10 +1,11 @@
 """A soak over a server that counts: thousands of answers by each way of asking, and what is left behind.
 
-python -m bench.soak [--answers N] [--cancellations N] [--slots]
+python -m bench.soak [--answers N] [--cancellations N] [--samples K] [--way NAME ...] [--slots QUESTIONS]
 
 The server is a process of its own, so that nothing of it is counted here. For each way: threads, tasks, open files and
-resident memory before and after, the most requests that the server ever had in flight, and the calls and tokens of all
-records beside what the server counted. `--slots` puts 20 threads over a real llama.cpp server with 4 slots instead.
+resident memory before and after, what memory grew by in each 1,000 answers, the most requests that the server ever had
+in flight, and the calls and tokens of all records beside what the server counted. `--slots` puts 20 threads over a real
+llama.cpp server with 4 slots instead.
 """
 
 import argparse
@@ -28,6 +29,7 @@ __all__ = ["main"]
 
 WINDOW = 6
 MEMBERS, SAMPLES = 2, 2
+PIECE = 1000  # answers between two looks at the memory
 PROMPT, REPLY = 10, 5  # tokens that the server counts for a request and for a completion
 QUESTION = "What is 2 + 2?"
 
@@ -202,9 +204,9 @@ def _settled(url: str, calls: Callable[[], int]) -> Counter[str]:
     return counts
 
 
-async def _soak(url: str, framework: str, way: str, answers: int) -> None:
+async def _soak(url: str, framework: str, way: str, answers: int, samples: int) -> None:
     # On threads an abandoned call is counted whenever it ends; a cancelled one closes its connection, and nobody hears.
-    options = {} if way in {"ask", "batch"} else {"wait": "exhausted"}
+    options: dict[str, Any] = {"samples": samples} | ({} if way in {"ask", "batch"} else {"wait": "exhausted"})
     ledger = Ledger()
     asker: Any = (LangChain if framework == "LangChain" else LlamaIndex)(url, ledger, **options)
     size = min(20, answers)
@@ -228,8 +230,12 @@ async def _soak(url: str, framework: str, way: str, answers: int) -> None:
     await ask(warm)
     _settled(url, lambda: start["requests"] + ledger.calls)
     before, tasks = _state(), len(asyncio.all_tasks())
-    begun = time.monotonic()
-    await ask(answers)
+    begun, growth, last = time.monotonic(), [], before[0]
+    for done in range(0, answers, PIECE):
+        await ask(min(PIECE, answers - done))
+        # A growth that gets less from piece to piece is what an allocator keeps; one that stays is a leak.
+        growth.append(_state()[0] - last)
+        last += growth[-1]
     seconds = time.monotonic() - begun
     end = _settled(url, lambda: start["requests"] + ledger.calls)
     await asyncio.sleep(0.2)
@@ -238,7 +244,7 @@ async def _soak(url: str, framework: str, way: str, answers: int) -> None:
     print(
         f"| {framework} `{_NAMES[framework, way]}` | {answers:,} | {seconds:.0f} | {before[1]} -> {after[1]} | "
         f"{tasks} -> {len(asyncio.all_tasks())} | {before[2]} -> {after[2]} | {before[0] / 1024:.0f} -> "
-        f"{after[0] / 1024:.0f} | {(after[0] - before[0]) / answers * 1000:+.0f} | {end['most']} of {WINDOW} | "
+        f"{after[0] / 1024:.0f} | {', '.join(f'{each:+d}' for each in growth)} | {end['most']} of {WINDOW} | "
         f"{ledger.calls:,} / {calls:,} | {ledger.tokens:,} / {tokens:,} |",
         flush=True,
     )
@@ -249,7 +255,7 @@ async def _soak(url: str, framework: str, way: str, answers: int) -> None:
 
 
 _COLUMNS = (
-    "way", "answers", "seconds", "threads", "tasks", "files", "MB", "kB per 1,000", "most in flight",
+    "way", "answers", "seconds", "threads", "tasks", "files", "MB", "kB in each 1,000", "most in flight",
     "calls: records / server", "tokens: records / server",
 )  # fmt: skip
 _NAMES = {
@@ -345,13 +351,15 @@ def _slots(questions: int) -> None:
         server.close()
 
 
-async def _all(url: str, answers: int, cancellations: int) -> None:
+async def _all(url: str, options: argparse.Namespace) -> None:
     """Run everything on one event loop: async clients do not outlive theirs."""
-    print(f"| {' | '.join(_COLUMNS)} |\n|{' --- |' * len(_COLUMNS)}", flush=True)
-    for framework, way in _NAMES:
-        await _soak(url, framework, way, answers)
-    for framework in ("LangChain", "LlamaIndex") if cancellations else ():
-        await _storm(url, framework, cancellations)
+    if options.answers:
+        print(f"| {' | '.join(_COLUMNS)} |\n|{' --- |' * len(_COLUMNS)}", flush=True)
+        for (framework, way), name in _NAMES.items():
+            if not options.way or name in options.way:
+                await _soak(url, framework, way, options.answers, options.samples)
+    for framework in ("LangChain", "LlamaIndex") if options.cancellations else ():
+        await _storm(url, framework, options.cancellations)
 
 
 def main() -> None:
@@ -359,6 +367,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description="A soak over a server that counts.")
     parser.add_argument("--answers", type=int, default=5000, help="answers by each way")
     parser.add_argument("--cancellations", type=int, default=1000, help="questions to cancel, in each framework")
+    parser.add_argument("--samples", type=int, default=SAMPLES, help="samples of each member")
+    parser.add_argument("--way", action="append", choices=_NAMES.values(), help="only this way, or these")
     parser.add_argument("--slots", type=int, default=0, metavar="QUESTIONS", help="ask a real llama.cpp server instead")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -372,7 +382,7 @@ def main() -> None:
         try:
             assert server.stdout is not None
             url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
-            asyncio.run(_all(url, options.answers, options.cancellations))
+            asyncio.run(_all(url, options))
         finally:
             server.kill()
 

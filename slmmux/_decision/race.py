@@ -145,6 +145,7 @@ class Race(Generic[R]):
             model: Tally(model, k) if group is None else RelatedTally(model, k, group) for model, k in samples.items()
         }
         self._by_rank = list(self._tallies.values())
+        self._rank = {model: rank for rank, model in enumerate(samples)}
         self._steps = PLANS[plan](self._by_rank, None if costs is None else by_label("costs", costs, samples))
         self._step: Iterator[Draw] = iter(())  # what is left of the current step
         self._first_round = len(samples) if plan == "first_round" else 0  # the samples in it
@@ -316,7 +317,6 @@ class Race(Generic[R]):
             decided_by=decided_by,
             reason=reason,
             samples=cast("tuple[Sample[R | None], ...]", samples),
-            unused=tuple(Draw(*place) for place in self._places() if place not in self._samples),
             # Rules are calibrated on complete samples, so that a part of them has no probability.
             probability=None if self._uncounted else probability,
         )
@@ -344,10 +344,11 @@ class Race(Generic[R]):
 
     def _in_order(self) -> tuple[Sample[R], ...]:
         """Return the samples so far by rank and index, which is independent of their arrival."""
-        return tuple(self._samples[place] for place in self._places() if place in self._samples)
+        # Only what has arrived is looked at: at a deadline that may be a few hundred of a hundred thousand samples.
+        return tuple(self._samples[place] for place in sorted(self._samples, key=self._in_rank))
 
-    def _places(self) -> list[tuple[str, int]]:
-        return [(t.model, i) for t in self._by_rank for i in range(t.of)]
+    def _in_rank(self, place: tuple[str, int]) -> tuple[int, int]:
+        return self._rank[place[0]], place[1]
 
 
 def check_samples(samples: Mapping[str, int]) -> None:

@@ -125,7 +125,7 @@ def record(
         "lost": [v.model for v in decision.votes if v.failed and v.failed == v.of - v.unused],
         "resting": list(resting),
         **unread,
-        "samples": {"planned": planned, "used": planned - len(decision.unused)},
+        "samples": {"planned": planned, "used": len(decision.samples)},
         "usage": _counts(usage),
         "abandoned": {
             "calls": len(decision.abandoned),

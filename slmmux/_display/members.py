@@ -193,7 +193,7 @@ def read_decision(decision: Any) -> tuple[tuple[MemberRow, ...], tuple[str, ...]
         "decided_by": decision.decided_by,
         "reason": decision.reason,
         "votes": [{"model": vote.model, "answer": vote.answer} for vote in votes],
-        "samples": {"planned": planned, "used": planned - len(decision.unused)},
+        "samples": {"planned": planned, "used": len(decision.samples)},
         "seconds": getattr(decision, "seconds", None),
     }
     return in_colours(members), tuple(sentences(facts))

@@ -1,7 +1,8 @@
 """One text for one JSON value, however it was written."""
 
 import math
-from json import dumps
+from io import StringIO
+from json import JSONEncoder
 from typing import Any
 
 from slmmux._errors import ExtractorError
@@ -10,6 +11,8 @@ __all__ = ["MAX_DEPTH", "canonical"]
 
 # Far deeper than any answer, far shallower than Python's stack: the outcome never depends on who calls.
 MAX_DEPTH = 100
+_MANY = 5_000  # parts of a value
+_JSON = JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _MAX_BITS = 4096  # of an int; beyond some 4,300 digits Python refuses to print one
 
 
@@ -31,7 +34,9 @@ def canonical(value: Any) -> str:
         >>> canonical({"b": 1.0, "a": [True, None]})
         '{"a":[true,null],"b":1}'
     """
-    text = dumps(_plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    plain, count = _plain(value)
+    # A value of many parts is written one by one: at once it would keep every other thread waiting.
+    text = _written(plain) if count > _MANY else _JSON.encode(plain)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -39,14 +44,23 @@ def canonical(value: Any) -> str:
     return text
 
 
-def _plain(value: Any) -> Any:
-    """Return the value with integral floats as ints, or say why it is none that can be compared.
+def _written(value: Any) -> str:
+    text = StringIO()
+    for part in _JSON.iterencode(value):
+        text.write(part)
+    return text.getvalue()
+
+
+def _plain(value: Any) -> tuple[Any, int]:
+    """Return the value with integral floats as ints and the number of its parts, or say why it cannot be compared.
 
     Without recursion, which would make the outcome depend on who calls.
     """
     root = [value]
     todo: list[tuple[Any, Any, int]] = [(root, 0, 0)]
+    count = 0
     while todo:
+        count += 1
         holder, key, depth = todo.pop()
         item = holder[key]
         if depth > MAX_DEPTH:
@@ -62,7 +76,7 @@ def _plain(value: Any) -> Any:
             todo.extend((item, name, depth + 1) for name in item)
         else:
             holder[key] = _scalar(item)
-    return root[0]
+    return root[0], count
 
 
 def _scalar(value: Any) -> Any:

@@ -9,6 +9,7 @@ from slmmux.answers._mathematics.latex import undress, untext
 from slmmux.answers._mathematics.numeral import decimal, numeral_at
 from slmmux.answers._mathematics.units import Quantity, quantity
 from slmmux.answers._pattern import pattern
+from slmmux.answers._pieces import translated
 from slmmux.answers._text import text_key
 from slmmux.answers._words.moments import moment_key
 from slmmux.answers._words.scripts import plain
@@ -95,7 +96,7 @@ def content_of(text: str) -> Content:
         if number and number.value is not None and not number.doubtful and _UNIT.fullmatch(candidate, number.end):
             return Content("number", decimal(number.value), Quantity(number.value, "", Fraction(1)))
     if _CHEMICAL.fullmatch(bare):
-        return Content("text", text_key(bare.translate(_FLAT)))
+        return Content("text", text_key(translated(bare, _FLAT)))
     moment = moment_key(bare)
     if moment:
         return Content("moment", moment)

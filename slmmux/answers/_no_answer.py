@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from slmmux._decision.types import Answer, text_of
 from slmmux._errors import ArgumentError
+from slmmux.answers._pieces import translated
 
 __all__ = ["NoAnswers"]
 
@@ -47,4 +48,4 @@ class NoAnswers:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.translate(_APOSTROPHES).casefold().split()).rstrip(_MARKS)
+    return " ".join(translated(text, _APOSTROPHES).casefold().split()).rstrip(_MARKS)

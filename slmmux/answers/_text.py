@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 from slmmux.answers._pattern import pattern
+from slmmux.answers._pieces import pieces, translated
 from slmmux.answers._replies.reply import reply_of
 from slmmux.answers._words.courtesy import without_closing, without_opening
 from slmmux.answers._words.moments import moment_key
@@ -16,7 +17,7 @@ _QUOTES = {"'": "'", "‘": "’", '"': '"', "“": "”", "„": "“", "«": "
 _PIECE = pattern(r"\s++|\S{1,200}")
 _FINAL = ".!?,;:…。！？ "  # Chinese and Japanese replies end so
 _ARTICLE = pattern(r"(?:the|an?) (?=\S)")
-_ABBREVIATION = pattern(r"(?<!\w)[^\W\d_](?:\. ?[^\W\d_](?![^\W_]))+\.?")  # U.S.A., J. K.
+_ABBREVIATION = pattern(r"(?<!\w)[^\W\d_](?:\. ?[^\W\d_](?![^\W_])){1,99}\.?")  # U.S.A., J. K.
 _STOP = pattern(r"(?<=[^\W\d_])\.(?=[ ,])")  # Dr. Who
 _HYPHEN = pattern(r"(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})")
 # What joins the parts of a list says no more than a blank does.
@@ -87,7 +88,10 @@ def _normal(text: str) -> str:
 
 def _without_accents(text: str) -> str:
     """Return a text with the letters of Latin script bare; an й is no и."""
-    return text if text.isascii() else "".join(map(_bare, text.translate(_PLAIN_LETTERS).translate(_APOSTROPHES)))
+    if text.isascii():
+        return text
+    bare = ("".join(map(_bare, piece)) for piece in pieces(translated(translated(text, _PLAIN_LETTERS), _APOSTROPHES)))
+    return "".join(bare)
 
 
 def _bare(letter: str) -> str:

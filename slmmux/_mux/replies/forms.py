@@ -39,9 +39,9 @@ _LABEL = pattern(r"\A[\s*_]*+(?:JSONPath|KEYWORDS)[*_]*+:[\s*_]*+", re.IGNORECAS
 _SQL_ENDS = pattern(r"\bSQLResult\s*:|\bAnswer\s*:|```|;\s*(?:\n\s*\n|\Z)", re.IGNORECASE)
 _SQL_FENCE = pattern(r"\A\s*+```(?:\w{1,12})?\s*+")
 _SQL_BEGINS = pattern(r"\b(?:WITH|SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
-_STRING = pattern(r"'(?:[^']++|'')*+'|\"[^\"]*+\"")
+_STRING = pattern(r"'(?:[^']++|'')*+'|\"[^\"]*+\"", whole=True)
 _AROUND_SIGNS = pattern(r" ?([(),=<>*]) ?")
-_EXECUTED = pattern(r"<execute>((?:[^<]++|<(?!/execute>))*+)</execute>")
+_EXECUTED = pattern(r"<execute>((?:[^<]++|<(?!/execute>))*+)</execute>", whole=True)
 _MOST_CHARACTERS = 20_000  # of a prompt, its end
 _MOST_RELEVANT = 100
 

@@ -31,15 +31,19 @@ _WRAPPERS = (
     "function",
 )  # fmt: skip
 # <function=add>{"a": 1}</function> of Llama; Qwen's coders put <parameter=a>1</parameter> inside.
-_FUNCTION = pattern(r"<function=(?P<name>[\w.-]{1,64})>(?P<body>(?:[^<]++|<(?!/?function>))*+)(?:</?function>|\Z)")
+_FUNCTION = pattern(
+    r"<function=(?P<name>[\w.-]{1,64})>(?P<body>(?:[^<]++|<(?!/?function>))*+)(?:</?function>|\Z)", whole=True
+)
 _INVOKED = pattern(
-    r"<invoke name=[\"'](?P<name>[\w.-]{1,64})[\"']>(?P<body>(?:[^<]++|<(?!/invoke>))*+)(?:</invoke>|\Z)"
+    r"<invoke name=[\"'](?P<name>[\w.-]{1,64})[\"']>(?P<body>(?:[^<]++|<(?!/invoke>))*+)(?:</invoke>|\Z)", whole=True
 )
 _TAGGED = pattern(
-    r"<(?:tool_)?name>(?P<name>[\w.-]{1,64})</(?:tool_)?name>\s*+<(?P<tag>arguments|args|parameters|input)>(?P<body>(?:[^<]++|<(?!/(?P=tag)>))*+)"
+    r"<(?:tool_)?name>(?P<name>[\w.-]{1,64})</(?:tool_)?name>\s*+<(?P<tag>arguments|args|parameters|input)>(?P<body>(?:[^<]++|<(?!/(?P=tag)>))*+)",
+    whole=True,
 )
 _PARAMETER = pattern(
-    r"<parameter(?:=|\ name=[\"'])(?P<name>[\w.-]{1,64})[\"']?>\n?(?P<value>(?:[^<]++|<(?!/parameter>))*+)</parameter>"
+    r"<parameter(?:=|\ name=[\"'])(?P<name>[\w.-]{1,64})[\"']?>\n?(?P<value>(?:[^<]++|<(?!/parameter>))*+)</parameter>",
+    whole=True,
 )
 # A name, then its arguments: [TOOL_CALLS]add[ARGS]{...} of Mistral, name<tool_sep>{...} of DeepSeek, add\n{...}.
 _NAME_BEFORE = pattern(
@@ -50,14 +54,19 @@ _NAME_BEFORE = pattern(
 )
 # GLM's <tool_call>add\n<arg_key>a</arg_key>..., and FunctionGemma's call:add{a:1,b:<escape>x<escape>}.
 _KEYED = pattern(
-    r"<tool_call>\s*+(?P<name>[\w.-]{1,64})\s*+(?P<body><arg_key>(?:[^<]++|<(?!/tool_call>))*+)(?:</tool_call>|\Z)"
+    r"<tool_call>\s*+(?P<name>[\w.-]{1,64})\s*+(?P<body><arg_key>(?:[^<]++|<(?!/tool_call>))*+)(?:</tool_call>|\Z)",
+    whole=True,
 )
 _KEY = pattern(
-    r"<arg_key>(?P<name>[^<]{1,64})</arg_key>\s*+<arg_value>(?P<value>(?:[^<]++|<(?!/arg_value>))*+)</arg_value>"
+    r"<arg_key>(?P<name>[^<]{1,64})</arg_key>\s*+<arg_value>(?P<value>(?:[^<]++|<(?!/arg_value>))*+)</arg_value>",
+    whole=True,
 )
-_GEMMA = pattern(r"\bcall:(?P<name>[\w.-]{1,64})\{(?P<body>(?:[^{}<]++|<escape>(?:[^<]++|<(?!escape>))*+<escape>)*+)\}")
+_GEMMA = pattern(
+    r"\bcall:(?P<name>[\w.-]{1,64})\{(?P<body>(?:[^{}<]++|<escape>(?:[^<]++|<(?!escape>))*+<escape>)*+)\}", whole=True
+)
 _GEMMA_PARAMETER = pattern(
-    r"(?P<name>\w{1,64}):(?:<escape>(?P<text>(?:[^<]++|<(?!escape>))*+)<escape>|(?P<value>[^,<{}]*+))"
+    r"(?P<name>\w{1,64}):(?:<escape>(?P<text>(?:[^<]++|<(?!escape>))*+)<escape>|(?P<value>[^,<{}]*+))",
+    whole=True,
 )
 _QUOTED_OBJECT = pattern(r"(?<=[:,]) ?'(?=\{)([^'\n]*+)'")  # "arguments": '{"a": 1}'
 _AFTER_INPUT = pattern(r"\n\s*\n|\nObservation")

@@ -1,6 +1,5 @@
 r"""Where the LaTeX boxes of a text are, and what they hold."""
 
-import re
 from collections.abc import Iterator
 
 from slmmux.answers._pattern import pattern
@@ -19,7 +18,10 @@ def boxes(text: str) -> Iterator[tuple[int, str]]:
     One pass with a stack, and no text is copied twice: a thousand boxes in each other cost no more than one.
     To TeX only the 4 of `\boxed 42` is boxed; models mean all of it.
     """
-    opened: list[re.Match[str]] = []
+    # Where each open brace begins, and of a box where its content does, or 0: matches would be as many objects for the
+    # garbage collector to look at, in one piece.
+    opened: list[int] = []
+    boxed: list[int] = []
     last = -1
     for piece in _PIECE.finditer(text):
         if piece["bare"]:
@@ -28,11 +30,12 @@ def boxes(text: str) -> Iterator[tuple[int, str]]:
                 last = piece.start()
                 yield last, content
         elif piece["box"] or piece["open"]:
-            opened.append(piece)
+            opened.append(piece.start())
+            boxed.append(piece.end() if piece["box"] else 0)
         elif piece["close"] and opened:
-            opener = opened.pop()
-            if opener["box"] and opener.start() > last:
-                content = text[opener.end() : piece.start()].strip()
+            opener, content_start = opened.pop(), boxed.pop()
+            if content_start and opener > last:
+                content = text[content_start : piece.start()].strip()
                 if content:
-                    last = opener.start()
+                    last = opener
                     yield last, content

@@ -3,6 +3,7 @@ r"""A piece of mathematics in one spelling."""
 import re
 
 from slmmux.answers._pattern import pattern
+from slmmux.answers._pieces import translated
 
 __all__ = ["formula_key", "in_latex"]
 
@@ -50,7 +51,7 @@ def formula_key(tidy: str) -> str:
         >>> formula_key("√2"), formula_key(r"\sqrt2"), formula_key(r"\frac{\pi}{4}"), formula_key("x = 5")
         ('\\sqrt{2}', '\\sqrt{2}', '\\pi/4', '5')
     """
-    text = _COMMAND.sub(_command, tidy.translate(_LATEX).replace("**", "^"))
+    text = _COMMAND.sub(_command, translated(tidy, _LATEX).replace("**", "^"))
     for _ in range(2):
         text = _ROOT.sub(lambda root: rf"\sqrt{{{root[1] or root[2]}}}", text)
     text = _SINGLE.sub(r"\1\2", text)

@@ -59,6 +59,7 @@ _NUMERAL = pattern(
     """,
     re.VERBOSE,
 )
+_LONGEST = 4_000  # characters that are looked at: a number with so many digits is no answer
 _PLAIN = pattern(r"[0-9]*\.?[0-9]+")
 _GROUPED = pattern(r"[1-9][0-9]{0,2}(?:([,'’_ ])[0-9]{3})(?:\1[0-9]{3})*(?:\.[0-9]+)?")
 _INDIAN = pattern(r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?")
@@ -108,13 +109,13 @@ def last_numeral(text: str) -> Numeral | None:
     In the midst of a text 300K is a temperature and 0.02M a solution, where nobody speaks of money.
     """
     starts = [match.start() for match in _NUMERAL.finditer(text)]
-    matches = filter(None, (_NUMERAL.match(text, start) for start in reversed(starts)))
+    matches = filter(None, (_NUMERAL.match(text, start, start + _LONGEST) for start in reversed(starts)))
     return next(filter(None, (_numeral(match, announced=False) for match in matches)), None)
 
 
 def numeral_at(text: str, start: int) -> Numeral | None:
     """Return the number that starts at `start`, None where there is none."""
-    match = _NUMERAL.match(text, start)
+    match = _NUMERAL.match(text, start, start + _LONGEST)
     return _numeral(match) if match else None
 
 

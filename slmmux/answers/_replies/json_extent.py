@@ -89,10 +89,10 @@ def _walk(text: str, start: int) -> tuple[int, int]:
 def _partners(text: str) -> dict[int, int]:
     """Return the end of each bracket that is closed, by its start; strings are not looked for."""
     partner: dict[int, int] = {}
-    opened: list[re.Match[str]] = []
+    opened: list[int] = []  # numbers: as many matches would be looked at by the garbage collector in one piece
     for bracket in _BRACKET.finditer(text):
         if bracket[0] in "[{":
-            opened.append(bracket)
-        elif opened and opened[-1][0] + bracket[0] in ("[]", "{}"):
-            partner[opened.pop().start()] = bracket.end()
+            opened.append(bracket.start())
+        elif opened and text[opened[-1]] + bracket[0] in ("[]", "{}"):
+            partner[opened.pop()] = bracket.end()
     return partner

@@ -39,7 +39,8 @@ _RULE = pattern(r"\s*\n[ \t]*(?:-{3,}|={3,}|\*{3,})\s*\Z")  # between a turn and
 # What a made-up question is about stands before it: Context: Ann runs.
 _ABOUT = pattern(
     r"\n[ \t]*\n[ \t*_\[#]*(?:Context|Passage|Text|Article|Premise|Story|Paragraph|Document|Kontext|Contexte|Contexto)"
-    r"(?: [0-9]{1,3})?[*_\]]*:(?:[^\n]|\n(?![ \t]*\n))*+\Z"
+    r"(?: [0-9]{1,3})?[*_\]]*:(?:[^\n]|\n(?![ \t]*\n))*+\Z",
+    whole=True,
 )
 _LAST_SENTENCE = pattern(r"[.!?:]\s+(?=[^.!?]*\?\s*\Z)")
 _MOST_ALIKE = 4  # words that two questions begin with

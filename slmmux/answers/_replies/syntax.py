@@ -22,6 +22,7 @@ _STRING = pattern(
         (?P<quote> \"{3} | '{3} ) (?: \\(?:.|\Z) | (?!(?P=quote)). )*+ (?: (?P=quote) | \Z )
       | (?P<sign> ["'] ) (?: \\(?:.|\Z) | (?!(?P=sign))[^\\\n] )*+ (?: (?P=sign) | (?=\n) | \Z ) )""",
     re.VERBOSE | re.DOTALL,
+    whole=True,  # a string may be the whole of a program
 )
 # 1if x: Python warns of it each time it parses it.
 _NUMBER_AND_WORD = pattern(r"(?<![\w.])\.*+[0-9][\w.]*?(?:and|else|for|if|in|is|not|or)\b")

@@ -48,6 +48,13 @@ _WRONG = pattern(
 )
 
 
+_LONGEST = 4_000  # characters of a line that are looked at: the letter is its first
+
+
+def _head(stretch: str) -> str:
+    return untext(undress(plain(stretch[:_LONGEST])))
+
+
 def rejects(stretch: str) -> tuple[bool, str]:
     """Return whether an announcement only says what the answer is not, and what it says instead: not B but C.
 
@@ -55,7 +62,7 @@ def rejects(stretch: str) -> tuple[bool, str]:
         >>> rejects("not B but C."), rejects("(D) is incorrect"), rejects("B")
         ((True, 'C.'), (True, ''), (False, ''))
     """
-    text = untext(undress(plain(stretch)))
+    text = _head(stretch)
     negated = _NOT.match(text)
     if negated:
         return True, negated["but"] or ""
@@ -65,7 +72,7 @@ def rejects(stretch: str) -> tuple[bool, str]:
 
 def says_several(stretch: str) -> bool:
     """Return whether an announcement is followed by two letters: nothing else in the reply undoes that."""
-    text = untext(undress(plain(stretch)))
+    text = _head(stretch)
     match = _LETTER.match(text)
     return bool(match and _SEVERAL.match(text, match.end())) or _LIST.match(text) is not None
 
@@ -81,7 +88,7 @@ def announced_letter(stretch: str, *, sure: bool) -> str | None:
         >>> announced_letter("B. Paris", sure=True), announced_letter("A dog", sure=False)
         ('B', None)
     """
-    text = untext(undress(plain(stretch)))
+    text = _head(stretch)
     match = _LETTER.match(text)
     if match is None or _SEVERAL.match(text, match.end()) or _INITIALS.match(text, match.end()):
         return None
@@ -103,10 +110,10 @@ def plain_letter(text: str) -> str | None:
         >>> plain_letter("**B.**"), plain_letter("B) Paris"), plain_letter("B. Traven")
         ('B', 'B', None)
     """
-    bare = untext(undress(plain(text)))
+    bare = _head(text)
     match = _LETTER.match(bare)
     letter = announced_letter(text, sure=True)
-    if match is None or "\n" in bare.strip():
+    if match is None or "\n" in bare.strip() or "\n" in text[_LONGEST:].strip():
         return None
     closed = match["bracketed"] or bare.startswith(")", match.end())
     return letter if closed or _NOTHING.match(bare, match.end()) else None

@@ -61,6 +61,7 @@ _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth"
     "ninth": 9, "tenth": 10}  # fmt: skip
 _DOZEN = 12
 _MOST = 10**15
+_LONGEST = 1_000  # characters that are looked at: no number below the most takes as many
 
 
 def words_at(text: str, start: int) -> tuple[Fraction, int] | None:
@@ -70,7 +71,7 @@ def words_at(text: str, start: int) -> tuple[Fraction, int] | None:
         >>> words_at("one hundred and forty-two apples", 0), words_at("四十二。", 0)
         ((Fraction(142, 1), 25), (Fraction(42, 1), 3))
     """
-    match = _WORDS.match(text, start)
+    match = _WORDS.match(text, start, start + _LONGEST)
     if match is None:
         spelled = spelled_at(text, start)
         return (Fraction(spelled[0]), spelled[1]) if spelled else None

@@ -2,6 +2,8 @@
 
 import unicodedata
 
+from slmmux.answers._pieces import translated
+
 __all__ = ["plain"]
 
 _SIGNS = {
@@ -46,4 +48,4 @@ def plain(text: str) -> str:
         >>> plain("答案：（Ｂ） ٤٢")
         '答案:(B) 42'
     """
-    return text if text.isascii() else text.translate(_BECAME)
+    return text if text.isascii() else translated(text, _BECAME)
