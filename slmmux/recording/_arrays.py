@@ -55,6 +55,11 @@ class Votes:
         """Return the votes on the questions at these places."""
         return Votes(self.count[:, questions], self.right[:, questions], self.of)
 
+    def of_members(self, members: Sequence[int]) -> "Votes":
+        """Return the votes of some members, in this order."""
+        places = list(members)
+        return Votes(self.count[places], self.right[places], self.of[places])
+
     def decided_right(self, rank: Sequence[int]) -> Bools:
         """Return for each question whether a mux of these members, given in rank order, is right: [q].
 

@@ -113,7 +113,7 @@ class _Form:
             output_tokens=tokens.completion_tokens,
             total_tokens=tokens.total_tokens,
             input_tokens_details=InputTokensDetails.model_construct(
-                **{name: prompt.get(name) or 0 for name in ("cached_tokens", "cache_write_tokens")}
+                cached_tokens=prompt.get("cached_tokens") or 0, cache_write_tokens=prompt.get("cache_write_tokens") or 0
             ),
             output_tokens_details=OutputTokensDetails(reasoning_tokens=(details and details.reasoning_tokens) or 0),
         ).model_dump(mode="json", exclude_unset=True)

@@ -135,7 +135,7 @@ class ResponsesRequest(Form):
         form = self.text.format if self.text else None
         if form is not None:
             is_schema = form.type == "json_schema"
-            own = {"schema": form.schema_, "name": form.name}
+            own: dict[str, Any] = {"schema": form.schema_, "name": form.name}
             own |= {} if is_schema else {"description": form.description, "strict": form.strict}
             for name, value in own.items():
                 if is_schema != (value is not None):
