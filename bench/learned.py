@@ -31,7 +31,7 @@ from slmmux.learned import brier, evaluate, expected_calibration_error, fit
 from slmmux.recording._arrays import Arrays, Votes, arrays_of
 from slmmux.selection._held_out import in_rank_order
 
-__all__ = ["Outcome", "outcomes", "pools", "share_below_single", "split", "table"]
+__all__ = ["SIZES", "Outcome", "Task", "outcomes", "pools", "share_below_single", "split", "table", "task_of"]
 
 SAMPLES = 5
 SIZES = (3, 5)
@@ -204,9 +204,28 @@ def table(size: int, outcomes_by_pool: Sequence[Sequence[Outcome]]) -> Table:
     return output
 
 
-def main() -> None:
-    """Print the figures of a recording."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a command line asks for.
+
+    Attributes:
+        arrays: The samples.
+        triples: The most pools of each size.
+        splits: The splits of each pool.
+        validation: The validation questions of each split.
+        vectors: The questions' vectors; `None` without the rule by question.
+    """
+
+    arrays: Arrays
+    triples: int
+    splits: int
+    validation: int
+    vectors: Vectors | None
+
+
+def task_of(description: str | None) -> Task:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recording", type=Path)
     parser.add_argument("--models", nargs="+", help="the models; by default all")
     parser.add_argument("--without", nargs="+", default=[], help="models to leave out")
@@ -231,8 +250,14 @@ def main() -> None:
             )
         vectors = vectors_of([texts[question] for question in arrays.questions])
     print(f"{len(models)} models, k = {args.samples}, {args.validation} validation and {test_questions} test questions")
-    for size in sorted({min(size, len(models)) for size in SIZES}):
-        outcomes_by_pool = outcomes(arrays, size, args.triples, args.splits, args.validation, vectors=vectors)
+    return Task(arrays, args.triples, args.splits, args.validation, vectors)
+
+
+def main() -> None:
+    """Print the figures of a recording."""
+    task = task_of(__doc__)
+    for size in sorted({min(size, len(task.arrays.models)) for size in SIZES}):
+        outcomes_by_pool = outcomes(task.arrays, size, task.triples, task.splits, task.validation, vectors=task.vectors)
         Console().print(table(size, outcomes_by_pool))
 
 

@@ -11,7 +11,7 @@ their own gain.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
@@ -25,8 +25,8 @@ from bench.learned import part, pools
 from bench.simulated import BUDGET, KINDS, SHAPES, WORTH, Outcome, broken_promises, outcomes
 from slmmux import ArgumentError, Recording
 from slmmux.learned import evaluate, fit
-from slmmux.recording._arrays import Arrays, Ints, arrays_of
-from slmmux.selection._contest import Rule, contest, learners
+from slmmux.recording._arrays import Arrays, Bools, Floats, Ints, arrays_of
+from slmmux.selection._contest import Foretold, Rule, contest, learners
 from slmmux.selection._held_out import HeldOut, in_rank_order
 from slmmux.selection._pool import PoolFigures
 from slmmux.selection._selection import Subset
@@ -36,6 +36,7 @@ from slmmux.selection._verdict import verdict_of
 __all__ = ["Check", "checks", "simulated_intervals", "simulated_thresholds", "table"]
 
 TARGETS = (0.6, 0.7, 0.8, 0.9)
+CONFIDENCES = (0.8, 0.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +48,17 @@ class Check:
         gain: The gain on the fresh questions.
         error: Its standard error.
         recommendation: The verdict.
-        kept: For each target that a threshold promised to keep, whether it did; allowing for noise beside it.
-        within: Whether the budget was kept; allowing for noise beside it.
+        kept: By confidence, for each target that a threshold promised to keep, whether it did; allowing for noise
+            beside it.
+        within: By confidence, whether the budget was kept; allowing for noise beside it.
     """
 
     estimate: HeldOut
     gain: float
     error: float
     recommendation: str
-    kept: tuple[tuple[bool, bool], ...]
-    within: tuple[bool, bool] | None
+    kept: Mapping[float, Sequence[tuple[bool, bool]]]
+    within: Mapping[float, tuple[bool, bool]]
 
 
 def checks(arrays: Arrays, models: int, most: int, *, validation: int, resamples: int, rule: Rule) -> Iterator[Check]:
@@ -90,28 +92,35 @@ def _check(pool: Arrays, size: int, own: Arrays, *, fresh: Ints, resamples: int,
     verdict = verdict_of(
         subset, {size: subset} if size > 1 else {2: subset}, subset, rule, questions=len(own.questions), worth=WORTH
     )
-    kept: list[tuple[bool, bool]] = []
-    within = None
+    kept: dict[float, list[tuple[bool, bool]]] = {}
+    within: dict[float, tuple[bool, bool]] = {}
     if result.foretold is not None and probability is not None:
-        foretold = result.foretold
-        for target in TARGETS:
-            try:
-                p = threshold(foretold.probability, foretold.right, target_accuracy=target).p
-            except ArgumentError:
-                continue
-            answered = right[probability >= p]
-            if answered.size:
-                noise = sqrt(target * (1 - target) / answered.size)
-                kept.append((answered.mean() >= target, answered.mean() >= target - 1.645 * noise))
-        given_up = float(
-            (
-                probability < threshold(foretold.probability, foretold.right, budget=BUDGET, served=foretold.served).p
-            ).mean()
-        )
-        noise = sqrt(BUDGET * (1 - BUDGET) / probability.size)
-        within = given_up <= BUDGET, given_up <= BUDGET + 1.645 * noise
+        for confidence in CONFIDENCES:
+            kept[confidence] = [*_targets(result.foretold, confidence, right, probability)]
+            within[confidence] = _budget(result.foretold, confidence, probability)
     error = float(difference.std(ddof=1) / sqrt(difference.size))
-    return Check(estimate, float(difference.mean()), error, verdict.recommendation, tuple(kept), within)
+    return Check(estimate, float(difference.mean()), error, verdict.recommendation, kept, within)
+
+
+def _targets(foretold: Foretold, confidence: float, right: Bools, probability: Floats) -> Iterator[tuple[bool, bool]]:
+    for target in TARGETS:
+        try:
+            p = threshold(foretold.probability, foretold.right, target_accuracy=target, confidence=confidence).p
+        except ArgumentError:  # it is kept from no probability on
+            continue
+        answered = right[probability >= p]
+        if answered.size:
+            noise = sqrt(target * (1 - target) / answered.size)
+            yield bool(answered.mean() >= target), bool(answered.mean() >= target - 1.645 * noise)
+
+
+def _budget(foretold: Foretold, confidence: float, probability: Floats) -> tuple[bool, bool]:
+    promise = threshold(
+        foretold.probability, foretold.right, budget=BUDGET, confidence=confidence, served=foretold.served
+    )
+    given_up = float((probability < promise.p).mean())
+    noise = sqrt(BUDGET * (1 - BUDGET) / probability.size)
+    return given_up <= BUDGET, given_up <= BUDGET + 1.645 * noise
 
 
 def _on(arrays: Arrays, questions: Ints) -> Arrays:
@@ -153,11 +162,15 @@ def table(results: list[Check]) -> Table:
         )
     unsure = sum(check.recommendation == "cannot tell yet" for check in results)
     figures.add_row('verdict "cannot tell yet"', "", "", str(unsure))
-    kept = [pair for check in results for pair in check.kept]
-    within = [check.within for check in results if check.within is not None]
-    for name, pairs in (("target accuracy", kept), (f"budget {BUDGET:g}", within)):
-        if pairs:
-            figures.add_row(name, _percent([a for a, _ in pairs]), _percent([b for _, b in pairs]), str(len(pairs)))
+    for confidence in CONFIDENCES:
+        kept = [pair for check in results for pair in check.kept.get(confidence, ())]
+        within = [check.within[confidence] for check in results if confidence in check.within]
+        for name, pairs in (("target accuracy", kept), (f"budget {BUDGET:g}", within)):
+            if pairs:
+                label = f"{name} at {100 * confidence:g} %"
+                figures.add_row(
+                    label, _percent([a for a, _ in pairs]), _percent([b for _, b in pairs]), str(len(pairs))
+                )
     return figures
 
 
@@ -186,12 +199,15 @@ def _cells(every: Sequence[Outcome]) -> Iterator[str]:
 
 
 def simulated_thresholds(runs: int) -> Table:
-    """Return how often thresholds at a confidence of 90 % break their promise."""
-    figures = Table("chance of being right", "questions", "target", "promised", "broken", "of")
-    for shape in SHAPES:
-        for questions in (60, 150, 400):
-            for name, (broken, promised) in broken_promises(questions, shape, runs).items():
-                figures.add_row(f"beta{shape}", str(questions), name, str(promised), str(broken), str(runs))
+    """Return how often thresholds at each confidence break their promise."""
+    figures = Table("confidence", "chance of being right", "questions", "target", "promised", "broken", "of")
+    for confidence in CONFIDENCES:
+        for shape in SHAPES:
+            for questions in (60, 150, 400):
+                broken_of = broken_promises(questions, shape, runs, confidence=confidence)
+                for name, (broken, promised) in broken_of.items():
+                    cells = (f"{confidence:g}", f"beta{shape}", str(questions), name)
+                    figures.add_row(*cells, str(promised), str(broken), str(runs))
     return figures
 
 

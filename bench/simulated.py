@@ -135,13 +135,16 @@ def subset_of(arrays: Arrays, rank: list[int], estimate: HeldOut | None) -> Subs
     return Subset(models=models, samples={}, held_out=estimate, **figures)
 
 
-def broken_promises(questions: int, shape: tuple[float, float], runs: int) -> dict[str, tuple[int, int]]:
+def broken_promises(
+    questions: int, shape: tuple[float, float], runs: int, *, confidence: float = 0.9
+) -> dict[str, tuple[int, int]]:
     """Return how many thresholds broke their promise on fresh questions, and how many were promised.
 
     Args:
         questions: The number of questions that each is chosen on.
         shape: The beta distribution of the chance of being right; the probabilities are somewhat off it.
         runs: The number of thresholds for each target, and for a budget.
+        confidence: The confidence of each promise.
 
     Returns:
         By target, as its text, and for "budget".
@@ -157,14 +160,14 @@ def broken_promises(questions: int, shape: tuple[float, float], runs: int) -> di
         right = rng.random(questions) < chance
         for target in TARGETS:
             try:
-                p = threshold(probability, right, target_accuracy=target).p
+                p = threshold(probability, right, target_accuracy=target, confidence=confidence).p
             except ArgumentError:  # it is kept from no probability on
                 continue
             promised[str(target)] += 1
             place = int(np.searchsorted(fresh, p))
             broken[str(target)] += bool(rights[place] < target * (fresh.size - place))
         promised["budget"] += 1
-        p = threshold(probability, right, budget=BUDGET).p
+        p = threshold(probability, right, budget=BUDGET, confidence=confidence).p
         broken["budget"] += bool(np.searchsorted(fresh, p) > BUDGET * fresh.size)
     return {name: (broken[name], promised[name]) for name in broken}
 

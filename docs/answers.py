@@ -54,8 +54,8 @@ The vote is about content and not about phrasing:
   Qwen, Llama, Mistral, Hermes, DeepSeek, Granite and their kin. If such a reply wins, the message holds the call,
   except in a mux of one sample, which is its member.
 - Where the prompt sets a form, the reply is read in it, whatever `extract` says: `[[A]]`, `[RESULT] 5`, YES or NO with
-  a reason, a score on a line of its own, ranked documents, a selector's choices, SQL with or without a fence, and code
-  in `<execute>` tags.
+  a reason, a score on a line of its own, ranked documents and passages, a selector's choices, keywords, grades, SQL with or
+  without a fence, and code in `<execute>` tags. If such a reply was cut off, it abstains unless it was complete.
 
 ## When a reply is right
 
@@ -77,9 +77,16 @@ choosing by exact prefers models that are terse.
 ## How well they read
 
 `choice` and the graders of MMLU-Pro read the same letter in 99.5 % of the 3,553 replies (of six public models) in which both
-read one. Of 90 replies of our own small models, drawn at random and judged by their meaning, 40 were right: `exact` finds 36
-of them and no other, `includes` 37 and one other. With tools bound, five samples of the local 0.5B make the right call on 58 %
-of twelve questions, and a single one on 42 %; the 1.5B writes all its calls into its text: 0 of 6 questions unread, all 6 read.
+read one. Of 200 replies of our own small models, read and labelled by hand, 72 are right: `exact` misses 6 of them and counts
+one that is not, `includes` misses 5 and counts three that are not (`python -m bench.meaning`).
+
+Of pairs of replies to one question that say the same in other words, 84.2 % are one answer where the question is known and
+26.7 % where it is not; of the pairs that differ none is (`python -m bench.crossing`). Embeddings by a small chat model do not
+pay: at a cosine of 0.9 they join 66.7 % of the pairs that say the same and 58.1 % of those that do not. Other embedding models
+and entailment models were not tried: none is at hand here.
+
+With tools bound, five samples of the local 0.5B make the right call on 66.7 % of 24 questions, and a single one on 49.2 %; the
+1.5B writes its calls into its text: unread none is right, and read 79.2 % of the votes are.
 Tables, commands and what was not run: `bench/RESULTS.md` (`python -m bench.agreement`, `python -m bench.calls`).
 
 ## What was judged and left
@@ -88,7 +95,11 @@ Tables, commands and what was not run: `bench/RESULTS.md` (`python -m bench.agre
 - `77 is the largest` says 77, one of the question's numbers; one of its words, in a sentence, is not told from the question.
 
 - `(A) is true because` and `The incorrect option is (B)` are read as A and B: a question may ask for either.
-- A number in the midst of working is not told from the last one where nothing is announced: `4 + 10 =` is read as 10.
+- A number in the midst of working is told from the last one only where the reply stops there: `4 + 10 =` has no number, and
+  `4 + 10 = 14, so` is read as 14.
+- `Eight` is right for the gold answer 8 by `includes`, by `exact` only where the question asks how many.
+- `co-operate` and `cooperate`, `Mon` and `Monday`, `\\angle ABC` and `ABC` are two; a reply that names a symbol like ④ has no number.
+- A list of options that stops at a letter in brackets, `... (B)`, is read as B: it could be the answer.
 - Two programs that differ only in what they print at the end are two: the print may be the task.
 - A gold answer that stands in the question, as one of two things compared, is included only where it is the whole
   answer.

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.transparency.cells import CELLS  # noqa: E402 - the tests are no package of ours
+from tests.transparency.cells import AGENT_CELLS, CELLS  # noqa: E402 - the tests are no package of ours
 from tests.transparency.exceptions import EXCEPTIONS, FOLDED  # noqa: E402
 from tests.transparency.table import Integration  # noqa: E402
 
@@ -25,10 +25,23 @@ A mux of one member with `samples=1` is its member: requests on the wire, messag
 equal, but for the list below. A differential test runs each integration twice against a server that speaks its
 provider's protocol on loopback, alone and in a mux, in every situation of a table: text, tools over three turns,
 parallel calls, structured output, streams, images and documents, reasoning, refusals, replies that are cut off or
-empty, provider tools, errors, options of a call, token counting, copying and pickling.
+empty or break off in the middle, provider tools, errors, options of a call, wrappers of runnables, histories of every
+kind, token counting, copying and pickling.
 
 `python docs/integrations.py` writes this page from the table. `pytest -m "full or not full" tests/transparency` runs
 the table; `python -m tests.transparency NAME` prints where a cell's two sides differ.
+"""
+
+
+AGENTS = """## Agents, engines and middleware
+
+The same comparison of what frameworks build on a model, with the commonest four members of each; deep agents without
+ChatAnthropic, for this reason: middleware that asks a model for its class knows no mux. Deep agents add
+`AnthropicPromptCachingMiddleware` by themselves, and it marks nothing for a mux. Set the mark on the member instead,
+and the mux sends it with each request:
+`SLMMuxChatModel(models=[ChatAnthropic(...).bind(cache_control={"type": "ephemeral"})])`. Not compared are
+`AutoModeMiddleware` and `ModelRouterMiddleware`, which ask a decision model of their own, and middleware of one
+provider (OpenAI's moderation, Anthropic's own tools).
 """
 
 
@@ -48,6 +61,14 @@ def page() -> str:
         )
         parts.extend(row(each, locked) for each in integrations(framework))
         parts.append("")
+    parts.append(AGENTS)
+    packages = {"langchain": ("langchain", "langgraph", "deepagents"), "llamaindex": ("llama-index-core",)}
+    for framework, title in FRAMEWORKS.items():
+        names = dict.fromkeys(c.situation.name for c in AGENT_CELLS if c.integration.framework == framework)
+        tested = ", ".join(f"{name} {locked[name]}" for name in packages[framework])
+        listed = "; ".join(name.removeprefix("agent: ") for name in names)
+        parts.append(f"- **{title}** ({tested}): {listed}.")
+    parts.append("")
     parts.append("## What differs\n\nEach entry has its reason in the protocol or the framework.\n")
     for framework, title in FRAMEWORKS.items():
         parts.append(f"- **The trace** ({title}). {FOLDED[framework]}")

@@ -26,7 +26,7 @@ from typing_extensions import override
 from langchain_slmmux._handover import Handover
 from langchain_slmmux._members import Member, MemberCall, code_identity, make_members, own_name, unwrap
 from langchain_slmmux._messages import as_chunk, final_message, with_instruction, with_usage
-from langchain_slmmux._private import can_stream, events_of, ls_params, should_stream
+from langchain_slmmux._private import can_stream, combined_output, events_of, ls_params, should_stream
 from langchain_slmmux._progress import aprogress, progress
 from langchain_slmmux._question import Question
 from langchain_slmmux._request import Request, bind_tools, tool_form
@@ -317,13 +317,25 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Any = None, **kwargs: Any
     ) -> LLMResult:
         """Return a result for each list of messages, with the tokens of each: listeners heard of them before."""
-        return _with_usage(super().generate(messages, stop, callbacks, **kwargs))
+        return self._whole(super().generate(messages, stop, callbacks, **kwargs))
 
     @override
     async def agenerate(
         self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Any = None, **kwargs: Any
     ) -> LLMResult:
-        return _with_usage(await super().agenerate(messages, stop, callbacks, **kwargs))
+        return self._whole(await super().agenerate(messages, stop, callbacks, **kwargs))
+
+    def _whole(self, result: LLMResult) -> LLMResult:
+        """Return results with the tokens that their runs were not told of, as listeners would count them twice."""
+        rows = [[_counted(each) for each in row if isinstance(each, ChatGeneration)] for row in result.generations]
+        changes: dict[str, Any] = {"generations": rows}
+        if self._is_one:
+            (member,) = self._members.values()
+            metadata = [row[0].message.response_metadata for row in rows if row]
+            # A stream has no output beside its chunks; that of a whole reply stands on its message as well.
+            outputs = [each if "token_usage" in each else None for each in metadata]
+            changes["llm_output"] = combined_output(member.own, outputs)
+        return result.model_copy(update=changes)
 
     @override
     def _convert_cached_generations(self, cache_val: list[Generation]) -> list[ChatGeneration]:
@@ -654,7 +666,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         message = final_message(
             winner,
             self._record(result, question),
-            model_name=name if isinstance(name, str) and name else str(speaker),
+            # Alone as its member: a reply whose model has no name is counted under none.
+            model_name=name if isinstance(name, str) and name else None if self._is_one else str(speaker),
             message_id=_id_of(winner, run_manager, alone=alone),
             additional={} if alone else parser_fields(winner),
             alone=alone,
@@ -687,7 +700,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
     @override
     def with_structured_output(
         self,
-        schema: dict[str, Any] | type,
+        schema: dict[str, Any] | type | None = None,
         *,
         method: Literal["function_calling", "json_mode", "json_schema"] | None = None,
         include_raw: bool = False,
@@ -697,7 +710,8 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         """Return a runnable that gives the schema's value, voted on as canonical JSON.
 
         Each member asks in its own way (`method=None`: its own default) and parses its own reply; a sample whose reply
-        does not parse abstains. Where the mux abstains (`abstain_below`) the value is `None`.
+        does not parse abstains. Where the mux abstains (`abstain_below`) the value is `None`. Without a schema
+        `method="json_mode"` takes whatever JSON the members write, where their classes can ask for it.
 
         Raises:
             MemberError: A member cannot do it; names it and gives its reason.
@@ -739,11 +753,6 @@ def _counted(generation: ChatGeneration) -> ChatGeneration:
     message = generation.message
     counted = with_usage(message) if isinstance(message, AIMessage) else message
     return generation if counted is message else generation.model_copy(update={"message": counted})
-
-
-def _with_usage(result: LLMResult) -> LLMResult:
-    generations = [[_counted(each) for each in row if isinstance(each, ChatGeneration)] for row in result.generations]
-    return result.model_copy(update={"generations": generations})
 
 
 def _as_json(kwargs: dict[str, Any]) -> dict[str, Any]:

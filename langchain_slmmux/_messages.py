@@ -23,7 +23,7 @@ def final_message(
     winner: AIMessage,
     record: Mapping[str, Any],
     *,
-    model_name: str,
+    model_name: str | None,
     message_id: str | None,
     additional: Mapping[str, Any],
     alone: bool = False,
@@ -32,9 +32,10 @@ def final_message(
     """Return the winner's message as a fresh one, with the record beside it.
 
     Its content blocks, reasoning, refusal, calls and provider fields stay: the member needs them back on the next turn.
-    The winner's own id would make LangGraph drop the message as already streamed. `alone` says that no other sample was
-    drawn, so that the usage of its request is the usage of the question. `written` are calls that the model wrote into
-    its text: they were voted on as calls, and are made as such.
+    `model_name` is the name that its tokens are counted under, if they are under any. The winner's own id would make
+    LangGraph drop the message as already streamed. `alone` says that no other sample was drawn, so that the usage of
+    its request is the usage of the question. `written` are calls that the model wrote into its text: they were voted on
+    as calls, and are made as such.
     """
     left_out = {"slmmux"} if alone else {"slmmux", *_USAGE_OF_ONE}
     metadata = {k: v for k, v in winner.response_metadata.items() if k not in left_out}
@@ -44,7 +45,7 @@ def final_message(
         tool_calls=winner.tool_calls
         or [tool_call(name=call["name"], args=call["args"], id=f"call_{uuid4().hex}") for call in written],
         invalid_tool_calls=winner.invalid_tool_calls,
-        response_metadata={**metadata, "model_name": model_name, "slmmux": dict(record)},
+        response_metadata={**metadata, **({"model_name": model_name} if model_name else {}), "slmmux": dict(record)},
         name=winner.name,
         id=message_id,
     )

@@ -14,9 +14,9 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 __all__ = [
-    "agenerate", "astream", "can_stream", "described_as", "drop_description", "events_of", "generate",
-    "identifying_params", "invocation_params", "is_sync_only", "is_traced", "ls_params", "ls_params_with_defaults",
-    "result_of_completion", "should_stream", "stream", "traced_form",
+    "agenerate", "astream", "can_stream", "combined_output", "described_as", "drop_description", "events_of",
+    "generate", "identifying_params", "invocation_params", "is_sync_only", "is_traced", "ls_params",
+    "ls_params_with_defaults", "result_of_completion", "should_stream", "stream", "traced_form",
 ]  # fmt: skip
 
 
@@ -82,6 +82,11 @@ def is_sync_only(model: BaseChatModel) -> bool:
 def result_of_completion(model: BaseChatModel) -> Callable[[Any], ChatResult] | None:
     """Return what makes a result of a completion of OpenAI's; `None` for classes of other makers."""
     return cast("Callable[[Any], ChatResult] | None", getattr(model, "_create_chat_result", None))
+
+
+def combined_output(model: BaseChatModel, outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
+    """Return what a model's class says of several results together, beside their messages."""
+    return cast("dict[str, Any]", model._combine_llm_outputs(outputs))
 
 
 # --- how a model is described in traces and cache keys ------------------------------------------------------------

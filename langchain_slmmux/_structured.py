@@ -35,7 +35,7 @@ class Structured:
     """A schema bound to every member.
 
     Attributes:
-        schema: What the user asked for: a pydantic class, a TypedDict or a JSON schema.
+        schema: What the user asked for: a pydantic class, a TypedDict or a JSON schema; `None` if any JSON will do.
         options: `method`, `strict` and whatever else was given, as the members got it.
         asked: What each member is asked, by label.
         parsers: How each member's reply is read, by label: {"raw": message} to {"raw", "parsed", "parsing_error"}.
@@ -72,7 +72,7 @@ class Structured:
         """Return what tells this schema from another in a cache key, as JSON."""
         return {
             "name": getattr(self.schema, "__qualname__", None),
-            "schema": convert_to_json_schema(self.schema),
+            "schema": self._json_schema,
             "options": dict(self.options),
         }
 
@@ -99,7 +99,12 @@ class Structured:
     @cached_property
     def _marked(self) -> frozenset[str]:
         """The fields that the schema marks as not decisive."""
-        return marked_fields(convert_to_json_schema(self.schema))
+        return marked_fields(self._json_schema)
+
+    @property
+    def _json_schema(self) -> dict[str, Any]:
+        """The schema as JSON; empty if any JSON was asked for."""
+        return {} if self.schema is None else convert_to_json_schema(self.schema)
 
 
 def ask_through(mux: BaseChatModel, structured: Structured, member: Member, *, include_raw: bool) -> Runnable[Any, Any]:

@@ -273,8 +273,13 @@ def _argument_for(llm: LLM, setting: str) -> str | None:
 
 
 def _is_of(llm: LLM, package: str) -> bool:
+    return _comes_from(type(llm), package)
+
+
+@lru_cache(maxsize=256)  # each sample asks, and a class does not change
+def _comes_from(cls: type[LLM], package: str) -> bool:
     # By name: whoever has a member of a class has its package, and nobody else needs it.
-    return any(c.__module__.startswith(f"llama_index.llms.{package}.") for c in type(llm).__mro__)
+    return any(c.__module__.startswith(f"llama_index.llms.{package}.") for c in cls.__mro__)
 
 
 def _copy(llm: LLM, update: Mapping[str, Any]) -> LLM:

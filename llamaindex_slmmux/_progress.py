@@ -9,6 +9,7 @@ from typing import Any
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.base.event import BaseEvent
 from llama_index_instrumentation.dispatcher import Dispatcher
+from llama_index_instrumentation.event_handlers import NullEventHandler
 
 from slmmux._mux.observe import progress_events
 
@@ -52,8 +53,8 @@ def _send(facts: dict[str, Any]) -> None:
 
 
 def _is_heard(each: Dispatcher) -> bool:
-    """Return whether a dispatcher, or one above it, has an event handler."""
-    while not each.event_handlers:
+    """Return whether a dispatcher, or one above it, has an event handler beside the null one that LlamaIndex sets."""
+    while all(isinstance(handler, NullEventHandler) for handler in each.event_handlers):
         if not each.propagate:
             return False
         each = each.parent

@@ -4,9 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from slmmux import answers
 from slmmux._decision.budget import Budget
-from slmmux._decision.drive import adrive, drive
 from slmmux._decision.pool import Pool
-from slmmux._decision.race import Race
 from slmmux._decision.rules import LearnedRule, WeightedRule
 from slmmux._decision.types import Answer, Decision, Draw, Sample, Vote
 from slmmux._decision.vote import choose, vote
@@ -26,6 +24,8 @@ from slmmux._errors import (
 )
 
 if TYPE_CHECKING:
+    from slmmux._decision.drive import adrive, drive
+    from slmmux._decision.race import Race
     from slmmux._display.explain import Explanation, explain
     from slmmux._mux.observe import observe_samples
     from slmmux.profiling import aprofile, profile
@@ -76,13 +76,17 @@ __all__ = [
 ]
 
 
-# The offline half brings pydantic and numpy with it, and few programs show a decision: these load when they are used.
+# The offline half brings pydantic and numpy with it, few programs show a decision or run a race of their own, and these
+# are most of the time that importing takes: they load when they are used.
 _LAZY = {
     "Explanation": "slmmux._display.explain",
+    "Race": "slmmux._decision.race",
     "Recording": "slmmux.recording",
     "Row": "slmmux.recording",
     "Selection": "slmmux.selection",
+    "adrive": "slmmux._decision.drive",
     "aprofile": "slmmux.profiling",
+    "drive": "slmmux._decision.drive",
     "explain": "slmmux._display.explain",
     "observe_samples": "slmmux._mux.observe",
     "profile": "slmmux.profiling",

@@ -224,11 +224,18 @@ class Config(BaseModel):
     def prices(self) -> dict[str, Any] | None:
         """Return the prices; `None` if the file has none. A member in this process costs nothing unless it says so.
 
+        A bigger model and a judge of their own are named as their tables are.
+
         Raises:
             ConfigError: Only some of the members by address have one.
         """
+        members = dict(self.models)
+        if self.escalate_to is not None:
+            members["escalate_to"] = self.escalate_to
+        if isinstance(self.judge, MemberConfig):
+            members["judge"] = self.judge
         prices: dict[str, Any] = {}
-        for label, member in self.models.items():
+        for label, member in members.items():
             if isinstance(member.price, PriceConfig):
                 prices[label] = member.price.model_dump(exclude_none=True)
             elif member.price is not None:
@@ -237,10 +244,10 @@ class Config(BaseModel):
             return None
         prices |= {
             label: {"input": 0.0, "output": 0.0}
-            for label, member in self.models.items()
+            for label, member in members.items()
             if label not in prices and member.local is not None
         }
-        if absent := ", ".join(repr(label) for label in self.models if label not in prices):
+        if absent := ", ".join(repr(label) for label in members if label not in prices):
             raise ConfigError(
                 f"price is missing for {absent}; give it for every member that has an address, or for none "
                 "(price = { input = 0, output = 0 } for a server of your own)"
@@ -311,11 +318,16 @@ def _line(text: str, place: list[str]) -> int:
 
 
 def default_config() -> Config:
-    """Return the pair of models that `slmmux ask` uses without a file: one for facts, one for computations."""
+    """Return the pair of models that `slmmux ask` and `slmmux serve` use without a file.
+
+    The larger one has the answers: of the models that can be fetched by name, it alone is right on most everyday
+    questions (`bench.everyday`). The other, of another maker, is the one that `slmmux select` puts beside it on the
+    questions of the cookbook.
+    """
     return Config(
         models={
+            "qwen2.5-coder-1.5b": MemberConfig(local="qwen2.5-coder-1.5b-instruct"),
             "gemma-3-270m": MemberConfig(local="gemma-3-270m"),
-            "qwen2.5-coder-0.5b": MemberConfig(local="qwen2.5-coder-0.5b-instruct"),
         },
         system_prompt=FEW_WORDS,
         max_tokens=24,

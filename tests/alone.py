@@ -200,16 +200,58 @@ def cluster(folder):
     assert json.loads(command("profile", folder / "echo.jsonl", *options))["models"]["echo"]["samples"] == 2
 
 
+def address(folder):
+    """Programs are answered at an address."""
+    from urllib.request import Request, urlopen
+
+    line = [SCRIPT, "serve", folder / "mux.toml", "--port", "0"]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as process:
+        first = process.stderr.readline()
+        if not (url := re.search(r"at (http://\S+/v1);", first)):
+            raise SaidError(first)
+        body = {"model": "mux", "messages": [{"role": "user", "content": "2 + 2?"}]}
+        headers = {"Content-Type": "application/json"}
+        request = Request(f"{url[1]}/chat/completions", json.dumps(body).encode(), headers)
+        try:
+            with urlopen(request, timeout=120) as reply:
+                assert json.load(reply)["choices"][0]["message"]["content"] == "4"
+        finally:
+            process.terminate()
+
+
+def data_set(folder):
+    """Questions are read from a data set."""
+    from slmmux.profiling import read_questions
+
+    (folder / "set").mkdir(exist_ok=True)
+    (folder / "set" / "test.jsonl").write_text('{"question_id": "q", "question": "2 + 2?", "gold": "4"}\n')
+    assert [question.gold for question in read_questions(f"hf:{folder / 'set'}")] == ["4"]
+
+
+def price_table(folder):
+    """The price of a member is looked up in LiteLLM's table."""
+    from slmmux._mux.prices import prices_of
+
+    class Member:
+        class model:  # noqa: N801 - as a member has it
+            model_name = "gpt-4o-mini"
+
+    assert prices_of("litellm", {"a": Member()}, optional=None, budget=None)["a"].input > 0
+
+
 FEATURES = {
+    "datasets": [data_set],
     "langchain": [langchain, asked("langchain"), profiled("langchain")],
     "llamaindex": [llamaindex, asked("llamaindex"), profiled("llamaindex")],
     "learned": [learned],
+    "litellm": [price_table],
     "local": [weights, pulled, served],
     "math": [mathematics, mathematics_reread],
     "parquet": [columns],
     "plot": [pictures],
     "postgres": [database],
     "ray": [cluster],
+    "serve": [address],
 }
 
 
@@ -231,7 +273,7 @@ def named(extra, feature, folder):
 
 if __name__ == "__main__":
     own = {*metadata("slmmux").get_all("Provides-Extra")} - {"docs", "integrations", "test"}
-    offered = sorted(own)  # of one that has no feature here, it is shown that the core works beside it
+    offered = sorted(own)
     here = [extra for extra in offered if extra not in {"litellm", "ray"}] if sys.argv[1:] == ["test"] else sys.argv[1:]
     assert set(here) <= set(offered), f"{here} are not all among {offered}"
     with serving(["4"]) as server, tempfile.TemporaryDirectory() as name:
@@ -241,7 +283,7 @@ if __name__ == "__main__":
         if "local" not in here:  # with the weights here there would be nothing to fetch
             os.environ["SLMMUX_CACHE"] = str(folder / "cache")
         for extra in offered:
-            for feature in FEATURES.get(extra, ()):
+            for feature in FEATURES[extra]:
                 if extra in here:
                     feature(folder)
                 elif extra == "local" and find_spec("filelock"):

@@ -13,6 +13,7 @@ from slmmux._decision.types import text_of
 from slmmux._errors import ArgumentError
 
 __all__ = [
+    "FITTED_RULES",
     "UNFITTED_RULES",
     "UNIT",
     "LearnedRule",
@@ -36,6 +37,7 @@ UNIT = 10**6  # weights are whole millionths
 
 RuleName = Literal["self-consistency", "pooled", "learned", "learned-by-question"]
 UNFITTED_RULES = ("self-consistency", "pooled")
+FITTED_RULES = ("learned", "learned-by-question")
 
 
 class Ruling(NamedTuple, Generic[A]):

@@ -92,7 +92,7 @@ class Mux(BaseModel):
         k: The samples of each member, by label in rank order.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     models: SkipValidation[dict[str, Any] | list[Any]] = Field(exclude=True, repr=False)
     """The members by label; or a list, labelled by the models' own names."""

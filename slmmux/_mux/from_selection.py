@@ -6,16 +6,17 @@ What the file sets itself comes first.
 
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from slmmux._decision.rules import FITTED_RULES
 from slmmux._errors import ArgumentError, ConfigError
 from slmmux._mux.generation import generation_settings
 from slmmux._mux.warn import warn
 from slmmux.answers._reader import extractor_name
 from slmmux.config import Config, MemberConfig
-from slmmux.selection import Profiled, Selection, Subset
-from slmmux.selection._contest import FITTED
-from slmmux.selection._held_out import SELF_CONSISTENCY
+
+if TYPE_CHECKING:
+    from slmmux.selection import Profiled, Selection, Subset
 
 __all__ = ["load_selection", "selected_arguments", "with_selected_members"]
 
@@ -24,7 +25,7 @@ _EXTRACTORS = {"auto", "boxed", "choice", "code", "json", "number", "text"}
 
 
 def selected_arguments(
-    selection: Selection | str | PathLike[str], models: Mapping[str, Any], size: int | None, options: dict[str, Any]
+    selection: "Selection | str | PathLike[str]", models: Mapping[str, Any], size: int | None, options: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the arguments of a mux class.
 
@@ -39,7 +40,7 @@ def selected_arguments(
         ArgumentError: A model of the subset is not among `models`, a size that was not looked at, an extractor that the
             file cannot hold, or a fitted rule that it does not hold.
     """
-    selection_served = selection if isinstance(selection, Selection) else Selection.load(selection)
+    selection_served = _load(selection) if isinstance(selection, str | PathLike) else selection
     subset = selection_served.of_size(size)
     if absent := [label for label in subset.models if label not in models]:
         raise ArgumentError(
@@ -55,7 +56,7 @@ def selected_arguments(
         "no_answer": list(selection_served.no_answer),
         **options,
     }
-    if (rule := _rule(subset, options.get("rule", subset.rule))) != SELF_CONSISTENCY:
+    if (rule := _rule(subset, options.get("rule", subset.rule))) != "self-consistency":
         arguments["rule"] = rule
     if "extract" not in options and selection_served.extractor is not None:
         if selection_served.extractor not in _EXTRACTORS:
@@ -69,18 +70,24 @@ def selected_arguments(
     return arguments
 
 
-def load_selection(path: str) -> Selection:
+def load_selection(path: str) -> "Selection":
     """Read the selection that a configuration names.
 
     Raises:
         ConfigError: It cannot be read.
     """
     try:
-        return Selection.load(path)
+        return _load(path)
     except OSError as error:
         raise ConfigError(f"the selection {path} cannot be read: {error.strerror}; pass the path of one") from error
     except ArgumentError as error:
         raise ConfigError(str(error)) from error
+
+
+def _load(path: str | PathLike[str]) -> "Selection":
+    from slmmux.selection import Selection  # noqa: PLC0415 - it brings numpy, which a mux of its own does without
+
+    return Selection.load(path)
 
 
 def with_selected_members(config: Config) -> Config:
@@ -116,7 +123,7 @@ def with_selected_members(config: Config) -> Config:
     return config.model_copy(update=changes)
 
 
-def _as_profiled(config: Config, member: MemberConfig, profiled: Profiled) -> dict[str, Any]:
+def _as_profiled(config: Config, member: MemberConfig, profiled: "Profiled") -> dict[str, Any]:
     """Return the settings that a member takes from its profile: those that neither it nor the file sets."""
     settings: dict[str, Any] = {}
     if member.samples is None and not _sets(config, "samples"):
@@ -141,9 +148,9 @@ def _sets(config: Config, name: str) -> bool:
     return name in config.model_fields_set
 
 
-def _rule(subset: Subset, requested: Any) -> Any:
+def _rule(subset: "Subset", requested: Any) -> Any:
     """Return the rule: the fitted one if its name is requested, else the requested rule itself."""
-    if not isinstance(requested, str) or requested not in FITTED:
+    if not isinstance(requested, str) or requested not in FITTED_RULES:
         return requested
     if requested not in subset.fitted:
         raise ArgumentError(
@@ -154,7 +161,7 @@ def _rule(subset: Subset, requested: Any) -> Any:
     return subset.fitted[requested]
 
 
-def _differences(selection: Selection, arguments: Mapping[str, Any]) -> list[str]:
+def _differences(selection: "Selection", arguments: Mapping[str, Any]) -> list[str]:
     """Return what is served otherwise than it was profiled, as far as either says."""
     differences: list[str] = []
     overridden = arguments.get("temperature")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from slmmux.answers._json import answer_field
 from slmmux.answers._pattern import pattern
 from slmmux.answers._replies.reply import reply_of
 from slmmux.answers._words.announced import announced
@@ -20,20 +21,21 @@ _VERDICT = pattern(
         (?:\ (?:the|most|clearly|therefore|thus|indeed|likely|only|also|option|our|my)){0,4}+
         \ (?:correct|right|best|answer|choice)\b )
   | (?: (?<![\w'’]) (?i: option | choice | statement | answer | only | so | hence | thus | therefore ),? \  | [,;] \  | ^ [ \t*_]{0,4} )
-        [(\[*_]{0,4}+ (?P<true> [A-Z] ) [)\]*_]{0,4}+ \ is \ (?:clearly\ |therefore\ |the\ only\ (?:one\ )?)?true\b
+        [(\[*_]{0,4}+ (?P<true> [A-J] ) [)\]*_]{0,4}+ \ is \ (?:clearly\ |therefore\ |the\ only\ (?:one\ )?)?true\b
   | \b(?i: choose|chose|pick|select|say|go\ with|going\ with|opt\ for | conclusion:? | wähle | nehme | choisis | choisirais | opte\ pour | elijo
         | escojo | selecciono | escolho | scelgo | выбираю | kies | leaves | leaving | left\ with
         | (?:that|remaining)\ (?:one\ )?is )
         (?:\ (?i:us|me|with|only|the|option|choice|answer|letter|opción|opção|opzione|alternativa|вариант|la|el|a)(?=\ )){0,4}+
         \ [(\[*_"]*+ (?P<object> [A-Z] ) \b (?! ['’]\w | (?<=[AI])\ [a-z] )
   | (?<![A-Za-z0-9_'’]) [(\[*_]{0,4}+ (?P<foreign> [A-Z] ) [)\]*_]{0,4}+ (?:
-        \ (?i: ist|est|es|é|è|это|[-–—] ) \ (?i: (?:die|das|la|le|el|a|o|il) \ )?+ (?: l['’] )?+ (?i: alternativa\ | opción\ | opção\ | option\ | opzione\ )?+
+        \ (?i: ist|está|est|es|é|è|это|[-–—] ) \ (?i: (?:die|das|la|le|el|a|o|il) \ )?+ (?: l['’] )?+ (?i: alternativa\ | opción\ | opção\ | option\ | opzione\ )?+
             (?i: richtig|korrekt|bonne|juste|correcte?\b|correct[ao]|réponse|respuesta|corret[ao]|resposta|cert[ao]|corrett[ao]|giust[ao]|risposta|правил )
       | \ (?i: верен | верн\w{1,3} | правил\w{0,6} ) \b
       | \ ?(?: [がは] \ ?(?: 正解 | 正しい | 答え ) | [은는이가] \ ?(?: 정답 | 맞 | 옳 ) | (?: 是|为 )? \ ?(?: 正确 | 正確 | 对的 ) ) )
   | \b(?i:only)\ (?i: (?: option | choice | answer | statement )\ )?+ [(\[*_]{0,4}+ (?P<alone> [A-Z] ) [)\]*_]{0,4}+
         \ (?i: makes | fits | works | matches | satisfies | applies | holds | remains | correctly ) \b
   | (?<![\w'’]) [(\[*_]{0,4}+ (?P<left> [A-Z] ) [)\]*_]{0,4}+ \ (?i: remains | is\ (?:all\ that['’]s\ )?left | survives ) \b
+  | \b(?i: richtig|korrekt|correcte?|correct[ao]|certa|corretta)\ (?i: ist|est|es|é|è )\ (?i: (?:die|la|a)\ )?+ (?i: antwort|option|aussage|réponse|respuesta|opción|resposta|alternativa|risposta|opzione )\ [(\[*_"]{0,4}+ (?P<ahead> [A-Z] ) (?!\w)
   | (?: \b(?i: but | sondern | sino | mais | bensì | ma )\ (?: (?:es|est|is|c['’]est)\ )?+ | 而是\ ? | ではなく、?\ ? | 아니라,?\ )
         [(\[*_"]{0,4}+ (?P<instead> [A-Z] ) (?! [\w'’] (?<![\u3040-\u9fff\uac00-\ud7af]) | \ [a-z] )
   | (?<![A-Za-z0-9_'’]) [(\[*_]{0,4}+ (?P<picked> [A-Z] ) [)\]*_]{0,4}+ \ ? (?: [をがに] \ ?(?:選|選択|なり) | [을를]\ ?(?:선택|고르|고른|고릅) )
@@ -47,7 +49,7 @@ _MARKED = pattern(
 )
 # What a bracket with a choice stands after. After a noun it holds its symbol, the radius (R), or the label of a part.
 _LEADS = pattern(
-    r"(?:^|[.,:;!?*_\"'>→=–—-]|\b(?:is|are|was|be|so|or|to|but|only|with|than|thus|hence|therefore|option|choice|answer"
+    r"(?:^|[\[(.,:;!?*_\"'>→=–—-]|\b(?:is|are|was|be|so|or|to|but|only|with|than|thus|hence|therefore|option|choice|answer"
     r"|letter|pick|choose|chose|select|say|guess|fits?|leaves?|namely|really|best|likely|probably|for))[\s*_]*+\Z",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -72,17 +74,27 @@ _CLAUSE = pattern(
 )
 _SENTENCE_ENDS = pattern(r"[.!?]\s+(?=[A-Z0-9])")
 _MOST_BEFORE = 20  # characters that are looked at for what a bracket stands after
+# Many letters are spoken of at once: none of A, B or C. And others choose: many people would pick B.
+_OF_SEVERAL = pattern(
+    r"\b(?i:(?:none|neither|not\sany)\sof|neither)\s(?i:(?:options?|choices?|statements?)\s)?(?:[(\[*]{0,3}[A-Z][)\]*]{0,3}(?:,|/|\sand|\sor|\snor|,\sand|,\sor)?\s){1,8}[(\[*]{0,3}\Z"
+)
+_OF_OTHERS = pattern(
+    r"\b(?:people|students|others|many|some|most|they|learners|beginners)\s(?:(?:would|might|may|often|could|tend\sto|incorrectly"
+    r"|mistakenly|wrongly|will|also)\s){0,3}(?:pick|choose|chose|select|say|think|guess|believe|go\swith|opt\sfor)\s[^.;\n]{0,20}\Z",
+    re.IGNORECASE,
+)
 _CLAUSE_CHARACTERS = 120  # before a letter, in which it can be rejected
 _NAMED_BEFORE = pattern(r"[\s*_]*+(?:(?!is\b|are\b)[^\s(]{1,30} ){1,4}+[*_]*+\((?P<letter>[A-Z])\)[\s*_.]*+")
 _QUOTED = pattern(
     r"""(?<=[^\s:])[ ]++(?:"[^"\n]*?\s[^"\n]*+"|“[^“”\n]*?\s[^“”\n]*+”|'[^'\n]*?\s[^'\n]*+'(?!\w)|`[^`\n]*?\s[^`\n]*+`)"""
 )
-_LIST_LABEL = pattern(r"^[ \t*_>-]{0,8}[(\[]?([A-Za-z])[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
+_LIST_LABEL = pattern(r"^[ \t*_>-]{0,8}[(\[]?([A-Za-z])[)\].:][*_]{0,3}[ \t]++(?=\S)", re.MULTILINE)
+_NAMES_A_LETTER = pattern(r"[\s*_]*+(?:option|choice|letter)\s", re.IGNORECASE)  # choice c
 _ROMAN = pattern(r"^[ \t*_>-]{0,8}[(\[]?ii[)\].:][*_]{0,3}[ \t]++\S", re.MULTILINE)
 # Letters in brackets one after the other, of which none is chosen: the candidates are (A), (B) and
 _ROW = pattern(r"[(\[][A-Z][)\]](?:(?:,| and| or| &|/)*+ ?[(\[][A-Z][)\]])++(?!\s(?!and|or)[a-z])")
 _LAST_OF_ROW = pattern(r"(?:,|;|\band|\bor)\s?[(\[](?P<letter>[A-Z])[)\]]\s*\Z")
-_NEXT_LABEL = pattern(r"\n[ \t*_>-]{0,8}[(\[]?(?P<letter>[A-Z])[)\].:]\s*\Z")
+_NEXT_LABEL = pattern(r"\n[ \t*_>-]{0,8}[(\[]?(?P<letter>[A-Z])[)\].:]?\s*\Z")
 _LABELLED = pattern(r"[(\[](?P<letter>[A-Z])[)\]] (?=[^\W_])(?!(?:is|was|are|because|since|as)\b)")
 _MOST_MARKED = 50  # letters, the last ones, of which each is looked at with its clause
 
@@ -119,7 +131,8 @@ def choice(text: str) -> str | None:
 def choice_in(reply: str, question: str = "") -> str | None:
     """Return the letter of a reply that is already one turn without reasoning; see `choice`."""
     options = Options(plain(question))
-    letter = _letter(plain(reply), options, question)
+    field = answer_field(reply)
+    letter = (field and _letter(plain(field), options, question)) or _letter(plain(reply), options, question)
     return None if options.letters and letter not in options.letters else letter
 
 
@@ -181,11 +194,11 @@ def _with_its_text(text: str, options: Options) -> str | None:
     """Return the last letter in brackets that stands beside the text of its own option in the question."""
     for marked in reversed(list(_MARKED.finditer(text))[-_MOST_MARKED:] if options.letters else []):
         letter = marked["bracketed"]
-        if (
-            letter
-            and letter == options.letter_of(text[marked.end() :].split("\n", 1)[0])
-            and not _rejected(text, marked.start())
-        ):
+        beside = letter and (
+            letter == options.letter_of(text[marked.end() :].split("\n", 1)[0])
+            or options.ends_in(text[: marked.start()], letter)  # It is Earth (D).
+        )
+        if beside and not _rejected(text, marked.start()):
             return letter
     return None
 
@@ -230,7 +243,11 @@ def _rejected(text: str, start: int) -> bool:
     begin = max(start - _CLAUSE_CHARACTERS, 0)
     for end in _CLAUSE.finditer(text, begin, start + 1):  # the letter itself can tell that one begins
         begin = end.end()
-    return _NEGATION.search(text, begin, start) is not None
+    return (
+        _NEGATION.search(text, begin, start) is not None
+        or _OF_SEVERAL.search(text, max(start - _CLAUSE_CHARACTERS, 0), start) is not None
+        or _OF_OTHERS.search(text, begin, start) is not None
+    )
 
 
 def _at_the_start(text: str, options: Options) -> str | None:
@@ -238,7 +255,7 @@ def _at_the_start(text: str, options: Options) -> str | None:
         letter = (
             None
             if _DISCUSSED.match(start) or rejects(start)[0]
-            else announced_letter(start, sure=len(start.split()) > 1)
+            else announced_letter(start, sure=len(start.split()) > 1 and not _NAMES_A_LETTER.match(start))
         )
         if letter and (not options.letters or letter in options.letters):
             return letter

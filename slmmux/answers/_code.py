@@ -4,11 +4,25 @@ import re
 from textwrap import dedent
 
 from slmmux._decision.types import Answer
+from slmmux.answers._pattern import pattern
 from slmmux.answers._replies.program import PYTHON, program_in
 from slmmux.answers._replies.reply import reply_of
 from slmmux.answers._replies.syntax import tree_of
 
 __all__ = ["code", "code_in", "program_keys"]
+
+
+_C_LIKE = {
+    "c", "cpp", "c++", "cs", "csharp", "c#", "java", "js", "javascript", "jsx", "ts", "typescript", "tsx", "go", "golang", "rust", "rs",
+    "kotlin", "kt", "swift", "scala", "dart", "php",
+}  # fmt: skip
+_ENDS_LIKE_C = pattern(r"[;{}]\s*$", re.MULTILINE)
+# A string that is not closed ends with its line or the source: to look for its end again and again would take quadratic time.
+_TOKEN = pattern(
+    r"""(?P<comment> //[^\n]*+ | /\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z) )
+      | "(?:\\.|[^"\\\n])*+"? | '(?:\\.|[^'\\\n]){0,100}+' | `(?:\\.|[^`\\])*+`? | \w++ | [^\s\w]""",
+    re.VERBOSE | re.DOTALL,
+)
 
 
 def code(text: str) -> str | None:
@@ -25,7 +39,7 @@ def code(text: str) -> str | None:
 
     Returns:
         The block's text; None without one, or if it is blank. Python is compared by its syntax tree (layout, comments
-        and quotes do not count), other languages as text without blank lines and trailing blanks.
+        docstrings and quotes do not count), languages of C's family by their tokens, others as text without blank lines and trailing blanks.
 
     Example:
         >>> code("Try this:\n```python\nprint( 'hi' )  # a greeting\n```\n")
@@ -46,7 +60,18 @@ def code_in(reply: str) -> Answer | None:
     if program is None:
         return None
     tree = tree_of(program.source) if program.language in PYTHON else None
-    return Answer(program.source, "code", _as_text(program.source) if tree is None else f"python:{tree}")
+    return Answer(program.source, "code", f"python:{tree}" if tree else _key(program.source, program.language))
+
+
+def _key(source: str, language: str) -> str:
+    """Return what a program that is no Python is compared by."""
+    is_c_like = language in _C_LIKE or (not language and _ENDS_LIKE_C.search(source))
+    return _tokens(source) if is_c_like else _as_text(source)
+
+
+def _tokens(source: str) -> str:
+    """Return a program's tokens: in languages of C's family layout and comments say nothing."""
+    return "c:" + " ".join(token[0] for token in _TOKEN.finditer(source) if not token["comment"])
 
 
 def program_keys(program: str) -> set[str]:
@@ -58,7 +83,7 @@ def program_keys(program: str) -> set[str]:
     """
     source = _set(program)
     tree = tree_of(source)
-    return {_as_text(source)} | ({f"python:{tree}"} if tree else set())
+    return {_as_text(source), _tokens(source)} | ({f"python:{tree}"} if tree else set())
 
 
 def _set(source: str) -> str:

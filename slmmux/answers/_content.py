@@ -33,6 +33,11 @@ _AND = pattern(
     r"(?:(?<=[0-9$)}])|(?<=(?<![A-Za-z])[A-Za-z])),? (?:and|&|und|et|y|e|и) (?=[-0-9$(\\]|[A-Za-z](?![A-Za-z]))"
 )
 _LETTERS = pattern(r"[A-Za-z](?:,? ?(?:and |& )?[A-Za-z](?![A-Za-z]))*+")  # a, b and c
+_DECADE = pattern(r"(?:the )?[12][0-9]{2}0['’]?s", re.IGNORECASE)
+_REPEATING = pattern(
+    r"(?P<sign>[-−])?(?P<whole>[0-9]{0,15})\.(?P<fixed>[0-9]{0,15})"
+    r"(?:\\(?:overline|bar|dot) ?\{(?P<over>[0-9]{1,15})\}|\((?P<within>[0-9]{1,15})\)|(?P<again>[0-9])(?P=again){2,15}(?:\.{3}|…|\\l?dots))"
+)
 _SAID_IN_WORDS = {
     "infinity": r"\infty", "positive infinity": r"\infty", "plus infinity": r"\infty", "negative infinity": r"-\infty",
     "minus infinity": r"-\infty", "the empty set": r"\emptyset", "empty set": r"\emptyset", "pi": r"\pi",
@@ -79,7 +84,13 @@ def content_of(text: str) -> Content:
     sized = quantity(bare)
     if sized:
         return Content("number", sized.key, sized)
+    if _DECADE.fullmatch(bare):  # the 1990s are not the year 1990
+        return Content("text", text_key(bare))
     tidy, bare = tidy.replace("$", "").strip(), bare.replace("$", "").strip()
+    repeating = _REPEATING.fullmatch(tidy)
+    if repeating:
+        value = _repeating(repeating)
+        return Content("number", decimal(value), Quantity(value, "", Fraction(1)))
     for candidate in (tidy, bare):
         number = numeral_at(candidate, 0)
         if number and number.value is not None and not number.doubtful and _UNIT.fullmatch(candidate, number.end):
@@ -104,6 +115,14 @@ def content_of(text: str) -> Content:
         return Content("number", decimal(number.value), Quantity(number.value, "", Fraction(1)))
     letter = _LETTER.fullmatch(key)
     return Content("math", letter[1] if letter else key or bare or text)
+
+
+def _repeating(match: re.Match[str]) -> Fraction:
+    """Return the value of a decimal whose last digits come again and again: 0.1(6)."""
+    fixed, again = match["whole"] + match["fixed"], match["over"] or match["within"] or match["again"]
+    nines = 10 ** len(again) - 1
+    value = Fraction(int(fixed + again) - int(fixed or "0"), 10 ** len(match["fixed"]) * nines)
+    return -value if match["sign"] else value
 
 
 def _says_words(bare: str) -> bool:

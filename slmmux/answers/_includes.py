@@ -37,6 +37,10 @@ _DENIES = {
     "wasn",
     "aren",
     "rather",
+    "confused",
+    "mistaken",
+    "unlike",
+    "instead",
     "nicht",
     "kein",
     "keine",
@@ -46,10 +50,14 @@ _DENIES = {
 }
 _IS = {"is", "was", "isn", "wasn", "are", "ist", "war", "est", "es", "è"}
 _UNSURE = pattern(
-    r"\b(?:(?:do|does|did|can|could)(?:n['’]t|\snot|not)\s(?:know|say|tell|remember|determine|confirm)|not\s(?:sure|certain)|unsure|no\sidea)\b",
+    r"\b(?:(?:do|does|did|can|could)(?:n['’]t|\snot|not)\s(?:know|say|tell|remember|determine|confirm)|not\s(?:sure|certain)|unsure|no\s(?:idea|way))\b",
     re.IGNORECASE,
 )
 _SENTENCE = pattern(r"(?<=[^\W_]{3})[.!?]\s|\n")
+_PERCENT = pattern(r"\s(?:percent|per\scent|prozent)\b", re.IGNORECASE)
+_BESIDE = 12  # characters beside a number that can withhold it
+_DENIED_BEFORE = pattern(r"\b(?:or|oder|ou|not|never|nicht|pas|não)\s[\"“*]{0,2}\Z|n['’]t\s(?:be\s)?\Z", re.IGNORECASE)
+_OR_AFTER = pattern(r"[\"”*,]{0,2}\s(?:or|oder|ou)\s[\"“*]{0,2}[-0-9]", re.IGNORECASE)
 _NEAR = 3  # words before the gold answer that can deny it
 _SHORT = 300  # characters of a reply all of whose numbers count: a longer one works something out
 _MOST_NUMBERS = 50
@@ -114,17 +122,31 @@ def _says_number(text: str, value: Fraction, question: str) -> bool:
             return number.value == value
     if any(number.value == value for number in _numbers(plain(question), len(question))):
         return False  # said by the question already
-    return any(number.value == value for number in _numbers(plain(text), _SHORT))
+    last, numbers = _last_lines(plain(text), _SHORT), _numbers(plain(text), _SHORT)
+    return any(number.value == value and not _withheld(last, number) for number in numbers)
+
+
+def _withheld(text: str, number: Numeral) -> bool:
+    """Return whether a number is denied, or offered with another: not 4, 4 or 5."""
+    before, after = text[max(number.start - _BESIDE, 0) : number.start], text[number.end : number.end + _BESIDE]
+    return bool(_DENIED_BEFORE.search(before) or _OR_AFTER.match(after))
+
+
+def _last_lines(text: str, longest: int) -> str:
+    """Return a short text, or the end of a long one's last line."""
+    return text if len(text) <= longest else text.rstrip().rsplit("\n", 1)[-1][-longest:]
 
 
 def _numbers(text: str, longest: int) -> list[Numeral]:
     """Return the numbers of a short text, or of a long one's last line, in digits and in words."""
-    text = text if len(text) <= longest else text.rstrip().rsplit("\n", 1)[-1][-longest:]
+    text = _last_lines(text, longest)
     numbers = list(islice(numerals(text), _MOST_NUMBERS))
     for word in islice(_WORD.finditer(text), 4 * _MOST_NUMBERS):
         spelled = words_at(text, word.start())
         if spelled:
-            numbers.append(Numeral(word.start(), spelled[1], spelled[0], doubtful=False))
+            percent = _PERCENT.match(text, spelled[1])
+            value = spelled[0] / 100 if percent else spelled[0]
+            numbers.append(Numeral(word.start(), spelled[1], value, doubtful=False))
     return numbers
 
 

@@ -11,9 +11,12 @@ from slmmux.answers._replies.fences import fenced, has_fence
 from slmmux.answers._replies.json_extent import extents
 from slmmux.answers._replies.reply import reply_of
 
-__all__ = ["json", "json_in", "plain_json", "undressed_json"]
+__all__ = ["answer_field", "json", "json_in", "plain_json", "undressed_json"]
 
 _MOST_DIGITS = 1000
+_ANSWER_FIELDS = (
+    "finalanswer", "answer", "correctanswer", "correctoption", "choice", "option", "letter", "result", "solution", "value",
+)  # fmt: skip
 _AROUND = " \t\r\n$*`."
 
 
@@ -63,6 +66,23 @@ def plain_json(text: str) -> str | None:
         if not text[end:].strip(" .") and (start == 0 or (text[start] == "{" and not text[start - 1].isalpha())):
             return _strict(text[start:end])
     return None
+
+
+def answer_field(text: str) -> str | None:
+    """Return what the field of a JSON object says that is named as its answer; None for any other reply.
+
+    Example:
+        >>> answer_field('{"answer": "7", "confidence": 0.9}'), answer_field('{"city": "Lima"}')
+        ('7', None)
+    """
+    structure = plain_json(text) if "{" in text else None
+    value = loads(structure) if structure else None
+    if not isinstance(value, dict):
+        return None
+    by_name = {name.lower().replace("_", "").replace(" ", ""): item for name, item in value.items()}
+    named = (by_name.get(name) for name in _ANSWER_FIELDS)
+    field = next((item for item in named if isinstance(item, str | int | float) and not isinstance(item, bool)), None)
+    return None if field is None else str(field)
 
 
 def undressed_json(text: str) -> str | None:

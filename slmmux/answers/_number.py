@@ -1,8 +1,12 @@
 r"""The number a reply ends in."""
 
 import re
+from fractions import Fraction
 
+from slmmux.answers._json import answer_field
 from slmmux.answers._mathematics.boxes import boxes
+from slmmux.answers._mathematics.exact import exact_value
+from slmmux.answers._mathematics.formula import formula_key
 from slmmux.answers._mathematics.latex import undress, untext
 from slmmux.answers._mathematics.numeral import Numeral, canonical_text, decimal, last_numeral, numeral_at, numerals
 from slmmux.answers._pattern import pattern
@@ -30,7 +34,7 @@ _CLAUSE_ENDS = pattern(
 )
 # An expression goes on, or a variable is attached: 2 + x, 5x, 3\sqrt{2}. A unit of two letters and more may be: 20kg.
 _GOES_ON = pattern(
-    r"\s*+(?:(?:[-+−*/×÷^=<>≤≥]|\*\*)\s*+(?:[0-9\\(√$€£]|[A-Za-z]\b)|[-+−×÷=]\s*+$|\\(?!\\))"
+    r"\s*+(?:(?:[-+−*/×÷^=<>≤≥±]|\*\*)\s*+(?:[0-9\\(√$€£]|[A-Za-z]\b)|[-+−×÷=]\s*+$|\\(?!\\))"
     r"|[A-Za-zπ](?![A-Za-z])|\"\s*+[,}\]]|(?i:\s?[ap]\.?\s?m\b|\so['’]clock\b)"
 )
 _ASIDE = pattern(
@@ -83,6 +87,13 @@ _RANGE_ENDS = pattern(
     r",?\ (?:(?:and|und|et|y|e)\ )?\Z",
     re.IGNORECASE,
 )
+# A text that ends here has not come to its result: 3 * (4 +, multiply 4 by, \\boxed{12
+_UNFINISHED = pattern(
+    r"(?<!\+)(?:[-+−*/×÷=^({\[]|\\(?:times|cdot|div|frac|boxed)|\b(?:plus|minus|times|divided by|multiply [^\n]{1,30} by|equals))\s*\Z"
+    r"|\\(?:boxed|frac)\s?\{[^{}\n]{0,100}\Z",
+    re.IGNORECASE,
+)
+_ARITHMETIC = pattern(r"(?=[^\n]*(?:[+*×÷·⋅^]| [-−] ))[0-9][0-9.\s+*/×÷·⋅^()]*(?: [-−] [0-9.\s+*/×÷·⋅^()]+)*")
 _STEP = pattern(r"[\s*_#]*+step\ [0-9]{1,3}[*_]*+:[\s*_]*+", re.IGNORECASE)
 _SEVERAL = pattern(r"(?:,|\band\b)\s*+[A-Za-z]{1,20}\s?=")
 _HOUR = pattern(r"\s?[ap]\.?\s?m\b|\so['’]clock\b", re.IGNORECASE)
@@ -98,6 +109,7 @@ _ITEM = pattern(r"^[ \t*_#>-]{0,8}([0-9]{1,3})[.)](?=[*_]{0,3}[ \t]++\S)", re.MU
 _EXPLAINS = pattern(
     r"(?<=[^\s=+\-*/×÷^(])(?<!\\times)(?<!\\cdot)(?:\*{1,2})? \((?!(?:[-+$€£]?[0-9./%]++,? ?)++\))[^()\\\n]{1,200}\)(?! ?[/*^=])"
 )
+_LONGEST_END = 150  # characters of a line that tell whether it is finished
 _BEFORE = " \t\r\n*_`\"'“($"  # not [42], which is JSON, and not .5
 _AFTER = " \t\r\n*_`\"'”)°$.!。"
 
@@ -144,13 +156,24 @@ def number(text: str) -> str | None:
 
 def number_in(reply: str) -> str | None:
     """Return the number of a reply that is already one turn without reasoning; see `number`."""
+    field = answer_field(reply)
+    if field is not None:
+        return number_in(field)
     reply = plain(reply)
     for stretch in announced(reply):
-        if _RANGE.match(stretch) or _TWO.match(stretch) or _SEVERAL_NUMBERS.match(stretch):
+        if (
+            _RANGE.match(stretch, _skip_lead(stretch, 0))
+            or _RANGE.match(stretch)
+            or _TWO.match(stretch)
+            or _SEVERAL_NUMBERS.match(stretch)
+        ):
             return None
         numeral = announced_number(stretch)
         if numeral:
             return canonical_text(numeral)
+        value = _worked_out(stretch)
+        if value is not None:
+            return decimal(value)
         if _is_no_number(stretch.strip("<> ")):
             return None
     if any(True for _ in boxes(reply)):  # what stands in the box is the answer, and it is no number: 9\pi, 7, -7
@@ -165,6 +188,12 @@ def number_in(reply: str) -> str | None:
     if {"1", "2"} <= set(_ITEM.findall(body)):
         body = _ITEM.sub("", body)
     return _last(_CITATION.sub("", _EXPLAINS.sub("", without_closing(body)))) or _last(body)
+
+
+def _worked_out(stretch: str) -> Fraction | None:
+    """Return the value of an announced sum, product or power of numbers and nothing else: 7 ÷ 10."""
+    tidy = untext(undress(stretch)).strip(_BEFORE + _AFTER)
+    return exact_value(formula_key(tidy)) if _ARITHMETIC.fullmatch(tidy) else None
 
 
 def _is_no_number(stretch: str) -> bool:
@@ -189,7 +218,7 @@ def _last(body: str) -> str | None:
 def _cut_off(body: str) -> bool:
     """Return whether a text ends before its result: in the head of a step, or in a bracket: Total = (3 + 4."""
     line = body.rstrip().rsplit("\n", 1)[-1]
-    if _STEP.fullmatch(line):
+    if _STEP.fullmatch(line) or _UNFINISHED.search(line, max(len(line) - _LONGEST_END, 0)):
         return True
     working = line[line.rfind("=") :]
     return working.startswith("=") and working.count("(") > working.count(")")

@@ -24,9 +24,10 @@ _HYPHEN = pattern(r"(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})")
 _AND = pattern(r",? (?:and|&|und|et|y|e|и) |, ?(?=[^\W\d])")
 _APOSTROPHES = str.maketrans("’ʼ‘`´", "'''''")
 _PLAIN_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
-_SAID_SO = {"dne": "does not exist", "infinitely many solutions": "infinitely many solutions"}
+_SAID_SO = {"dne": "does not exist", "infinitely many": "infinitely many solutions"}
+_MOUNT, _SAINT = pattern(r"\bmt (?=[^\W\d_])"), pattern(r"\A(?:st|ste) (?=[^\W\d_])")
 _FRAME = pattern(
-    r"(?:it|this|the (?:limit|integral|derivative|value|expression)|there (?:is|are))(?: (?:simply|just))? (?=(?:does|do|is|no|not)\b)|there (?:is|are) (?=no\b)"
+    r"(?:it|this|(?:the )?(?:limit|integral|derivative|value|expression|series|sequence)|there (?:is|are))(?: (?:simply|just))? (?=(?:does|do|is|no|not|diverges|converges)\b)|there (?:is|are) (?=no\b)"
 )
 _NO_SOLUTION = pattern(r"no (?P<real>real )?solutions?(?: (?:exists?|is possible|are possible))?")
 
@@ -65,7 +66,7 @@ def text_key(text: str) -> str:
     moment = moment_key(bare)
     if moment:
         return moment
-    bare = _HYPHEN.sub(" ", _STOP.sub("", bare))
+    bare = _MOUNT.sub("mount ", _SAINT.sub("saint ", _HYPHEN.sub(" ", _STOP.sub("", bare))))
     frame = _FRAME.match(bare)
     bare = bare[frame.end() :] if frame else bare
     none = _NO_SOLUTION.fullmatch(bare)

@@ -235,7 +235,7 @@ def _compared(
 
 
 def _confidences(results: "Sequence[ConfidenceResult]", models: Sequence[str]) -> Table:
-    names = ("right", "gain", "95 % interval", "stated", "ECE", "Brier", "AUROC", "scored")
+    names = ("right", "gain", "95 % interval", "stated", "ECE", "Brier", "AUROC", "scored", "tokens")
     table = _table(f"by confidence, nothing fitted, %: {' + '.join(models)}", *names)
     table.add_column("confidence")
     for each in results:
@@ -249,6 +249,7 @@ def _confidences(results: "Sequence[ConfidenceResult]", models: Sequence[str]) -
             f"{each.brier:.3f}",
             "-" if each.separation is None else f"{each.separation:.2f}",
             "-" if each.scored is None else _percent(each.scored),
+            "-" if each.tokens is None else f"{each.tokens:,.0f}",
             text_line(each.confidence),
         )
     return table

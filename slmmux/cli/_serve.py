@@ -130,6 +130,7 @@ def _run(app: Any, host: str, port: int, names: list[str], *, log_questions: boo
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # before the line below: whoever reads it may connect at once, and waits for the server
     except OSError as error:
         listener.close()
         raise OptionError(f"--host {host} --port {port} cannot be used: {error.strerror}; choose another") from error

@@ -24,6 +24,7 @@ Near: TypeAlias = Callable[[Bools], Floats]  # [q] the questions to learn from -
 FEWEST: Final = 10  # questions with a right and a wrong answer, below which nothing is learned
 RIDGES: Final = (0.2, 0.6, 2.0, 6.0)
 
+_ANSWER_RIDGES = RIDGES
 _FOLDS = 5
 _LEAST_PRIOR = 0.3
 _PRIOR_SHIFT = 1.5
@@ -203,15 +204,20 @@ class _Learner:
         return () if settings.answer_ridge is None else self.common
 
     def _prior(self, train: Bools, settings: _Settings) -> Floats:
-        # The log-odds of a member's vote, shifted: a member that is nearly always right outweighs several that are
-        # not, which weights that grow only linearly with accuracy do not bring about.
         key = train.tobytes()
         if key not in self._priors:
             rights = np.array([float(each) for each in self.table.at(train).rights()])
-            odds = np.log((rights + 0.5) / (train.sum() - rights + 0.5))
-            self._priors[key] = np.maximum(_LEAST_PRIOR, odds + _PRIOR_SHIFT)
+            self._priors[key] = _prior_weights(rights, int(train.sum()))
         weights = self._priors[key]
         return np.append(weights, np.zeros(weights.size + (settings.near is not None) + len(self._answers(settings))))
+
+
+def _prior_weights(rights: Floats, questions: int) -> Floats:
+    """Return the weights that members have before anything is learned, from the number of their right votes."""
+    # The log-odds of a member's vote, shifted: a member that is nearly always right outweighs several that are not,
+    # which weights that grow only linearly with accuracy do not bring about.
+    odds = np.log((rights + 0.5) / (questions - rights + 0.5))
+    return np.maximum(_LEAST_PRIOR, odds + _PRIOR_SHIFT)
 
 
 def _chosen_settings(learner: _Learner) -> _Settings:
@@ -222,7 +228,7 @@ def _chosen_settings(learner: _Learner) -> _Settings:
     losses = {_Settings(ridge): learner.log_loss(_Settings(ridge)) for ridge in RIDGES}
     best = min(losses, key=lambda settings: losses[settings])
     offers: list[list[dict[str, Any]]] = [[{"near": near} for near in range(len(learner.nears))]]
-    offers.append([{"answer_ridge": ridge} for ridge in RIDGES] if learner.common else [])
+    offers.append([{"answer_ridge": ridge} for ridge in _ANSWER_RIDGES] if learner.common else [])
     for offer in offers:
         trials = {best: losses[best]}
         for change in offer:

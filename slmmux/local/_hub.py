@@ -17,7 +17,8 @@ from slmmux.local.progress import Progress
 
 __all__ = ["HubEntry", "NotOnHubError", "UnreachableError", "download", "look_up"]
 
-PATIENCE = 2.0  # seconds for a look-up: name resolution, connection and answer
+PATIENCE = 2.0  # seconds for a look-up (name resolution, connection and answer) of a file that is elsewhere too
+ALONE_PATIENCE = 20.0  # the same of a file that only the hub has: there is nothing to go on with sooner
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -53,13 +54,14 @@ class HubEntry:
         return f"{self.file} of {self.repo}"
 
 
-def look_up(repo: str, file: str, revision: str) -> HubEntry:
-    """Look a file up, within two seconds.
+def look_up(repo: str, file: str, revision: str, *, alone: bool = False) -> HubEntry:
+    """Look a file up, within two seconds, or twenty if it is nowhere else.
 
     Args:
         repo: "owner/name".
         file: The file's path in the repository.
         revision: A commit or a branch.
+        alone: Whether only the hub has the file.
 
     Raises:
         UnreachableError: The hub did not answer, or `HF_HUB_OFFLINE` is set.
@@ -74,12 +76,13 @@ def look_up(repo: str, file: str, revision: str) -> HubEntry:
         raise DownloadError(
             'the hub needs the package huggingface_hub; install it with pip install "slmmux[local]"'
         ) from error
+    patience = ALONE_PATIENCE if alone else PATIENCE
     answers: SimpleQueue[HubEntry | Exception] = SimpleQueue()
 
     def ask() -> None:
         try:
             url = huggingface_hub.hf_hub_url(repo, file, revision=revision, endpoint=_endpoint())
-            meta = huggingface_hub.get_hf_file_metadata(url, timeout=PATIENCE, endpoint=_endpoint())
+            meta = huggingface_hub.get_hf_file_metadata(url, timeout=patience, endpoint=_endpoint())
             etag = meta.etag or ""
             sha256 = etag if _SHA256.fullmatch(etag) else None
             answers.put(HubEntry(repo, file, meta.commit_hash or revision, meta.size or 0, sha256))
@@ -89,9 +92,9 @@ def look_up(repo: str, file: str, revision: str) -> HubEntry:
     # A thread, because the library's time-out does not cover name resolution. It ends by itself.
     Thread(target=ask, daemon=True).start()
     try:
-        answer = answers.get(timeout=PATIENCE)
+        answer = answers.get(timeout=patience)
     except Empty:
-        raise UnreachableError(f"the hub did not answer within {PATIENCE:g} seconds") from None
+        raise UnreachableError(f"the hub did not answer within {patience:g} seconds") from None
     if isinstance(answer, HubEntry):
         return answer
     if _status(answer) in {401, 403, 404}:
@@ -133,7 +136,7 @@ def download(entry: HubEntry, to: Path, *, progress: Progress) -> None:
             entry.file,
             revision=entry.revision,
             local_dir=to.parent / "hub",
-            etag_timeout=PATIENCE,
+            etag_timeout=ALONE_PATIENCE,
             endpoint=_endpoint(),
             tqdm_class=Report,
         )

@@ -199,7 +199,7 @@ def _from_hub(spec: str, *, progress: Progress, say: Notice, offline: bool) -> P
         if arriving is None:
             return place
         try:
-            entry = look_up(match["repo"], match["file"], "main")
+            entry = look_up(match["repo"], match["file"], "main", alone=True)
         except NotOnHubError as error:
             raise ModelNotFoundError(str(error)) from error
         except UnreachableError as error:

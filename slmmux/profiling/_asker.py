@@ -25,6 +25,8 @@ class Completion:
         input_tokens: Tokens of the request. If one request brought several samples, its first sample has them.
         output_tokens: Tokens of the reply.
         confidences: How sure somebody is of the reply, from 0 to 1, by the name of the confidence.
+        judge_input_tokens: Tokens of the request for a judge's rating of the reply.
+        judge_output_tokens: Tokens of the judge's reply.
     """
 
     text: str
@@ -32,6 +34,8 @@ class Completion:
     input_tokens: int | None = None
     output_tokens: int | None = None
     confidences: Mapping[str, float] = field(default_factory=dict)
+    judge_input_tokens: int | None = None
+    judge_output_tokens: int | None = None
 
 
 class MemberPool(Protocol):

@@ -85,4 +85,6 @@ class Samples:
             error=None if error is None else quote(error),
             attempt=self._attempts.get((question.question_id, draw)),
             confidences=dict(completion.confidences) if completion and completion.confidences else None,
+            judge_input_tokens=completion.judge_input_tokens if completion else None,
+            judge_output_tokens=completion.judge_output_tokens if completion else None,
         )

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, TypeAdapter
 from slmmux._errors import RecordingError
 from slmmux._files.fields import message_text
 from slmmux._files.table import json_items, stem
-from slmmux.readers._foreign import Foreign, Request, checked
+from slmmux.readers._foreign import Foreign, Request, at_limit, checked
 from slmmux.recording._row import Row
 
 __all__ = ["samples"]
@@ -71,6 +71,7 @@ class _Reply:
 
     text: str | None
     output_tokens: int | None = None
+    cut_off: bool = False
 
 
 @dataclass(slots=True)
@@ -132,7 +133,8 @@ def _of_batch(
                 output_tokens=reply.output_tokens,
                 error=failure,
             )
-            yield Foreign(batch.path, place, row, {name: body[name] for name in _SETTINGS if name in body})
+            settings = {name: body[name] for name in _SETTINGS if name in body}
+            yield Foreign(batch.path, place, row, settings, cut_off=reply.cut_off)
 
 
 def _replies(body: Mapping[str, Any], place: str) -> list[_Reply]:
@@ -144,15 +146,17 @@ def _replies(body: Mapping[str, Any], place: str) -> list[_Reply]:
                 "give a batch of /v1/chat/completions, /v1/completions or /v1/responses"
             )
         texts = [_response_text(body["output"])]
+        cut_off = [at_limit(body.get("incomplete_details"))]
     else:
         by_index = sorted(choices, key=lambda choice: choice.get("index", 0))
         texts = [_choice_text(choice) for choice in by_index]
+        cut_off = [at_limit(choice.get("finish_reason")) for choice in by_index]
     tokens = _count(body.get("usage") or {}, "completion_tokens", "output_tokens")
     if not texts:
         return [_Reply(None)]
     # The usage counts all choices together; it is shared out, so that the sum stays what was paid.
     shares = [None if tokens is None else tokens // len(texts) + (i < tokens % len(texts)) for i in range(len(texts))]
-    return [_Reply(text, count) for text, count in zip(texts, shares, strict=True)]
+    return [_Reply(*reply) for reply in zip(texts, shares, cut_off, strict=True)]
 
 
 def _choice_text(choice: Mapping[str, Any]) -> str | None:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from slmmux._errors import RecordingError
 from slmmux.recording._row import Row, fault_in_line
 
-__all__ = ["Foreign", "Request", "checked", "share"]
+__all__ = ["Foreign", "Request", "at_limit", "checked", "share"]
 
 F = TypeVar("F")
 
@@ -27,6 +27,7 @@ class Foreign:
             if that is requested, else `None`.
         settings: The generation settings of the sample: temperature and the like.
         note: A sentence about something that was left out.
+        cut_off: Whether the reply was cut off at its limit of tokens.
     """
 
     file: Path
@@ -34,6 +35,7 @@ class Foreign:
     row: Row
     settings: Mapping[str, Any] = field(default_factory=dict)
     note: str | None = None
+    cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,17 @@ def checked(form: TypeAdapter[F], data: bytes, place: str, instead: str) -> F:
         raise RecordingError(f"{place}: {fault}, received {reprlib.repr(received)}; {instead}") from None
 
 
+def at_limit(reason: Any) -> bool:
+    """Return whether the reason why a reply ended is its limit of tokens.
+
+    Example:
+        >>> at_limit("length"), at_limit({"reason": "max_output_tokens"}), at_limit("stop"), at_limit(None)
+        (True, True, False, False)
+    """
+    reason = reason.get("reason") if isinstance(reason, Mapping) else reason
+    return isinstance(reason, str) and reason.lower() in _LIMITS
+
+
 def share(value: Any) -> float | None:
     """Return another tool's verdict as a number from 0 to 1; `None` for any other value.
 
@@ -94,6 +107,7 @@ def share(value: Any) -> float | None:
     return None  # NaN too: Inspect's sign for a sample that was not scored
 
 
+_LIMITS = {"length", "max_tokens", "max_output_tokens", "model_length"}
 # Inspect's letters, and the words that tables use.
 _VERDICTS = {"c": 1.0, "i": 0.0, "p": 0.5, "n": 0.0, "true": 1.0, "false": 0.0, "correct": 1.0, "incorrect": 0.0,
              "pass": 1.0, "fail": 0.0, "yes": 1.0, "no": 0.0}  # fmt: skip

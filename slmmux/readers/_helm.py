@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter
 from slmmux._errors import RecordingError
 from slmmux._files.fields import key_of
 from slmmux._files.read import document
-from slmmux.readers._foreign import Foreign, Request, checked
+from slmmux.readers._foreign import Foreign, Request, at_limit, checked
 from slmmux.recording._gold import TESTS, accepted, are_tests, gold_of, with_options
 from slmmux.recording._row import Row
 
@@ -101,7 +101,7 @@ def _of_state(
     right = [_text(reference.output) for reference in state.instance.references if "correct" in reference.tags]
     tests = any(map(are_tests, right))
     settings = {name: state.request[name] for name in _SETTINGS if name in state.request}
-    for index, (reply, error) in enumerate(_replies(state.result)):
+    for index, (reply, error, cut_off) in enumerate(_replies(state.result)):
         row = Row(
             question_id=_question_id(state.instance, question),
             model=str(model or path.absolute().parent.name),
@@ -114,7 +114,7 @@ def _of_state(
             latency_s=state.result.request_time if state.result is not None else None,
             error=error,
         )
-        yield Foreign(path, place, row, settings, TESTS if tests else None)
+        yield Foreign(path, place, row, settings, TESTS if tests else None, cut_off)
 
 
 def _text(value: str | Mapping[str, Any]) -> str:
@@ -147,18 +147,18 @@ def _gold(right: Sequence[str], mapping: Mapping[str, str] | None, question: str
     return gold_of(list(right), question, place)
 
 
-def _replies(result: _Result | None) -> Iterator[tuple[str | None, str | None]]:
-    """Yield the text or the error of each sample."""
+def _replies(result: _Result | None) -> Iterator[tuple[str | None, str | None, bool]]:
+    """Yield the text or the error of each sample, and whether the text was cut off at its limit."""
     if result is None:
-        yield None, "the request was not made"
+        yield None, "the request was not made", False
     elif not result.success:
-        yield None, result.error or "the request failed"
+        yield None, result.error or "the request failed", False
     elif not result.completions:
-        yield None, None
+        yield None, None, False
     else:
         for completion in result.completions:
             text = completion.get("text")
-            yield text if isinstance(text, str) else None, None
+            yield text if isinstance(text, str) else None, None, at_limit(completion.get("finish_reason"))
 
 
 _RUN = TypeAdapter(_Run)

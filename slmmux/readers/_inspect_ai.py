@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from slmmux._errors import RecordingError
 from slmmux._files.read import DOCUMENT_BYTES, document, too_long
 from slmmux._files.table import kind_of
-from slmmux.readers._foreign import Foreign, Request, checked, share
+from slmmux.readers._foreign import Foreign, Request, at_limit, checked, share
 from slmmux.recording._gold import TESTS, are_tests, gold_of, with_options
 from slmmux.recording._row import Row
 
@@ -76,6 +76,7 @@ class _Choice:
     __pydantic_config__ = _STRICT
 
     message: _Message
+    stop_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,10 @@ def samples(files: Sequence[Path], request: Request) -> Iterator[Foreign]:
             empty = False
             answer = _answer(sample, place) if request.with_answers else None
             row = _row(log, sample, answer, request.model, place)
-            yield Foreign(path, place, row, log.generation_settings, TESTS if are_tests(sample.target) else None)
+            note = TESTS if are_tests(sample.target) else None
+            choices = sample.output.choices
+            cut_off = bool(choices) and at_limit(choices[0].stop_reason)
+            yield Foreign(path, place, row, log.generation_settings, note, cut_off)
         if empty:
             raise RecordingError(f"{path}: the log has no samples; {_INSTEAD}, with its samples")
 

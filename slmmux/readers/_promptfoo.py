@@ -16,7 +16,7 @@ from slmmux._files.fields import key_of, message_text
 from slmmux._files.read import document
 from slmmux._files.table import json_items
 from slmmux._files.values import json_list, json_value
-from slmmux.readers._foreign import Foreign, Request
+from slmmux.readers._foreign import Foreign, Request, at_limit
 from slmmux.recording._gold import TESTS, accepted, are_tests, gold_of
 from slmmux.recording._row import Row
 
@@ -111,7 +111,8 @@ def _sample(path: Path, place: str, number: int, result: Mapping[str, Any], requ
     config = result.get("provider")
     options = config.get("config") if isinstance(config, dict) else None
     settings = {"temperature": options["temperature"]} if isinstance(options, dict) and "temperature" in options else {}
-    return Foreign(path, place, row, settings, TESTS if tests else _UNCOMPARED if gold is None else None)
+    note = TESTS if tests else _UNCOMPARED if gold is None else None
+    return Foreign(path, place, row, settings, note, at_limit(response.get("finishReason")))
 
 
 def _provider(provider: Any) -> str:

@@ -87,10 +87,22 @@ def accepted(value: Any, *, texts: bool = False) -> Any:
     """
     if texts and isinstance(value, str) and value[:1] == "[":
         value = _printed_list(value)
+    if isinstance(value, Mapping):
+        value = _spellings(value)
     if not isinstance(value, list):
         return None if value == "" else value  # 0 and False are gold answers
     items = [item for i, item in enumerate(value) if item not in (None, "") and item not in value[:i]]
     return None if not items else items[0] if len(items) == 1 else items
+
+
+def _spellings(gold: Mapping[str, Any]) -> Any:
+    """Return the accepted answers that data sets keep by name, as TriviaQA and SQuAD do; another object as it is."""
+    if isinstance(gold.get("aliases"), list):
+        value = gold.get("value")
+        return [*([] if value is None else [value]), *gold["aliases"]]
+    if isinstance(gold.get("text"), list) and gold.keys() <= {"text", "answer_start", "answer_end"}:
+        return gold["text"]
+    return gold
 
 
 def _printed_list(text: str) -> Any:

@@ -20,7 +20,14 @@ __all__ = ["read_lines"]
 
 _PIECE = 16_384  # lines that are parsed together
 _TEXTS = ("question_id", "model", "dataset", "question", "text", "error", "kind", "key")
-_WHOLE = {"sample_index": 0, "input_tokens": None, "output_tokens": None, "attempt": 2}  # name -> the least
+_WHOLE = {  # name -> the least
+    "sample_index": 0,
+    "input_tokens": None,
+    "output_tokens": None,
+    "attempt": 2,
+    "judge_input_tokens": None,
+    "judge_output_tokens": None,
+}
 _FRACTIONS = ("temperature", "latency_s", "score")
 _SCALARS = {str, int, bool, type(None)}
 _TEXT = {str, type(None)}

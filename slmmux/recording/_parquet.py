@@ -191,6 +191,8 @@ _FORMS = {
     "attempt": "whole numbers from 2 on, or null",
     "input_tokens": "whole numbers or null",
     "output_tokens": "whole numbers or null",
+    "judge_input_tokens": "whole numbers or null",
+    "judge_output_tokens": "whole numbers or null",
     "score": "numbers from 0 to 1, or null",
     "temperature": "numbers or null",
     "latency_s": "numbers or null",

@@ -102,6 +102,9 @@ class Row:
             attempts stay in the file, and only the last one is a sample.
         confidences: How sure somebody is of this reply, each from 0 to 1, by name: "logprob", "verbalised", "judge" or
             "reward"; `None` if there is none but self-consistency, which the samples themselves have.
+        judge_input_tokens: Tokens of the request for a judge's rating. If several samples have the same reply, it is
+            rated once, and the first of them has these tokens.
+        judge_output_tokens: Tokens of the judge's reply.
 
     Example:
         >>> Row(question_id="q1", model="qwen", sample_index=0, answer="4").answer
@@ -130,6 +133,8 @@ class Row:
     score: Annotated[float, Field(ge=0, le=1)] | None = None
     attempt: Annotated[int, Field(ge=2)] | None = None
     confidences: dict[str, Annotated[float, Field(ge=0, le=1)]] | None = None
+    judge_input_tokens: int | None = None
+    judge_output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

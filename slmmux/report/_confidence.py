@@ -95,6 +95,7 @@ def confidences(models: Sequence[str], results: Sequence[ConfidenceResult]) -> l
             number(f"{each.brier:.3f}"),
             number("-" if each.separation is None else f"{each.separation:.2f}"),
             number("-" if each.scored is None else bare(each.scored)),
+            number("-" if each.tokens is None else f"{each.tokens:,.0f}"),
         )
         for each in results
     ]
@@ -114,7 +115,7 @@ def confidences(models: Sequence[str], results: Sequence[ConfidenceResult]) -> l
                     *heads(
                         "accuracy (%)", "gain over consistency, 95 % interval", "mean confidence (%)",
                         "calibration error (ECE)", "squared error (Brier)", "right above wrong (AUROC)",
-                        "samples with a score (%)",
+                        "samples with a score (%)", "tokens per question",
                     ),
                 )
             ],

@@ -1,21 +1,24 @@
 """Recorded confidences side by side: how often the mux is right by each, and how well each tells right from wrong."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from slmmux._decision.price import Price
 from slmmux._decision.types import Decision
 from slmmux.learned._scores import brier, expected_calibration_error
 from slmmux.recording import Arrays, Recording, Row, arrays_of
 from slmmux.recording._arrays import Missing, Score
+from slmmux.recording._prices import prices_of
 from slmmux.recording._replay import group_of, recorded_confidences, replay
 from slmmux.selection._selection import Selection, Subset
 
 __all__ = ["ConfidenceResult", "best_mux", "compare_confidences"]
 
 CONSISTENCY = "consistency"
+JUDGE = "judge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class ConfidenceResult:
         low: The lower end of the 95 % interval of the gain.
         high: The upper end.
         questions: The number of questions.
+        tokens: The tokens per question of the members, and of the judge if there is one; `None` if some are unknown.
+        cost: The cost of these tokens by the recorded prices; `None` without prices.
     """
 
     confidence: str
@@ -49,6 +54,8 @@ class ConfidenceResult:
     low: float
     high: float
     questions: int
+    tokens: float | None = None
+    cost: float | None = None
 
 
 def compare_confidences(
@@ -94,7 +101,9 @@ def compare_confidences(
         decisions = [replayed[question] for question in arrays.questions]
         right = np.array([_is_right(arrays, q, decision) for q, decision in enumerate(decisions)], dtype=np.bool_)
         base = right if base is None else base
-        results.append(_result(name, decisions, right, base))
+        rows = [sample.reply for decision in decisions for sample in decision.samples if sample.reply is not None]
+        tokens, cost = _spending(arrays, rows if name == JUDGE else (), prices_of(recording.settings).get(JUDGE))
+        results.append(replace(_result(name, decisions, right, base), tokens=tokens, cost=cost))
     return tuple(results)
 
 
@@ -103,6 +112,25 @@ def best_mux(selection: Selection) -> Subset:
     muxes = [subset for size, subset in selection.by_size.items() if size > 1]
     best = selection.best
     return best if len(best.models) > 1 or not muxes else max(muxes, key=lambda subset: subset.objective)
+
+
+def _spending(arrays: Arrays, rated: Sequence[Row], price: Price | None) -> tuple[float | None, float | None]:
+    """Return the tokens per question and their cost: of all samples, and of the judge's ratings of some."""
+    if arrays.tokens is None:
+        return None, None
+    tokens = float(arrays.tokens.sum())
+    cost = None if arrays.costs is None else float(arrays.costs.sum())
+    if rated:
+        sent, received = (
+            sum(getattr(row, name) or 0 for row in rated) for name in ("judge_input_tokens", "judge_output_tokens")
+        )
+        if not received:  # a server that counts none, or a recording of an older version
+            return None, None
+        tokens += sent + received
+        usage = {"input_tokens": sent, "output_tokens": received}
+        cost = None if cost is None or price is None else cost + price.cost(usage)
+    questions = len(arrays.questions)
+    return tokens / questions, None if cost is None else cost / questions
 
 
 def _is_right(arrays: Arrays, q: int, decision: Decision[Row | None]) -> bool:

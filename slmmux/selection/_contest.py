@@ -12,13 +12,12 @@ from slmmux.learned._by_question import ByQuestionRule, evaluate_by_question, fi
 from slmmux.recording._arrays import Arrays, Bools, Floats, Ints, Votes
 from slmmux.selection._held_out import SELF_CONSISTENCY, Choose, HeldOut, Way, algorithm_1, best_alone, each_held_out
 
-__all__ = ["FITTED", "RULES", "SINGLE", "ContestResult", "Fitted", "Foretold", "Learner", "Rule", "contest", "learners"]
+__all__ = ["RULES", "SINGLE", "ContestResult", "Fitted", "Foretold", "Learner", "Rule", "contest", "learners"]
 
 Rule: TypeAlias = RuleName
 Fitted: TypeAlias = LearnedRule | ByQuestionRule
 
 RULES: Final[tuple[Rule, ...]] = get_args(Rule)  # simplest first
-FITTED: Final = ("learned", "learned-by-question")
 SINGLE: Final = "single"
 
 REPEATS: Final = 4  # at most: every rule is fitted in every fold of each

@@ -33,6 +33,8 @@ __all__ = ["create_app"]
 _LONGEST_NAME = 100  # of a model that does not exist, as an error quotes it
 _CLIENT_LEFT = 499  # nobody reads it; proxies write this status into their logs
 
+_ADDRESSES = ("/v1/chat/completions", "/v1/responses", "/v1/models", "/health", "/ready", "/metrics", "/")
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -212,8 +214,13 @@ def _model(served: Served) -> dict[str, Any]:
     return {**model.model_dump(mode="json"), "slmmux": served.description}
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
+async def _http_error(http: Request, error: Exception) -> Response:
     """Return what the routing itself refuses, in OpenAI's shape."""
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these alone
-    sentence = f"{error.detail}: this server has no such address or method"
+    path = http.url.path[:_LONGEST_NAME]
+    if allowed := (error.headers or {}).get("Allow"):
+        methods = ", ".join(sorted(allowed.split(", ")))
+        sentence = f"{path} takes {methods}, received {http.method[:_LONGEST_NAME]}"
+    else:
+        sentence = f"this server has no address {path}; it has {', '.join(_ADDRESSES)}"
     return RefusalError(error.status_code, sentence, headers=error.headers).response

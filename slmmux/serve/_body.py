@@ -27,6 +27,7 @@ F = TypeVar("F", bound=BaseModel)
 _LARGE = 256 * 1024  # bytes that C parses in a few milliseconds at the most
 _LONGEST_S = 60  # that a body may take to arrive: a client that stops in the middle keeps its connection else
 _MOST_CONTAINERS = 200_000  # lists and objects of a large body; the longest history of an agent has some thousands
+_DEEPEST = 100  # lists and objects inside of each other; what stands below is walked through by functions that recurse
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")  # what a half of a character begins with, or a whole one
 _reading = asyncio.Semaphore(2)  # large bodies at once: each takes a thread, and many times its size in memory
 
@@ -40,7 +41,8 @@ async def body_of(request: Request, form: type[F], *, most_bytes: int) -> F:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":  # a web page elsewhere can send any other kind without asking the browser first
-        raise RefusalError(415, f"the body must be application/json, received {kind or 'no content type'!r}")
+        received = repr(kind[:100]) if kind else "no content type"
+        raise RefusalError(415, f"the body must be application/json, received {received}")
     if (encoding := request.headers.get("content-encoding", "identity").lower()) != "identity":
         raise RefusalError(415, f"the body must not be compressed, received content-encoding {encoding[:100]!r}")
     try:
@@ -49,14 +51,35 @@ async def body_of(request: Request, form: type[F], *, most_bytes: int) -> F:
     except TimeoutError:
         raise RefusalError(408, f"the body did not arrive within {_LONGEST_S} s", code="timeout") from None
     if len(content) <= _LARGE:
-        return _form_of(content, form, json.loads)
+        return _form_of(content, form, _loads)
     async with _reading:
         return await asyncio.to_thread(_form_of, content, form, _yielding_loads)
 
 
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object, each of whose keys must be there once: one of two values would be ignored otherwise."""
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:100]!r} is there twice in one object")
+    return values
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON's")
+
+
+_HOOKS: dict[str, Any] = {"object_pairs_hook": _object_of, "parse_constant": _constant}
+
+
+def _loads(content: bytes) -> Any:
+    return json.loads(content, **_HOOKS)
+
+
 def _yielding_loads(content: bytes) -> Any:
-    """Return the value of JSON, as `json.loads` does, and let other threads run meanwhile."""
-    decoder: Any = json.JSONDecoder()  # what it calls is not among its types
+    """Return the value of JSON, as `_loads` does, and let other threads run meanwhile."""
+    decoder: Any = json.JSONDecoder(**_HOOKS)  # what it calls is not among its types
     containers = count(1)
 
     def counted(parse: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,13 +98,23 @@ def _yielding_loads(content: bytes) -> Any:
 def _form_of(content: bytes, form: type[F], loads: Callable[[bytes], Any]) -> F:
     try:
         values = loads(content)
+        if content.count(b"{") + content.count(b"[") > _DEEPEST:
+            _check_depth(values)
         if _HALF.search(content):
             json.dumps(values, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         sentence = "the body has half of a character (a lone surrogate, \\ud800 to \\udfff), which cannot be sent on"
         raise RefusalError(400, sentence, code="invalid_json") from None
-    except (ValueError, RecursionError) as error:
-        raise RefusalError(400, f"the body cannot be read as JSON: {str(error)[:100]}", code="invalid_json") from None
+    except RecursionError:
+        sentence = f"the body's lists and objects stand more than {_DEEPEST} deep inside of each other"
+        raise RefusalError(400, sentence, code="invalid_json") from None
+    except UnicodeDecodeError as error:
+        sentence = f"the body is no UTF-8: byte {error.start} cannot be read"
+        raise RefusalError(400, sentence, code="invalid_json") from None
+    except ValueError as error:
+        # Python's sentence about a number of thousands of digits speaks of Python's own settings.
+        why = "a number has too many digits" if "digits" in str(error) else str(error)[:150]
+        raise RefusalError(400, f"the body cannot be read as JSON: {why}", code="invalid_json") from None
     if not isinstance(values, dict):
         raise RefusalError(
             400, f"the body must be a JSON object, received {type(values).__name__}", code="invalid_json"
@@ -90,6 +123,19 @@ def _form_of(content: bytes, form: type[F], loads: Callable[[bytes], Any]) -> F:
         return form.model_validate(values)
     except ValidationError as error:
         raise refusal_of(error) from None
+
+
+def _check_depth(values: Any) -> None:
+    """Refuse lists and objects that stand too deep inside of each other; this function does not recurse itself."""
+    level = [values]
+    for _ in range(_DEEPEST):
+        inner: list[Any] = []
+        for each in level:
+            inner += each.values() if isinstance(each, dict) else each
+        level = [each for each in inner if isinstance(each, dict | list)]
+        if not level:
+            return
+    raise RecursionError
 
 
 async def _content(request: Request, most_bytes: int) -> bytes:

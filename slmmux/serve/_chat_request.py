@@ -1,14 +1,14 @@
 """The body of `POST /v1/chat/completions`: the fields that a mux can honour, each message checked by its role."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from slmmux.serve._fields import Count, Flag, Form, Number, Whole, field_fault
+from slmmux.serve._fields import Count, Flag, Form, ImageAddress, JSONSchema, Number, Whole, field_fault
 from slmmux.serve._narrowing import Narrowing
 
-__all__ = ["MOST_CHOICES", "ChatRequest", "Function", "ResponseFormat", "Tool"]
+__all__ = ["MOST_CHOICES", "ChatRequest", "Function", "Parameters", "ResponseFormat", "Tool"]
 
 MOST_CHOICES = 8  # each choice is a question of its own, with all its samples
 
@@ -24,7 +24,7 @@ class _RefusalPart(Form):
 
 
 class _ImageUrl(Form):
-    url: str
+    url: ImageAddress
     detail: Literal["auto", "low", "high"] | None = None
 
 
@@ -103,6 +103,14 @@ class _Tool(Form):
     tool_call_id: str
 
 
+def _of_an_object(schema: dict[str, Any]) -> dict[str, Any]:
+    if schema.get("type", "object") != "object":
+        raise field_fault("type", 'the arguments of a call are an object: the schema\'s type must be "object"')
+    return schema
+
+
+Parameters: TypeAlias = Annotated[JSONSchema, AfterValidator(_of_an_object)]
+
 Message = Annotated[_System | _User | _Assistant | _Tool, Field(discriminator="role")]
 
 
@@ -111,7 +119,7 @@ class Function(Form):
 
     name: Annotated[str, Field(min_length=1)]
     description: str | None = None
-    parameters: dict[str, Any] | None = None
+    parameters: Parameters | None = None
     strict: Flag | None = None
 
 
@@ -134,7 +142,7 @@ class _Choice(Form):
 class _Schema(Form):
     name: str
     description: str | None = None
-    schema_: dict[str, Any] | None = Field(default=None, alias="schema")
+    schema_: JSONSchema | None = Field(default=None, alias="schema")
     strict: Flag | None = None
 
 
@@ -165,7 +173,7 @@ class ChatRequest(Form):
     parallel_tool_calls: Flag | None = None
     response_format: ResponseFormat | None = None
     n: Annotated[Whole, Field(ge=1, le=MOST_CHOICES)] = 1
-    stop: str | Annotated[list[str], Field(max_length=16)] | None = None
+    stop: str | Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=16)] | None = None
     seed: Whole | None = None
     max_tokens: Count | None = None
     max_completion_tokens: Count | None = None
@@ -198,7 +206,18 @@ class ChatRequest(Form):
             raise field_fault("max_tokens", "max_tokens and max_completion_tokens differ; pass one of them")
         if self.stream_options is not None and not self.stream:
             raise field_fault("stream_options", 'stream_options needs "stream": true')
+        self._check_results_have_calls()
         return self
+
+    def _check_results_have_calls(self) -> None:
+        """Refuse the result of a call that nobody made: a member would read it as a text from nowhere."""
+        calls: set[str] = set()
+        for i, message in enumerate(self.messages):
+            if isinstance(message, _Assistant):
+                calls |= {call.id for call in message.tool_calls or ()}
+            elif isinstance(message, _Tool) and message.tool_call_id not in calls:
+                sentence = f"no earlier message of the assistant has a call with the id {message.tool_call_id[:100]!r}"
+                raise field_fault(f"messages[{i}].tool_call_id", sentence)
 
     @property
     def wants_progress(self) -> bool:

@@ -67,7 +67,11 @@ def usage_of(records: Sequence[Mapping[str, Any]]) -> CompletionUsage:
         prompt_tokens=total("input_tokens"),
         completion_tokens=total("output_tokens"),
         total_tokens=total("total_tokens"),
-        prompt_tokens_details=PromptTokensDetails(cached_tokens=total("input_token_details", "cache_read")),
+        # Written as well as read: newer clients want both, and older ones keep a field that they do not know.
+        prompt_tokens_details=PromptTokensDetails.model_construct(
+            cached_tokens=total("input_token_details", "cache_read"),
+            cache_write_tokens=total("input_token_details", "cache_creation"),
+        ),
         completion_tokens_details=CompletionTokensDetails(reasoning_tokens=total("output_token_details", "reasoning")),
     )
 

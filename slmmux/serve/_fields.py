@@ -4,15 +4,17 @@ Clients send fields at their defaults (`"logprobs": false`, `"audio": null`). Th
 dropped; anything else that the server does not do is an error, because ignoring it would be a silent lie.
 """
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from slmmux.serve._refusal import RefusalError
 
-__all__ = ["Count", "Flag", "Form", "Number", "Whole", "field_fault", "refusal_of"]
+__all__ = ["Count", "Flag", "Form", "ImageAddress", "JSONSchema", "Number", "Whole", "field_fault", "refusal_of"]
 
 # JSON's own types: a "2" or a true for a number is a fault of the client's, which a guess would hide.
 Flag: TypeAlias = Annotated[bool, Strict()]
@@ -59,6 +61,31 @@ def field_fault(field: str, sentence: str) -> PydanticCustomError:
     return PydanticCustomError("field", "{sentence}", {"field": field, "sentence": sentence})
 
 
+def _address(url: str) -> str:
+    # A member's server may read other addresses, such as its own files', for whoever names them.
+    if not re.match(r"https?://.|data:.", url, re.IGNORECASE):
+        raise field_fault("", f"an image is named by http://, https:// or data:, received {url[:100]!r}")
+    return url
+
+
+def _finite(schema: dict[str, Any]) -> dict[str, Any]:
+    # 1e999 is JSON, and Python reads it as infinity, which cannot be written as JSON for the members.
+    try:
+        json.dumps(schema, allow_nan=False)
+    except ValueError:
+        raise field_fault("", "a number of the schema is too large") from None
+    kinds = schema.get("type", [])
+    if unknown := [kind for kind in (kinds if isinstance(kinds, list) else [kinds]) if kind not in _KINDS]:
+        raise field_fault("type", f"expected one of {', '.join(map(repr, _KINDS))}, received {str(unknown[0])[:100]!r}")
+    return schema
+
+
+_KINDS = ("object", "array", "string", "number", "integer", "boolean", "null")
+
+ImageAddress: TypeAlias = Annotated[str, AfterValidator(_address)]
+JSONSchema: TypeAlias = Annotated[dict[str, Any], AfterValidator(_finite)]
+
+
 def refusal_of(error: ValidationError) -> RefusalError:
     """Return the refusal of a form: the first fault, with the field as OpenAI names it."""
     # An unsupported field explains more than what follows from it; of a union, the variant that fits furthest does.
@@ -66,7 +93,7 @@ def refusal_of(error: ValidationError) -> RefusalError:
         error.errors(include_url=False, include_input=False),
         key=lambda each: (each["type"] != "extra_forbidden", each["type"].endswith("_type"), -len(each["loc"])),
     )
-    field = _field(fault["loc"])
+    field = _field(fault["loc"], ends_in_a_field=fault["type"] in ("extra_forbidden", "missing"))
     if fault["type"] == "extra_forbidden":
         sentence = f"{field} is not supported by this server; leave it out"
         return RefusalError(400, sentence, param=field, code="unsupported_parameter")
@@ -83,12 +110,18 @@ def refusal_of(error: ValidationError) -> RefusalError:
             return RefusalError(400, f"{place} is missing", param=place, code="missing_required_parameter")
         sentence = f"{place}: expected one of {context['expected_tags']}, received {context['tag'][:100]!r}"
         return RefusalError(400, sentence, param=place, code="invalid_value")
+    if fault["type"] in ("model_type", "model_attributes_type"):  # pydantic's sentence has the name of a class of ours
+        return RefusalError(400, f"{field}: expected an object", param=field, code="invalid_value")
     text = fault["msg"]
     return RefusalError(400, f"{field}: {text[:1].lower()}{text[1:]}", param=field, code="invalid_value")
 
 
-def _field(place: Sequence[int | str]) -> str | None:
+def _field(place: Sequence[int | str], *, ends_in_a_field: bool = False) -> str | None:
     """Return a fault's place as OpenAI writes it, without the names that pydantic gives to the variants of a union.
+
+    Args:
+        place: The place as pydantic writes it.
+        ends_in_a_field: Whether its last step is a field for sure, even if it has the name of a variant.
 
     Example:
         >>> _field(("messages", 0, "user", "content", "list[tagged-union[...]]", 1, "text", "text"))
@@ -96,12 +129,12 @@ def _field(place: Sequence[int | str]) -> str | None:
     """
     path = ""
     before: int | str = ""
-    for step in place:
+    for i, step in enumerate(place):
         if isinstance(step, int):
             path += f"[{step}]"
         elif not (isinstance(before, int) or "[" in step or step in _VARIANTS or step[:1] == "_"):
             path += f".{step}" if path else step
-        elif isinstance(before, int) and step not in _TAGS:
+        elif isinstance(before, int) and (step not in _TAGS or (ends_in_a_field and i == len(place) - 1)):
             path += f".{step}"
         before = step
     return path or None

@@ -16,6 +16,7 @@ ChatMux: TypeAlias = Any  # an SLMMuxChatModel: this package imports no adapter,
 
 # Settings of generation that go to the members under the same name.
 _SETTINGS = ("seed", "temperature", "top_p", "frequency_penalty", "presence_penalty", "user")
+_CHOICES = {"any", "auto", "none", "required"}  # what a text as tool_choice means before it means a tool
 
 
 async def ask(mux: ChatMux, request: ChatRequest) -> AIMessage:
@@ -83,8 +84,11 @@ def arguments_of(request: ChatRequest) -> dict[str, Any]:
         arguments["tools"] = [_with_parameters(tool.model_dump(exclude_none=True)) for tool in request.tools]
         if (choice := request.tool_choice) is not None:
             # "any" is the word that every LangChain model takes for OpenAI's "required".
-            name = choice if isinstance(choice, str) else choice.function.name
-            arguments["tool_choice"] = "any" if name == "required" else name
+            if isinstance(choice, str):
+                arguments["tool_choice"] = "any" if choice == "required" else choice
+            else:  # by its name, which every LangChain model takes, unless the name is one of those words
+                name = choice.function.name
+                arguments["tool_choice"] = choice.model_dump() if name in _CHOICES else name
         if request.parallel_tool_calls is False:
             arguments["parallel_tool_calls"] = False
     return arguments

@@ -81,7 +81,7 @@ def _streamed(chat: ChatRequest, form: "_Form", served: Served, gate: Gate, keep
     first = [form.event(f"response.{kind}", response=begun) for kind in ("created", "in_progress")]
     return streaming(
         events, gate.begin(work), first, strike=served.strike, keep_alive=keep_alive,
-        fault=lambda body: form.event("error", **body["error"]),
+        fault=form.failure,
     )  # fmt: skip
 
 
@@ -106,19 +106,30 @@ class _Form:
         if reason:
             body["incomplete_details"] = {"reason": reason}
         tokens = usage_of([record])
-        details = tokens.prompt_tokens_details, tokens.completion_tokens_details
+        prompt = tokens.prompt_tokens_details.model_dump() if tokens.prompt_tokens_details else {}
+        details = tokens.completion_tokens_details
         body["usage"] = ResponseUsage(
             input_tokens=tokens.prompt_tokens,
             output_tokens=tokens.completion_tokens,
             total_tokens=tokens.total_tokens,
             input_tokens_details=InputTokensDetails.model_construct(
-                cached_tokens=details[0].cached_tokens if details[0] else 0
+                **{name: prompt.get(name) or 0 for name in ("cached_tokens", "cache_write_tokens")}
             ),
-            output_tokens_details=OutputTokensDetails(
-                reasoning_tokens=(details[1].reasoning_tokens if details[1] else 0) or 0
-            ),
+            output_tokens_details=OutputTokensDetails(reasoning_tokens=(details and details.reasoning_tokens) or 0),
         ).model_dump(mode="json", exclude_unset=True)
         return {**body, "slmmux": dict(record)}
+
+    def failure(self, body: Mapping[str, Any]) -> bytes:
+        """Return the events that end a stream whose answer failed.
+
+        Args:
+            body: The error in OpenAI's shape. Its type is not that of the event, which clients choose by.
+        """
+        error = body["error"]
+        code = "rate_limit_exceeded" if error["type"] == "rate_limit_error" else "server_error"
+        failed = {**self._body([], "failed"), "error": {"code": code, "message": error["message"]}}
+        told = self.event("error", **{name: error[name] for name in ("code", "message", "param")})
+        return told + self.event("response.failed", response=failed)
 
     def event(self, kind: str, **fields: Any) -> bytes:
         """Return an event of the stream; events are numbered."""
@@ -136,6 +147,7 @@ class _Form:
             error=None,
             incomplete_details=None,
             instructions=request.instructions,
+            max_output_tokens=request.max_output_tokens,
             metadata={},
             output=output,
             parallel_tool_calls=request.parallel_tool_calls is not False,
@@ -143,5 +155,14 @@ class _Form:
             top_p=request.top_p,
             tool_choice=choice.model_dump() if isinstance(choice, BaseModel) else choice or "auto",
             tools=[tool.model_dump(exclude_none=True) for tool in request.tools or ()],
+            text=_text_of(request),
+            truncation="disabled",
+            user=request.user,
             store=False,
         ).model_dump(mode="json", exclude_unset=True, warnings=False)
+
+
+def _text_of(request: ResponsesRequest) -> dict[str, Any]:
+    """Return the form of the text; clients read in it whether there is an object to parse."""
+    form = request.text.format if request.text else None
+    return {"format": {"type": "text"} if form is None else form.model_dump(by_alias=True, exclude_none=True)}

@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from slmmux.serve._chat_request import ChatRequest
-from slmmux.serve._fields import Count, Flag, Form, Number, field_fault, refusal_of
+from slmmux.serve._chat_request import ChatRequest, Parameters
+from slmmux.serve._fields import Count, Flag, Form, ImageAddress, JSONSchema, Number, field_fault, refusal_of
 from slmmux.serve._narrowing import Narrowing
 
 __all__ = ["ResponsesRequest"]
@@ -19,7 +19,7 @@ class _InputText(Form):
 
 class _InputImage(Form):
     type: Literal["input_image"]
-    image_url: str
+    image_url: ImageAddress
     detail: Literal["auto", "low", "high"] | None = None
 
 
@@ -37,6 +37,18 @@ class _Message(Form):
     content: str | Annotated[list[_Part], Field(min_length=1)]
     id: str | None = None
     status: Literal["in_progress", "completed", "incomplete"] | None = None
+
+    @model_validator(mode="after")
+    def _has_parts_of_its_role(self) -> "_Message":
+        for i, part in enumerate(() if isinstance(self.content, str) else self.content):
+            role = _ROLE_OF_PART.get(part.type, self.role)
+            if role != self.role:
+                sentence = f"{part.type} belongs to messages of the role {role!r}, received the role {self.role!r}"
+                raise field_fault(f"content[{i}].type", sentence)
+        return self
+
+
+_ROLE_OF_PART = {"input_image": "user", "refusal": "assistant"}  # texts are for everybody
 
 
 class _Call(Form):
@@ -63,7 +75,7 @@ class _Function(Form):
     type: Literal["function"]
     name: Annotated[str, Field(min_length=1)]
     description: str | None = None
-    parameters: dict[str, Any] | None = None
+    parameters: Parameters | None = None
     strict: Flag | None = None
 
 
@@ -76,7 +88,7 @@ class _Format(Form):
     type: Literal["text", "json_object", "json_schema"]
     name: str | None = None
     description: str | None = None
-    schema_: dict[str, Any] | None = Field(default=None, alias="schema")
+    schema_: JSONSchema | None = Field(default=None, alias="schema")
     strict: Flag | None = None
 
 
@@ -119,10 +131,22 @@ class ResponsesRequest(Form):
         return {**values, "input": items}
 
     @model_validator(mode="after")
-    def _has_its_schema(self) -> "ResponsesRequest":
+    def _fields_fit_each_other(self) -> "ResponsesRequest":
         form = self.text.format if self.text else None
-        if form is not None and (form.type == "json_schema") != (form.schema_ is not None):
-            raise field_fault("text.format.schema", 'schema belongs to type "json_schema", and only to it')
+        if form is not None:
+            is_schema = form.type == "json_schema"
+            own = {"schema": form.schema_, "name": form.name}
+            own |= {} if is_schema else {"description": form.description, "strict": form.strict}
+            for name, value in own.items():
+                if is_schema != (value is not None):
+                    raise field_fault(f"text.format.{name}", f'{name} belongs to type "json_schema", and only to it')
+        calls: set[str] = set()
+        for i, item in enumerate(self.input):
+            if isinstance(item, _Call):
+                calls.add(item.call_id)
+            elif isinstance(item, _Output) and item.call_id not in calls:
+                sentence = f"no earlier function_call of the input has the call_id {item.call_id[:100]!r}"
+                raise field_fault(f"input[{i}].call_id", sentence)
         return self
 
     def chat(self) -> ChatRequest:
@@ -176,7 +200,7 @@ class ResponsesRequest(Form):
 
     def _choice(self) -> Any:
         choice = self.tool_choice
-        if not self.tools and choice in ("auto", "required"):  # SDKs send it without tools too
+        if not self.tools and choice == "auto":  # SDKs send it without tools too
             return None
         return {"type": "function", "function": {"name": choice.name}} if isinstance(choice, _Choice) else choice
 
@@ -186,7 +210,7 @@ class ResponsesRequest(Form):
             return None
         if form.type == "json_object":
             return {"type": "json_object"}
-        schema = {"name": form.name or "answer", "schema": form.schema_, "strict": form.strict}
+        schema = {"name": form.name, "schema": form.schema_, "strict": form.strict}
         return {"type": "json_schema", "json_schema": {**schema, "description": form.description}}
 
 

@@ -37,6 +37,7 @@ class Execute(Protocol):
 class _Engine(Protocol):
     now: str  # the seconds since 1970 by the database's own clock, so that workers' clocks do not matter
     skip_locked: str
+    exists: bool
 
     def connect(self) -> None: ...
     def close(self) -> None: ...
@@ -63,6 +64,11 @@ class Database:
         self._connected = False
         self.now: str = engine.now
         self.skip_locked: str = engine.skip_locked
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a database, as far as that is known without connecting, which would make a file."""
+        return self._engine.exists
 
     def run(self, work: Callable[[Execute], T], patience: float | None = None) -> T:
         """Run a transaction, again if the database broke off: so `work` has to be harmless when it is repeated.
@@ -158,13 +164,17 @@ class _SQLite:
         self._path = path
         self._connection: sqlite3.Connection | None = None
 
+    @property
+    def exists(self) -> bool:
+        return self._path.exists()
+
     def connect(self) -> None:
         try:
             self._connection = sqlite3.connect(self._path, timeout=30.0, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
         except sqlite3.OperationalError as error:
-            raise StoreFault(f"{self._path}: {error}") from None
+            raise self._fault(error) from None
         except sqlite3.DatabaseError as error:
             self.close()
             raise ArgumentError(f"{self._path} is no SQLite database ({error}); name another file") from None
@@ -188,7 +198,15 @@ class _SQLite:
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):
                 raise
-            raise StoreFault(f"{self._path}: {error}") from None
+            raise self._fault(error) from None
+
+    def _fault(self, error: sqlite3.OperationalError) -> Exception:
+        """Return what an error means: a lock ends by itself, a file that cannot be opened or written does not."""
+        if "unable to open" in str(error):
+            return ArgumentError(f"{self._path} cannot be opened as a file; name one in a folder that exists")
+        if "readonly" in str(error):
+            return ArgumentError(f"{self._path} cannot be written; change its permissions, or name another file")
+        return StoreFault(f"{self._path}: {error}")
 
     def cursor(self, statement: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
         assert self._connection is not None  # noqa: S101 - Database connects first
@@ -203,6 +221,7 @@ class _SQLite:
 class _Postgres:
     now = "extract(epoch from clock_timestamp())::double precision"
     skip_locked = " FOR UPDATE SKIP LOCKED"
+    exists = True
 
     def __init__(self, url: str) -> None:
         try:
@@ -226,7 +245,9 @@ class _Postgres:
             self._connection.execute(f"SET idle_in_transaction_session_timeout = {round(1000 * _LONGEST_IDLE_S)}")
         except psycopg.OperationalError as error:
             reason = " ".join(str(error).split())
-            if "authentication failed" in reason or "does not exist" in reason:
+            # A name that was found once and then is not is a fault of the network, which is waited out.
+            is_unknown = self._connection is None and "failed to resolve host" in reason
+            if is_unknown or "authentication failed" in reason or "does not exist" in reason:
                 raise ArgumentError(f"{shown_url(self._url)}: {reason}; check the address") from None
             raise StoreFault(f"{shown_url(self._url)}: {reason}") from None
 

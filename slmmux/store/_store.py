@@ -177,7 +177,7 @@ class Store:
         def version(execute: Execute) -> int:
             return int(execute("SELECT version FROM campaign")[0][0]) if self._has_tables(execute) else 0
 
-        number = self.database.run(version)
+        number = self.database.run(version) if self.database.exists else 0
         if not number:
             raise ArgumentError(
                 f"{self!r} holds no plan; write one with `slmmux profile questions.jsonl --config mux.toml --store URL`"

@@ -128,7 +128,12 @@ def test_numbers(reply, gold):
         ("json", '{"a": 1.0}', [{"a": 1}, '{"a":1}', '```json\n{"a": 1}\n```'], [{"a": "1"}, "a", 1, [{"a": 1}]]),
         ("json", '["x"]', [["x"]], ["x", [["x"]]]),
         ("code", "```python\nx = 1\n```", ["x=1  # one", "  x = 1\n", "```\nx = 1\n```"], ["x = 2", "x =", 1]),
-        ("code", "```js\nlet x = 1\n```", ["let x = 1", "```js\n\nlet x = 1\n```"], ["let x=1", "```js\nx\n```"]),
+        (
+            "code",
+            "```js\nlet x = 1\n```",
+            ["let x = 1", "let x=1", "```js\n\nlet x = 1\n```"],
+            ["let x=2", "```js\nx\n```"],
+        ),
         (regex(r"is (\w+)"), "it is red", ["red", " red "], ["Red", "it is red", 4]),
         (regex(r"is (\w+)"), "it is 4", ["4", 4, 4.0], ["4.0", 5]),
         (first_of(regex(r"x(.)"), regex(r"is (\w+)")), "it is red", ["red"], ["x", "is"]),

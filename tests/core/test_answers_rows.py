@@ -52,8 +52,8 @@ def outcome(row):
     if what == "includes":
         return answers.includes(text, row["gold"], question)
     if what == "right":
-        answer = answers.reader("auto")(text)
-        return answer is not None and answers.right(answer, row["gold"])
+        answer = answers.reader("auto", question=question)(text)
+        return answer is not None and answers.right(answer, row["gold"], question=question)
     read = answers.reader(what, question=question)
     answer = read(text, cut_off=row["kind"] == "cut-off")
     if "other" in row:

@@ -1,5 +1,6 @@
 """Methods beside the mux: each does what its definition says with scripted members, and every call is kept and counted."""
 
+import asyncio
 import json
 import re
 
@@ -7,7 +8,9 @@ import numpy as np
 import pytest
 
 from slmmux import Answer, ArgumentError, Recording, RecordingError, replay
+from slmmux._decision.types import Draw
 from slmmux.compare import METHODS, Comparison, MethodResult, compare
+from slmmux.compare._calls import _Part
 from slmmux.plots import plot_comparison
 from slmmux.profiling import Completion
 from slmmux.profiling._asker import Functions
@@ -145,6 +148,15 @@ def test_nothing_is_asked_twice(tmp_path):
         (prompt, members["a"].prompts.count(prompt)) for prompt in {*members["a"].prompts} if "Reply" not in prompt
     ]
     assert {count for _, count in asked} == {3}
+
+
+def test_a_stage_asks_on_an_event_loop_as_on_threads(tmp_path):
+    """Some members of a pool, as a stage asks them, are a pool as well: from a loop they reply the same."""
+    pool = Functions({"a": lambda question: question, "b": str.upper}, 3)
+    stage = _Part(pool, {"b": 1})
+    draws = stage.group([Draw("b", 0)])
+    replies = [stage.call("lima", draws[0]), asyncio.run(stage.acall("lima", draws[0]))]
+    assert [[reply.text for reply in each] for each in replies] == [["LIMA"], ["LIMA"]]
 
 
 def test_a_member_that_fails_is_left_out(tmp_path):

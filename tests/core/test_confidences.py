@@ -210,6 +210,30 @@ def test_the_comparison_is_honest_on_odd_recordings():
     assert (judge.accuracy, judge.stated, judge.scored) == (1.0, 0.5, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("rating", "prices", "tokens", "cost"),
+    [
+        ((100, 10), {"a": {"input": 1, "output": 2}, "judge": {"input": 10, "output": 20}}, 135, 30e-6 + 1200e-6),
+        ((100, 10), {"a": {"input": 1, "output": 2}}, 135, None),
+        ((100, 10), None, 135, None),
+        ((None, None), {"a": {"input": 1, "output": 2}}, None, None),
+    ],
+    ids=["priced", "judge without a price", "no prices", "not counted"],
+)
+def test_a_judges_tokens_are_those_of_its_confidence(rating, prices, tokens, cost):
+    """They and their cost are added for "judge" alone; if they were not counted, its tokens are unknown and not fewer."""
+    sent, received = rating
+    rated = [
+        Row(question_id=f"q{q}", model="a", sample_index=0, answer="4", gold="4", input_tokens=20, output_tokens=5,
+            confidences={"judge": 0.5}, judge_input_tokens=sent, judge_output_tokens=received)
+        for q in range(4)
+    ]  # fmt: skip
+    settings = None if prices is None else {"prices": prices}
+    consistency, judge = compare_confidences(Recording.of(rated, settings), ["a"])
+    assert (consistency.tokens, consistency.cost) == (25, None if prices is None else pytest.approx(30e-6))
+    assert (judge.tokens, judge.cost) == (tokens, None if cost is None else pytest.approx(cost))
+
+
 def test_select_and_report_compare_confidences(tmp_path):
     """The command prints the table, and has it in its JSON; the page has the section; without any, neither has it."""
     file = tmp_path / "r.jsonl"

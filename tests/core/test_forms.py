@@ -13,6 +13,12 @@ PROMPTS = {
     "score": "Return your response in a line with only the score. On a separate line give a reason.",
     "rerank": "Question: <question>\nAnswer:\nDoc: 9, Relevance: 7\nDoc: 3, Relevance: 4",
     "selector": 'The output should be ONLY JSON formatted.\n[\n {\n choice: 1,\n reason: "<insert reason>"\n }\n]',
+    "ranking": "Rank the 3 passages above. The output format should be [] > [], e.g., [1] > [2].",
+    "tree": "Provide choice in the following format: 'ANSWER: <number>' and explain why it was selected.",
+    "keywords": "Provide keywords in the following comma-separated format: 'KEYWORDS: <keywords>'",
+    "path": "Provide the JSON Path query in the following format: 'JSONPath: <JSONPath>'",
+    "grade": "STUDENT ANSWER: ...\nGRADE: CORRECT or INCORRECT here",
+    "criteria": 'Then print only the single character "Y" or "N" on its own line.',
     "sql": "Use this format:\nQuestion: ...\nSQLQuery: SQL Query to run\nSQLResult: its result\nAnswer: ...",
     "act": "Write code in tags:\n<execute>\nimport math\n</execute>",
 }
@@ -24,6 +30,12 @@ PAIRS = [
     ("score", "4.0\nAll is right but 1 detail.", "**4**\nIt is fine.", "2.5\n4 errors."),
     ("rerank", "Doc: 2, Relevance: 9\nDoc: 1, Relevance: 3", "Doc: 2, Relevance: 8\nDoc: 1, Relevance: 5\n", "Doc: 1, Relevance: 9"),
     ("selector", '[{"choice": 2, "reason": "It is on birds."}]', '```json\n{"choice": "2", "reason": "birds"}\n```', '[{"choice": 1, "reason": "It is on birds."}]'),
+    ("ranking", "[2] > [1] > [3]", "The order is [2] > [1] > [3] > [1].", "[1] > [2] > [3]"),
+    ("tree", "ANSWER: 2\nIt is about 3 birds.", "As 1 is on fish, **ANSWER: (2)**", "ANSWER: 1"),
+    ("keywords", "KEYWORDS: apple, Pie", "KEYWORDS: pie, apple, apple.", "KEYWORDS: apple"),
+    ("path", "JSONPath: $.John.age", "`$.John.age`", "JSONPath: $.John.name"),
+    ("grade", "GRADE: CORRECT", "It is not INCORRECT in any way.\nGrade: correct", "The sum is wrong. INCORRECT"),
+    ("criteria", "Y", "1. It is short.\n2. It is true.\n\nY\nY", "It is long.\nN"),
     ("sql", "SELECT name FROM cities\nWHERE n > 3", "```sql\nselect name from cities where n>3;\n```", "SELECT name FROM cities WHERE n > 4"),
     ("sql", "SQLQuery: SELECT 'A b' FROM t\nSQLResult: x\nAnswer: x", "SELECT  'A b'  FROM t;", "SELECT 'a b' FROM t"),
     ("act", "I compute it.\n<execute>\nprint( 1 )\n</execute>", "<execute>print(1)  # one\n</execute> Done.", "<execute>print(2)</execute>"),
@@ -76,3 +88,19 @@ def test_what_is_said_twice_is_read_once():
     read, _ = reading("auto", tools=None, formatted=False)
     long = "So it goes. " * 400 + "The answer is 12."
     assert read(long, []) == read(long, []) is not None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "whole", "cut"),
+    [
+        ("sql", "SELECT name FROM cities;\n\n", "SELECT name FROM"),
+        ("result", "[RESULT] 4\n", "[RESULT] 1"),
+        ("rerank", "Doc: 2, Relevance: 9\nDoc: 1, Rele", "Doc: 2, Relevance: 9\nDoc: 1, Relevance: 3"),
+    ],
+)
+def test_a_form_cut_off(prompt, whole, cut):
+    """What could go on after the cut is no answer, although the framework could read it."""
+    read, _ = reading("auto", tools=None, formatted=False, prompt=PROMPTS[prompt])
+    assert read(whole + " And", [], cut_off=True) is not None
+    assert read(cut, []) is not None
+    assert read(cut, [], cut_off=True) is None

@@ -14,6 +14,7 @@ from slmmux.plots import attribution
 from slmmux.recording import Row, arrays_of
 from slmmux.report import report
 from slmmux.scaling import scaling
+from slmmux.selection import _scores
 
 QUESTION = "What is the capital of Peru?"
 
@@ -150,6 +151,14 @@ def test_select_names_the_score_and_where_forms_part():
     )
     terse = select_complementary(recording_of({"terse": [TERSE] * 2, "wrong": [WRONG] * 2}), sizes=[1])
     assert "scored by" not in terse.verdict
+
+
+def test_on_many_samples_the_forms_are_compared_on_some_questions(monkeypatch):
+    """Reading every reply of millions would take longer than the choice: the sentence says on how many it is based."""
+    monkeypatch.setattr(_scores, "_MOST_SAMPLES", 8)
+    recording = recording_of({"wordy": [WORDY] * 2, "terse": [TERSE] * 2})
+    verdict = select_complementary(recording, sizes=[1], score="exact").verdict
+    assert "by exact and by includes (on 2 of the questions): wordy 0.0 % and 100.0 %" in verdict
 
 
 def test_every_figure_takes_the_score():

@@ -86,6 +86,18 @@ def test_bounds_leave_nothing_out_of_a_larger_pool(penalty, monkeypatch):
         assert plain(search(right, wrong, 4, **options).best) == brute(right, wrong, 4, **options)
 
 
+def test_a_branch_is_left_once_its_siblings_have_raised_the_bar(monkeypatch):
+    """Bounds are counted for all branches at once; one that no longer passes is not entered, and the list is the same."""
+    monkeypatch.setattr(_search, "BLOCK_WORDS", 20)
+    monkeypatch.setattr(_search, "PAIR_WORDS", 1)  # no table of pairs, so that branches are entered one by one
+    rng = np.random.default_rng(32)
+    right = rng.random((int(rng.integers(8, 13)), 60))
+    right = right < rng.random((len(right), 1)) * 0.9
+    wrong = ~right & (rng.random(right.shape) < 0.3)
+    options = {"names": [f"{i:02}" for i in range(len(right))], "penalty": 1.0, "keep": 5, "costs": None}
+    assert plain(search(right, wrong, 5, **options).best) == brute(right, wrong, 5, **options)
+
+
 def test_many_models_that_tie_are_not_all_looked_at(monkeypatch):
     """Of 75 million equal subsets of 100 clones the first by name are found after few blocks."""
     looks = []

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from slmmux import ArgumentError, Recording, Row, select_complementary
 from slmmux.cli import app
 from slmmux.plots import plot_spending
-from slmmux.selection import Selection
+from slmmux.selection import Selection, _choose, _spending
 
 GOLD = "x" * 40
 RIGHT = {"a": 32, "b": 31, "c": 10}  # of 40 questions
@@ -127,6 +127,22 @@ def test_an_unusable_option_is_refused(options, sentence):
     """Each sentence says what was received and what to write."""
     with pytest.raises(ArgumentError, match=sentence):
         chosen(**options)
+
+
+def test_within_needs_few_subsets_and_two_questions(monkeypatch):
+    """Every subset is tried in every fold: too many are refused, and so is a recording that has nothing to hold out."""
+    with pytest.raises(ArgumentError, match="within needs questions to hold out, received 1"):
+        chosen(recording().of_questions(["q00"]), within=1.0)
+    monkeypatch.setattr(_spending, "_MOST_SUBSETS", 5)
+    with pytest.raises(ArgumentError, match="and there are 6; name fewer models"):
+        chosen(within=1.0)
+
+
+def test_on_many_questions_the_adaptive_plan_is_replayed_on_some(monkeypatch):
+    """Its samples are a mean over evenly spaced questions: on all of them alike, the figure is the same."""
+    whole = chosen(recording().of_questions([f"q{q:02}" for q in range(10)])).best.samples["adaptive"]
+    monkeypatch.setattr(_choose, "_REPLAYED", 3)
+    assert chosen(recording().of_questions([f"q{q:02}" for q in range(10)])).best.samples["adaptive"] == whole
 
 
 def test_the_command_prints_the_front_and_the_choice(tmp_path):

@@ -6,17 +6,22 @@ import numpy as np
 import pytest
 
 from bench.__main__ import FIGURES, RESULTS, markdown
+from bench.ablation import without
 from bench.alone import figure
 from bench.growth import simulated
 from bench.measure import acpu, interleaved, median_ratio
 from bench.recorded import outcome_of
 from bench.row import Row as Figure
+from bench.scored import VARIANTS, Answers, held_out
 from bench.synthetic import synthetic
 from slmmux import Recording, Row, replay
+from slmmux.by_question import evaluate_by_question, fit_by_question, vectors_of
+from slmmux.learned import fit
+from slmmux.recording import arrays_of
 from tests.lengths import short_form
 
 
-@pytest.mark.parametrize("name", short_form(FIGURES, lambda name: name not in {"imports", "engine", "in_flight"}))
+@pytest.mark.parametrize("name", short_form(FIGURES, lambda name: name not in {"engine", "in_flight"}))
 def test_the_assumptions_of_each_figure_hold(name):
     """For each figure of the bench, decisions agree, counts are as planned, and no task is left running."""
     figure(name)(short=True)
@@ -140,3 +145,60 @@ def test_more_workers_take_less_time_until_something_holds_them_up():
     assert limited.busy < 0.1
     held_up = simulated(latencies, 100, writes=50, requests=20_000)
     assert held_up.seconds == pytest.approx(20_000 / 50, rel=0.01)
+
+
+def shares(answers, *, right, confidences=None):
+    """Return a recording of two members, [question][member] -> the answers of its samples."""
+    return Recording.of(
+        Row(
+            question_id=f"q{q:03}",
+            model=model,
+            sample_index=i,
+            answer=answer,
+            gold=right[q],
+            confidences=None if confidences is None else {"logprob": confidences[q][m][i]},
+        )
+        for q, of in enumerate(answers)
+        for m, model in enumerate(("a", "b"))
+        for i, answer in enumerate(of[m])
+    )
+
+
+def test_a_part_of_the_rule_is_away_only_while_it_is_measured():
+    """Without weights of answers "unknown" has none, without its prior weights start elsewhere; then all is as it was."""
+    kin = ("mother", "uncle", "nephew")
+    answers = [
+        (("unknown",) * 3, (kin[q % 3], kin[q % 3], "unknown") if q % 4 else ("unknown",) * 3) for q in range(60)
+    ]
+    arrays = arrays_of(shares(answers, right=[kin[q % 3] for q in range(60)]))
+    whole = fit(arrays)
+    assert "unknown" in dict(whole.answers)
+    with without("weights of answers"):
+        assert fit(arrays).answers == ()
+    with without("prior of log-odds"):
+        linear = fit(arrays, ridge=1e9).weights  # a penalty that holds the weights to the prior
+    assert linear[0] == pytest.approx((3 * 45 / 60 + 0.5) * 10**6)
+    assert fit(arrays) == whole
+
+
+def test_the_nearest_questions_stand_in_for_kernel_ridge():
+    """A rule by question without kernel ridge has no coefficients: it goes by the rights of its nearest questions."""
+    answers = [(("4",), ("5",)) if q % 2 else (("5",), ("4",)) for q in range(40)]
+    arrays = arrays_of(shares(answers, right=["4"] * 40))
+    vectors = vectors_of(["river" if q % 2 else "sum" for q in range(40)], lambda text: [len(text) - 4, 1])
+    assert fit_by_question(arrays, vectors).coefficients
+    with without("kernel ridge"):
+        rule = fit_by_question(arrays, vectors)
+    assert rule.coefficients == ()
+    assert rule.lean > 0
+    assert evaluate_by_question(arrays, vectors, rule)[0].all()
+
+
+def test_scores_that_know_the_truth_would_show():
+    """Where a sample's confidence alone tells right from wrong, the rule with its feature is right and the other not."""
+    answers = [(("4",), ("5",)) if q % 2 else (("5",), ("4",)) for q in range(60)]
+    told = [((0.9,), (0.2,)) if q % 2 else ((0.2,), (0.9,)) for q in range(60)]
+    known = Answers.of(shares(answers, right=["4"] * 60, confidences=told), "logprob")
+    blind, one, each = (held_out(known, variant, 1)[0].mean() for variant in VARIANTS)
+    assert blind < 0.7
+    assert (one, each) == (1, 1)

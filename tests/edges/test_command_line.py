@@ -104,7 +104,7 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / "results" / "my-model").symlink_to(FOREIGN / "lm_eval")
         settings = {"extract": "text", "models": {m: {} for m in ("qwen", "phi", "gemma")}}
         Recording.of(rows, settings).save(tmp_path / "samples.jsonl")
-        # The default pair is a download of 0.7 GB; the tests with real models cover its answers.
+        # The default pair is a download of 1.4 GB; the tests with real models cover its answers.
         pair = config.load_config("mux.toml")
         monkeypatch.setattr(config, "default_config", lambda: pair)
         monkeypatch.setattr("slmmux.local.fetch", lambda *_, **__: tmp_path)

@@ -165,3 +165,12 @@ def test_a_response_format_beside_tools_forms_the_tools(samples):
         state = agent.invoke({"messages": [HumanMessage("Weather?")]})
     assert state["structured_response"] == City(name="Oslo", people=7)
     assert all(request.body["tools"][0]["function"]["strict"] for request in server.requests)
+
+
+def test_a_cache_of_prompts_is_asked_for_on_the_member():
+    """The mark that a user binds to ChatAnthropic reaches its server with each request of an agent on the mux."""
+    with serving(anthropic, [Reply("Oslo")]) as server:
+        member = ChatAnthropic(model="claude-next", api_key="k", base_url=server.url, max_retries=0)
+        mux = SLMMuxChatModel(models={"claude": member.bind(cache_control={"type": "ephemeral"})}, samples=2)
+        create_agent(mux, tools=[weather]).invoke({"messages": [("user", "Capital of Norway?")]})
+    assert [request.body["cache_control"] for request in server.requests] == [{"type": "ephemeral"}] * 2

@@ -20,6 +20,7 @@ OF_CHAT_MODELS = {
     "_agenerate",
     "_agenerate_with_cache",
     "_astream",
+    "_combine_llm_outputs",
     "_generate_with_cache",
     "_get_invocation_params",
     "_get_ls_params",

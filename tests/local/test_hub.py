@@ -86,6 +86,16 @@ def test_a_hub_that_never_answers_is_given_up_within_two_seconds(publish_model, 
     assert notices[0].endswith("using the package index instead")
 
 
+def test_a_file_that_only_the_hub_has_is_waited_for_longer(blackhole, monkeypatch):
+    """Two seconds are for a file that the packages have too; without them a slow hub is all there is."""
+    monkeypatch.setenv("HF_ENDPOINT", blackhole)
+    assert _hub.ALONE_PATIENCE >= 10 * _hub.PATIENCE
+    monkeypatch.setattr(_hub, "PATIENCE", 0.01)
+    monkeypatch.setattr(_hub, "ALONE_PATIENCE", 0.05)
+    with pytest.raises(DownloadError, match=r"the hub did not answer within 0\.05 seconds"):
+        fetch("hf:maker/model/some.gguf", notice=lambda text: None)
+
+
 def test_a_hub_that_is_not_there_is_a_sentence(closed, files_in_cache, monkeypatch):
     """With no hub and no packages for it, an `hf:` model is refused with the way out."""
     monkeypatch.setenv("HF_ENDPOINT", closed)

@@ -21,6 +21,7 @@ from slmmux import ArgumentError, NoAnswerError
 from slmmux._mux.observe import observe_samples
 from slmmux._mux.scoring.confidence import fraction_of, logprobs_in, mean_probability, without_statement
 from slmmux.config import load_config
+from slmmux.selection import compare_confidences
 from tests.frameworks import LangChain, LlamaIndex
 from tests.servers.loopback import Response, serving
 
@@ -469,3 +470,23 @@ def test_a_profile_keeps_the_scores(framework, tmp_path, kind, is_async):
     assert [row.text == "4" for row in recording.rows] == [kind == "verbalised"] * 2
     assert [row.error for row in recording.rows] == [None, None]
     assert ("confidence" in recording.settings) == (kind == "verbalised")
+
+
+def test_a_profile_keeps_a_judges_tokens_and_price(framework, tmp_path):
+    """Each rating's tokens stand with the first sample that it is of, the judge's price among the settings.
+
+    So `select` counts them for the judge's confidence, and for no other.
+    """
+    package = langchain_slmmux if isinstance(framework, LangChain) else llamaindex_slmmux
+    judge = framework.member(["70"], tokens=(100, 10))
+    prices = {"a": {"input": 1.0, "output": 2.0}, "judge": {"input": 10.0, "output": 10.0}}
+    mux = framework.mux(
+        {"a": framework.member(["4", "5"], tokens=(20, 5))}, samples=2, confidence="judge", judge=judge, prices=prices
+    )
+    questions = [{"question_id": "q", "question": "2 + 2?", "gold": "4"}]
+    recording = package.profile(mux, questions, recording=tmp_path / "r.jsonl", progress=False)
+    assert [(row.judge_input_tokens, row.judge_output_tokens) for row in recording.rows] == [(100, 10)] * 2
+    assert recording.settings["prices"] == prices
+    consistency, rated = compare_confidences(recording, ["a"])
+    assert (consistency.tokens, consistency.cost) == (50, pytest.approx(60e-6))
+    assert (rated.tokens, rated.cost) == (270, pytest.approx(60e-6 + 2200e-6))

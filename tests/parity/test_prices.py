@@ -146,6 +146,21 @@ def test_a_configuration_has_prices(tmp_path):
         load_config(file)
 
 
+def test_a_file_prices_the_judge_and_the_bigger_model(tmp_path):
+    """A price in the tables `[judge]` and `[escalate_to]` is theirs; without one the sentence names the table."""
+    member, price = 'url = "http://127.0.0.1:9/v1"\nmodel = "m"\n', "price = { input = 3, output = 4 }\n"
+    file = tmp_path / "mux.toml"
+    file.write_text(f'confidence = "judge"\n[models.a]\n{member}{price}[judge]\n{member}{price}', "utf-8")
+    for cls in (SLMMuxChatModel, SLMMuxLLM):
+        assert cls.from_config(file).prices["judge"] == {"input": 3, "output": 4}
+    bigger = f"selection = 's.json'\nescalate_below = 0.5\n[models.a]\n{member}{price}[escalate_to]\n{member}"
+    file.write_text(bigger + price, "utf-8")
+    assert load_config(file).prices() == {label: {"input": 3, "output": 4} for label in ("a", "escalate_to")}
+    file.write_text(bigger, "utf-8")
+    with pytest.raises(ConfigError, match="price is missing for 'escalate_to'"):
+        load_config(file).prices()
+
+
 def test_cached_input_has_its_own_price():
     """Tokens read from a cache cost the cached price; without one they cost the price of all input."""
     usage = {"input_tokens": 100, "output_tokens": 0, "input_token_details": {"cache_read": 60}}

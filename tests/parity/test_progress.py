@@ -138,6 +138,14 @@ async def test_llamaindex_has_an_event_of_its_own(is_async):
     assert facts_of(heard) == sorted(EVERY, key=str)
 
 
+def test_llamaindex_makes_no_event_that_nobody_hears(monkeypatch):
+    """The null handler, which LlamaIndex sets by itself, is no listener: no event is made for it."""
+    created = []
+    monkeypatch.setattr(SLMMuxSampleEvent, "model_post_init", lambda event, _: created.append(event))
+    llm().complete("2 + 2?")
+    assert not created
+
+
 def test_a_callback_of_the_core_hears_each_sample_of_either_framework():
     """`observe_samples` needs no framework's events, and both hear beside each other."""
     samples, handler = [], Listening()

@@ -25,6 +25,12 @@ class City(BaseModel):
     reason: str
 
 
+class Place(BaseModel):
+    """Where to look."""
+
+    city: str
+
+
 def weather(city: str) -> str:
     """Return the weather of a city."""
     return "sunny"
@@ -113,6 +119,54 @@ def test_the_responses_of_the_sdk_have_text_calls_and_schemas(client):
     assert client.responses.create(model="mux", input=history, tools=[tool]).output_text == "It is sunny in Oslo."
 
 
+async def test_the_async_sdk_parses_both_forms_and_several_choices(url):
+    """`parse` and `stream` with a schema, whole and streamed, for chat completions and for responses."""
+    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+        chat, asked = client.chat.completions, {"model": "mux", "messages": QUESTION, "response_format": City}
+        whole = [choice.message.parsed for choice in (await chat.parse(**asked, n=2)).choices]
+        async with chat.stream(**asked, n=2) as stream:
+            streamed = [choice.message.parsed for choice in (await stream.get_final_completion()).choices]
+        newer = {"model": "mux", "input": "Capital?", "text_format": City}
+        whole.append((await client.responses.parse(**newer)).output_parsed)
+        async with client.responses.stream(**newer) as stream:
+            streamed.append((await stream.get_final_response()).output_parsed)
+        tool = openai.pydantic_function_tool(Place, name="weather")
+        (choice,) = (await chat.parse(model="mux", messages=QUESTION, tools=[tool])).choices
+    assert [city.city for city in whole + streamed] == ["Oslo"] * 6
+    assert choice.message.tool_calls[0].function.parsed_arguments == Place(city="Oslo")
+
+
+@pytest.mark.parametrize(
+    "tools", [[], [{"type": "function", "strict": False, **WEATHER["function"]}]], ids=["text", "call"]
+)
+def test_the_events_of_a_response_stand_in_openais_order(client, tools):
+    """Each opens before it is filled and closes in the opposite order; the numbers count; each is one of OpenAI's."""
+    events = list(client.responses.create(model="mux", input="Capital?", tools=tools, stream=True))
+    kinds = [event.type.removeprefix("response.") for event in events]
+    inner = ["content_part.added", "output_text.delta", "output_text.done", "content_part.done"]
+    if tools:
+        inner = ["function_call_arguments.delta", "function_call_arguments.done"]
+    order = ["created", "in_progress", "output_item.added", *inner, "output_item.done", "completed"]
+    assert list(dict.fromkeys(kinds)) == order
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    for event in events:  # the SDK reads events leniently; each has to fit the type that it was read as
+        type(event).model_validate(event.model_dump(exclude_unset=True))
+
+
+def test_llamaindexs_client_of_responses_asks_by_a_name_that_it_knows():
+    """It refuses names that are not OpenAI's, so the model is served under one of them."""
+    from llama_index.llms.openai import OpenAIResponses
+
+    from slmmux.serve import create_app
+
+    with serving(create_app({"gpt-4o": mux()})) as url, httpx.Client() as http:
+        own = {"model": "gpt-4o", "api_base": f"{url}/v1", "api_key": "none", "http_client": http, "max_retries": 0}
+        llm = OpenAIResponses(**own)
+        assert llm.chat([ChatMessage("Capital?")]).message.content == OSLO
+        parts = [part.delta for part in llm.stream_chat([ChatMessage("Capital?")])]
+        assert "".join(filter(None, parts)) == OSLO
+
+
 def test_a_refusal_arrives_as_one_and_is_taken_back():
     """Both forms have a field of its own for it, whole and streamed, and a history may hold it."""
     own = SLMMuxChatModel(
@@ -149,6 +203,21 @@ async def test_chat_openai_is_a_client_with_tools_and_every_kind_of_schema(url):
     for method in ("json_schema", "json_mode"):
         city = await chat.with_structured_output(City, method=method).ainvoke("Capital, as json?")
         assert city.city == "Oslo"
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_chat_openai_is_a_client_of_responses_too(url, streaming):
+    """The same through `use_responses_api`: texts, streams, calls, schemas and an agent."""
+    chat = chat_openai(url, use_responses_api=True, streaming=streaming)
+    assert (await chat.ainvoke("Capital?")).text == OSLO
+    assert "".join([str(chunk.text) async for chunk in chat.astream("Capital?")]) == OSLO
+    (call,) = (await chat.bind_tools([weather], tool_choice="required").ainvoke("Weather?")).tool_calls
+    assert call["args"] == {"city": "Oslo"}
+    for method in ("json_schema", "json_mode"):
+        city = await chat.with_structured_output(City, method=method).ainvoke("Capital, as json?")
+        assert city.city == "Oslo"
+    state = await create_agent(chat, [weather]).ainvoke({"messages": [HumanMessage("Weather?")]})
+    assert state["messages"][-1].text == "It is sunny in Oslo."
 
 
 async def test_an_agent_of_langchain_runs_over_the_server(url):
@@ -191,6 +260,14 @@ def test_litellm_asks_the_server(url, monkeypatch):
     assert litellm.completion(**asked).choices[0].message.content == OSLO
     chunks = litellm.completion(**asked, stream=True)
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == OSLO
+    (choice,) = litellm.completion(**asked, tools=[WEATHER], tool_choice="required").choices
+    assert json.loads(choice.message.tool_calls[0].function.arguments) == {"city": "Oslo"}
+    with pytest.raises(litellm.BadRequestError, match="logprobs is not supported"):
+        litellm.completion(**asked, logprobs=True)
+    del asked["messages"]
+    assert litellm.responses(**asked, input="Capital?").output[0].content[0].text == OSLO
+    kinds = [event.type for event in litellm.responses(**asked, input="Capital?", stream=True)]
+    assert (kinds[0], kinds[-1]) == ("response.created", "response.completed")
 
 
 def test_a_mux_of_a_mux(url):

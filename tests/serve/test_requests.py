@@ -15,6 +15,9 @@ from tests.lengths import AT_LENGTH
 from .support import QUESTION, WEATHER, app, mux, serving
 
 ASKED = {"model": "mux", "messages": QUESTION}
+IMAGE = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
+IMAGE_ADDRESS = "messages[0].content[0].image_url.url"
+INPUT_IMAGE = {"type": "input_image", "image_url": "https://example.org/cat.png"}
 
 
 def post(url, body, path="chat/completions", **options):
@@ -67,6 +70,28 @@ def fault(response):
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         ({"response_format": {"type": "grammar"}}, "response_format.type"),
         ({"slmmux": {"sample": 3}}, "slmmux.sample"),
+        ({"slmmux": "x"}, "slmmux"),
+        ({"stop": [""]}, "stop[0]"),
+        ({"prediction": {"type": "content", "content": ""}}, "prediction"),
+        ({"messages": [*QUESTION, {"role": "tool", "content": "x", "tool_call_id": "a"}]}, "messages[1].tool_call_id"),
+        ({"messages": [{"role": "system", "content": [IMAGE]}]}, "messages[0].content[0].image_url"),
+        ({"messages": [{"role": "user", "content": [IMAGE | {"image_url": "x"}]}]}, "messages[0].content[0].image_url"),
+        *(
+            ({"messages": [{"role": "user", "content": [IMAGE | {"image_url": {"url": address}}]}]}, IMAGE_ADDRESS)
+            for address in ("", "cat.png", "file:///etc/passwd", "data:")
+        ),
+        *(
+            ({"tools": [{"type": "function", "function": {"name": "x", "parameters": schema}}]}, field)
+            for schema, field in (
+                ({"type": "array"}, "tools[0].function.parameters.type"),
+                ({"type": "nonsense"}, "tools[0].function.parameters.type"),
+                ("x", "tools[0].function.parameters"),
+            )
+        ),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": ["x"]}}}},
+            "response_format.json_schema.schema.type",
+        ),
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
@@ -94,6 +119,19 @@ def test_options_of_a_stream_need_a_stream(url):
         ),
         ({"stream": "yes"}, "stream"),
         ({"tool_choice": "none", "tools": [{"type": "function", "name": ""}]}, "tools[0].name"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"text": {"format": {"type": "text", "name": "x"}}}, "text.format.name"),
+        ({"text": {"format": {"type": "json_object", "strict": True}}}, "text.format.strict"),
+        ({"text": {"format": {"type": "json_schema", "schema": {}}}}, "text.format.name"),
+        ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format.schema"),
+        ({"text": {"verbosity": "low"}}, "text.verbosity"),
+        ({"background": True}, "background"),
+        ({"truncation": "auto"}, "truncation"),
+        ({"input": [{"type": "function_call_output", "call_id": "a", "output": "x"}]}, "input[0].call_id"),
+        ({"input": [{"role": "system", "content": [INPUT_IMAGE]}]}, "input[0].content[0].type"),
+        ({"input": [{"role": "assistant", "content": [INPUT_IMAGE]}]}, "input[0].content[0].type"),
+        ({"input": [{"role": "user", "content": [{"type": "refusal", "refusal": "x"}]}]}, "input[0].content[0].type"),
+        ({"input": [{"role": "user", "content": [INPUT_IMAGE | {"image_url": "x"}]}]}, "input[0].content[0].image_url"),
     ],
 )
 def test_responses_refuse_what_they_do_not_support(url, change, field):
@@ -112,6 +150,78 @@ def test_a_body_that_is_no_json_object_is_refused(url, content):
     """However broken it is, the answer has OpenAI's shape."""
     headers = {"content-type": "application/json"}
     fault(httpx.post(f"{url}/v1/chat/completions", content=content, headers=headers))
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"model": "mux", "model": "other"}', "the key 'model' is there twice"),
+        (b'{"temperature": NaN}', "NaN is no number"),
+        (b'{"seed": ' + b"9" * 5000 + b"}", "too many digits"),
+        (b'{"user": "caf\xe9"}', "no UTF-8"),
+        (b'{"tools": ' + b"[" * 101 + b"]" * 101 + b"}", "100 deep"),
+        (b'{"tools": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "100 deep"),
+    ],
+)
+def test_json_that_only_some_parsers_read_is_refused(url, content, words, large):
+    """Two values of one key, numbers that JSON has no word for, other bytes and deep nests: each has its sentence."""
+    headers = {"content-type": "application/json"}
+    spaces = b" " * 300_000 if large else b""  # large bodies are read by another parser
+    reply = httpx.post(f"{url}/v1/chat/completions", content=content + spaces, headers=headers)
+    assert words in fault(reply)["message"]
+
+
+def test_a_schema_with_an_infinite_number_is_refused(url):
+    """It could not be written as JSON again for the members."""
+    tool = {"type": "function", "function": {"name": "x", "parameters": {"minimum": "END"}}}
+    body = json.dumps(ASKED | {"tools": [tool]}).replace('"END"', "1e999")
+    reply = httpx.post(f"{url}/v1/chat/completions", content=body, headers={"content-type": "application/json"})
+    assert fault(reply)["param"] == "tools[0].function.parameters"
+
+
+def test_a_body_has_to_say_that_it_is_json(url):
+    """Without a content type, and with another one, the sentence says what was received."""
+    for kind, words in (("", "received no content type"), ("text/plain", "received 'text/plain'")):
+        reply = httpx.post(f"{url}/v1/chat/completions", content=b"{}", headers={"content-type": kind})
+        assert (reply.status_code, words in reply.json()["error"]["message"]) == (415, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "words"),
+    [
+        ("GET /v1/chat/completions", 405, "takes POST, received GET"),
+        ("OPTIONS /v1/responses", 405, "takes POST, received OPTIONS"),
+        ("DELETE /v1/models/mux", 405, "takes GET, HEAD, received DELETE"),
+        ("POST /v1/embeddings", 404, "no address /v1/embeddings; it has /v1/chat/completions"),
+        ("GET /v1/responses/resp_1", 404, "no address /v1/responses/resp_1"),
+    ],
+)
+def test_another_address_or_method_is_refused_in_openais_shape(url, http, asked, status, words):
+    """The sentence says what the address takes, or which addresses there are; a 405 names the methods."""
+    method, path = asked.split()
+    reply = http.request(method, url + path)
+    assert (reply.status_code, words in reply.json()["error"]["message"]) == (status, True)
+    assert ("allow" in reply.headers) == (status == 405)
+    assert http.head(url + "/v1/models").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["auto", "any", "none", "required", "weather"])
+def test_a_tool_may_have_the_name_of_a_choice(name):
+    """The member is told of the tool, and not of the choice that is written alike."""
+    choices = []
+
+    def script(messages, turn, kwargs):
+        choices.append(kwargs["tool_choice"])
+        return AIMessage("", tool_calls=[{"name": name, "args": {}, "id": "call_1"}])
+
+    tool = {"type": "function", "function": {"name": name}}
+    body = {"tools": [tool], "tool_choice": {"type": "function", "function": {"name": name}}}
+    own = SLMMuxChatModel(models={"a": ScriptedChatModel(script=script)}, samples=1)
+    with serving(app(own)) as address:
+        (choice,) = post(address, ASKED | body).json()["choices"]
+    assert choice["message"]["tool_calls"][0]["function"]["name"] == name
+    assert choices == [body["tool_choice"] if name != "weather" else name]
 
 
 def test_a_budget_without_an_end_is_refused(url):

@@ -1,9 +1,11 @@
 """Safe by default: who may ask, what is read, and what no reply and no log tells."""
 
 import logging
+import socket
 
 import httpx
 import pytest
+import uvicorn
 
 from langchain_slmmux import SLMMuxChatModel
 from slmmux.cli import app as commands
@@ -132,6 +134,21 @@ def test_the_command_refuses_what_is_not_safe(arguments, words, tmp_path, monkey
     result = CliRunner().invoke(commands, ["serve", *arguments], env={"COLUMNS": "500"})
     assert result.exit_code == 2
     assert words in " ".join(result.stderr.split())
+
+
+def test_the_address_takes_connections_as_soon_as_it_is_printed(tmp_path, monkeypatch):
+    """A program that reads the line connects at once, and waits for the server instead of being refused."""
+    from typer.testing import CliRunner
+
+    def connected(_, sockets):
+        socket.create_connection(sockets[0].getsockname(), timeout=5).close()
+
+    monkeypatch.setattr(uvicorn.Server, "run", connected)
+    file = tmp_path / "one.toml"
+    file.write_text('[models.a]\nurl = "http://127.0.0.1:9/v1"\nmodel = "m"\n')
+    result = CliRunner().invoke(commands, ["serve", str(file), "--port", "0"], env={"COLUMNS": "500"})
+    assert result.exit_code == 0, result.exception
+    assert "one at http://127.0.0.1:" in result.stderr
 
 
 def test_an_empty_key_is_refused():

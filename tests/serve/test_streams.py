@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import httpx
+import openai
 import pytest
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
@@ -130,6 +131,23 @@ def test_an_error_after_the_beginning_is_an_event():
         *_, last = lines(response)
     assert data(last)["error"]["type"] == "server_error"
     assert "10.0.0.1" not in last
+
+
+@pytest.mark.parametrize("error", [RuntimeError("http://10.0.0.1/ broke"), LookupError("x")])
+def test_a_response_that_fails_after_the_beginning_says_so_to_each_client(error):
+    """The SDK reads an error and a failed response; LangChain's client raises, and takes nothing for an answer."""
+    own = SLMMuxChatModel(models={"a": ScriptedChatModel(script=[error])}, samples=1)
+    with serving(app(own)) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+        *_, told, failed = client.responses.create(model="mux", input="hi", stream=True)
+        with pytest.raises(ValueError, match="no member replied"):
+            list(chat_openai(url, use_responses_api=True).stream("hi"))
+    assert (told.type, told.code, failed.type, failed.response.status) == (
+        "error", "no_answer", "response.failed", "failed",
+    )  # fmt: skip
+    assert "no member replied" in told.message
+    assert failed.response.error.message == told.message
+    assert failed.response.error.code == "server_error"
+    assert "10.0.0.1" not in told.message
 
 
 def test_a_single_members_own_tokens_come_through():

@@ -4,11 +4,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeAlias
 
-from .replies import Fault, Reply
+from .breaks import broken_off
+from .replies import Break, Fault, Reply
 
 __all__ = ["Loopback", "Protocol", "Request", "Response", "Script", "serving", "sse"]
 
@@ -18,7 +19,7 @@ class Request:
     """A request as it arrived.
 
     Attributes:
-        method: GET or POST.
+        method: GET, POST or PATCH.
         path: The path with its query.
         headers: The headers, names in lower case.
         body: The JSON of the body; `None` if there is no body.
@@ -38,11 +39,13 @@ class Response:
         body: The parts of the body; each is flushed by itself, so that a stream is one.
         status: The status of HTTP.
         kind: The content type.
+        breaks: How the response breaks off, if it does.
     """
 
     body: Sequence[str]
     status: int = 200
     kind: str = "application/json"
+    breaks: Break | None = None
 
     @classmethod
     def of(cls, value: Any, status: int = 200) -> "Response":
@@ -72,6 +75,7 @@ class Loopback:
     url: str = ""
     error: Exception | None = None
     _taken: int = 0
+    _last: Reply | Fault | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def respond(self, request: Request) -> Response:
@@ -79,15 +83,20 @@ class Loopback:
         with self._lock:
             self.requests.append(request)
             try:
-                return self.protocol(request, self._next)
+                response = self.protocol(request, self._next)
             except Exception as error:
                 self.error = error
                 raise
+            taken, self._last = self._last, None
+            if isinstance(taken, Reply) and taken.breaks:
+                body = broken_off(response.body, taken.breaks, getattr(self.protocol, "__name__", ""))
+                return replace(response, body=body, breaks=taken.breaks)
+            return response
 
     def _next(self) -> Reply | Fault:
-        reply = self.script[min(self._taken, len(self.script) - 1)]
+        self._last = self.script[min(self._taken, len(self.script) - 1)]
         self._taken += 1
-        return reply
+        return self._last
 
 
 def sse(events: Sequence[Any], *, named: bool = False, end: str = "") -> Response:
@@ -120,6 +129,9 @@ def _handler(server: Loopback) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             self._respond()
 
+        def do_PATCH(self) -> None:
+            self._respond()
+
         def _respond(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             if "chunked" in (self.headers.get("Transfer-Encoding") or ""):
@@ -129,8 +141,12 @@ def _handler(server: Loopback) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = json.loads(content) if content else None
             response = server.respond(Request(self.command, self.path, headers, body))
+            if response.breaks == "nothing":
+                return
             self.send_response(response.status)
             self.send_header("Content-Type", response.kind)
+            if response.breaks == "closes":  # promised, and never sent
+                self.send_header("Content-Length", str(sum(len(part.encode()) for part in response.body) + 100))
             self.end_headers()
             for part in response.body:
                 self.wfile.write(part.encode())

@@ -1,9 +1,13 @@
 """What a server is told to reply, in words that every protocol can put into its own."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
-__all__ = ["PNG", "Call", "Fault", "Reply"]
+__all__ = ["PNG", "Break", "Call", "Fault", "Reply"]
+
+# By an error in the protocol's own form; by an end as though all had come; by a connection that closes before what was
+# promised came; by one that closes before anything came.
+Break: TypeAlias = Literal["error", "ends", "closes", "nothing"]
 
 # The smallest picture there is: one transparent pixel.
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -37,6 +41,7 @@ class Reply:
         image: A picture, base64, where the protocol can carry one.
         searched: Whether the provider searched the web by itself, and cites what it found.
         audio: Whether the reply is spoken, with its transcript.
+        breaks: How the reply breaks off in the middle, if it does.
     """
 
     text: str = ""
@@ -47,6 +52,7 @@ class Reply:
     image: str = ""
     searched: bool = False
     audio: bool = False
+    breaks: Break | None = None
 
     def pieces(self) -> list[str]:
         """Return the text as a stream would bring it."""

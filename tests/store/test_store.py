@@ -4,6 +4,7 @@ import dataclasses
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -397,6 +398,53 @@ def test_a_password_is_never_shown(tmp_path):
     (tmp_path / "text.db").write_text("no database, and longer than a header of one" * 9)
     with pytest.raises(ArgumentError, match="is no SQLite database"):
         status(Store(str(tmp_path / "text.db")))
+
+
+def test_a_file_that_cannot_be_a_store_is_refused_at_once(tmp_path):
+    """No file is made by a wrong name; neither a missing folder nor a file without permission is waited for."""
+    with pytest.raises(ArgumentError, match="holds no plan"):
+        status(Store(str(tmp_path / "absent.db")))
+    assert not (tmp_path / "absent.db").exists()
+    with pytest.raises(ArgumentError, match=r"x\.db cannot be opened as a file; name one in a folder that exists"):
+        put_plan(Store(str(tmp_path / "no" / "x.db"), patience=10**6), Members(), QUESTIONS)
+    with closing(Store(str(tmp_path / "store.db"), patience=10**6)) as store:
+        put_plan(store, Members(), QUESTIONS)
+        # Another user's file, as SQLite sees it; the tests may run as one who can write everywhere.
+        store.database.run(lambda execute: execute("SELECT 1"))
+        store.database._engine._connection.execute("PRAGMA query_only = 1")
+        with pytest.raises(ArgumentError, match=r"store\.db cannot be written; change its permissions"):
+            work(store, Members())
+
+
+def test_a_store_of_another_version_is_refused(store):
+    """Neither a worker nor a pull reads tables that it does not know."""
+    put_plan(store, Members(), QUESTIONS)
+    store.database.run(lambda execute: execute("UPDATE campaign SET version = 9"))
+    for use in (status, pull, lambda store: work(store, Members())):
+        with pytest.raises(ArgumentError, match="was planned by another version of slmmux; install that one"):
+            use(store)
+
+
+def test_a_host_that_does_not_exist_is_refused_at_once(monkeypatch):
+    """A wrong address is no fault of the network, unless the database was there before."""
+
+    def unknown(*_, **__):
+        raise socket.gaierror("Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(ArgumentError, match=r"failed to resolve host.*check the address"):
+        status(Store("postgresql://me@db.invalid/campaign", patience=10**6))
+
+
+def test_a_recording_can_be_pulled_in_the_middle_of_a_campaign(store):
+    """What is there so far is a recording; pulling it takes nothing from the workers that go on."""
+    put_plan(store, Members(), QUESTIONS)
+    assert len(pull(store)) == 0
+    work(store, Members(), ["one"])
+    early = pull(store)
+    assert (set(early.models), len(early)) == ({"one"}, len(QUESTIONS) * SAMPLES["one"])
+    work(store, Members())
+    assert len(pull(store)) == PLANNED
 
 
 def test_a_transaction_that_hangs_holds_nobody_up(server, monkeypatch):

@@ -10,14 +10,14 @@ import re
 import sys
 from collections import defaultdict
 
-from .cells import CELLS
+from .cells import AGENT_CELLS, CELLS
 from .difference import cause, grouped
 
 
 def main(pattern: str, *, causes: bool) -> None:
     """Print the differences of the cells whose name has the pattern."""
     seen: dict[str, dict[str, str]] = defaultdict(dict)
-    for cell in CELLS:
+    for cell in (*CELLS, *AGENT_CELLS):
         if not re.search(pattern, str(cell)):
             continue
         outcome = cell.compare()

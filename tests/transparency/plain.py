@@ -36,6 +36,10 @@ def plain(value: Any) -> Any:
     """Return a value as plain data: models by their class and fields, the rest by its parts."""
     if type(value) in _LEAVES:  # most values, and asked first for that reason
         return value
+    if type(value) is dict:
+        return {str(name): plain(item) for name, item in value.items()}
+    if type(value) is list:
+        return [plain(item) for item in value]
     if isinstance(value, BaseException):
         return plain_error(value)
     if isinstance(value, BaseModel):

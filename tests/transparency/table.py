@@ -148,14 +148,18 @@ class Desk:
         """
         note: dict[str, Any] = {}
         value = None
+        streamed: list[Any] = []
         with _noting(note), self.framework.watch(self.model if model is None else model) as watch:
             try:
                 value = act(**watch.config())
                 if inspect.isgenerator(value):
-                    value = list(value)
+                    stream, value = value, streamed
+                    for item in stream:
+                        streamed.append(item)  # noqa: PERF402 - what came before an error is kept
                 note["value"] = plain(value)
             except Exception as error:  # noqa: BLE001
                 note["error"] = plain_error(error)
+                note["value"] = plain(streamed)
         self._keep(name, note, watch)
         return value
 
@@ -179,16 +183,20 @@ class Desk:
         """Make an async call and note all about it."""
         note: dict[str, Any] = {}
         value = None
+        streamed: list[Any] = []
         with _noting(note), self.framework.watch(self.model if model is None else model) as watch:
             try:
                 value = act(**watch.config())
                 if inspect.isawaitable(value):
                     value = await value
                 if hasattr(value, "__aiter__"):
-                    value = [item async for item in value]
+                    stream, value = value, streamed
+                    async for item in stream:
+                        streamed.append(item)  # noqa: PERF401 - what came before an error is kept
                 note["value"] = plain(value)
             except Exception as error:  # noqa: BLE001
                 note["error"] = plain_error(error)
+                note["value"] = plain(streamed)
         self._keep(name, note, watch)
         return value
 
@@ -225,6 +233,8 @@ def _noting(note: dict[str, Any]) -> Any:
 def _of_process(warning: warnings.WarningMessage) -> bool:
     """Return whether a warning is given once a process, or when something is collected: it belongs to no call."""
     if warning.category.__name__ in {"ResourceWarning", "LangChainBetaWarning"} or "ReadOnly" in str(warning.message):
+        return True
+    if "is_running called from within a step" in str(warning.message):  # by LlamaIndex's agents, once an event
         return True
     return warning.category is RuntimeWarning and "was never awaited" in str(warning.message)
 

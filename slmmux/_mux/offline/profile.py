@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
 from typing import Any
@@ -17,7 +17,7 @@ from slmmux._mux.generation import generation_settings
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.replies.reading import read_within
 from slmmux._mux.scoring.confidence import CONSISTENCY, confidence_name, fraction_of, mean_probability
-from slmmux._mux.scoring.judging import judge_prompt
+from slmmux._mux.scoring.judging import JUDGE, judge_prompt
 from slmmux._mux.secrets import secrets_of_client, strike, strike_text
 from slmmux.answers._reader import extractor_name
 from slmmux.profiling import Came, Questions, Watch
@@ -62,7 +62,10 @@ class Members:
         }
         if mux.confidence == "verbalised":  # nobody else asks for another reply
             self.settings["confidence"] = mux.confidence
-        if prices := {label: price.plain() for label, price in mux._prices.items() if label in members}:
+        prices = {label: price.plain() for label, price in mux._prices.items() if label in members}
+        if mux.confidence == JUDGE and (price := mux._prices.get(mux._judge_label)) is not None:
+            prices[JUDGE] = price.plain()
+        if prices:
             self.settings[PRICES] = prices
 
     def group(self, draws: Sequence[Draw]) -> list[Draws]:
@@ -95,7 +98,7 @@ class Members:
     def _ratings(self, asking: Question[Any], draws: Draws, replies: Sequence[Any]) -> "dict[str, _Rating]":
         """Return the requests to a judge for each different text among some replies; none without a judge."""
         mux = self._mux
-        if mux.confidence != "judge":
+        if mux.confidence != JUDGE:
             return {}
         texts = {asking.text_of(reply): None for reply in replies}
         label = mux._judge_label
@@ -112,7 +115,16 @@ class Members:
         self, asking: Question[Any], draws: Draws, replies: Sequence[Any], ratings: "Mapping[str, _Rating]"
     ) -> list[Came]:
         secrets = self._secrets(draws)
-        return [_completion(asking, reply, secrets, self._confidences(asking, reply, ratings)) for reply in replies]
+        unpaid = dict(ratings)  # equal replies are rated once, and the first of them has the tokens
+        completions = []
+        for reply in replies:
+            completion = _completion(asking, reply, secrets, self._confidences(asking, reply, ratings))
+            rating = unpaid.pop(asking.text_of(reply), None)
+            if rating is not None and rating.replies:
+                input_tokens, output_tokens = _tokens(asking, rating.replies[0])
+                completion = replace(completion, judge_input_tokens=input_tokens, judge_output_tokens=output_tokens)
+            completions.append(completion)
+        return completions
 
     def _confidences(self, asking: Question[Any], reply: Any, ratings: "Mapping[str, _Rating]") -> dict[str, float]:
         """Return the confidences of a reply: the mux's own, and that by log-probabilities, which costs nothing."""
@@ -121,7 +133,7 @@ class Members:
         if name != CONSISTENCY:
             scores[name] = self._mux._score(asking, reply)
         if (rating := ratings.get(asking.text_of(reply))) is not None and rating.replies:
-            scores["judge"] = fraction_of(asking.text_of(rating.replies[0]))
+            scores[JUDGE] = fraction_of(asking.text_of(rating.replies[0]))
         return {name: score for name, score in scores.items() if score is not None}
 
     def _secrets(self, draws: Draws) -> tuple[str, ...]:
@@ -161,9 +173,13 @@ def _completion(
         value = strike(answer.value, tuple(secrets))
         return Answer(value, answer.kind, strike_text(answer.key, secrets))
 
+    return Came(struck, read, *_tokens(question, reply), confidences)
+
+
+def _tokens(question: Question[Any], reply: Any) -> tuple[int | None, int | None]:
+    """Return the tokens of a request and its reply; those that were not counted are unknown, not 0."""
     tokens = question.usage_of(reply)
-    usage = tokens if tokens.get("total_tokens") else {}  # tokens that were not counted are unknown, not 0
-    return Came(struck, read, usage.get("input_tokens"), usage.get("output_tokens"), confidences)
+    return (tokens.get("input_tokens"), tokens.get("output_tokens")) if tokens.get("total_tokens") else (None, None)
 
 
 def members_of(

@@ -16,11 +16,13 @@ __all__ = ["decisive", "fields_of", "is_explanation", "marked_fields", "plain_va
 # The names under which frameworks and prompts ask for free text that explains the rest.
 _EXPLANATIONS = {
     "analysis", "chain_of_thought", "comment", "comments", "cot", "explain", "explanation", "explanations", "feedback",
-    "inner_monologue", "justification", "justifications", "rationale", "reason", "reasoning", "reasons", "reflection",
-    "reflections", "scratchpad", "step_by_step", "thinking", "thought", "thoughts", "why",
+    "inner_monologue", "justification", "justifications", "next_input", "next_inputs", "rationale", "reason",
+    "reasoning", "reasons",
+    "reflection", "reflections", "scratchpad", "step_by_step", "thinking", "thought", "thoughts", "why",
 }  # fmt: skip
 # In a longer name one of these words says it all: selection_reason, thoughtProcess, explanation_text.
 _EXPLAINING = {"explanation", "justification", "rationale", "reason", "reasoning", "thinking", "thought"}
+_EXPLAINING_AT_THE_END = {"analysis", "comment", "comments", "critique", "feedback"}  # statement_analysis
 # Names of fields that explain if they hold prose: a single word as evidence is a finding.
 _PROSE = {
     "critique", "details", "evidence", "note", "notes", "observation", "observations", "remark", "remarks", "steps",
@@ -121,7 +123,8 @@ def is_explanation(name: Any, item: Any) -> bool:
     plain_name = _CAMEL.sub("_", str(name)).lower().replace("-", "_").replace(" ", "_")
     if plain_name in _SURENESS:
         return isinstance(item, int | float | str)
-    named = plain_name in _EXPLANATIONS or bool(_EXPLAINING & set(plain_name.split("_")))
+    words = plain_name.split("_")
+    named = plain_name in _EXPLANATIONS or bool(_EXPLAINING & {*words}) or words[-1] in _EXPLAINING_AT_THE_END
     texts = _texts(item)
     if texts is None:
         return False

@@ -30,6 +30,12 @@ _SCORE = pattern(
 _RELEVANCE = pattern(
     r"^[^\n,:]{0,20}:\s*+([0-9]{1,6})\s*+,[^\n,:]{0,20}:\s*+([0-9]{1,4}(?:\.[0-9]{1,3})?)", re.MULTILINE
 )
+_NUMBER = pattern(r"[0-9]{1,6}")
+_CHOSEN = pattern(r"\bANSWER\s*+:\s*+\W{0,3}([0-9]{1,6}(?:\s*+,\s*+[0-9]{1,6})*+)", re.IGNORECASE)
+_GRADE = pattern(r"\bgrade:\s*+[*_]{0,3}(incorrect|correct)\b", re.IGNORECASE)
+_ANY_GRADE = pattern(r"\b(INCORRECT|CORRECT)\b")
+_Y_OR_N = pattern(r"^[\s*\"']*+([YN])[\s*\"'.]*+$", re.MULTILINE)
+_LABEL = pattern(r"\A[\s*_]*+(?:JSONPath|KEYWORDS)[*_]*+:[\s*_]*+", re.IGNORECASE)
 _SQL_ENDS = pattern(r"\bSQLResult\s*:|\bAnswer\s*:|```|;\s*(?:\n\s*\n|\Z)", re.IGNORECASE)
 _SQL_FENCE = pattern(r"\A\s*+```(?:\w{1,12})?\s*+")
 _SQL_BEGINS = pattern(r"\b(?:WITH|SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
@@ -97,6 +103,42 @@ def _relevance(reply: str) -> Answer | None:
     )
 
 
+def _ranking(reply: str) -> Answer | None:
+    """Return the order of the passages: every number in the reply, each once, as the reranker takes them."""
+    places = [*dict.fromkeys(int(number) for number in _NUMBER.findall(reply)[:_MOST_RELEVANT])]
+    return Answer(" > ".join(f"[{place}]" for place in places), "json", answers.canonical(places)) if places else None
+
+
+def _chosen(reply: str) -> Answer | None:
+    """Return the numbers of the summaries that a tree index is told to go on with."""
+    match = _CHOSEN.search(reply)
+    numbers = _NUMBER.findall(match[1]) if match else _NUMBER.findall(reply)[:1]
+    text = ", ".join(str(int(number)) for number in numbers)
+    return Answer(text, "number", text) if numbers else None
+
+
+def _keywords(reply: str) -> Answer | None:
+    label = _LABEL.match(reply)
+    listed = reply[label.end() :].split(",") if label else []
+    words = sorted({word.strip(" .*_\n").lower() for word in listed} - {""})
+    return Answer(", ".join(words), "text", ", ".join(words)) if words else None
+
+
+def _json_path(reply: str) -> Answer | None:
+    path = _LABEL.sub("", reply).strip("` \n").split("\n", 1)[0].strip("` ")
+    return Answer(path, "text", path) if path.startswith("$") else None
+
+
+def _grade(reply: str) -> Answer | None:
+    grades = _GRADE.findall(reply)[:1] or _ANY_GRADE.findall(reply)[-1:]
+    return Answer(grades[0].upper(), "text", grades[0].lower()) if grades else None
+
+
+def _y_or_n(reply: str) -> Answer | None:
+    letters = _Y_OR_N.findall(reply)
+    return Answer(letters[-1], "text", letters[-1].lower()) if letters else None
+
+
 def _selection(reply: str) -> Answer | None:
     text = answers.json(reply)
     if text is None:
@@ -156,6 +198,12 @@ _FORMS: list[tuple[Callable[[str], bool], Form]] = [
     (_asks("[RESULT]"), _result),
     (_asks("Doc: ", "Relevance: "), _relevance),
     (_asks("JSON", "choice: ", "reason: "), _selection),
+    (_asks("[] > []"), _ranking),
+    (_asks("'ANSWER: <number"), _chosen),
+    (_asks("'KEYWORDS: <"), _keywords),
+    (_asks("'JSONPath: <"), _json_path),
+    (_asks("GRADE: CORRECT or INCORRECT"), _grade),
+    (_asks('"Y" or "N"'), _y_or_n),
     (_asks("SQLQuery:"), _sql),
     (_asks("<execute>", "</execute>"), _executed),
     (_asks("in a line with only the score"), _score),

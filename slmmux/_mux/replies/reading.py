@@ -17,6 +17,8 @@ from slmmux._mux.replies.forms import form_of
 from slmmux._mux.replies.tools import Tools
 from slmmux.answers._extractor import Extractor
 from slmmux.answers._reader import Reader
+from slmmux.answers._replies.cut_off import complete
+from slmmux.answers._replies.reply import reply_of
 
 __all__ = [
     "LONGEST",
@@ -165,7 +167,11 @@ def _in_form(form: Callable[[str], Answer | None], reader: Reader, tools: Tools)
     otherwise = _calls_or(reader, tools)
 
     def read(text: str, calls: Calls, *, cut_off: bool = False) -> Answer | None:
-        return form(text) or otherwise(text, calls, cut_off=cut_off)
+        answer = form(text)
+        if answer is not None and cut_off:
+            before = complete(reply_of(text), announced=False)
+            return answer if before and form(before) == answer else None
+        return answer or otherwise(text, calls, cut_off=cut_off)
 
     return read
 

@@ -128,7 +128,7 @@ def _is_free(name: str, value: Any, schema: Any) -> bool:
     if _CODE.search(value):
         return False
     words = len(value.split())
-    if name.lower() not in _FREE:
+    if not {name.lower(), name.lower().rsplit("_", 1)[-1]} & _FREE:
         return words >= _FEWEST_ELSEWHERE
     return words >= _FEWEST_WORDS or (len(value) >= _FEWEST_SIGNS and bool(_WITHOUT_BLANKS.search(value)))
 

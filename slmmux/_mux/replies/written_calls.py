@@ -22,23 +22,34 @@ Call: TypeAlias = dict[str, Any]
 _LONGEST = 50_000  # characters of a reply that is looked at
 _MOST_CALLS = 50
 _NAMES = ("name", "tool_name", "function_name", "tool", "function", "action", "recipient_name")
-_ARGUMENTS = ("arguments", "args", "parameters", "params", "input", "tool_input", "action_input", "kwargs")
+_ARGUMENTS = (
+    "arguments", "args", "parameters", "params", "input", "tool_input", "tool_arguments", "tool_args", "action_input",
+    "kwargs",
+)  # fmt: skip
+_WRAPPERS = (
+    "tool_calls", "function_call", "functionCall", "function_calls", "tool_call", "tool_uses", "calls", "actions",
+    "function",
+)  # fmt: skip
 # <function=add>{"a": 1}</function> of Llama; Qwen's coders put <parameter=a>1</parameter> inside.
 _FUNCTION = pattern(
-    r"<function=(?P<name>[\w.-]{1,64})>(?P<body>(?:[^<]++|<(?!/function>))*+)(?:</function>|\Z)", whole=True
+    r"<function=(?P<name>[\w.-]{1,64})>(?P<body>(?:[^<]++|<(?!/?function>))*+)(?:</?function>|\Z)", whole=True
 )
 _INVOKED = pattern(
-    r"<invoke name=\"(?P<name>[\w.-]{1,64})\">(?P<body>(?:[^<]++|<(?!/invoke>))*+)(?:</invoke>|\Z)", whole=True
+    r"<invoke name=[\"'](?P<name>[\w.-]{1,64})[\"']>(?P<body>(?:[^<]++|<(?!/invoke>))*+)(?:</invoke>|\Z)", whole=True
+)
+_TAGGED = pattern(
+    r"<(?:tool_)?name>(?P<name>[\w.-]{1,64})</(?:tool_)?name>\s*+<(?P<tag>arguments|args|parameters|input)>(?P<body>(?:[^<]++|<(?!/(?P=tag)>))*+)",
+    whole=True,
 )
 _PARAMETER = pattern(
-    r"<parameter(?:=|\ name=\")(?P<name>[\w.-]{1,64})\"?>\n?(?P<value>(?:[^<]++|<(?!/parameter>))*+)</parameter>",
+    r"<parameter(?:=|\ name=[\"'])(?P<name>[\w.-]{1,64})[\"']?>\n?(?P<value>(?:[^<]++|<(?!/parameter>))*+)</parameter>",
     whole=True,
 )
 # A name, then its arguments: [TOOL_CALLS]add[ARGS]{...} of Mistral, name<tool_sep>{...} of DeepSeek, add\n{...}.
 _NAME_BEFORE = pattern(
     r"(?:\[TOOL_CALLS\]|[|｜]tool▁(?:sep|call▁begin)[|｜]>|to=functions\.|<\|tool_call_begin\|>functions\.|<tool_call>"  # noqa: RUF001 - DeepSeek writes them so
-    r"|<\|recipient\|>|✿FUNCTION✿:|^Action:|^>>>|\A(?=[\w.-]{1,64}\n))\s*+(?P<name>[\w.-]{1,64}?)(?::[0-9]{1,3})?"
-    r"(?:\[CALL_ID\]\w{0,40})?(?=\[ARGS\]|\s*+(?:```json\s*+)?\{|\s*+<[|｜]|\s*+✿ARGS✿:|\s*\nAction Input:)",  # noqa: RUF001
+    r"|<\|recipient\|>|✿FUNCTION✿:|^Action:|^>>>|\A(?=[\w.-]{1,64}\s?[:(]?\s?(?:\n|\{)))\s*+(?P<name>[\w.-]{1,64}?)(?::[0-9]{1,3})?"
+    r"(?:\[CALL_ID\]\w{0,40})?(?=\[ARGS\]|\s?[:(]?\s*+(?:```json\s*+)?\{|\s*+<[|｜]|\s*+✿ARGS✿:|\s*\nAction Input:)",  # noqa: RUF001
     re.MULTILINE,
 )
 # GLM's <tool_call>add\n<arg_key>a</arg_key>..., and FunctionGemma's call:add{a:1,b:<escape>x<escape>}.
@@ -58,7 +69,13 @@ _GEMMA_PARAMETER = pattern(
     whole=True,
 )
 _QUOTED_OBJECT = pattern(r"(?<=[:,]) ?'(?=\{)([^'\n]*+)'")  # "arguments": '{"a": 1}'
+_AFTER_INPUT = pattern(r"\n\s*\n|\nObservation")
 _CLOSING_TAG = pattern(r"(?:\s*+(?:</?\|?/?tool_calls?\|?>|<\|/tool_call\|>|```))++\s*\Z")
+_BARE_NAME = pattern(r"([{,]\s{0,20})([A-Za-z_]\w{0,63})\s?:")
+_ACTION = pattern(r"^Action:[ \t]*+(?P<call>[A-Za-z_][\w.]{0,63}\([^\n]{0,2000}\))[ \t]*$", re.MULTILINE)
+_CONSTANT = pattern(r"\b(?:true|false|null)\b")
+_CONSTANTS = {"true": "True", "false": "False", "null": "None"}
+_LONGEST_END = 200  # characters in which closing tags are looked for
 _MOST_FORGOTTEN = 2
 _MOST_AROUND = 60  # characters of tags around a call without arguments
 _PYTHON_TAGS = pattern(
@@ -86,7 +103,7 @@ def written_calls(text: str, names: Collection[str]) -> list[Call]:
     # Marks of a channel that is no reply, or that a reply would end at.
     marked = any(mark in text for mark in ("to=functions.", "<|recipient|>"))
     addressed = [*_named_before(text, names)] if marked else []
-    text = _QUOTED_OBJECT.sub(r"\1", reply_of(text))
+    text = _QUOTED_OBJECT.sub(r"\1", reply_of(text.replace('<|"|>', "<escape>")))
     return (
         addressed
         or [*_in_xml(text, names)]
@@ -95,20 +112,27 @@ def written_calls(text: str, names: Collection[str]) -> list[Call]:
         or [*_in_json(text, names)]
         or [*_in_json(_closed(text), names)]
         or _in_python(text, names)
+        or [*_in_json(_quoted_names(text), names)]
     )
 
 
 def _closed(text: str) -> str:
     """Return a text with the outer brackets that a small model forgets to close; empty where it forgot none."""
-    text = _CLOSING_TAG.sub("", text).rstrip()
+    end = max(len(text) - _LONGEST_END, 0)
+    text = text[:end] + _CLOSING_TAG.sub("", text[end:]).rstrip()
     forgotten = min(text.count("{") - text.count("}"), _MOST_FORGOTTEN)
     if forgotten < 1 or not text.endswith("}"):
         return ""
     return text + "}" * forgotten + "]" * min(max(text.count("[") - text.count("]"), 0), 1)
 
 
+def _quoted_names(text: str) -> str:
+    """Return the text of an object with quotes around its names, which lack them; empty for any other text."""
+    return _BARE_NAME.sub(r'\1"\2":', text) if text.lstrip("` \njson")[:1] == "{" else ""
+
+
 def _in_xml(text: str, names: Collection[str]) -> Iterator[Call]:
-    for form in (_FUNCTION, _INVOKED):
+    for form in (_FUNCTION, _INVOKED, _TAGGED):
         for function in form.finditer(text):
             if function["name"] in names:
                 body = function["body"].strip()
@@ -142,7 +166,11 @@ def _named_before(text: str, names: Collection[str]) -> Iterator[Call]:
         if match["name"] in names:
             start = text.find("{", match.end())
             first = next(iter(extents(text[start:])), None) if start >= 0 else None
-            arguments = _object(text[start + first[0] : start + first[1]]) if first else None
+            arguments = (
+                _object(text[start + first[0] : start + first[1]])
+                if first
+                else _python_object(_AFTER_INPUT.split(text[start : start + _LONGEST // 10], maxsplit=1)[0])
+            )
             if arguments is not None:
                 yield {"name": match["name"], "args": arguments}
 
@@ -174,7 +202,7 @@ def _calls_of(value: Any, names: Collection[str], *, alone: bool) -> Iterator[Ca
         return
     if not isinstance(value, Mapping):
         return
-    for wrapper in ("tool_calls", "function_call", "tool_call", "tool_uses", "function"):
+    for wrapper in _WRAPPERS:
         if isinstance(value.get(wrapper), list | dict):
             yield from _calls_of(value[wrapper], names, alone=alone)
             return
@@ -195,26 +223,47 @@ def _in_python(text: str, names: Collection[str]) -> list[Call]:
     blocks = [
         content for info, content in fenced(text) if info.lower() in {"tool_code", "tool_call", "python", "py", ""}
     ]
-    source = _PYTHON_TAGS.sub("", blocks[-1] if len(blocks) == 1 else text).strip().strip("`;").strip()
+    action = _ACTION.search(text)
+    block = action["call"] if action else blocks[-1] if len(blocks) == 1 else text
+    source = _PYTHON_TAGS.sub("", block).strip().strip("`;").strip()
     if len(source) > _LONGEST // 10 or not re.match(r"[\[\w{]", source) or source.count("(") > _MOST_CALLS:
         return []
-    if source.startswith("print(") and source.endswith(")"):
-        source = source.removeprefix("print(")[:-1]
+    if source.startswith("{"):
+        value = _python_object(source)
+        return [*_calls_of(value, names, alone=True)] if value is not None else []
     try:
-        tree = ast.parse(source, mode="eval").body
+        body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    if isinstance(tree, ast.Dict):  # a dict as Python prints it
-        try:
-            return [*_calls_of(ast.literal_eval(tree), names, alone=True)]
-        except (ValueError, TypeError, RecursionError, MemoryError):
-            return []
-    nodes = tree.elts if isinstance(tree, ast.List | ast.Tuple) else [tree]
-    calls = [_python_call(node, names) for node in nodes]
+    calls = [_python_call(node, names) for statement in body for node in _nodes(statement)]
     return [call for call in calls if call] if calls and all(calls) else []
 
 
-def _python_call(node: ast.expr, names: Collection[str]) -> Call | None:
+def _python_object(source: str) -> dict[str, Any] | None:
+    """Return a dict as Python prints it, or as a model mixes it with JSON."""
+    source = source[source.find("{") : source.rfind("}") + 1]
+    for spelling in (source, _CONSTANT.sub(lambda word: _CONSTANTS[word[0]], source)):
+        try:
+            value = ast.literal_eval(spelling)
+        except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+            continue
+        return value if isinstance(value, dict) else None
+    return None
+
+
+def _nodes(statement: ast.stmt) -> list[ast.expr | None]:
+    """Return what a statement calls: its value, the parts of a list, what it prints; nothing where it prints a name."""
+    if not isinstance(statement, ast.Expr | ast.Assign):
+        return [None]
+    value = statement.value
+    value = value.value if isinstance(value, ast.Await) else value
+    prints = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print"
+    if prints and isinstance(value, ast.Call):
+        return [argument for argument in value.args if not isinstance(argument, ast.Name)]
+    return [*value.elts] if isinstance(value, ast.List | ast.Tuple) else [value]
+
+
+def _python_call(node: ast.expr | None, names: Collection[str]) -> Call | None:
     if not isinstance(node, ast.Call) or node.args:
         return None
     function = node.func

@@ -14,6 +14,7 @@ from pathlib import Path
 from slmmux._decision.clock import Work, current_work
 from slmmux._decision.forks import renew_in_fork, unforked
 from slmmux._errors import ArgumentError
+from slmmux.answers._mathematics.formula import in_latex
 from slmmux.answers._pattern import pattern
 
 __all__ = ["Mathematics", "available", "mathematically_equal", "need_mathematics"]
@@ -238,7 +239,7 @@ def _seconds_to(end: float) -> float:
 
 def _bare(answer: str) -> str:
     """Return an answer as LaTeX without delimiters, a percent sign as what it means."""
-    return _PERCENT.sub("/100", _DELIMITERS.sub("", answer).strip())
+    return _PERCENT.sub("/100", in_latex(_DELIMITERS.sub("", answer).strip()))
 
 
 _workers = Mathematics()

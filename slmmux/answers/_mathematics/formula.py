@@ -5,7 +5,7 @@ import re
 from slmmux.answers._pattern import pattern
 from slmmux.answers._pieces import translated
 
-__all__ = ["formula_key"]
+__all__ = ["formula_key", "in_latex"]
 
 _NAMES = {
     "π": "pi", "∞": "infty", "≤": "le", "≥": "ge", "≠": "ne", "≈": "approx", "±": "pm", "∓": "mp", "∅": "emptyset",
@@ -18,6 +18,7 @@ _NAMES = {
 _LATEX = str.maketrans(
     {sign: f"\\{name} " for sign, name in _NAMES.items()} | {"−": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/"}
 )
+_SIGNS = _LATEX | str.maketrans({"×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot "})
 _COMMAND = pattern(r"\\([A-Za-z]+)")
 _SPELLINGS = {
     "leq": "le", "leqslant": "le", "geq": "ge", "geqslant": "ge", "neq": "ne", "varnothing": "emptyset", "empty": "emptyset",
@@ -61,6 +62,16 @@ def formula_key(tidy: str) -> str:
     text = _AND.sub(",", " ".join(text.split()))
     text = _BLANK_AFTER_COMMAND.sub(r"\1", _BLANK.sub("", text)).rstrip(".").removeprefix("+")
     return _ASSIGNED.sub("", text, count=1).removeprefix("+") if _ASSIGNED.match(text) else text
+
+
+def in_latex(text: str) -> str:
+    r"""Return a formula with signs of Unicode as LaTeX has them.
+
+    Example:
+        >>> in_latex("2π"), in_latex("a·b")
+        ('2\\pi ', 'a\\cdot b')
+    """
+    return text if text.isascii() else text.translate(_SIGNS)
 
 
 def _command(command: re.Match[str]) -> str:

@@ -34,7 +34,7 @@ _TIDY: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (pattern(r"\\frac ?(\{[^{}]*+\}) ?([0-9A-Za-z])"), r"\\frac\1{\2}"),
     (pattern(r"\^ ?\{? ?\\circ ?\}?|\\degree(?![A-Za-z])"), "°"),
 ]
-_TEXT = r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|math(?:rm|bf|it|sf|tt)|mbox|operatorname)\*? ?\{"
+_TEXT = r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|math(?:rm|bf|it|sf|tt)|boldsymbol|bm|mbox|operatorname)\*? ?\{"
 _WORDS = pattern(_TEXT + r"([^{}]*+)\}")
 
 

@@ -5,6 +5,7 @@ A unit that is like no other (apples, degrees) says nothing of an answer's size,
 
 import re
 from fractions import Fraction
+from functools import cache
 from typing import NamedTuple
 
 from slmmux.answers._mathematics.numeral import decimal, numeral_at
@@ -17,6 +18,7 @@ _WORD_PREFIXES = {"nano": -9, "micro": -6, "milli": -3, "centi": -2, "deci": -1,
     "tera": 12}  # fmt: skip
 
 
+@cache  # made when first used: it would be a tenth of the time that importing the package takes
 def _sizes() -> dict[str, tuple[str, Fraction]]:
     """Return (dimension, size) of each unit, by how it is written."""
     sizes: dict[str, tuple[str, Fraction]] = {}
@@ -63,12 +65,15 @@ def _sizes() -> dict[str, tuple[str, Fraction]]:
     return sizes
 
 
-_SIZES = _sizes()
 _POWER = r"(?:\^?\{?[23]\}?|²|³)?"
 _UNIT = pattern(
     r"[\s~]*+(?:(?P<raised>square|cubic)\s)?(?P<unit>°?[A-Za-zµμ]{1,16}|[¢€£¥₹₩₽₺₫$])(?P<power>\^?\{?[23]\}?|²|³)?"
     r"(?:\s?(?P<per>/|per\s)\s?(?P<below>[A-Za-z]{1,12})(?P<power_below>\^?\{?[23]\}?)?)?[\s.]*+"
 )
+_PART = pattern(
+    r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9})?)\s?(?P<unit>[A-Za-z]{1,10})(?:,?\s(?:and\s)?(?=[0-9])|[\s.]*\Z)"
+)
+_MOST_PARTS = 4
 _DEGREES = pattern(r"(?:°|degrees?) ?(?=[CF]\b|Celsius|Fahrenheit|celsius|fahrenheit)")
 _MONEY = pattern(r"[^0-9]{0,4}?(?P<money>[$€£¥₹₩₽₺₫])")
 _MONEY_NAMES = {"USD": "$", "US$": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "Rs.": "₹", "Rs": "₹", "CHF": "CHF", "CNY": "yuan",
@@ -77,7 +82,6 @@ _NAMED_MONEY = pattern(
     r"(?P<name>" + "|".join(re.escape(name) for name in sorted(_MONEY_NAMES, key=len, reverse=True)) + r")\s?(?=[0-9])"
 )
 _DECADE = pattern(r"[12][0-9]{2}0s")
-_POUNDS = _SIZES["pounds"]
 _POWERS = {"square": 2, "cubic": 3}
 _REQUESTED = pattern(
     r"\b(?:how (?:many|much)|in|nearest|number of|wie viele|combien de|cuántos|quantos|quanti)\s(?:square\s|cubic\s)?"
@@ -130,11 +134,11 @@ def quantity(text: str) -> Quantity | None:
     money = _MONEY.match(text, 0, number.end)
     if money:
         rest = text[number.end :].strip(" .")
-        is_money = rest in {"", "USD"} or _SIZES.get(rest, ("", 0))[0] == money["money"]
+        is_money = rest in {"", "USD"} or _sizes().get(rest, ("", 0))[0] == money["money"]
         return Quantity(number.value, money["money"], Fraction(1)) if is_money else None
     match = _UNIT.fullmatch(text, number.end)
     if match is None:
-        return None
+        return _of_parts(text)
     if number.doubtful and len(match["unit"]) == 1 and match["unit"].isalpha():  # 3,4 m could be a list and a name
         return None
     size = _size(match["unit"], _POWERS.get(match["raised"] or "", 0) or _power(match["power"]))
@@ -148,6 +152,22 @@ def quantity(text: str) -> Quantity | None:
     return Quantity(number.value, *size)
 
 
+def _of_parts(text: str) -> Quantity | None:
+    """Return the quantity of which a text says the parts, from the largest to the smallest: 2 hours 30 minutes."""
+    parts: list[tuple[Fraction, tuple[str, Fraction]]] = []
+    at = 0
+    while (part := _PART.match(text, at)) and len(parts) < _MOST_PARTS:
+        size = _size(part["unit"], 1)
+        if size is None or (parts and (size[0] != parts[-1][1][0] or size[1] >= parts[-1][1][1])):
+            return None
+        parts.append((Fraction(part["number"]), size))
+        at = part.end()
+    if at < len(text) or len(parts) < 2:  # noqa: PLR2004 - one is no sum
+        return None
+    smallest = parts[-1][1]
+    return Quantity(sum((number * size for number, (_, size) in parts), Fraction()) / smallest[1], *smallest)
+
+
 def units_asked(question: str) -> set[tuple[str, Fraction]]:
     """Return the units in which a question wants its answer: those it asks for, else the one size that it names.
 
@@ -155,9 +175,9 @@ def units_asked(question: str) -> set[tuple[str, Fraction]]:
         >>> units_asked("How many meters are 300 cm?"), units_asked("A rope is 3 m long. How long are two?")
         ({('m', Fraction(1, 1))}, {('m', Fraction(1, 1))})
     """
-    requested = {_SIZES[match["unit"]] for match in _REQUESTED.finditer(question) if match["unit"] in _SIZES}
+    requested = {_sizes()[match["unit"]] for match in _REQUESTED.finditer(question) if match["unit"] in _sizes()}
     words = [word[0] for word, _ in zip(_WORD.finditer(question), range(_MOST_WORDS), strict=False)]
-    mentioned = {_SIZES[word] for word in words if word in _SIZES and (len(word) > 1 or word in "mgslhL")}
+    mentioned = {_sizes()[word] for word in words if word in _sizes() and (len(word) > 1 or word in "mgslhL")}
     dimensions = [dimension for dimension, _ in mentioned]
     return requested | {
         (d, size) for d, size in mentioned if dimensions.count(d) == 1 and d not in {a for a, _ in requested}
@@ -173,7 +193,7 @@ def agree(first: Quantity, second: Quantity) -> bool:
         (True, False, True)
     """
     pounds = {(each.unit, each.size) for each in (first, second)}
-    if pounds == {("£", Fraction(1)), _POUNDS}:  # of money, in words
+    if pounds == {("£", Fraction(1)), _sizes()["pounds"]}:  # of money, in words
         return first.value == second.value
     if first.unit and second.unit:
         return first.unit == second.unit and first.value * first.size == second.value * second.size
@@ -181,8 +201,8 @@ def agree(first: Quantity, second: Quantity) -> bool:
 
 
 def _size(unit: str, power: int) -> tuple[str, Fraction] | None:
-    unit = unit if unit in _SIZES or len(unit) < len("°CC") else unit.removeprefix("°")  # °Celsius
-    size = _SIZES.get(unit) or _SIZES.get(unit.lower() if len(unit) > 2 else "")  # noqa: PLR2004 - Pa is not pa
+    unit = unit if unit in _sizes() or len(unit) < len("°CC") else unit.removeprefix("°")  # °Celsius
+    size = _sizes().get(unit) or _sizes().get(unit.lower() if len(unit) > 2 else "")  # noqa: PLR2004 - Pa is not pa
     if size is None or power == 1:
         return size
     return f"{size[0]}^{power}", size[1] ** power

@@ -45,13 +45,17 @@ _DATA = {
     "env",
     "properties",
     "diff",
+    "mermaid",
+    "dot",
+    "plantuml",
+    "http",
     "markdown",
     "md",
 }
 # A block without a language is an output where the line before it says so.
 _ANNOUNCES_OUTPUT = pattern(
     r"\b(?:outputs?|prints?|printed|results?|returns|displays?|console|ausgabe|sortie|affiche|salida|sa[íi]da|вывод)\b[^\n]{0,40}\Z"
-    r"|(?:输出|輸出|出力|출력)[^\n]{0,20}\Z"
+    r"|(?:输出|輸出|出力|출력|结果|結果|결과)[^\n]{0,20}\Z"
     r"|\A(?:(?:sample|example|test|standard)\ )?(?:inputs?|stdin|eingabe|entrada|entrée|ввод)(?:\ [0-9]{1,3})?\Z|\A(?:输入|輸入|入力|입력)\Z",
     re.IGNORECASE,
 )

@@ -10,7 +10,7 @@ __all__ = ["strip_reasoning"]
 # No white space but blanks inside a tag: the parts kept are joined by a newline, so that cutting makes no new tag.
 _NAME = (
     r"(?:[a-z]{1,9}[:_-]){0,2}(?:think(?:ing)?|thoughts?|reason(?:ing|s)?|analysis|scratch[_-]?pad|reflections?|cot"
-    r"|chain[_-]of[_-]thoughts?|monologue|rationale|deliberation)(?:[_-](?:process|content|steps?|block|trace))?"
+    r"|chain[_-]of[_-]thoughts?|monologue|rationale|deliberation|ponder(?:ing)?)(?:[_-](?:process|content|steps?|block|trace))?"
 )
 # Tags that an answer itself can have: they are left out only where something else is left.
 _DRAFT = pattern(
@@ -23,8 +23,8 @@ _TAG = pattern(
   | \[ (?P<square> /? ) (?: THINK | REASONING ) \]
   | ◁ (?P<triangle> /? ) think ▷
   | <\| (?P<bar> /? ) (?: think(?:ing)? | thought | reasoning ) \|>
-  | (?P<opens> <[|｜]begin[_▁]of[_▁]thought[|｜]> | <\|START_THINKING\|> | <unused94> | <\|channel>thought\b )
-  | (?P<closes> <[|｜]end[_▁]of[_▁]thought[|｜]> | <\|END_THINKING\|> | <unused95> | <channel\|>
+  | (?P<opens> <[|｜]begin[_▁]of[_▁]thought[|｜]> | <\|START_THINKING\|> | <unused94> | <\|inner_prefix\|> | <\|channel>thought\b )
+  | (?P<closes> <[|｜]end[_▁]of[_▁]thought[|｜]> | <\|END_THINKING\|> | <unused95> | <\|inner_suffix\|> | <channel\|>
       | <\|begin_of_solution\|> | <\|START_RESPONSE\|> | \[BEGIN\ FINAL\ RESPONSE\] )      # all before it was reasoning
     """,
     re.VERBOSE | re.IGNORECASE,

@@ -24,7 +24,7 @@ _MARKER = pattern(
         | \#{2,4}\ (?: Instruction | Input | Question | User | Human ) \b
         | (?: user | human ) [\ \t]*+ $ )
       | (?P<weak> (?: Problem | Exercise | Input | Task | Aufgabe | Problème | Exercice | Problema | Ejercicio | Задача )
-        (?: \ [0-9]{1,3} )?+ [*_]{0,3} \ ?[:：] )
+        (?: \ [0-9]{1,3} [*_]{0,3} \ ?[.:：] | [*_]{0,3} \ ?[:：] ) )
       | (?P<again> [Aa]ssistant | ASSISTANT ) [*_]{0,3} (?: \ ?[:：] | [\ \t]*+ $ ) )
     """,
     re.VERBOSE | re.MULTILINE,
@@ -42,6 +42,8 @@ _ABOUT = pattern(
     r"(?: [0-9]{1,3})?[*_\]]*:(?:[^\n]|\n(?![ \t]*\n))*+\Z",
     whole=True,
 )
+_LAST_SENTENCE = pattern(r"[.!?:]\s+(?=[^.!?]*\?\s*\Z)")
+_MOST_ALIKE = 4  # words that two questions begin with
 _SHORT = 200  # characters of such words
 _MOST_MARKERS = 20  # that are looked at: each costs as much as the text is long
 
@@ -71,7 +73,21 @@ def without_run_on(text: str, question: str = "") -> str:
             continue
         about = _ABOUT.search(before)
         return _RULE.sub("", before[: about.start()].rstrip() if about else before)
-    return text
+    return _before_one_alike(text, question)
+
+
+def _before_one_alike(text: str, question: str) -> str:
+    """Return the first line of a text where a question follows that begins as the one that was asked does.
+
+    What is the capital of Chile? after What is the capital of Peru?, which the model has answered in a line.
+    """
+    first, _, rest = text.strip().partition("\n\n")
+    words = _LAST_SENTENCE.split(question.strip())[-1].split()
+    if "\n" in first or len(first) > _SHORT or first.endswith((":", "?")) or len(words) <= _MOST_ALIKE:
+        return text
+    line = rest.strip().split("\n", 1)[0].strip(" *_")
+    alike = line.endswith("?") and line.split()[:_MOST_ALIKE] == words[:_MOST_ALIKE]
+    return first if alike and " ".join(line.split()) not in " ".join(question.split()) else text
 
 
 def _said_again(text: str, marker: re.Match[str], question: str) -> bool:

@@ -1,4 +1,4 @@
-"""Python by its syntax tree, written as one text: layout, comments and quotes do not count."""
+"""Python by its syntax tree, written as one text: layout, comments, docstrings and quotes do not count."""
 
 import ast
 import re
@@ -41,7 +41,21 @@ def tree_of(source: str) -> str | None:
         tree = ast.parse(_STRING.sub(_tamed, source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+    _without_docstrings(tree)
     return _as_text(tree)
+
+
+def _without_docstrings(tree: ast.Module) -> None:
+    """Take out the texts that describe a module, a class or a function which does something else as well."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and len(node.body) > 1:
+            first = node.body[0]
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                del node.body[0]
 
 
 def _tamed(string: re.Match[str]) -> str:

@@ -26,9 +26,9 @@ _HEAD = pattern(
 _END = pattern(
     r"""
     <[|｜] (?! end[_▁]of[_▁](?:thought|box|role) | end_header | end_thinking )
-        (?: fim_[a-z]{1,9} | (?: assistant | role | message | msg | turn | text | response | sentence | model | hy )_(?: end | eos ) | im_(?:end|start) | e(?:nd|o) [a-z_▁]{0,24} | return | call | stop | start(?:_header_id|_of_role)?
+        (?: fim_[a-z]{1,9} | (?: assistant | role | message | msg | turn | text | response | sentence | model | hy )_(?: end | eos ) | im_(?:end|start|sep) | separator | e(?:nd|o) [a-z_▁]{0,24} | return | call | stop | start(?:_header_id|_of_role)?
           | user(?:_token)? | human | system(?:_token)? | assistant | chatbot_token ) [|｜]>
-  | <end_of_(?:turn|utterance)> | <start_of_turn> | <eos> | <EOT> | <turn\|> | <\|turn> | <extra_id_1>
+  | <end_of_(?:turn|utterance)> | <start_of_turn> | <eos> | <pad> | <EOT> | </assistant> | <turn\|> | <\|turn> | <extra_id_1>
   | \[/?INST\] | \[END\ FINAL\ RESPONSE\] | \[EOS\] | \[\|endofturn\|\] | \[e~\[
   | </(?:response|final|output|result|answer|solution|final[_-](?:answer|response))> (?= \s*+ \Z )
   | </s> (?= \s*+ (?: \Z | <s> | \[INST\] ) )                     # it also ends what is struck out

@@ -12,7 +12,7 @@ __all__ = ["announced", "announcements"]
 _MARK = pattern(
     r"""
     (?<!\#)\#{4}\#*+ (?! \s*+ (?: [A-Za-z]{2} | [0-9]{1,2}[.)][\ \t]+\S ) ) # GSM8K; no heading: #### Step, #### 1. The
-  | <(?:final[_ -]?)?answer> | <\|begin_of_box\|>
+  | <(?:final[_ -]?)?(?:answer|choice|option)> | \[answer\] | <\|begin_of_box\|>
   | ^ [#*_\ \t]{0,8} (?:final\ )? answer [*_]{0,3} [\ \t]*+ \n                  # a heading
   | \b (?: answers? | ans | (?:final|end)\ result | correct\ [a-z]{2,12} | (?:right|best|final)\ (?:option|choice) ) \b
     (?: \ ?\([^()\n]{0,40}\) )?                                                 # Answer (in dollars):
@@ -20,13 +20,14 @@ _MARK = pattern(
     (?: \ (?: to | for | of | choice | option | letter ) \b [^.:=\n]{0,80}? )?  # the answer to this question is
     [*_`)\ \t]{0,6}
     (?: [:=：→⇒] | -> | \b(?:is|are|was)(?=n['’]t\b) | \b(?:is|are|was|be)\b | [-–—]\ )
+  | ^ [*_]{0,3} (?: results? | solution | output | r[ée]sultat | lösung | решение ) [*_]{0,3} \ ?[:：] [*_]{0,3} (?= [^\n]{1,60}+ \s*+ \Z )  # in the last line
   | ^ [*_]{0,3} Q [*_]{0,3} [:.] [^\n]{1,1000} \n\s{0,3} [*_]{0,3} A [*_]{0,3} :  # a question that is said again, and its answer
   | """
     + ANNOUNCEMENT,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
 _DECORATION = " \t\r\n*_`\"'“:=>≈$→⇒\u00a0"
-_ENDS = pattern(r"\n|</(?:final[_ -]?)?answer>|<\|end_of_box\|>")
+_ENDS = pattern(r"\n|</(?:final[_ -]?)?(?:answer|choice|option)>|\[/answer\]|<\|end_of_box\|>", re.IGNORECASE)
 # A form that is spoken of, not filled in: You asked for "Answer: B". What is a whole line, or follows a colon, is meant.
 _QUOTED = pattern(
     r"""(?<=[^\s:])[ ]++(?:"[^"\n]++"|“[^“”\n]++”|`[^`\n]++`|「[^「」\n]++」|«[^«»\n]++»|„[^„“”\n]++[“”]|'[^'\n]*+'(?!\w))"""

@@ -19,7 +19,8 @@ _CLOSING = pattern(
 )
 _OPENING = pattern(
     r"""
-    [\s*_]*+ (?: (?: sure | certainly | of\ course | absolutely | great\ question | good\ question | ok(?:ay)? | alright
+    [\s*_]*+ (?: (?: as\ far\ as\ (?:i|we)\ know | to\ (?:my|the\ best\ of\ my)\ knowledge | in\ my\ opinion
+      | sure | certainly | of\ course | absolutely | great\ question | good\ question | ok(?:ay)? | alright
       | yes,\ (?:sure|of\ course) | hello | hi | thank\ you | thanks )
         (?: \ (?: thing | there ) )?+ [!.,:–—-]++ \s*+ )++
     """,

@@ -211,7 +211,7 @@ _YES_OR_NO = pattern(
 _SAYS_YES_OR_NO = pattern(r"[\s*_\"]*+(yes|no|true|false)\b(?=[\s*_]*(?:[.,!;:—–-]|$))", re.IGNORECASE)
 _LAST_SENTENCE = pattern(r"[.!?\n:]\s+(?=[^.!?\n]*\?\s*\Z)")
 _PRONOUN = pattern(
-    r"[\s*_]*+(?:(?:it|that|this|he|she|they)(?:['’]s| is| was| are| were| would be| must be| should be)(?: called| named)?"
+    r"[\s*_]*+(?:(?:it|that|this|he|she|they|the (?:output|result|answer|value|total|sum|difference|product))(?:['’]s| is| was| are| were| will be| would be| must be| should be)(?: called| named)?"
     r"|(?:es|das|sie|er) (?:ist|war|wäre)|c['’](?:est|était)|(?:esta? )?es|é|è|si tratta di|это)\s+(?:the |an? |der |die |das |la |le |el |il |o |a )?"
     r"(?P<said>(?!not\b|an?\b|the\b)[^\s.!?]+(?:[ ][^\s.!?]+){0,3})[\s*_.!]*+",
     re.IGNORECASE,
@@ -228,14 +228,20 @@ _LED = pattern(
     r"(?:(?:\w{3,12} )?(?:by|von|par) (?:the (?:[A-Z][a-z]{2,12} )?(?:[a-z]{3,12} ){1,3})?(?=[\"“A-ZÀ-Ý])|(?:also |commonly |often )?(?:called|named|known as|as) |(?:the )?(?:city|town|island|year|planet|gas) of )",
 )
 _WHEN = pattern(
-    r"(?:[a-z]{3,14}\ ){1,2}(?:in|on|during)\ (?=(?:the\ year\ )?[0-9]|[a-z]{3,9}\ [0-9])|(?:(?:it |that )?(?:took place|happened|occurred|was|is|started|began|ended|located|situated|based|found) ){0,2}(?:in the year |in |on |during |im jahr |en |em |nel )",
+    r"(?:(?:it|he|she|they)\ )?(?:[a-z]{3,14}\ ){1,2}(?:in|on|during)\ (?=(?:the\ year\ )?[0-9]|[a-z]{3,9}\ [0-9])|(?:(?:it |that )?(?:took place|happened|occurred|was|is|started|began|ended|located|situated|based|found) ){0,2}(?:in the year |in |on |during |im jahr |en |em |nel )",
     re.IGNORECASE,
 )
 _ASKS_WHEN = pattern(
     r"\b(?:when|year|where|country|city|century|wann|wo|quand|où|cuándo|dónde|quando|onde|dove|когда|где)\b",
     re.IGNORECASE,
 )
-_ADDS = pattern(r",\ (?:which|who|where|an?|the|and\ its?|in|on)\ .*|,?\ (?:located|situated|lying)\ .*|;.*", re.DOTALL)
+_ADDS = pattern(
+    r",[\"”’']?\ (?:which|who|where|an?|the|and\ its?|and\ it['’]s|in|on|but|as|known|though|since|because|(?:and\ )?not|rather\ than|nicht|et\ non"
+    r"|pas)\ .*|,?\ (?:located|situated|lying)\ .*|;.*",
+    re.DOTALL,
+)
+# An answer in quotes is all of it, whatever is explained behind: "cold" in the context of weather. Of two it is none.
+_QUOTED = pattern(r"[\s*_]*+(?:the word )?[\"“](?P<said>[^\"“”\n]{1,60}?)[.,;]?[\"”](?!\s(?:or|and)\b)")
 _DATED = pattern(
     r"(?<=[^\W\d_])\ (?:in|between|around|from|during|circa)\ (?:the\ )?[0-9].*",
     re.DOTALL,
@@ -249,6 +255,7 @@ _DATE_AT_END = pattern(r"(?<=[^\W\d_]) (?:in|around|since|circa) (?:the (?:year|
 _BY_THE_WAY = pattern(
     r"(?P<said>[A-ZÀ-Þ][\w'’.-]{0,30}(?: [\w'’.-]{1,30}){0,4}?)(?:, (?:which|who|where|located|situated|the|an?) [^.!?\n]{3,200}| \([^()\n]{3,100}\))[.!]?"
 )
+_IN_THE_YEAR = pattern(r"(?<=\bin )(?:the )?year (?=[0-9])", re.IGNORECASE)
 _DIGITS = pattern(r"[0-9]+(?:[.,:/-][0-9]+)*")
 _REST_OF_A_QUANTITY = pattern(r"\s?(?:°\s?[CF]\b|[%°]|[^\W\d_]{1,12}\b)")
 _AROUND = " \t*_`\"'“”„«».,;:!?()"
@@ -318,7 +325,7 @@ def framed(text: str, question: str) -> str | None:
     end = 0
     for sentence in _SENTENCE.split(text[: 2 * _LONGEST], maxsplit=_MOST_SENTENCES)[:_MOST_SENTENCES]:
         end += len(sentence)
-        if len(sentence) > _LONGEST:
+        if len(sentence) > _LONGEST or sentence.rstrip(_AROUND.replace("?", "")).endswith("?"):  # it asks
             return None
         addition = _framed_sentence(sentence, question)
         if addition is not None and not wants_place:
@@ -340,7 +347,8 @@ def _framed_sentence(sentence: str, question: str) -> str | None:
     """Return what one sentence says beyond the question."""
     if _CJK_TEXT.search(sentence):
         return _framed_without_blanks(sentence, question)
-    pronoun = _PRONOUN.fullmatch(sentence)
+    sentence = _IN_THE_YEAR.sub("", sentence)
+    pronoun = _PRONOUN.fullmatch(_ADDS.sub("", sentence))
     if pronoun:
         return _without_lead(pronoun["said"])
     by_the_way = _BY_THE_WAY.fullmatch(sentence.strip())
@@ -348,6 +356,8 @@ def _framed_sentence(sentence: str, question: str) -> str | None:
         name = by_the_way["said"]
         if not {_stem(word) for word in _words(name)} & ({_stem(word) for word in _words(question)} - {""}):
             return name
+    # What is not the answer is said as the answer is: Nairobi is not the capital of Kenya.
+    denies = _NEGATED.search(_ADDS.sub("", sentence)) is not None and not _NEGATED.search(question)
     question_stems = {_stem(word) for word in _words(question)} - {""}
     if not _ASKS_WHEN.search(question) and not _DIGITS.search(question):
         sentence = _DATE_AT_END.sub("", sentence)
@@ -364,11 +374,12 @@ def _framed_sentence(sentence: str, question: str) -> str | None:
         for frame, addition in ways:
             if (
                 _repeats(frame, question_stems)
+                and not (denies and _NEGATED.search(frame))
                 and (answer := _beyond(addition, question_stems))
                 and (not how_many or _counts(answer))
             ):
                 return answer
-    answer = _residue(sentence, question_stems)
+    answer = None if denies else _residue(sentence, question_stems)
     return answer if answer and (not how_many or _counts(answer)) else None
 
 
@@ -398,8 +409,8 @@ def _framed_without_blanks(sentence: str, question: str) -> str | None:
         for frame, addition in ((first, second), (second, first)):
             if len(frame) > 1 and frame in question:
                 return addition or None
-    bare = statement.strip(_AROUND + "，、「」。")
-    return bare if bare and statement != sentence and not _CJK.search(statement) else None
+    bare = statement.strip(_AROUND + "，、「」。").removeprefix("是")
+    return bare if bare and statement != sentence and not _CJK.search(bare) else None
 
 
 def _splits(sentence: str) -> Iterator[tuple[str, str, bool]]:
@@ -419,6 +430,9 @@ def _repeats(frame: str, question_stems: set[str]) -> bool:
 
 def _beyond(addition: str, question_stems: set[str]) -> str | None:
     """Return a part of a sentence without articles and the question's words around it; None where such are inside."""
+    quoted = _QUOTED.match(addition)
+    if quoted:
+        addition = quoted["said"]
     addition = _without_lead(_ADDS.sub("", addition).lstrip(_AROUND))
     words = list(_WORD.finditer(addition))
     while words and (words[0][0].lower() in _LEADING or _stem(words[0][0]) in question_stems):

@@ -13,8 +13,8 @@ _LETTER = pattern(
     r"""
     [\s*_`"'“‘$:>✅✔\ufe0f-]*+ (?: (?i: that|therefore|probably|most|likely|clearly|definitely|the|correct|option
         |choice|letter|answer|is|indeed|simply|just|statement|alternative )\b [\s*_`:]*+ )*+
-    (?: [(\[{<「『] [\s*_]*+ (?P<bracketed> [A-Za-z] ) [\s*_]*+ [)\]}>」』]
-      | (?P<bare> [A-Za-z] ) (?! [A-Za-z0-9_] | ['’][A-Za-z] ) )
+    (?: [(\[{<「『]{1,2} [\s*_]*+ (?P<bracketed> [A-Za-z] ) [\s*_]*+ [)\]}>」』]{1,2}
+      | (?P<bare> [A-Za-z] ) (?! [A-Za-z0-9] | _{1,3}[A-Za-z0-9{] | ['’][A-Za-z] ) )
     """,
     re.VERBOSE,
 )

@@ -26,10 +26,13 @@ _WEEKDAY = r"(?:(?:on|am|den|le|il|el) )?(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|
 _DAY = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th|\.|er|º)?"
 _YEAR = r"(?P<year>[0-9]{3,4})"
 _DATES = [
-    pattern(rf"{_WEEKDAY}(?:the )?{_DAY} (?:of |de |di )?{_MONTH}(?:,? (?:de |di )?{_YEAR})?", re.IGNORECASE),
+    pattern(
+        rf"{_WEEKDAY}(?:the )?{_DAY} (?:of |de |di )?{_MONTH}(?:,? (?:de |di )?{_YEAR}(?: ?г\.?)?)?", re.IGNORECASE
+    ),
     pattern(rf"{_WEEKDAY}{_MONTH} (?:the )?{_DAY}(?:,? {_YEAR})?", re.IGNORECASE),
     pattern(rf"{_YEAR}([-/.])(?P<month>[0-9]{{1,2}})\2{_DAY}(?:T00:00(?::00)?)?"),
     pattern(rf"{_YEAR} ?年 ?(?P<month>[0-9]{{1,2}}) ?月 ?(?P<day>[0-9]{{1,2}}) ?日"),
+    pattern(rf"{_YEAR} ?년 ?(?P<month>[0-9]{{1,2}}) ?월 ?(?P<day>[0-9]{{1,2}}) ?일"),
     pattern(rf"(?P<day>)(?:in )?{_MONTH}(?: of| de|,)? (?P<year>[0-9]{{4}})", re.IGNORECASE),
     pattern(r"(?P<day>)(?P<year>[12][0-9]{3})-(?P<month>0[1-9]|1[0-2])"),
     pattern(rf"(?P<day>[0-9]{{1,2}})\.(?P<month>[0-9]{{1,2}})\.{_YEAR}"),
@@ -45,6 +48,11 @@ _TIME = pattern(
     r" ?(?P<half>[ap]\.? ?m\b\.?)?(?P<uhr> (?:uhr|o['’]clock))?(?P<part> (?:in the (?:morning|afternoon|evening)|at night))?",
     re.IGNORECASE,
 )
+_PAST = pattern(
+    r"(?:at )?(?P<part>half|(?:a )?quarter) (?P<side>past|to) (?P<hour>[a-z]{3,6}|[0-9]{1,2})(?: ?(?P<half>[ap]\.? ?m\b\.?))?",
+    re.IGNORECASE,
+)
+_HOURS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _NAMES = {"noon": "12:00", "midday": "12:00", "midnight": "00:00"}
 _LONGEST = 40  # characters of a date or a time
 
@@ -87,9 +95,26 @@ def _iso(year: str | None, month: int, day: int) -> str | None:
     return f"{year or '-'}-{month:02}-{day:02}"
 
 
+def _part_of_an_hour(past: re.Match[str]) -> str | None:
+    """Return the time of half past three, or of a quarter to four."""
+    word = past["hour"].lower()
+    hour = int(word) if word.isdecimal() else _HOURS.index(word) + 1 if word in _HOURS else 0
+    if not 1 <= hour <= 12:  # noqa: PLR2004 - the hours of half a day
+        return None
+    minute = 30 if past["part"].lower() == "half" else 15
+    if past["side"].lower() == "to":
+        hour, minute = (hour - 1 or 12), 60 - minute
+    if past["half"]:
+        hour = hour % 12 + (12 if past["half"][0] in "pP" else 0)
+    return f"{hour:02}:{minute:02}"
+
+
 def _time(text: str) -> str | None:
     if text.lower() in _NAMES:
         return _NAMES[text.lower()]
+    past = _PAST.fullmatch(text)
+    if past:
+        return _part_of_an_hour(past)
     match = _TIME.fullmatch(text)
     if match is None or not (match["half"] or match["minute"] or match["uhr"] or match["part"]):
         return None

@@ -34,9 +34,11 @@ _SMALL = {
             "nineteen",
         ]
     )
-} | {
-    word: number
-    for number, word in enumerate(["하나", "둘", "셋", "넷", "다섯", "여섯", "일곱", "여덟", "아홉", "열"], 1)
+} | {word: number for number, word in enumerate(["하나", "둘", "셋", "넷", "다섯", "여섯", "일곱", "여덟", "아홉"], 1)}
+_SMALL |= {
+    tens + one: 10 * place + number
+    for place, tens in enumerate(["열", "스물", "서른", "마흔", "쉰", "예순", "일흔", "여든", "아흔"], 1)
+    for number, one in enumerate(["", "하나", "둘", "셋", "넷", "다섯", "여섯", "일곱", "여덟", "아홉"])
 }
 _TENS = {
     word: 10 * (place + 2)

@@ -78,6 +78,15 @@ class Options:
                 return min(letters[key]) if len(letters[key]) == 1 else None
         return None
 
+    def ends_in(self, text: str, letter: str) -> bool:
+        """Return whether a text ends in what the option of a letter says."""
+        last_line = text.rstrip(_AROUND + "(").rsplit("\n", 1)[-1]
+        end = text_key(last_line[-_MOST_CHARACTERS:])
+        return any(
+            key and letter in letters and (end == key or end.endswith(" " + key))
+            for key, letters in self._by_text.items()
+        )
+
 
 def _without_parts(labels: list[re.Match[str]], length: int) -> list[re.Match[str]]:
     """Return labels without those of a question's parts: (a) Find the mass. (b) Find the speed, ...

@@ -5,12 +5,12 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
-from langchain_core.runnables import ConfigurableField
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.runnables import ConfigurableField, RunnableLambda
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
-from tests.servers.replies import PNG, Call, Fault, Reply
+from tests.servers.replies import PNG, Break, Call, Fault, Reply
 
 from ..plain import plain
 from ..table import Desk, Integration, Situation
@@ -51,6 +51,7 @@ def _text(desk: Desk) -> None:
 
 
 async def _text_async(desk: Desk) -> None:
+    await desk.acall("agenerate", lambda **_: desk.model.agenerate([_ask(desk), _ask(desk)]))
     await desk.acall("messages", lambda **c: desk.model.ainvoke(_ask(desk), **c))
     await desk.acall("a text", lambda **c: desk.model.ainvoke("Capital of Norway?", **c))
 
@@ -151,6 +152,13 @@ def _structured(method: str | None) -> Callable[[Desk], None]:
             "streamed",
             lambda **c: list(desk.model.with_structured_output(City, **options).stream("Capital of Norway?", **c)),
         )
+        for strict in (True, False):
+            desk.call(
+                f"strict {strict}",
+                lambda **c: desk.model.with_structured_output(City, strict=strict, **options).invoke("Norway?", **c),
+            )
+        if method == "json_mode":
+            desk.call("any JSON", lambda **c: desk.model.with_structured_output(None, **options).invoke("?", **c))
 
     return run
 
@@ -218,6 +226,85 @@ async def _fault(desk: Desk) -> None:
     desk.call("stream", lambda **c: list(desk.model.stream(_ask(desk), **c)))
     await desk.acall("ainvoke", lambda **c: desk.model.ainvoke(_ask(desk), **c))
     await desk.acall("astream", lambda **c: desk.model.astream(_ask(desk), **c))
+
+
+_BREAKS: tuple[Break, ...] = ("error", "ends", "closes", "nothing")
+
+
+async def _broken_off(desk: Desk) -> None:
+    """Each reply breaks off in the middle; what came before is compared as well."""
+    for how in _BREAKS:
+        desk.call(f"stream, {how}", lambda **c: desk.model.stream(_ask(desk), **c))
+        await desk.acall(f"astream, {how}", lambda **c: desk.model.astream(_ask(desk), **c))
+    desk.call("invoke", lambda **c: desk.model.invoke(_ask(desk), **c))
+    await desk.acall("ainvoke", lambda **c: desk.model.ainvoke(_ask(desk), **c))
+    bound = desk.model.bind_tools([weather])
+    desk.call("a call in a stream", lambda **c: bound.stream("Weather in Oslo?", **c))
+
+
+def _broken_off_script() -> tuple[Reply, ...]:
+    long = "Oslo is the capital of Norway."
+    streamed = tuple(Reply(long, breaks=how) for how in _BREAKS for _ in ("stream", "astream"))
+    call = Reply(calls=(Call("weather", {"city": "Oslo", "day": "tomorrow"}),), breaks="closes")
+    return (*streamed, Reply(long, breaks="closes"), Reply(long, breaks="ends"), call)
+
+
+def _in_runnables(desk: Desk) -> None:
+    """The wrappers that LangChain puts around any runnable, and chains of it."""
+    model = desk.model
+    desk.call("with_retry", lambda **c: model.with_retry(wait_exponential_jitter=False).invoke(_ask(desk), **c))
+    desk.call("with_fallbacks", lambda **c: model.with_fallbacks([desk.other()]).invoke(_ask(desk), **c))
+    desk.call("streamed", lambda **c: list(model.with_fallbacks([desk.other()]).stream(_ask(desk), **c)))
+    tools = model.with_fallbacks([desk.other()]).bind_tools([weather])
+    desk.call("tools of both", lambda **c: tools.invoke(_ask(desk), **c))
+    twice = model.bind(stop=["x"]).with_config(tags=["a"]).bind(stop=["y"])
+    desk.call("bound twice", lambda **c: twice.invoke(_ask(desk), **c))
+    choice = model.configurable_alternatives(ConfigurableField(id="which"), default_key="one", other=desk.other())
+    for key in ("one", "other"):
+        desk.call(
+            f"alternative {key}",
+            lambda config: choice.invoke(_ask(desk), {**config, "configurable": {"which": key}}),
+        )
+    chain = RunnableLambda(lambda text: text) | model | (lambda message: message.text)
+    desk.call("a chain", lambda **c: chain.invoke("Norway?", **c))
+    desk.call("map", lambda config: model.map().invoke(["Norway?"], config))
+
+
+def _messages(desk: Desk) -> None:
+    """Histories with what people put into them."""
+    asked = HumanMessage("Weather in Oslo?")
+    called = AIMessage("", tool_calls=[{"name": "weather", "args": {"city": "Oslo"}, "id": "call_1"}])
+    bound = desk.model.bind_tools([weather])
+    for name, reply in (
+        (
+            "an image from a tool",
+            ToolMessage([{"type": "text", "text": "See."}, _BLOCK_IMAGE], tool_call_id="call_1", artifact={"n": 1}),
+        ),
+        ("an error of a tool", ToolMessage("No such city.", tool_call_id="call_1", status="error")),
+    ):
+        desk.call(name, lambda **c: bound.invoke([asked, called, reply], **c))
+    invalid = {"name": "weather", "args": "{bad", "id": "call_1", "error": "not JSON"}
+    histories: dict[str, list[Any]] = {
+        "a document before": [HumanMessage([{"type": "text", "text": "What?"}, _BLOCK_FILE]), AIMessage("A."), asked],
+        "an invalid call": [asked, AIMessage("", invalid_tool_calls=[invalid]), HumanMessage("Again.")],
+        "what another model said": [
+            asked,
+            AIMessage("Cold.", id="x", response_metadata={"model_name": "other"}, additional_kwargs={"refusal": None}),
+            HumanMessage("Sure?", additional_kwargs={"k": 1}),
+        ],
+        "thoughts in standard form": [
+            asked,
+            AIMessage([{"type": "reasoning", "reasoning": "Hm."}, {"type": "text", "text": "Cold."}]),
+            asked,
+        ],
+        "a chunk": [asked, AIMessageChunk("Cold."), asked],
+        "a model's turn last": [asked, AIMessage("It is")],
+        "two system messages": [SystemMessage("Be brief."), SystemMessage("Be kind."), asked],
+        "pairs": [("system", "Be brief."), ("human", "Norway?")],
+        "nothing": [],
+    }
+    for name, history in histories.items():
+        desk.call(name, lambda **c: desk.model.invoke(history, **c))
 
 
 _OPTIONS = {"temperature": 0.1, "max_tokens": 20, "seed": 7, "top_p": 0.5, "stop": ["\n"], "user": "ann"}
@@ -337,6 +424,9 @@ SITUATIONS = (
     Situation("provider tools", _search, (Reply("Oslo is the capital.", searched=True),)),
     Situation("tool extras", _extras, _SAID),
     *(Situation(name, _fault, (Fault(kind),)) for name, kind in _FAULTS.items()),
+    Situation("broken off", _broken_off, _broken_off_script()),
+    Situation("in other runnables", _in_runnables, _SAID),
+    Situation("messages of every kind", _messages, _SAID),
     Situation("call-time options", _options, _SAID),
     Situation("token counting", _count, _SAID, "count"),
     Situation("copying", _copies, _SAID),

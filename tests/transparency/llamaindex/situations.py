@@ -14,13 +14,16 @@ from llama_index.core.base.llms.types import (
     ImageBlock,
     MessageRole,
     TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
 )
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, Field
 
-from tests.servers.replies import PNG, Call, Fault, Reply
+from tests.servers.replies import PNG, Break, Call, Fault, Reply
 
+from ..plain import plain
 from ..table import Desk, Integration, Situation
 
 __all__ = ["SITUATIONS"]
@@ -213,6 +216,72 @@ async def _fault_async(desk: Desk) -> None:
     await desk.acall("astream_chat", lambda: desk.model.astream_chat(_ask(desk)))
 
 
+_BREAKS: tuple[Break, ...] = ("error", "ends", "closes", "nothing")
+
+
+def _copied(stream: Any) -> Any:
+    """Yield a copy of each chunk as it comes: some LLMs hand out one object and change it."""
+    for chunk in stream:
+        yield chunk.model_copy(deep=True)
+
+
+def _broken_off(desk: Desk) -> None:
+    """Each reply breaks off in the middle; what came before is compared as well."""
+    for how in _BREAKS:
+        desk.call(f"stream_chat, {how}", lambda: _copied(desk.model.stream_chat(_ask(desk))))
+    desk.call("chat", lambda: desk.model.chat(_ask(desk)))
+    asyncio.run(_broken_off_async(desk))
+
+
+async def _broken_off_async(desk: Desk) -> None:
+    for how in _BREAKS:
+        await desk.acall(f"astream_chat, {how}", lambda: desk.model.astream_chat(_ask(desk)))
+    await desk.acall("achat", lambda: desk.model.achat(_ask(desk)))
+
+
+def _broken_off_script() -> tuple[Reply, ...]:
+    long = "Oslo is the capital of Norway."
+    each = tuple(Reply(long, breaks=how) for how in _BREAKS)
+    return (*each, Reply(long, breaks="closes"), *each, Reply(long, breaks="ends"))
+
+
+def _messages(desk: Desk) -> None:
+    """Histories with what people put into them."""
+    asked = ChatMessage(role=MessageRole.USER, content="Weather in Oslo?")
+    image = ImageBlock(image=PNG.encode(), image_mimetype="image/png")
+    more = {"tool_call_id": "call_1", "name": "weather"}
+    block = ToolCallBlock(tool_name="weather", tool_kwargs={"city": "Oslo"}, tool_call_id="call_1")
+    called = ChatMessage(role=MessageRole.ASSISTANT, blocks=[block])
+    seen = ChatMessage(role=MessageRole.TOOL, blocks=[TextBlock(text="See."), image], additional_kwargs=more)
+    said = ChatMessage(role=MessageRole.ASSISTANT, content="Cold.")
+    histories = {
+        "a model's turn last": [asked, said],
+        "an empty turn": [asked, ChatMessage(role=MessageRole.ASSISTANT, content=None), asked],
+        "thoughts": [
+            asked,
+            ChatMessage(role=MessageRole.ASSISTANT, blocks=[ThinkingBlock(content="Hm."), TextBlock(text="Cold.")]),
+            asked,
+        ],
+        "a name": [ChatMessage(role=MessageRole.USER, content="Hi.", additional_kwargs={"name": "ann"})],
+        "nothing": [],
+    }
+    for name, history in histories.items():
+        desk.call(name, lambda: desk.model.chat(history))
+    if desk.model.metadata.is_function_calling_model:
+        desk.call(
+            "an image from a tool", lambda: desk.model.chat_with_tools([_TOOL], chat_history=[asked, called, seen])
+        )
+
+
+async def _gathered(desk: Desk) -> None:
+    """Several questions at once on one event loop."""
+
+    async def replies() -> Any:
+        return await asyncio.gather(*(desk.model.achat(_ask(desk)) for _ in range(3)))
+
+    desk.calls["gathered"] = {"value": plain(await replies())}
+
+
 _OPTIONS = {"temperature": 0.1, "max_tokens": 20, "seed": 7, "top_p": 0.5, "stop": ["\n"], "user": "ann"}
 
 
@@ -331,6 +400,9 @@ SITUATIONS = (
     Situation("invalid tool call", _shown, _BROKEN_CALL),
     Situation("provider tools", _two_turns, (Reply("Oslo is the capital.", searched=True),), "search"),
     *(Situation(name, _fault, (Fault(kind),)) for name, kind in _FAULTS.items()),
+    Situation("broken off", _broken_off, _broken_off_script()),
+    Situation("messages of every kind", _messages, _SAID),
+    Situation("several at once", _gathered, _SAID),
     Situation("call-time options", _options, _SAID),
     Situation("metadata", _metadata, _SAID),
     Situation("copying", _copies, _SAID),

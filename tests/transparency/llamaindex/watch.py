@@ -21,6 +21,7 @@ from ..plain import plain
 __all__ = ["LlamaIndex"]
 
 _OWN = {"id_", "timestamp", "span_id", "tags"}
+_OF_ONE_RUN = {"llamaindex.run_id"}  # a tag that a workflow draws for each run
 
 
 class _Events(BaseEventHandler):
@@ -147,7 +148,7 @@ class LlamaIndexWatch:
             "drops": self._drops(),
             "structured": [self._plain(event) for event in own if _is_structured(event)],
             "member": [
-                {**self._plain(event), "tags": plain(event.tags)}
+                {**self._plain(event), "tags": {n: plain(v) for n, v in event.tags.items() if n not in _OF_ONE_RUN}}
                 for event in _outermost(tagged if ours else self._of_models())
                 if _is_call(event)
             ],
