@@ -10,11 +10,14 @@ import contextlib
 import gc
 import json
 import os
+import select
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -55,7 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.most = max(self.server.most, self.server.open)
         try:
             if model == "mute":
-                self.server.let_go.wait()
+                # A request whose client has gone away is in flight no more: a real server ends it.
+                while not self.server.let_go.wait(0.02) and self._has_client():
+                    pass
                 return
             content = "x " * 10_000_000 if model == "huge" else "4"
             choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
@@ -78,6 +83,9 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             with self.server.lock:
                 self.server.open -= 1
+
+    def _has_client(self) -> bool:
+        return not select.select([self.connection], [], [], 0)[0] or bool(self.connection.recv(1, socket.MSG_PEEK))
 
     def log_message(self, *args: Any) -> None:
         """Say nothing."""
@@ -265,6 +273,39 @@ def _hanging() -> str:
         )
 
 
+def _at_once() -> str:
+    """Ask 15 questions at once over a window of 8, beside a member that never replies, in each framework."""
+    from llama_index.llms.openai_like import OpenAILike
+
+    from llamaindex_slmmux import SLMMuxLLM
+
+    def like(url: str, model: str) -> Any:
+        made = {"api_base": url, "api_key": "none", "max_retries": 0, "additional_kwargs": {"n": 1}}
+        return OpenAILike(model=model, is_chat_model=True, **made)
+
+    answered, most = [], []
+    for mux_of, member in ((SLMMuxChatModel, _openai), (SLMMuxLLM, like)):
+        with _serving() as server:
+            mux: Any = mux_of(
+                models={
+                    label: member(server.url, name) for label, name in (("m", "mute"), ("a", "good"), ("b", "good"))
+                },
+                samples=3,
+                max_concurrency=8,
+                timeout=DEADLINE_S,
+            )
+            ask = mux.invoke if mux_of is SLMMuxChatModel else mux.complete
+            ask("warm")
+            with ThreadPoolExecutor(15) as threads:
+                replies = list(threads.map(ask, ["q"] * 15))
+            answered += [
+                (getattr(reply, "response_metadata", None) or reply.raw)["slmmux"]["answer"] for reply in replies
+            ]
+            most.append(server.most)
+    right = answered.count("4")
+    return f"at most {most[0]} and {most[1]} requests at the server at once; {right} of {len(answered)} answered"
+
+
 def _forks() -> str:
     """Fork three times with calls running, and ask in the child; with mathematics, too."""
     let_go = threading.Event()
@@ -366,6 +407,11 @@ TRIALS: tuple[Trial, ...] = (
         "one member that never answers, 200 questions on threads, a window of 8",
         "604 threads, 610 files, 604 connections",
         _hanging,
+    ),
+    (
+        "15 questions at once on threads beside such a member, a window of 8, LangChain and LlamaIndex",
+        "28 to 42 requests at once (with a window of 4)",
+        _at_once,
     ),
     ("a fork with calls running, mathematics too", "the child hung, 3 of 3", _forks),
     ("500 `asyncio.run` with a window of 2", "500 loops stay alive", _loops),

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 __all__ = ["pattern"]
 
-_LONG = 10_000  # characters; hardly any reply has more, and those that have not are searched at once
+_LONG = 16_000  # characters; hardly any reply has more, and those that have not are searched at once
 _WINDOW = 4_000  # characters that the slowest pattern searches in a few milliseconds
 _REACH = 1_000  # more than any announcement, letter or number takes up, with what is looked at behind it
 
@@ -82,8 +82,8 @@ def _finditer(compiled: re.Pattern[str], text: str, pos: int = 0, endpos: int | 
             pos = max(pos, min(limit, end))
             if cut == end:
                 return
-        # A match longer than a window: look at more of it.
-        size = _WINDOW if pos > start else 2 * size
+        # A match longer than a window: look at all the rest, once, so that the time still grows with the length.
+        size = _WINDOW if pos > start else end - pos
 
 
 def _search(compiled: re.Pattern[str], text: str, pos: int = 0, endpos: int | None = None) -> re.Match[str] | None:
