@@ -86,7 +86,7 @@ def result_of_completion(model: BaseChatModel) -> Callable[[Any], ChatResult] | 
 
 def combined_output(model: BaseChatModel, outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
     """Return what a model's class says of several results together, beside their messages."""
-    return cast("dict[str, Any]", model._combine_llm_outputs(outputs))
+    return model._combine_llm_outputs(outputs)
 
 
 # --- how a model is described in traces and cache keys ------------------------------------------------------------
