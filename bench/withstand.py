@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -340,6 +341,33 @@ def _forks() -> str:
     return f"{answered} of 3 children answered"
 
 
+def _ended(ending: signal.Signals) -> str:
+    """End or stop a local server, five times, under a running mux; a stopped one costs the question that meets it."""
+    from langchain_openai import ChatOpenAI
+    from pydantic import SecretStr
+
+    from slmmux.local import serve
+
+    local = serve("smollm2-135m-instruct", parallel=1, context=512)
+    key = SecretStr(local.api_key)
+    member = ChatOpenAI(base_url=local.base_url, api_key=key, model=local.model, max_tokens=4, max_retries=0)  # type: ignore[call-arg]
+    mux = SLMMuxChatModel(models={"local": member}, samples=2, timeout=10.0)
+    mux.invoke("2 + 2?")
+    replies, seconds = 0, []
+    try:
+        for _ in range(5):
+            os.kill(local._process.pid, ending)  # noqa: SLF001 - as the system would
+            if ending is signal.SIGSTOP:
+                with contextlib.suppress(TimeoutError):
+                    mux.invoke("2 + 2?")
+            start = time.monotonic()
+            replies += bool(mux.invoke("2 + 2?").text)
+            seconds.append(time.monotonic() - start)
+    finally:
+        local.close()
+    return f"{replies} of 5 next questions answered, in {min(seconds):.1f} to {max(seconds):.1f} s"
+
+
 def _loops() -> str:
     """Run 500 event loops with a window of 2, and count those that are still there."""
     mux = SLMMuxChatModel(models={"a": _says("4"), "b": _says("4")}, samples=3, max_concurrency=2)
@@ -414,6 +442,12 @@ TRIALS: tuple[Trial, ...] = (
         _at_once,
     ),
     ("a fork with calls running, mathematics too", "the child hung, 3 of 3", _forks),
+    ("a local server that is killed under a mux, five times", "5 of 5 fail", lambda: _ended(signal.SIGKILL)),
+    (
+        "a local server that is stopped and never answers, five times",
+        "never replaced",
+        lambda: _ended(signal.SIGSTOP),
+    ),
     ("500 `asyncio.run` with a window of 2", "500 loops stay alive", _loops),
     ("a server that reports -1,500 tokens a reply, a budget of 50", "endless", _usage),
     ("100,000 samples, a deadline of 1 s", "not in time", _many),
