@@ -10,6 +10,7 @@ import logging
 import pickle
 import threading
 import traceback
+import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote
 
@@ -22,14 +23,17 @@ from langchain_openai import ChatOpenAI
 from llama_index.llms.openai_like import OpenAILike
 from pydantic import SecretStr
 
-import langchain_slmmux
-import llamaindex_slmmux
+import langchain_slmmux.testing
+import llamaindex_slmmux.testing
 from langchain_slmmux import SLMMuxChatModel
 from llamaindex_slmmux import SLMMuxLLM
-from slmmux import NoAnswerError
+from slmmux import NoAnswerError, explain, observe_samples
+from slmmux._mux.offline.profile import Members
 from slmmux.serve import create_app
+from slmmux.store import Store, put_plan, status, work
 
 SECRET = "s3cr3t-0123456789-abcdef"
+FROM_ENVIRONMENT = object()  # in place of a key: the client reads OPENAI_API_KEY
 
 
 class Echo:
@@ -122,10 +126,27 @@ def a_query(host):
     return {"default_query": {"sig": SECRET}}, {}
 
 
+def a_key_in_the_environment(host):
+    return {"api_key": FROM_ENVIRONMENT}, {}
+
+
 KINDS = [
-    a_key, a_key_that_a_function_returns, a_default_header, a_cookie, a_header_of_a_call,
+    a_key, a_key_in_the_environment, a_key_that_a_function_returns, a_default_header, a_cookie, a_header_of_a_call,
     a_header_of_a_client_handed_in, a_password_in_the_address, an_escaped_password_in_the_address, a_query,
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+
+
+KEYS = {a_key, a_key_in_the_environment, a_key_that_a_function_returns}  # two of them ask the same model
+
+
+def without_key(made):
+    """Return what a client is made of, without a key if it takes the key from the environment."""
+    return {name: value for name, value in made.items() if value is not FROM_ENVIRONMENT}
 
 
 def as_coroutine(key):
@@ -142,15 +163,16 @@ class LangChain:
     compare = staticmethod(langchain_slmmux.compare)
 
     def member(self, host, more):
-        made = {"base_url": f"http://{host}/v1", "api_key": "none", **more}
-        if isinstance(made["api_key"], str):
+        made = without_key({"base_url": f"http://{host}/v1", "api_key": "none", **more})
+        if isinstance(made.get("api_key"), str):
             made["api_key"] = SecretStr(made["api_key"])
         if "http_client" in made:
             made["http_async_client"] = httpx.AsyncClient(headers=made["http_client"].headers)
         return ChatOpenAI(model="m", max_retries=0, use_responses_api=False, **made)
 
-    def mux(self, member):
-        return SLMMuxChatModel(models={"a": member}, samples=2)
+    def mux(self, member, **others):
+        models = {label: langchain_slmmux.testing.ScriptedChatModel(script=[text]) for label, text in others.items()}
+        return SLMMuxChatModel(models={"a": member, **models}, samples=2, wait="exhausted")
 
     def ask(self, mux, arguments, handlers=()):
         return mux.invoke("hello", {"callbacks": list(handlers)}, **arguments)
@@ -164,11 +186,11 @@ class LlamaIndex:
     compare = staticmethod(llamaindex_slmmux.compare)
 
     def member(self, host, more):
-        made = {"base_url": f"http://{host}/v1", "api_key": "none", **more}
+        made = without_key({"base_url": f"http://{host}/v1", "api_key": "none", **more})
         more = dict(made)
         if "http_client" in more:
             more["http_client"] = httpx.AsyncClient(headers=more["http_client"].headers)
-        if callable(key := more["api_key"]):
+        if callable(key := more.get("api_key")):
             more["api_key"] = as_coroutine(key)
         clients = {
             "openai_client": openai.OpenAI(max_retries=0, **made),
@@ -176,8 +198,9 @@ class LlamaIndex:
         }
         return OpenAILike(model="m", max_retries=0, is_chat_model=True, api_key="none", **clients)
 
-    def mux(self, member):
-        return SLMMuxLLM(models={"a": member}, samples=2)
+    def mux(self, member, **others):
+        models = {label: llamaindex_slmmux.testing.ScriptedLLM(script=[text]) for label, text in others.items()}
+        return SLMMuxLLM(models={"a": member, **models}, samples=2, wait="exhausted")
 
     def ask(self, mux, arguments, handlers=()):
         return mux.complete("hello", **arguments)
@@ -287,6 +310,45 @@ def test_no_secret_leaves(framework, kind, echo, tmp_path, caplog):
     check("a log", [record.getMessage() for record in caplog.records if record.name == "slmmux"])
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("framework", [LangChain(), LlamaIndex()], ids=["langchain", "llamaindex"])
+def test_no_secret_leaves_with_an_answer(framework, kind, echo):
+    """A member that fails beside one that replies: its warning, the record, the explanation, whoever watches samples."""
+    made, arguments = kind(echo.host)
+    mux = framework.mux(framework.member(echo.host, made), other="4")
+    samples = []
+    with warnings.catch_warnings(record=True) as caught, observe_samples(samples.append):
+        warnings.simplefilter("always")
+        reply = framework.ask(mux, arguments)
+    record = reply.response_metadata["slmmux"] if isinstance(mux, SLMMuxChatModel) else reply.raw["slmmux"]
+    assert record["lost"] == ["a"]
+    explained = explain(reply)
+    check("a warning", [str(each.message) for each in caught])
+    check("the record", [json.dumps(record)])
+    check("an explanation", [str(explained), repr(explained), explained._repr_html_()])
+    failed = [sample.error for sample in samples if sample.draw.model == "a"]
+    assert len(failed) == 2
+    check("an observed sample", [repr(samples), *(line for one in failed for line in traceback.format_exception(one))])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not a_header_of_a_call], ids=lambda k: k.__name__)
+@pytest.mark.parametrize("framework", [LangChain(), LlamaIndex()], ids=["langchain", "llamaindex"])
+def test_no_secret_reaches_a_store(framework, kind, echo, tmp_path):
+    """Plan, tasks, samples and errors of a campaign, and its status, hold nothing that the members were made with."""
+    made, _ = kind(echo.host)
+    echo.replies = True
+    pool = Members(framework.mux(framework.member(echo.host, made)))
+    store = Store(str(tmp_path / "store.db"))
+    put_plan(store, pool, [{"question_id": f"q{i}", "question": f"{i}?", "gold": "1"} for i in range(2)])
+    work(store, pool, concurrency=1, retries=0)
+    check("the status", [repr(status(store))])
+    store.close()
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert files
+    for file in files:
+        check(file.name, [file.read_bytes().decode("latin-1")])
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not a_header_of_a_call], ids=lambda k: k.__name__)
 @pytest.mark.parametrize("framework", [LangChain(), LlamaIndex()], ids=["langchain", "llamaindex"])
 def test_no_secret_is_recorded(framework, kind, echo, tmp_path):
@@ -313,7 +375,7 @@ def check(output, texts):
         assert "Basic dX" not in text, output  # user:... in base64
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {a_key, a_key_that_a_function_returns}])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in KEYS])
 def test_what_differs_in_a_secret_alone_has_a_cache_key_of_its_own(kind, monkeypatch):
     """A header or an address may say whose answers these are: two of them share no key, and the same one has one key."""
     keys = []
