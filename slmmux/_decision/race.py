@@ -52,6 +52,7 @@ from slmmux._decision.risk import chance_of_change
 from slmmux._decision.rules import WeightedRule, check_members
 from slmmux._decision.settled import is_settled, is_settled_by
 from slmmux._decision.types import Answer, DecidedBy, Decision, Draw, Reason, Sample, Vote
+from slmmux._decision.unused import Unused
 from slmmux._decision.vote import Tally, choose
 from slmmux._errors import ArgumentError, NoAnswerError, SampleError
 
@@ -317,6 +318,7 @@ class Race(Generic[R]):
             decided_by=decided_by,
             reason=reason,
             samples=cast("tuple[Sample[R | None], ...]", samples),
+            unused=Unused({t.model: t.of for t in self._by_rank}, self._samples),
             # Rules are calibrated on complete samples, so that a part of them has no probability.
             probability=None if self._uncounted else probability,
         )

@@ -4,7 +4,7 @@ This file decides nothing. It does not know models, frameworks or clocks.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
@@ -143,6 +143,7 @@ class Decision(Generic[R]):
             rank decided, "rank" if no reply contained an answer.
         reason: Why sampling ended.
         samples: Every sample that arrived before the decision, in the order of rank and index.
+        unused: The draws that were never requested, or were still outstanding at the decision.
         abandoned: The requests that were running at the decision, each as its draws. They are paid for, and their
             samples are among the unused ones.
         retried: The calls that were made again after a fault that passes, by member; those that a member's own client
@@ -159,18 +160,11 @@ class Decision(Generic[R]):
     decided_by: DecidedBy
     reason: Reason
     samples: tuple[Sample[R], ...]
+    unused: Sequence[Draw]
     probability: float | None = None
     seconds: float | None = None
     abandoned: tuple[Draws, ...] = ()
     retried: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def unused(self) -> tuple[Draw, ...]:
-        """The draws that were never requested, or were still outstanding at the decision."""
-        # Made when somebody looks: a hundred thousand draws take longer than the decision about the few that arrived.
-        arrived = {(sample.draw.model, sample.draw.index) for sample in self.samples}
-        places = ((vote.model, index) for vote in self.votes for index in range(vote.of))
-        return tuple(Draw(*place) for place in places if place not in arrived)
 
 
 def text_of(answer: object) -> str:
