@@ -356,8 +356,11 @@ def _ended(ending: signal.Signals) -> str:
     replies, seconds = 0, []
     try:
         for _ in range(5):
-            os.kill(local._process.pid, ending)  # noqa: SLF001 - as the system would
-            if ending is signal.SIGSTOP:
+            process = local._process  # noqa: SLF001 - it is ended as the system would end it
+            os.kill(process.pid, ending)
+            if ending is signal.SIGKILL:
+                process.wait()
+            else:
                 with contextlib.suppress(TimeoutError):
                     mux.invoke("2 + 2?")
             start = time.monotonic()
