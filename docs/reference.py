@@ -22,6 +22,13 @@ from slmmux.cli import app
 from slmmux.cli._console import STATUS
 
 FOLDER = Path(__file__).with_suffix("")
+ROOT = FOLDER.parent.parent
+# Public classes say the name of their package as their module's.
+_SOURCES = {
+    Mux: ROOT / "slmmux" / "_mux" / "base.py",
+    SLMMuxChatModel: ROOT / "langchain_slmmux" / "_chat_model.py",
+    SLMMuxLLM: ROOT / "llamaindex_slmmux" / "_llm.py",
+}
 GENERATED = "<!-- Made by `python docs/reference.py`; change the docstrings or the help texts, and make it again. -->"
 
 OPTIONS = """\
@@ -117,7 +124,9 @@ def attribute_docstrings(documented: type[Any]) -> dict[str, str]:
     They are read from the source here: pydantic's `use_attribute_docstrings` reads it at every import, which took half
     of the time of importing an adapter.
     """
-    attributes = griffe.load(f"{documented.__module__}.{documented.__name__}", resolve_aliases=True).attributes
+    file = _SOURCES[documented]
+    members = griffe.visit(file.stem, filepath=file, code=file.read_text(encoding="utf-8"))
+    attributes = members[documented.__name__].attributes
     return {name: each.docstring.value for name, each in attributes.items() if each.docstring is not None}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -151,6 +152,8 @@ def _handler(server: Loopback) -> type[BaseHTTPRequestHandler]:
             for part in response.body:
                 self.wfile.write(part.encode())
                 self.wfile.flush()
+            if response.breaks == "closes":  # aiohttp drops what it has not handed on when the connection closes
+                time.sleep(0.05)
 
         def _chunks(self) -> bytes:
             content = b""

@@ -4,6 +4,7 @@ Every request is written to LOG before it is made, so that a test can count what
 """
 
 import os
+import signal
 import sys
 import time
 
@@ -62,6 +63,8 @@ def main(url, name, labels, log, seconds="0.002"):
 
 
 if __name__ == "__main__":
+    # A process that a shell starts behind another inherits that Ctrl-C is ignored, and so do the tests it runs.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main(*sys.argv[1:])
     except KeyboardInterrupt:
