@@ -21,7 +21,7 @@ from slmmux.recording import arrays_of
 from tests.lengths import short_form
 
 
-@pytest.mark.parametrize("name", short_form(FIGURES, lambda name: name not in {"engine", "in_flight"}))
+@pytest.mark.parametrize("name", short_form(FIGURES, lambda name: name not in {"imports", "engine", "in_flight"}))
 def test_the_assumptions_of_each_figure_hold(name):
     """For each figure of the bench, decisions agree, counts are as planned, and no task is left running."""
     figure(name)(short=True)
