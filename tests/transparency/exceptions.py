@@ -198,8 +198,9 @@ EXCEPTIONS: tuple[Allowed, ...] = (
         "the chat of a schema",
         "A class may ask for a schema past its own chat, so that no handler hears of it and its tokens are not counted; "
         "a mux reports each question it is asked.",
-        r"calls\.(a?structured_predict|as_structured_llm)\.events\.((heard|callbacks|exceptions)\[\+\d+\]|tokens\..*)",
-        lambda alone, mux: alone is ABSENT or alone == 0,
+        r"calls\.(a?structured_predict|as_structured_llm|a structured LLM|run)\.events\."
+        r"((heard|callbacks|exceptions)\[\+\d+\]|tokens\..*)",
+        lambda alone, mux: alone is ABSENT or (isinstance(alone, int) and alone < mux),
         "llamaindex",
     ),
     Allowed(

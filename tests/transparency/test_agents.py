@@ -27,6 +27,9 @@ IN_SHORT = {
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # LlamaIndex's agents call what its workflows will drop
+# The memory of LlamaIndex's chat engines leaves a thread of aiosqlite behind when its loop has ended.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("cell", short_form(AGENT_CELLS, lambda cell: str(cell) in IN_SHORT), ids=str)
 def test_an_agent_on_a_mux_of_one_is_an_agent_on_its_member(cell: Cell) -> None:
     """An agent, an engine or a middleware sends, says and raises with a mux of one what it does with the member alone."""

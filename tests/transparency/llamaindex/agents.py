@@ -112,7 +112,9 @@ def _router(desk: Desk) -> None:
 
 def _selector(desk: Desk) -> None:
     choices = [ToolMetadata(name=name, description=name) for name in ("norway", "sweden")]
-    desk.call("selector", lambda: plain(PydanticSingleSelector.from_defaults(desk.model).select(choices, "Capital?")))
+    desk.call(
+        "selector", lambda: plain(PydanticSingleSelector.from_defaults(llm=desk.model).select(choices, "Capital?"))
+    )
 
 
 def _sub_questions(desk: Desk) -> None:
