@@ -38,6 +38,7 @@ from slmmux._mux.base import Mux
 from slmmux._mux.engine import Result
 from slmmux._mux.from_config import Endpoint
 from slmmux._mux.live import Hear, hearer
+from slmmux._mux.members import name_of_model
 from slmmux._mux.rule import ESCALATION
 from slmmux._mux.scoring.confidence import CONSISTENCY, INSTRUCTION
 from slmmux._mux.secrets import secrets_of, strike, told_apart
@@ -226,6 +227,15 @@ class SLMMuxChatModel(Mux, BaseChatModel):
         if stop:
             params["ls_stop"] = stop
         return params
+
+    @property
+    def model_name(self) -> str | None:
+        """The name of the members' model, if it is one; LangChain looks up by it what a model can do.
+
+        Agents ask Gemini before version 3 for a schema by a tool, for example. Several models have no such name.
+        """
+        names = {name_of_model(unwrap(label, model)[0]) for label, model in self._labelled.items()}
+        return names.pop() if len(names) == 1 else None
 
     @override
     def _resolve_model_profile(self) -> ModelProfile | None:

@@ -199,3 +199,11 @@ def test_the_message_is_the_winner_s_own():
     assert message.id.startswith("lc_run--")
     mux.invoke(["q", message, "and then?"])
     assert (asked["a"][-1], asked["b"][-1]) == (reply.content, "4")
+
+
+def test_a_mux_has_the_name_of_its_members_model_if_it_is_one():
+    """LangChain looks up by the name what a model can do: that of one model, however often sampled; of several, none."""
+    one, other = (ScriptedChatModel(script=["4"], model_name=name) for name in ("gemini-2.5-flash", "qwen"))
+    assert SLMMuxChatModel(models={"a": one}, samples=3).model_name == "gemini-2.5-flash"
+    assert SLMMuxChatModel(models={"a": one, "b": one.bind(temperature=0.7)}).model_name == "gemini-2.5-flash"
+    assert SLMMuxChatModel(models={"a": one, "b": other}).model_name is None

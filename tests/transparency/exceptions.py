@@ -204,6 +204,13 @@ EXCEPTIONS: tuple[Allowed, ...] = (
         "llamaindex",
     ),
     Allowed(
+        "a warning that a client gives once",
+        "Google's package says once in a process that a reply has more than text, and the member alone is asked first.",
+        r"calls\..*\.logs\[.*",
+        lambda alone, mux: mux is ABSENT and "there are non-text parts" in str(alone),
+        "langchain",
+    ),
+    Allowed(
         "tokens that the member cannot count",
         "A member whose tokenizer has to be fetched or is not installed fails; a mux trims histories by the count, so it "
         "estimates and says so in the log.",
