@@ -24,7 +24,7 @@ Near: TypeAlias = Callable[[Bools], Floats]  # [q] the questions to learn from -
 FEWEST: Final = 10  # questions with a right and a wrong answer, below which nothing is learned
 RIDGES: Final = (0.2, 0.6, 2.0, 6.0)
 
-_ANSWER_RIDGES = RIDGES
+_ANSWER_RIDGES = RIDGES  # of the answers' weights; named apart, so that `bench.ablation` can fix the other one alone
 _FOLDS = 5
 _LEAST_PRIOR = 0.3
 _PRIOR_SHIFT = 1.5

@@ -18,7 +18,7 @@ from slmmux.selection._selection import Selection, Subset
 __all__ = ["ConfidenceResult", "best_mux", "compare_confidences"]
 
 CONSISTENCY = "consistency"
-JUDGE = "judge"
+JUDGE = "judge"  # the name of its confidence, and its label among the recorded prices
 
 
 @dataclass(frozen=True, slots=True)
