@@ -6,12 +6,20 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
 # Tests start hundreds of processes. Where compiled modules may not be kept, each of them compiles its frameworks anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# `.ci/run` holds the coverage of the decision and the offline half, which `core`, `parity` and `edges` test. Measured in these
+# folders too, it would cost three quarters of their time and say nothing.
+_WITHOUT_COVERAGE = {
+    Path(__file__).with_name(folder)
+    for folder in ("faults", "langchain", "llamaindex", "local", "serve", "store", "transparency")
+}
 
 _skipped: list[str] = []
 _connect = socket.socket.connect
@@ -41,6 +49,12 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not _WITHOUT_COVERAGE.isdisjoint(item.path.parents):
+            item.add_marker("no_cover")
 
 
 def pytest_collection_finish() -> None:
