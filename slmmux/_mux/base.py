@@ -209,8 +209,9 @@ class Mux(BaseModel):
     five samples; "full" keeps them whole."""
 
     on_abandoned: Callable[[str, dict[str, Any]], Any] | None = Field(default=None, exclude=True, repr=False)
-    """Called with the label of a member and the tokens of its reply, if the reply arrives after the record was written.
-    A call on a thread cannot be stopped, so it may still cost something when its question is decided."""
+    """Called with the label of a member and the tokens of its replies that no record counts: a reply arrives after the
+    record was written, as a call on a thread cannot be stopped, or the question ends in an error or is cancelled. What
+    it raises is logged."""
 
     # What the sentences of the checks call a member, and an example of one.
     _kind: ClassVar[str] = "model"
@@ -482,7 +483,7 @@ class Mux(BaseModel):
         except LateError:
             rule, name = None, "self-consistency"
         limits = self._limits(question, clock, name)
-        with taken_observer() as observe, self._noting_outages(limits):
+        with taken_observer() as observe, self._noting_outages(limits), _dropping(question.account):
             scoring = _Scoring(self, question)
             flow = self._flow(question, rule, scoring)
             result = run(flow, scoring.sampling, limits, self._pool, scoring.observing(observe))
@@ -496,7 +497,7 @@ class Mux(BaseModel):
         except LateError:
             rule, name = None, "self-consistency"
         limits = self._limits(question, clock, name)
-        with taken_observer() as observe, self._noting_outages(limits):
+        with taken_observer() as observe, self._noting_outages(limits), _dropping(question.account):
             scoring = _Scoring(self, question)
             flow = self._flow(question, rule, scoring)
             result = await arun(flow, scoring.sampling, limits, self._pool, scoring.observing(observe))
@@ -623,6 +624,7 @@ class Mux(BaseModel):
             outcome=result.outcome,
             escalation=self._escalation(result, question),
             abandoned_usage=question.account.close(),
+            calls=question.account.calls,
             resting=result.resting,
             too_long=number_too_long(question, result.decision.samples),
             confidence_by=None if self.confidence == CONSISTENCY else confidence_name(self.confidence),
@@ -653,6 +655,16 @@ class Mux(BaseModel):
     @property
     def _bigger_name(self) -> str | None:
         return self._own_name(ESCALATION, self.escalate_to) if self._bigger else None
+
+
+@contextmanager
+def _dropping(account: Account) -> Iterator[None]:
+    """Let an account end without a record, if that is how the question ends: by an error, or cancelled."""
+    try:
+        yield
+    except BaseException:
+        account.drop()
+        raise
 
 
 class _Scoring(Generic[R]):
