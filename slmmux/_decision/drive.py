@@ -151,6 +151,7 @@ def drive(
         readings=readings,
         beside=beside,
         retries=retries,
+        is_cancellable=False,
     )
 
     def submit(draws: Draws) -> None:
@@ -258,6 +259,7 @@ async def adrive(
         readings=Readings(race, compare, (pool or _spare).readers, clock.end, wake),
         beside=beside,
         retries=retries,
+        is_cancellable=True,
     )
 
     def start(draws: Draws) -> None:
@@ -379,9 +381,12 @@ class _Requests(Generic[R]):
         readings: Readings[R] | None,
         beside: Callable[[R], bool] | None,
         retries: Mapping[str, int] | None,
+        is_cancellable: bool,
     ) -> None:
         self._race = race
         self._retries = retries or {}
+        self._is_cancellable = is_cancellable
+        self._overdue: dict[Draws, Future[Any] | asyncio.Task[Any]] = {}  # given up, but they run on
         self._tries: dict[Draws, int] = {}  # second tries, by request
         self._retried: Counter[str] = Counter()  # of them those that began, by member
         self._compare = compare
@@ -546,6 +551,9 @@ class _Requests(Generic[R]):
         if draws in running and running[draws].done():
             for draw, reply in self.end(draws, running.pop(draws)):
                 self._read(draw, reply)
+        elif draws in self._overdue and self._overdue[draws].done():
+            overdue = self._overdue.pop(draws)
+            self._budget.end(draws, () if overdue.cancelled() or overdue.exception() else overdue.result())
         if self._readings is None:
             return
         for draw, reply, verdict in self._readings.finished():
@@ -602,6 +610,8 @@ class _Requests(Generic[R]):
             # A call that has returned is not overdue, though the driver has not come to hear of it yet.
             if draws in running and not running[draws].done():
                 lost.append(draws)
+                if not self._is_cancellable:
+                    self._overdue[draws] = running[draws]
                 self._give_up(draws, f"no reply within {self._timeout:g} s")
         if now >= self._end:
             self._stop_at_deadline(running)
@@ -644,7 +654,10 @@ class _Requests(Generic[R]):
         self._open_of[model] -= 1
         if held := self._held.get(model):
             self._waiting.append(held.popleft())
-        self._budget.end(draws, replies)
+        if draws in self._overdue:
+            self._budget.keep(draws)
+        else:
+            self._budget.end(draws, replies)
 
     def _show(self, draw: Draw) -> None:
         """Show a counted sample to the observer."""
