@@ -127,7 +127,7 @@ class Mux(BaseModel):
     by what samples cost (`prices`). None of these changes (model, answer). "first_round", the paper's stop, can: if the
     members' first samples all give one answer, that is the answer."""
 
-    wait: Wait = "settled"
+    wait: SkipValidation[Wait] = "settled"
     """"settled" answers as soon as no outstanding sample can change (model, answer); "exhausted" waits for all samples,
     which gives the exact confidence; {"risk": 0.01} answers as soon as the chance that outstanding samples change the
     answer is below 1 %. Without this option a fitted rule waits for all, and thresholds always do."""
@@ -168,12 +168,12 @@ class Mux(BaseModel):
     deadline: float | None = None
     """Seconds until the mux answers with the best of what has arrived."""
 
-    budget: dict[str, int | float] | None = None
+    budget: SkipValidation[dict[str, int | float] | None] = None
     """What one answer may cost: {"calls": 10}, never exceeded, {"tokens": 2000}, or {"cost": 0.01} in the currency of
     `prices`. Each call in flight has its prompt and its max_tokens set aside from the tokens or the cost; the first
     call goes alone and tells the prompt's size."""
 
-    prices: PriceTable | None = None
+    prices: SkipValidation[PriceTable | None] = None
     """What a million tokens of each member cost: {label: {"input": 0.10, "output": 0.40}}, with "cached_input" for what
     a server reads from its cache and "cache_write" for what it writes into it; or "litellm" in place of a price, or for
     all members, for the price in LiteLLM's table (extra `litellm`). The usage in the record then has the `cost`. With
