@@ -12,6 +12,7 @@ from langchain_slmmux._request import Request, calls_of
 from langchain_slmmux._sampling import Reply, Sampling
 from langchain_slmmux._tracing import Traces
 from slmmux import Answer, Pool, Race
+from slmmux._mux.dispatch import Dispatch
 from slmmux._mux.generation import longest_reply
 from slmmux._mux.live import Hear
 from slmmux._mux.scoring.confidence import logprobs_in
@@ -120,5 +121,8 @@ class Question:
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:
         """Return the calls of a race, or of a profile, which has none."""
         traces = Traces(self._parent, self.account, self._listener)
+        dispatch = Dispatch(self.account)
         calls, states, live = self._request.member_calls, self._states, self._live
-        return Sampling(calls, self.messages, self.stop, traces, self.pool, race=race, states=states, live=live)
+        return Sampling(
+            calls, self.messages, self.stop, traces, self.pool, dispatch=dispatch, race=race, states=states, live=live
+        )

@@ -15,14 +15,14 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult
 
 from langchain_slmmux import _private
-from langchain_slmmux._members import MemberCall
+from langchain_slmmux._members import Member, MemberCall
 from langchain_slmmux._messages import history_of
 from langchain_slmmux._overflow import overflow_or_same
 from langchain_slmmux._tracing import Traces, inner_config, is_heard
 from slmmux import Draw, Pool, Race
-from slmmux._mux.limiter import await_for, wait_for
+from slmmux._mux.dispatch import Dispatch
 from slmmux._mux.live import Hear
-from slmmux._mux.sampling import group_draws, remedy_for, remember_single
+from slmmux._mux.sampling import OnceMoreError, group_draws, remedy_for, remember_single
 from slmmux._mux.scoring.confidence import without_statement
 from slmmux._mux.secrets import clean_error
 from slmmux._mux.settings import client_timeout
@@ -62,6 +62,7 @@ class Sampling:
         stop: Stop sequences; without them a binding keeps its own.
         traces: The samples' runs.
         pool: Threads for members that only have a sync call.
+        dispatch: Lets requests go, as long as the race is not over.
         race: Whose calls they are; it knows better than a cancelled task why one failed.
         states: Whether the members were asked to state how sure they are.
         live: Who hears the tokens of a member whose reply is the answer whatever it says, by label.
@@ -75,6 +76,7 @@ class Sampling:
         traces: Traces,
         pool: Pool,
         *,
+        dispatch: Dispatch,
         race: Race[Reply] | None = None,
         states: bool = False,
         live: Mapping[str, Hear] | None = None,
@@ -88,9 +90,11 @@ class Sampling:
             for label, a in self._member_calls.items()
         }
         self.traces = traces
+        self._dispatch = dispatch
         self._pool = pool
         self._race = race
         self._states = states
+        self._doubted: set[tuple[Draw, ...]] = set()  # requests of which nobody knows what their server refused
         self._live = live or {}
 
     def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
@@ -108,11 +112,14 @@ class Sampling:
             messages = self._histories[draws[0].model]
             runs = [self.traces.open(draw, member_call, messages) for draw in draws]
             inner_config(runs[0])
-            result = _generate(member_call, list(messages), runs[0], self._kwargs(draws))
-            replies, results = _replies_of(member_call, draws, result, heard=any(map(is_heard, runs)))
+            wanted = self._wanted(draws)
+            kwargs = self._kwargs(wanted)
+            self._dispatch.send(draws)
+            result = _generate(member_call, list(messages), runs[0], kwargs)
+            replies, results = _replies_of(member_call, wanted, result, heard=any(map(is_heard, runs)))
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             fault = clean_error(overflow_or_same(error), *member_call.secrets)
-            remedy = remedy_for(error, draws)
+            remedy = remedy_for(error, self._wanted(draws))
             if remedy == "singly":
                 _remember_class(member_call, error)
                 return []
@@ -122,17 +129,10 @@ class Sampling:
         else:
             for draw, reply, ended in zip(draws, replies, results, strict=False):
                 self.traces.end(draw, ended, reply.usage)
-            return self._as_counted(replies)
+            return self._as_counted(member_call.member, draws, replies)
         if remedy == "probe":
-            try:
-                wait_for(member_call.member.pace)
-                replies = self.call(draws[:1])
-            except BaseException as refusal:
-                for draw in draws[1:]:
-                    self.traces.fail(draw, refusal)
-                raise
-            remember_single(member_call.member, "refuses n")
-            return replies
+            self._doubted.add(draws)
+            raise OnceMoreError(fault)
         raise fault  # out here, or a cleaned one would carry the error that quotes the secret
 
     async def acall(self, draws: tuple[Draw, ...]) -> list[Reply]:
@@ -142,20 +142,26 @@ class Sampling:
             messages = self._histories[draws[0].model]
             runs = [await self.traces.aopen(draw, member_call, messages) for draw in draws]
             inner_config(runs[0])
-            kwargs = self._kwargs(draws)
+            wanted = self._wanted(draws)
+            kwargs = self._kwargs(wanted)
             if member_call.member.sync_only:
                 run = self.traces.sync_run(runs[0]) if runs[0] else None
+
+                def send() -> ChatResult:
+                    self._dispatch.send(draws)
+                    return _generate(member_call, list(messages), run, kwargs)
+
                 result = await self._pool.run(
-                    lambda: _generate(member_call, list(messages), run, kwargs),
-                    late=lambda result: self.traces.abandon(draws[0], _usage_of_result(result)),
+                    send, late=lambda result: self.traces.abandon(draws[0], _usage_of_result(result))
                 )
             else:
                 hear = self._live.get(draws[0].model)
+                self._dispatch.send(draws)
                 result = await _agenerate(member_call, list(messages), runs[0], kwargs, hear)
-            replies, results = _replies_of(member_call, draws, result, heard=any(map(is_heard, runs)))
+            replies, results = _replies_of(member_call, wanted, result, heard=any(map(is_heard, runs)))
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             fault = clean_error(overflow_or_same(error), *member_call.secrets)
-            remedy = remedy_for(error, draws)
+            remedy = remedy_for(error, self._wanted(draws))
             if remedy == "singly":
                 _remember_class(member_call, error)
                 return []
@@ -165,32 +171,37 @@ class Sampling:
         else:
             for draw, reply, ended in zip(draws, replies, results, strict=False):
                 await self.traces.aend(draw, ended, reply.usage)
-            return self._as_counted(replies)
+            return self._as_counted(member_call.member, draws, replies)
         if remedy == "probe":
-            try:
-                await await_for(member_call.member.pace)
-                replies = await self.acall(draws[:1])
-            except BaseException as refusal:
-                for draw in draws[1:]:
-                    await self.traces.afail(draw, self._why(draw) or refusal)
-                raise
-            remember_single(member_call.member, "refuses n")
-            return replies
+            self._doubted.add(draws)
+            raise OnceMoreError(fault)
         raise fault
 
-    def _as_counted(self, replies: list[Reply]) -> list[Reply]:
+    def _wanted(self, draws: tuple[Draw, ...]) -> tuple[Draw, ...]:
+        """Return the draws that one request asks for: the first alone, if its server may have refused several."""
+        return draws[:1] if draws in self._doubted else draws
+
+    def _as_counted(self, member: Member, draws: tuple[Draw, ...], replies: list[Reply]) -> list[Reply]:
         """Return replies as the mux counts them: without the line in which a member states how sure it is."""
+        if draws in self._doubted:
+            remember_single(member, "refuses n")
         return [_without_statement(reply) for reply in replies] if self._states else replies
 
     def close(self) -> None:
         """Close the runs of the calls that nobody waits for any more."""
+        self._dispatch.close()
         for draw in self.traces.close():
             self.traces.fail(draw, self._why(draw) or _unneeded())
 
     async def aclose(self) -> None:
         """Close the runs of the tasks that would not end when they were cancelled."""
+        self._dispatch.close()
         for draw in await self.traces.aclose():
             await self.traces.afail(draw, self._why(draw) or _unneeded())
+
+    def sent(self, begun: Mapping[tuple[Draw, ...], int]) -> tuple[tuple[Draw, ...], ...]:
+        """Return those of some requests that were sent as often as they were begun."""
+        return self._dispatch.sent(begun)
 
     def _why(self, draw: Draw) -> BaseException | None:
         """Return the error the race knows for a draw: its time-out, say, rather than the cancellation it led to."""

@@ -130,6 +130,7 @@ def _result_of(question: Question, call: MemberCall, whole: ChatGenerationChunk,
     label = call.member.label
     message = cast("AIMessage", message_chunk_to_message(cast("AIMessageChunk", whole.message)))
     usage = usage_of(message)
+    question.account.count_call()
     question.account.add(label, usage)
     race = Race({label: 1}, read)
     (draw,) = race.ask()

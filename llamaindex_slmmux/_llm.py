@@ -414,6 +414,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
         def respond(result: Result[Reply]) -> ChatResponse:
             if result.reply is not None:
+                question.account.count_call()
                 question.account.add(result.reply.model, result.reply.usage)
             return self._response(result, question)[0]
 

@@ -3,7 +3,6 @@
 Knows nothing of races: a driver calls `call` or `acall` with the draws of one request.
 """
 
-import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,8 +15,8 @@ from llamaindex_slmmux._opentelemetry import trace_once
 from llamaindex_slmmux._request import Call, Reply, Request
 from llamaindex_slmmux._several import report
 from slmmux import Draw, Pool
-from slmmux._mux.limiter import await_for, wait_for
-from slmmux._mux.sampling import Remedy, group_draws, remedy_for, remember_single
+from slmmux._mux.dispatch import Dispatch
+from slmmux._mux.sampling import OnceMoreError, Remedy, group_draws, remedy_for, remember_single
 from slmmux._mux.secrets import clean_error, secrets_of
 from slmmux._mux.usage import Account, total
 
@@ -52,8 +51,10 @@ class Sampling:
         self._wrapper = wrapper
         self._pool = pool
         self._lock = threading.Lock()
-        self._closed = False
+        self._is_late = False
+        self._doubted: set[tuple[Draw, ...]] = set()  # calls of which nobody knows what their server refused
         self._account = account
+        self._dispatch = Dispatch(account)
 
     def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
         """Put the draws of a member in one call where it takes several; all others are calls of their own."""
@@ -67,16 +68,13 @@ class Sampling:
         """Make one call in this thread."""
         member, call = self._begin(draws)
         try:
-            outcome: list[Reply] | BaseException = _ask(call)
+            outcome: list[Reply] | BaseException = self._send(draws, call)
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             outcome = _reply_or_error(member, call, error)
-        if (remedy := _remedy(member, outcome, draws)) == "singly":
+        if (remedy := _remedy(member, outcome, self._wanted(draws))) == "singly":
             return []
         if remedy == "probe":
-            wait_for(member.pace)
-            replies = self.call(draws[:1])
-            remember_single(member, "refuses n")
-            return replies
+            raise self._doubt(draws, outcome)
         return self._replies(draws, call, outcome)
 
     async def acall(self, draws: tuple[Draw, ...]) -> Sequence[Reply]:
@@ -85,47 +83,68 @@ class Sampling:
         try:
             outcome: list[Reply] | BaseException = (
                 await self._pool.run(
-                    lambda: _ask(call),
+                    lambda: self._send(draws, call),
                     late=lambda replies: self._account.add_abandoned(
                         member.label, total(reply.usage for reply in replies)
                     ),
                 )
                 if member.sync_only(call.method)
-                else await _aask(call)
+                else await self._asend(draws, call)
             )
         except BaseException as error:  # noqa: BLE001 - raised again, cleaned
             outcome = _reply_or_error(member, call, error)
-        if (remedy := _remedy(member, outcome, draws)) == "singly":
+        if (remedy := _remedy(member, outcome, self._wanted(draws))) == "singly":
             return []
         if remedy == "probe":
-            await await_for(member.pace)
-            replies = await self.acall(draws[:1])
-            remember_single(member, "refuses n")
-            return replies
+            raise self._doubt(draws, outcome)
         return self._replies(draws, call, outcome)
 
     def close(self) -> None:
-        """Count nothing more, and let no queued call begin."""
+        """Count nothing more as used, and let no further request be sent."""
+        self._dispatch.close()
         with self._lock:
-            self._closed = True
+            self._is_late = True
 
     async def aclose(self) -> None:
         """Do the same; what runs on tasks has ended before."""
         self.close()
 
+    def sent(self, begun: Mapping[tuple[Draw, ...], int]) -> tuple[tuple[Draw, ...], ...]:
+        """Return those of some calls that were sent as often as they were begun."""
+        return self._dispatch.sent(begun)
+
     def _begin(self, draws: tuple[Draw, ...]) -> tuple[Member, Call]:
-        if self._closed:
-            raise asyncio.CancelledError("decided before this call began")
         # Each call runs in a context of its own, so that nobody has to set this back.
         active_instrument_tags.set(tags_of(draws[0]))
         count_once(self._wrapper)
         trace_once()
         member = self._members[draws[0].model]
-        return member, self._request.call(member, len(draws))
+        return member, self._request.call(member, len(self._wanted(draws)))
+
+    def _wanted(self, draws: tuple[Draw, ...]) -> tuple[Draw, ...]:
+        """Return the draws that one call asks for: the first alone, if its server may have refused several."""
+        return draws[:1] if draws in self._doubted else draws
+
+    def _doubt(self, draws: tuple[Draw, ...], outcome: list[Reply] | BaseException) -> OnceMoreError:
+        """Return the error by which a refused call is made once more, for one sample."""
+        assert isinstance(outcome, BaseException)  # noqa: S101 - a remedy is for a fault
+        self._doubted.add(draws)
+        return OnceMoreError(outcome)
+
+    def _send(self, draws: tuple[Draw, ...], call: Call) -> list[Reply]:
+        self._dispatch.send(draws)
+        return call.to_replies(getattr(call.llm, call.method)(*call.args, **call.kwargs))
+
+    async def _asend(self, draws: tuple[Draw, ...], call: Call) -> list[Reply]:
+        self._dispatch.send(draws)
+        return call.to_replies(await getattr(call.llm, f"a{call.method}")(*call.args, **call.kwargs))
 
     def _replies(self, draws: tuple[Draw, ...], call: Call, outcome: list[Reply] | BaseException) -> Sequence[Reply]:
         """Return the replies of a call, and report those that came with another draw's request."""
         member = self._members[draws[0].model]
+        if draws in self._doubted and isinstance(outcome, list):
+            remember_single(member, "refuses n")
+        draws = self._wanted(draws)
         if len(draws) > 1:
             if isinstance(outcome, list) and len(outcome) < len(draws):
                 remember_single(member, f"brought {len(outcome)} of {len(draws)} completions")
@@ -139,7 +158,7 @@ class Sampling:
         replies = outcome[: len(draws)]
         usage = total(reply.usage for reply in replies)
         with self._lock:
-            is_late = self._closed
+            is_late = self._is_late
             if not is_late:
                 self._account.add(member.label, usage)
         if is_late:
@@ -160,14 +179,6 @@ def _remedy(member: Member, outcome: list[Reply] | BaseException, draws: tuple[D
 def tags_of(draw: Draw) -> dict[str, Any]:
     """Return what every event and span below a sample carries."""
     return {**active_instrument_tags.get(), MEMBER_TAG: draw.model, SAMPLE_TAG: draw.index}
-
-
-def _ask(call: Call) -> list[Reply]:
-    return call.to_replies(getattr(call.llm, call.method)(*call.args, **call.kwargs))
-
-
-async def _aask(call: Call) -> list[Reply]:
-    return call.to_replies(await getattr(call.llm, f"a{call.method}")(*call.args, **call.kwargs))
 
 
 def _reply_or_error(member: Member, call: Call, error: BaseException) -> list[Reply] | BaseException:

@@ -24,7 +24,7 @@ class Budget:
     possible reply of each request in flight. The prompt's size is measured: the first request goes alone, and what it
     reports holds for the other members until each has reported its own. The budget can still be exceeded by tokens that
     nobody knows in advance: the first prompt, the difference between members' prompts, and replies of members without
-    `max_tokens`.
+    `max_tokens`. A call on a thread that is overdue keeps what was set aside for it until it ends.
 
     Args:
         limits: {"calls": most requests}, {"tokens": most input and output tokens}, {"cost": most cost}, or several of
@@ -65,6 +65,7 @@ class Budget:
         self._prompt = prompt
         self._prompts: dict[str, int] = {}  # the measured tokens of each member's prompt
         self._in_flight = 0
+        self._overdue: set[Draws] = set()
 
     def fits(self, draws: Draws) -> int:
         """Return how many samples of one request, counted from its first, are still within the budget."""
@@ -93,9 +94,17 @@ class Budget:
         self._calls_left -= 1
         return True
 
+    def keep(self, draws: Draws) -> None:
+        """Wait no more for a request that runs on all the same: what it may cost stays set aside until it ends."""
+        self._in_flight -= 1
+        self._overdue.add(draws)
+
     def end(self, draws: Draws, replies: Sequence[Any]) -> None:
         """Count the tokens of a request that ended: 0 if it failed, its reserve if the server did not count them."""
-        self._in_flight -= 1
+        if draws in self._overdue:
+            self._overdue.discard(draws)
+        else:
+            self._in_flight -= 1
         for meter in self._meters:
             meter.end(draws, replies)
         if self._meters and self._prompt is not None and replies:

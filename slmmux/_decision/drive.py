@@ -46,7 +46,7 @@ from slmmux._decision.clock import LONGEST_S, Clock, call_end
 from slmmux._decision.pool import Pool, report_late
 from slmmux._decision.race import Race, Verdict
 from slmmux._decision.reading import Compare, Readings, verdict_on
-from slmmux._decision.retries import retry_delay
+from slmmux._decision.retries import OnceMoreError, retry_delay
 from slmmux._decision.types import Decision, Draw, Draws, Sample
 from slmmux._decision.window import Place, Window
 from slmmux._errors import SampleTimeoutError
@@ -90,6 +90,7 @@ def drive(
     resting: Mapping[str, BaseException] | None = None,
     beside: Callable[[R], bool] | None = None,
     retries: Mapping[str, int] | None = None,
+    left: Callable[[Mapping[Draws, int]], None] | None = None,
 ) -> Decision[R]:
     """Run a race on threads and return its decision.
 
@@ -99,7 +100,7 @@ def drive(
     Args:
         race: A race that has not begun.
         call: Makes one request and returns a reply for each of its draws, all of one member. Draws without a reply are
-            requested again, one by one.
+            requested again, one by one. After an `OnceMoreError` it is called a second time with the same draws.
         pool: The threads; sharing a pool limits the calls of several races together.
         group: Puts draws into requests; the default makes one request for each draw.
         compare: For an equality that is not a key: receives an answer and {index: answer} of its member's earlier
@@ -117,6 +118,8 @@ def drive(
         beside: Whether a reply may take long to read, so that under a deadline it is read on a thread.
         retries: How often a call of each member is made again if its fault passes; see `retry_delay`. The wait is
             neither a call nor time of one.
+        left: Called with the requests that run when the race ends, by a decision or otherwise, and how often each was
+            begun.
 
     Raises:
         NoAnswerError: There is not a single reply.
@@ -148,6 +151,7 @@ def drive(
         readings=readings,
         beside=beside,
         retries=retries,
+        is_cancellable=False,
     )
 
     def submit(draws: Draws) -> None:
@@ -179,7 +183,9 @@ def drive(
             pool.abandon(*(future for _, future in lost))
     finally:
         # Close first: a place that comes free from here on must not start one of our own queued requests.
-        begun = {*requests.close()}
+        begun = {draws: requests.times_begun[draws] for draws in requests.close()}
+        if left is not None:
+            left(begun)
         _report([(draws, future) for draws, future in running.items() if draws in begun], late)
         pool.abandon(*running.values())
         pool.window.leave(requests.models)
@@ -201,6 +207,7 @@ async def adrive(
     resting: Mapping[str, BaseException] | None = None,
     beside: Callable[[R], bool] | None = None,
     retries: Mapping[str, int] | None = None,
+    left: Callable[[Mapping[Draws, int]], None] | None = None,
 ) -> Decision[R]:
     """Run a race on tasks and return its decision; the arguments and errors are the same as for `drive`.
 
@@ -222,6 +229,8 @@ async def adrive(
         resting: Members that are not asked, each with the error that its samples fail with.
         beside: Whether a reply may take long to read, so that it is read on a thread.
         retries: How often a call of each member is made again if its fault passes.
+        left: Called with the requests that run when the race ends, before they are cancelled, and how often each was
+            begun.
     """
     arrivals: asyncio.Queue[Draws] = asyncio.Queue()
     running: dict[Draws, asyncio.Task[Sequence[R] | _Paced]] = {}
@@ -250,6 +259,7 @@ async def adrive(
         readings=Readings(race, compare, (pool or _spare).readers, clock.end, wake),
         beside=beside,
         retries=retries,
+        is_cancellable=True,
     )
 
     def start(draws: Draws) -> None:
@@ -275,7 +285,9 @@ async def adrive(
                 task.cancel()
                 cancelled.append(task)
     finally:
-        begun = {*requests.close()}
+        begun = {draws: requests.times_begun[draws] for draws in requests.close()}
+        if left is not None:
+            left(begun)
         _report([(draws, task) for draws, task in running.items() if draws in begun], late)
         if window is not None:
             window.leave(requests.models)
@@ -369,9 +381,12 @@ class _Requests(Generic[R]):
         readings: Readings[R] | None,
         beside: Callable[[R], bool] | None,
         retries: Mapping[str, int] | None,
+        is_cancellable: bool,
     ) -> None:
         self._race = race
         self._retries = retries or {}
+        self._is_cancellable = is_cancellable
+        self._overdue: dict[Draws, Future[Any] | asyncio.Task[Any]] = {}  # given up, but they run on
         self._tries: dict[Draws, int] = {}  # second tries, by request
         self._retried: Counter[str] = Counter()  # of them those that began, by member
         self._compare = compare
@@ -394,7 +409,8 @@ class _Requests(Generic[R]):
         self._paced: list[tuple[float, int, Draws]] = []  # for the rate limiter, as a heap by time
         self._serials = count()
         self._open = 0  # counted by the budget as begun, and not ended
-        self._lock = threading.Lock()  # guards `_retried` and the next three, which `begin` changes on other threads
+        self._lock = threading.Lock()  # guards `_retried` and the next four, which `begin` changes on other threads
+        self.times_begun: Counter[Draws] = Counter()
         self._begun: dict[Draws, None] = {}  # running
         self._due: deque[tuple[float, Draws]] = deque()  # one time-out for all: the first to begin is the first due
         self._is_closed = False
@@ -466,6 +482,7 @@ class _Requests(Generic[R]):
             if self._is_closed:
                 raise asyncio.CancelledError("decided before this call began")
             self._begun[draws] = None
+            self.times_begun[draws] += 1
             if draws in self._tries:
                 self._retried[draws[0].model] += 1
             # Each call runs in a context of its own, so that nobody has to set this back.
@@ -495,6 +512,8 @@ class _Requests(Generic[R]):
             return []
         if error is not None and self._is_tried_again(draws, error):
             return []
+        if isinstance(error, OnceMoreError):
+            error = error.fault
         self._close_account(draws, replies)
         unanswered = draws[len(replies) :]
         if error is None and unanswered and len(draws) == 1:
@@ -507,16 +526,19 @@ class _Requests(Generic[R]):
         return list(zip(draws, replies, strict=False))
 
     def _is_tried_again(self, draws: Draws, error: BaseException) -> bool:
-        """Queue a failed request once more, if its fault passes and there is time, and return whether it is queued."""
+        """Queue a failed request once more, if that may help and there is time, and return whether it is queued."""
+        is_doubted = isinstance(error, OnceMoreError)
         tries = self._tries.get(draws, 0)
-        if self._race.is_over or tries >= self._retries.get(draws[0].model, 0):
+        if self._race.is_over or (not is_doubted and tries >= self._retries.get(draws[0].model, 0)):
             return False
-        if (seconds := retry_delay(error, tries, draws[0].index)) is None:
+        seconds = 0.0 if is_doubted else retry_delay(error, tries, draws[0].index)
+        if seconds is None:
             return False
         at = time.monotonic() + seconds
         if at >= self._end or not self._budget.repeat():
             return False
-        self._tries[draws] = tries + 1
+        if not is_doubted:
+            self._tries[draws] = tries + 1
         heapq.heappush(self._paced, (at, next(self._serials), draws))
         return True
 
@@ -529,6 +551,9 @@ class _Requests(Generic[R]):
         if draws in running and running[draws].done():
             for draw, reply in self.end(draws, running.pop(draws)):
                 self._read(draw, reply)
+        elif draws in self._overdue and self._overdue[draws].done():
+            overdue = self._overdue.pop(draws)
+            self._budget.end(draws, () if overdue.cancelled() or overdue.exception() else overdue.result())
         if self._readings is None:
             return
         for draw, reply, verdict in self._readings.finished():
@@ -585,6 +610,8 @@ class _Requests(Generic[R]):
             # A call that has returned is not overdue, though the driver has not come to hear of it yet.
             if draws in running and not running[draws].done():
                 lost.append(draws)
+                if not self._is_cancellable:
+                    self._overdue[draws] = running[draws]
                 self._give_up(draws, f"no reply within {self._timeout:g} s")
         if now >= self._end:
             self._stop_at_deadline(running)
@@ -627,7 +654,10 @@ class _Requests(Generic[R]):
         self._open_of[model] -= 1
         if held := self._held.get(model):
             self._waiting.append(held.popleft())
-        self._budget.end(draws, replies)
+        if draws in self._overdue:
+            self._budget.keep(draws)
+        else:
+            self._budget.end(draws, replies)
 
     def _show(self, draw: Draw) -> None:
         """Show a counted sample to the observer."""

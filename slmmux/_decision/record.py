@@ -43,6 +43,7 @@ def record(
     outcome: Outcome = "answered",
     escalation: Escalation | None = None,
     abandoned_usage: Mapping[str, Any] | None = None,
+    calls: int | None = None,
     resting: Collection[str] = (),
     too_long: int = 0,
     confidence_by: str | None = None,
@@ -59,6 +60,7 @@ def record(
         outcome: "answered", or what a threshold on the probability made of the decision.
         escalation: The call of the bigger model, if it was asked.
         abandoned_usage: The tokens of abandoned calls that have ended by now; `None` if none of them has.
+        calls: The requests that were sent; `None` if nobody counted them.
         resting: The members that were not asked because their servers seem to be down.
         too_long: The number of replies that were too long to be read.
         confidence_by: The name of the confidence, if it is not self-consistency.
@@ -68,7 +70,7 @@ def record(
         not return those. `probability` is `None` without a learned rule. After an early stop `confidence` is a lower
         bound and `decided_by` is provisional. `lost` names the members that failed on every sample asked of
         them. `retried` counts the calls that were made again after a fault that passes, by member; it is left out if
-        there were none.
+        there were none. `calls` is left out if it is the sum of the samples used and the abandoned calls.
 
     Example:
         >>> from slmmux import Race
@@ -87,6 +89,7 @@ def record(
     else:
         model, answer = winner.model, winner.answer if outcome == "answered" else None
     late = sum(sample.is_unread for sample in decision.samples)
+    is_sum = calls is None or calls == len(decision.samples) + len(decision.abandoned)
     unread = {"unread": {"too_long": too_long, "late": late}} if too_long or late else {}
     return {
         "model": model,
@@ -131,6 +134,7 @@ def record(
             "calls": len(decision.abandoned),
             "usage": None if abandoned_usage is None else _counts(abandoned_usage),
         },
+        **({} if is_sum else {"calls": calls}),
         **({"retried": dict(decision.retried)} if decision.retried else {}),
         "seconds": decision.seconds,
         "plan": plan,

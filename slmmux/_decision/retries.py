@@ -8,7 +8,7 @@ connections: nobody is there, and a member that fails whole is given a rest inst
 from slmmux._decision.passing import retry_after, status_of
 from slmmux._errors import chain_of
 
-__all__ = ["RETRIES", "retry_delay"]
+__all__ = ["RETRIES", "OnceMoreError", "retry_delay"]
 
 RETRIES = 2  # as many as the clients of the OpenAI SDK make
 _FIRST_S = 0.5
@@ -26,6 +26,18 @@ _BROKEN_OFF = {
     "ServerDisconnectedError",
     "WriteError",
 }
+
+
+class OnceMoreError(Exception):
+    """A call that failed asks to be made once more, at once, because it knows another way to make it.
+
+    Attributes:
+        fault: Why it failed, which its samples fail with if there is neither time nor budget for a second call.
+    """
+
+    def __init__(self, fault: BaseException) -> None:
+        self.fault = fault
+        super().__init__(fault)
 
 
 def retry_delay(error: BaseException, tries: int, index: int = 0) -> float | None:

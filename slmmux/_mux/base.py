@@ -127,7 +127,7 @@ class Mux(BaseModel):
     by what samples cost (`prices`). None of these changes (model, answer). "first_round", the paper's stop, can: if the
     members' first samples all give one answer, that is the answer."""
 
-    wait: Wait = "settled"
+    wait: SkipValidation[Wait] = "settled"
     """"settled" answers as soon as no outstanding sample can change (model, answer); "exhausted" waits for all samples,
     which gives the exact confidence; {"risk": 0.01} answers as soon as the chance that outstanding samples change the
     answer is below 1 %. Without this option a fitted rule waits for all, and thresholds always do."""
@@ -168,12 +168,12 @@ class Mux(BaseModel):
     deadline: float | None = None
     """Seconds until the mux answers with the best of what has arrived."""
 
-    budget: dict[str, int | float] | None = None
+    budget: SkipValidation[dict[str, int | float] | None] = None
     """What one answer may cost: {"calls": 10}, never exceeded, {"tokens": 2000}, or {"cost": 0.01} in the currency of
     `prices`. Each call in flight has its prompt and its max_tokens set aside from the tokens or the cost; the first
     call goes alone and tells the prompt's size."""
 
-    prices: PriceTable | None = None
+    prices: SkipValidation[PriceTable | None] = None
     """What a million tokens of each member cost: {label: {"input": 0.10, "output": 0.40}}, with "cached_input" for what
     a server reads from its cache and "cache_write" for what it writes into it; or "litellm" in place of a price, or for
     all members, for the price in LiteLLM's table (extra `litellm`). The usage in the record then has the `cost`. With
@@ -209,8 +209,9 @@ class Mux(BaseModel):
     five samples; "full" keeps them whole."""
 
     on_abandoned: Callable[[str, dict[str, Any]], Any] | None = Field(default=None, exclude=True, repr=False)
-    """Called with the label of a member and the tokens of its reply, if the reply arrives after the record was written.
-    A call on a thread cannot be stopped, so it may still cost something when its question is decided."""
+    """Called with the label of a member and the tokens of its replies that no record counts: a reply arrives after the
+    record was written, as a call on a thread cannot be stopped, or the question ends in an error or is cancelled. What
+    it raises is logged."""
 
     # What the sentences of the checks call a member, and an example of one.
     _kind: ClassVar[str] = "model"
@@ -482,7 +483,7 @@ class Mux(BaseModel):
         except LateError:
             rule, name = None, "self-consistency"
         limits = self._limits(question, clock, name)
-        with taken_observer() as observe, self._noting_outages(limits):
+        with taken_observer() as observe, self._noting_outages(limits), _dropping(question.account):
             scoring = _Scoring(self, question)
             flow = self._flow(question, rule, scoring)
             result = run(flow, scoring.sampling, limits, self._pool, scoring.observing(observe))
@@ -496,7 +497,7 @@ class Mux(BaseModel):
         except LateError:
             rule, name = None, "self-consistency"
         limits = self._limits(question, clock, name)
-        with taken_observer() as observe, self._noting_outages(limits):
+        with taken_observer() as observe, self._noting_outages(limits), _dropping(question.account):
             scoring = _Scoring(self, question)
             flow = self._flow(question, rule, scoring)
             result = await arun(flow, scoring.sampling, limits, self._pool, scoring.observing(observe))
@@ -623,6 +624,7 @@ class Mux(BaseModel):
             outcome=result.outcome,
             escalation=self._escalation(result, question),
             abandoned_usage=question.account.close(),
+            calls=question.account.calls,
             resting=result.resting,
             too_long=number_too_long(question, result.decision.samples),
             confidence_by=None if self.confidence == CONSISTENCY else confidence_name(self.confidence),
@@ -653,6 +655,16 @@ class Mux(BaseModel):
     @property
     def _bigger_name(self) -> str | None:
         return self._own_name(ESCALATION, self.escalate_to) if self._bigger else None
+
+
+@contextmanager
+def _dropping(account: Account) -> Iterator[None]:
+    """Let an account end without a record, if that is how the question ends: by an error, or cancelled."""
+    try:
+        yield
+    except BaseException:
+        account.drop()
+        raise
 
 
 class _Scoring(Generic[R]):

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from slmmux._decision.budget import Budget
@@ -91,12 +91,13 @@ def answer_flow(race: Race[R], policy: Policy, bigger: Race[R] | None, settle: S
 
 
 class Sampling(Protocol[R_co]):
-    """The calls of one race: each made once, counted, and closed when the race is over."""
+    """The calls of one race: each made once, counted, and closed when the race is over; none is sent afterwards."""
 
     def group(self, draws: Sequence[Draw]) -> list[Draws]: ...
     def pace(self, draws: Draws) -> float: ...
     def call(self, draws: Draws) -> Sequence[R_co]: ...
     async def acall(self, draws: Draws) -> Sequence[R_co]: ...
+    def sent(self, begun: Mapping[Draws, int]) -> tuple[Draws, ...]: ...
     def close(self) -> None: ...
     async def aclose(self) -> None: ...
 
@@ -198,9 +199,11 @@ def run(
         observe: Called with each sample of the members when it is counted.
     """
     race = next(flow)
+    abandoned: list[Draws] = []
     try:
         while True:
             calls = sampling(race)
+            running: dict[Draws, int] = {}
             try:
                 ending: Decision[R] | NoAnswerError = drive(
                     race,
@@ -216,15 +219,16 @@ def run(
                     resting=limits.resting,
                     beside=limits.beside,
                     retries=limits.retries,
+                    left=running.update,
                 )
             except NoAnswerError as failure:
                 ending = failure
             finally:
                 calls.close()
+            abandoned += calls.sent(running)
             race = _next(flow, ending, limits.clock)
     except StopIteration as end:
-        result: Result[R] = end.value
-        return result
+        return _with_abandoned(end.value, abandoned)
 
 
 async def arun(
@@ -236,9 +240,11 @@ async def arun(
 ) -> Result[R]:
     """Run a flow on tasks; the arguments are the same as for `run`."""
     race = next(flow)
+    abandoned: list[Draws] = []
     try:
         while True:
             calls = sampling(race)
+            running: dict[Draws, int] = {}
             try:
                 ending: Decision[R] | NoAnswerError = await adrive(
                     race,
@@ -254,15 +260,21 @@ async def arun(
                     resting=limits.resting,
                     beside=limits.beside,
                     retries=limits.retries,
+                    left=running.update,
                 )
             except NoAnswerError as failure:
                 ending = failure
             finally:
                 await calls.aclose()
+            abandoned += calls.sent(running)
             race = _next(flow, ending, limits.clock)
     except StopIteration as end:
-        result: Result[R] = end.value
-        return result
+        return _with_abandoned(end.value, abandoned)
+
+
+def _with_abandoned(result: Result[R], abandoned: Iterable[Draws]) -> Result[R]:
+    """Return a result whose decision knows the requests that were left running by every race of the question."""
+    return replace(result, decision=replace(result.decision, abandoned=tuple(abandoned)))
 
 
 def _next(flow: Flow[R], ending: Decision[R] | NoAnswerError, clock: Clock) -> Race[R]:

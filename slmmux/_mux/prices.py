@@ -41,6 +41,11 @@ def prices_of(
                 "tokens, for each member"
             )
         return {}
+    if prices != LITELLM and not isinstance(prices, Mapping):
+        raise ArgumentError(
+            f'prices must name the price of each member, received {prices!r}; write prices={{label: {{"input": 0.10, '
+            '"output": 0.40}}, per million tokens, or prices="litellm"'
+        )
     # A mux inside a mux counts its own cost, if it has prices.
     own = {label for label, member in members.items() if getattr(member.model, "prices", None) is not None}
     by_member = by_label("prices", prices, members, partly=True)

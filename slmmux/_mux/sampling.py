@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
+from slmmux._decision.retries import OnceMoreError
 from slmmux._decision.types import Draw
 from slmmux._mux.members import Member
 
-__all__ = ["Remedy", "group_draws", "remedy_for", "remember_single"]
+__all__ = ["OnceMoreError", "Remedy", "group_draws", "remedy_for", "remember_single"]
 
 _log = logging.getLogger("slmmux")
 _REFUSALS = {400, 422}  # the status codes of servers that do not know `n`
@@ -41,7 +42,8 @@ def remedy_for(error: BaseException, draws: Sequence[Draw]) -> Remedy:
     "singly": each is asked for by itself, once: the class knows no `n`, or the server failed on the request as a whole
     (a 5xx, or a body that cannot be read), as llama.cpp does if one completion of several cannot be parsed. "probe":
     the first is asked for by itself, because a 400 may mean the `n` or the question; only if that succeeds, the server
-    is known to refuse several. "none": one sample alone would fail too (a key, a limit, a prompt that is too long).
+    is known to refuse several. The driver makes this second call (`OnceMoreError`), within the budget, and it waits for
+    the rate limiter as any other. "none": one sample alone would fail too (a key, a limit, a prompt that is too long).
     """
     if len(draws) == 1 or _is_overflow(error):
         return "none"

@@ -1,5 +1,6 @@
 """Tokens, as the record counts them: totals, and the details (cache, reasoning) that a provider gives beside them."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -8,6 +9,8 @@ from slmmux._decision.price import Price
 from slmmux._decision.record import USAGE
 
 __all__ = ["COST", "DETAILS", "USAGE", "Account", "add_usage", "no_usage", "priced", "total"]
+
+_log = logging.getLogger("slmmux")
 
 DETAILS = ("input_token_details", "output_token_details")
 COST = "cost"  # beside the tokens, if the price of each of them is known
@@ -63,14 +66,16 @@ def total(usages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 class Account:
-    """The tokens of one question, by the time at which they arrive: with the decision, after it, or after the record.
+    """The calls and tokens of one question: those of its record, and those that arrive later.
 
     Args:
-        on_abandoned: Called with (label, usage) of a reply that arrives after the record was written.
+        on_abandoned: Called with (label, usage) of each reply that no record counts: it arrives after the record was
+            written, or the question ends without one. What it raises is logged.
         prices: The members' prices by label; without them the cost is not counted.
 
     Attributes:
         usage: The tokens of every reply that arrived in time, needed for the decision or not.
+        calls: The requests that were sent, of every race of the question.
     """
 
     def __init__(
@@ -81,14 +86,26 @@ class Account:
         self._lock = threading.Lock()
         self._on_abandoned = on_abandoned
         self._abandoned: dict[str, Any] | None = None
+        self._by_label: dict[str, dict[str, Any]] = {}  # all that arrived, for a question that ends without a record
         self._is_closed = False
         self._prices = prices or {}
         self.usage = no_usage()
+        self.calls = 0
+
+    def count_call(self) -> None:
+        """Count a request that is sent."""
+        with self._lock:
+            self.calls += 1
 
     def add(self, label: str, usage: Mapping[str, Any]) -> None:
         """Add the tokens of a member's reply that arrived in time."""
+        usage = priced(usage, self._prices.get(label))
         with self._lock:
-            add_usage(self.usage, priced(usage, self._prices.get(label)))
+            if not self._is_closed:
+                add_usage(self.usage, usage)
+                add_usage(self._by_label.setdefault(label, no_usage()), usage)
+                return
+        self._report(label, usage)
 
     def add_abandoned(self, label: str, usage: Mapping[str, Any]) -> None:
         """Add the tokens of a reply that arrived after the decision."""
@@ -98,12 +115,26 @@ class Account:
                 if self._abandoned is None:
                     self._abandoned = no_usage()
                 add_usage(self._abandoned, usage)
+                add_usage(self._by_label.setdefault(label, no_usage()), usage)
                 return
-        if self._on_abandoned is not None:
-            self._on_abandoned(label, total([usage]))
+        self._report(label, usage)
 
     def close(self) -> dict[str, Any] | None:
         """Return the tokens of abandoned calls that have ended, `None` if none has; later ones go to the callback."""
         with self._lock:
             self._is_closed = True
             return self._abandoned
+
+    def drop(self) -> None:
+        """End a question that gets no record: what it took so far goes to the callback, too."""
+        self.close()
+        for label, usage in self._by_label.items():
+            self._report(label, usage)
+
+    def _report(self, label: str, usage: Mapping[str, Any]) -> None:
+        if self._on_abandoned is None:
+            return
+        try:
+            self._on_abandoned(label, total([usage]))
+        except Exception as error:  # noqa: BLE001 - who only counts must not take an answer or a member's thread down
+            _log.warning("on_abandoned= raised %s; the answer does not depend on it", type(error).__name__)

@@ -1,6 +1,7 @@
 """What an answer may cost: never exceeded, and the best decision from what is in."""
 
 import asyncio
+import threading
 from collections import Counter
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from slmmux import Answer, ArgumentError, Draw, NoAnswerError, Pool, Race, adrive, drive
 from slmmux._decision.budget import Budget, check_budget
+from slmmux._decision.price import Price
 from slmmux._errors import SampleTimeoutError
 
 PLANS = ["parallel", "cascade", "adaptive", "cheapest", "first_round"]
@@ -126,7 +128,7 @@ def test_settled_first_is_settled():
 
 
 def test_a_request_that_is_given_up_is_not_in_flight_any_more():
-    """A call over its time-out frees what was set aside for it, so that the next is asked."""
+    """A task over its time-out is cancelled and frees what was set aside for it, so that the next is asked."""
 
     async def call(draws):
         if draws[0].index == 0:
@@ -141,6 +143,51 @@ def test_a_request_that_is_given_up_is_not_in_flight_any_more():
     decision = asyncio.run(run())
     assert (decision.sample.index, decision.reason) == (1, "exhausted")
     assert isinstance(decision.samples[0].error, SampleTimeoutError)
+
+
+@pytest.mark.parametrize("limits", [{"tokens": 15}, {"cost": 15e-6}], ids=["tokens", "cost"])
+def test_a_call_that_runs_on_is_in_the_budget_until_it_ends(limits):
+    """A thread over its time-out cannot be stopped: what it may cost stays set aside, so the next call does not fit."""
+    over = threading.Event()
+
+    def call(draws):
+        over.wait(30)
+        return [("x", 10)]
+
+    budget = Budget(limits, reserve=lambda _: 10, prices={"slow": Price(1.0, 1.0), "next": Price(1.0, 1.0)})
+    with pytest.raises(NoAnswerError, match="budget reached") as caught:
+        drive(Race({"slow": 1, "next": 1}, read), call, pool=Pool(2), timeout=0.02, budget=budget)
+    over.set()
+    assert [error.model for error in caught.value.errors] == ["slow"]
+
+
+def test_a_call_that_ended_late_cost_what_it_reports():
+    """What was set aside for an overdue call becomes its tokens when it ends, or is free again if it failed."""
+    budget = Budget({"tokens": 30}, reserve=lambda _: 10, spent=lambda reply: reply[1], prompt=lambda _: 0)
+    first, second, more = (Draw("a", 0),), (Draw("a", 1),), tuple(Draw("a", i) for i in range(2, 6))
+    for draws in (first, second):
+        budget.begin(draws)
+        budget.keep(draws)
+    assert budget.fits(more) == 1
+    budget.end(second, [])
+    assert budget.fits(more) == 2
+    budget.end(first, [("x", 11)])
+    assert budget.fits(more) == 1
+
+
+def test_a_first_call_that_hangs_does_not_keep_the_others_from_being_asked():
+    """The first call tells the size of the prompt; if it runs over its time-out, another one does."""
+    over = threading.Event()
+
+    def call(draws):
+        if draws[0].model == "slow":
+            over.wait(30)
+        return [("x", 10)]
+
+    budget = Budget({"tokens": 100}, reserve=lambda _: 10, prompt=lambda _: 5)
+    decision = drive(Race({"slow": 1, "next": 2}, read), call, pool=Pool(2), timeout=0.02, budget=budget)
+    over.set()
+    assert decision.winner.model == "next"
 
 
 @pytest.mark.parametrize(

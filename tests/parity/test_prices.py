@@ -86,10 +86,20 @@ def test_prices_name_every_member_or_none(framework):
         mux(framework, prices={"a": PRICES["a"]})
     with pytest.raises(ArgumentError, match=r"prices\['b'\] must be a price per million tokens"):
         mux(framework, prices={**PRICES, "b": {"input": -1, "output": 1}})
+    for amount in (float("nan"), float("inf"), "0.1", True, None):
+        with pytest.raises(ArgumentError, match=r"prices\['b'\] must be a price .* write \{\"input\": 0.10"):
+            mux(framework, prices={**PRICES, "b": {"input": amount, "output": 1}})
+    for prices in ("openrouter", 0.4, [0.1, 0.4]):
+        with pytest.raises(ArgumentError, match=r"received .*; write prices=\{label: .*, or prices=\"litellm\""):
+            mux(framework, prices=prices)
+    for limit in (0, -1, float("nan"), float("inf"), "1", True):
+        with pytest.raises(ArgumentError, match="a budget of cost must be a number above 0, received"):
+            mux(framework, budget={"cost": limit})
+    for budget in (0.01, "cheap", [1]):
+        with pytest.raises(ArgumentError, match=r"received .*; write budget=\{"):
+            mux(framework, budget=budget)
     with pytest.raises(ArgumentError, match="a budget of cost needs prices"):
         mux(framework, prices=None, budget={"cost": 1})
-    with pytest.raises(ArgumentError, match="a budget of cost must be a number above 0"):
-        mux(framework, budget={"cost": 0})
 
 
 def test_the_bigger_model_has_a_price_of_its_own(framework):

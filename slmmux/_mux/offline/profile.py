@@ -16,6 +16,7 @@ from slmmux._mux.engine import Question, Sampling
 from slmmux._mux.generation import generation_settings
 from slmmux._mux.limiter import await_for, wait_for
 from slmmux._mux.replies.reading import read_within
+from slmmux._mux.sampling import OnceMoreError
 from slmmux._mux.scoring.confidence import CONSISTENCY, confidence_name, fraction_of, mean_probability
 from slmmux._mux.scoring.judging import JUDGE, judge_prompt
 from slmmux._mux.secrets import secrets_of_client, strike, strike_text
@@ -74,8 +75,13 @@ class Members:
     def call(self, question: str, draws: Draws) -> list[Came]:
         asking = self._mux._plain_question(question)
         calls = asking.sampling()
-        wait_for(partial(calls.pace, draws))
-        replies = calls.call(draws)
+        pace = partial(calls.pace, draws)
+        wait_for(pace)
+        try:
+            replies = calls.call(draws)
+        except OnceMoreError:
+            wait_for(pace)
+            replies = calls.call(draws)
         ratings = self._ratings(asking, draws, replies)
         for rating in ratings.values():
             with _missing_if_it_fails():
@@ -86,8 +92,13 @@ class Members:
     async def acall(self, question: str, draws: Draws) -> list[Came]:
         asking = self._mux._plain_question(question)
         calls = asking.sampling()
-        await await_for(partial(calls.pace, draws))
-        replies = await calls.acall(draws)
+        pace = partial(calls.pace, draws)
+        await await_for(pace)
+        try:
+            replies = await calls.acall(draws)
+        except OnceMoreError:
+            await await_for(pace)
+            replies = await calls.acall(draws)
         ratings = self._ratings(asking, draws, replies)
         for rating in ratings.values():
             with _missing_if_it_fails():

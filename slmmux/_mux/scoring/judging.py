@@ -3,7 +3,7 @@
 So the ratings keep the window, the time-outs, the deadline and the budget of the question, and a failed one is missing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from slmmux._decision.race import Race
@@ -99,6 +99,10 @@ class JudgeSampling(Generic[R]):
     async def acall(self, draws: Draws) -> Sequence[R]:
         """Make one request in this task."""
         return await self._calls[draws[0].index].acall(draws)
+
+    def sent(self, begun: Mapping[Draws, int]) -> tuple[Draws, ...]:
+        """Return those of some requests that were sent as often as they were begun."""
+        return tuple(draws for draws, times in begun.items() if self._calls[draws[0].index].sent({draws: times}))
 
     def close(self) -> None:
         """Close every call."""
