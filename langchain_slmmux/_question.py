@@ -97,6 +97,10 @@ class Question:
         """Return whether a reply says anything: a text or another block, tool calls, or a refusal."""
         return has_content(reply.message)
 
+    def is_cut_off(self, reply: Reply) -> bool:
+        """Return whether a reply was cut off at its limit of tokens."""
+        return reply.is_cut_off
+
     def usage_of(self, reply: Reply) -> Mapping[str, int]:
         """Return the tokens of one reply."""
         return reply.usage

@@ -18,7 +18,6 @@ from langchain_slmmux._messages import question_of
 from langchain_slmmux._sampling import Reply
 from langchain_slmmux._structured import Structured
 from slmmux import Answer
-from slmmux._mux.replies.cut_off import is_cut_off
 from slmmux._mux.replies.reading import reading
 from slmmux._mux.replies.tools import Tools
 from slmmux._mux.settings import is_standard, refuse_at_call_time
@@ -96,8 +95,7 @@ class Request:
 
         def answer(reply: Reply) -> Answer | None:
             message = reply.message
-            cut_off = is_cut_off(message.response_metadata) or is_cut_off(reply.generation_info)
-            return read(str(message.text), calls_of(message), cut_off=cut_off)
+            return read(str(message.text), calls_of(message), cut_off=reply.is_cut_off)
 
         return cls(member_calls, answer, name, Tools(schemas))
 

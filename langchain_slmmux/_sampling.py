@@ -22,6 +22,7 @@ from langchain_slmmux._tracing import Traces, inner_config, is_heard
 from slmmux import Draw, Pool, Race
 from slmmux._mux.dispatch import Dispatch
 from slmmux._mux.live import Hear
+from slmmux._mux.replies.cut_off import is_cut_off
 from slmmux._mux.sampling import OnceMoreError, group_draws, remedy_for, remember_single
 from slmmux._mux.scoring.confidence import without_statement
 from slmmux._mux.secrets import clean_error
@@ -51,6 +52,11 @@ class Reply:
     usage: Mapping[str, int]
     generation_info: dict[str, Any] | None = None
     stated: float | None = None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether it was cut off at its limit of tokens."""
+        return is_cut_off(self.message.response_metadata) or is_cut_off(self.generation_info)
 
 
 class Sampling:

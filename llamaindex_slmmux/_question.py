@@ -74,6 +74,10 @@ class Question:
         """Return whether a reply says anything: a text or another block, tool calls, or a value."""
         return reply.value is not None or bool(reply.calls) or has_content(reply.response.message)
 
+    def is_cut_off(self, reply: Reply) -> bool:
+        """Return whether a reply was cut off at its limit of tokens."""
+        return reply.is_cut_off
+
     def usage_of(self, reply: Reply) -> Mapping[str, int]:
         """Return the tokens of one reply."""
         return reply.usage

@@ -31,7 +31,7 @@ from llamaindex_slmmux._messages import (
 )
 from llamaindex_slmmux._predicted import Predicted
 from llamaindex_slmmux._react import react_step
-from llamaindex_slmmux._several import logprobs_of, split
+from llamaindex_slmmux._several import choices_of, logprobs_of, split
 from llamaindex_slmmux._tools import LiveTools, calls_of
 from llamaindex_slmmux._usage import usage_of
 from slmmux import Answer
@@ -60,6 +60,7 @@ class Reply:
         completion: What it completed, if a text was asked to be completed.
         stated: How sure the member says it is, if it was asked; the response is without that line.
         logprobs: The log-probabilities of the reply's tokens, if its server reported them.
+        choice: The choice of the raw response that it is, if one request brought several.
     """
 
     model: str
@@ -71,6 +72,12 @@ class Reply:
     completion: CompletionResponse | None = None
     stated: float | None = None
     logprobs: Sequence[float] | None = None
+    choice: Any = None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether it was cut off at its limit of tokens."""
+        return is_cut_off(self.choice or self.response.raw) or is_cut_off(self.response.additional_kwargs)
 
 
 @dataclass(frozen=True)
@@ -209,10 +216,11 @@ class Chat:
 
         def to_replies(result: Any) -> list[Reply]:
             responses = [self._through_parser(member, r) for r in split(llm, _checked(result, ChatResponse))]
-            reports = logprobs_of(result, len(responses))
+            count = len(responses)
+            choices = choices_of(result, count) or [None] * count
             return [
-                self._as_counted(Reply(member.label, r, usage_of(r), calls_of(llm, r), logprobs=report))
-                for r, report in zip(responses, reports, strict=True)
+                self._as_counted(Reply(member.label, r, usage_of(r), calls_of(llm, r), logprobs=report, choice=choice))
+                for r, report, choice in zip(responses, logprobs_of(result, count), choices, strict=True)
             ]
 
         if (tools := _live(kwargs.get("tools"))) is None:
@@ -232,8 +240,7 @@ class Chat:
             if acts:  # an agent's turn is what the agent will do, whatever the extractor
                 return reading("auto", tools=self._tools(), formatted=False)[0](step, acts)
             text = step
-        cut_off = is_cut_off(reply.response.raw) or is_cut_off(reply.response.additional_kwargs)
-        return self._reading[0](text, calls, cut_off=cut_off)
+        return self._reading[0](text, calls, cut_off=reply.is_cut_off)
 
     def _as_counted(self, reply: Reply) -> Reply:
         """Return a reply as the mux counts it: without the line in which a member states how sure it is."""

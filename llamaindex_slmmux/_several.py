@@ -16,7 +16,7 @@ from llama_index_instrumentation.span import active_span_id
 
 from slmmux._mux.scoring.confidence import logprobs_in
 
-__all__ = ["logprobs_of", "report", "split", "takes_several"]
+__all__ = ["choices_of", "logprobs_of", "report", "split", "takes_several"]
 
 dispatcher = get_dispatcher(__name__)
 
@@ -40,6 +40,12 @@ def split(llm: LLM, response: ChatResponse) -> list[ChatResponse]:
     return [response, *others]
 
 
+def choices_of(response: ChatResponse, count: int) -> Sequence[Any] | None:
+    """Return the choices of a request, one for each of some completions; `None` if the raw response has other ones."""
+    choices: Sequence[Any] = getattr(response.raw, "choices", None) or []
+    return choices if len(choices) == count else None
+
+
 def logprobs_of(response: ChatResponse, count: int) -> list[list[float] | None]:
     """Return the tokens' log-probabilities of each of some completions; `None` where the server reported none.
 
@@ -47,8 +53,8 @@ def logprobs_of(response: ChatResponse, count: int) -> list[list[float] | None]:
         response: The response of the request.
         count: The number of its completions.
     """
-    choices: Sequence[Any] = getattr(response.raw, "choices", None) or []
-    if len(choices) == count:
+    choices = choices_of(response, count)
+    if choices is not None:
         reports = [getattr(choice, "logprobs", None) for choice in choices]
         return [None if each is None else logprobs_in(each.model_dump()) for each in reports]
     # Of other classes, those of a lone completion: a list of the candidates at each place, the chosen one first.

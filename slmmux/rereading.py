@@ -9,7 +9,7 @@ from slmmux import answers
 from slmmux._decision.drive import Compare
 from slmmux._decision.types import Answer
 from slmmux._errors import RecordingError, quote
-from slmmux.answers._reader import extractor_name
+from slmmux.answers._reader import Reader, extractor_name
 from slmmux.recording import Recording
 from slmmux.recording._row import Row
 
@@ -31,8 +31,9 @@ def reread(
             returns which of a member's earlier answers agree with a new one.
 
     Returns:
-        The same samples with new answers. A reply that the extractor fails on becomes a failed sample, and a sample
-        that another extractor had failed on may become a reply again.
+        The same samples with new answers. A reply that was cut off has one only if that was complete. A reply that the
+        extractor fails on becomes a failed sample, and a sample that another extractor had failed on may become a reply
+        again.
 
     Raises:
         RecordingError: A reply was recorded without its text.
@@ -55,9 +56,7 @@ def reread(
     return Recording.of(rows, {**recording.settings, "extract": extractor_name(extract), "agreement": name})
 
 
-def _reread_row(
-    row: Row, reader: Callable[[str], Answer | None], compare: Compare | None, earlier: dict[int, Answer]
-) -> Row:
+def _reread_row(row: Row, reader: Reader, compare: Compare | None, earlier: dict[int, Answer]) -> Row:
     if row.text is None:
         if row.error is not None:
             return row
@@ -67,7 +66,7 @@ def _reread_row(
         )
     unread = replace(row, answer=None, kind=None, key=None, alike=None, error=None)
     try:
-        answer = reader(row.text)
+        answer = reader(row.text, cut_off=bool(row.cut_off))
         alike = None if answer is None or compare is None else dict(compare(answer, earlier))
     except Exception as error:  # noqa: BLE001 - as in a profile, an extractor that raises loses only this sample
         return replace(unread, error=quote(error))

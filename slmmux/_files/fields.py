@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 FIELDS = ("question_id", "question", "options", "answer", "gold", "model", "dataset", "score", "error", "temperature",
-          "input_tokens", "output_tokens", "latency_s")  # fmt: skip
+          "input_tokens", "output_tokens", "latency_s", "finish_reason")  # fmt: skip
 
 # The names that files use, the surest first. "answer" is the gold answer beside a reply, and the reply beside a gold.
 _NAMES = {
@@ -48,6 +48,7 @@ _NAMES = {
     "input_tokens": ("input_tokens", "prompt_tokens"),
     "output_tokens": ("output_tokens", "completion_tokens"),
     "latency_s": ("latency_s", "latency"),
+    "finish_reason": ("finish_reason", "finish_reasons", "stop_reason", "done_reason", "cut_off", "truncated"),
 }  # fmt: skip
 _NUMBERED = re.compile(r"(.+?)[_ .-]?\d+")
 

@@ -132,6 +132,10 @@ class Question(Protocol[R]):
         """Return whether a reply says anything: a text, tool calls or a refusal."""
         ...
 
+    def is_cut_off(self, reply: R) -> bool:
+        """Return whether a reply was cut off at its limit of tokens."""
+        ...
+
     def usage_of(self, reply: R) -> Mapping[str, int]:
         """Return the tokens of one reply."""
         ...

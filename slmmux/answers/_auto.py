@@ -44,7 +44,7 @@ _SAYS_NOTHING = pattern(
 )
 _MOST_WORDS = 12  # of a text that is announced: a longer one works something out
 _UNFINISHED = pattern(r"(?:[-+*/×÷^=(\[{,](?<!\+\+)|\\[a-z]*)\s*\Z")
-_COPULA = pattern(rf"\s*+{COPULA}[\s。.!]*+\Z")
+_COPULA = pattern(rf"{COPULA}[\s。.!]*+\Z")
 _AROUND = " \t\r\n*_`\"'“”.,;:!。、"
 # What has nothing but mathematics in it: signs of it, and no words.
 _FORMULA = pattern(

@@ -27,6 +27,7 @@ class Completion:
         confidences: How sure somebody is of the reply, from 0 to 1, by the name of the confidence.
         judge_input_tokens: Tokens of the request for a judge's rating of the reply.
         judge_output_tokens: Tokens of the judge's reply.
+        cut_off: Whether the reply was cut off at its limit of tokens.
     """
 
     text: str
@@ -36,6 +37,7 @@ class Completion:
     confidences: Mapping[str, float] = field(default_factory=dict)
     judge_input_tokens: int | None = None
     judge_output_tokens: int | None = None
+    cut_off: bool = False
 
 
 class MemberPool(Protocol):

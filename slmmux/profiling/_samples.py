@@ -87,4 +87,5 @@ class Samples:
             confidences=dict(completion.confidences) if completion and completion.confidences else None,
             judge_input_tokens=completion.judge_input_tokens if completion else None,
             judge_output_tokens=completion.judge_output_tokens if completion else None,
+            cut_off=True if completion and completion.cut_off else None,
         )

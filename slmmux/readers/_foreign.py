@@ -79,14 +79,14 @@ def checked(form: TypeAdapter[F], data: bytes, place: str, instead: str) -> F:
 
 
 def at_limit(reason: Any) -> bool:
-    """Return whether the reason why a reply ended is its limit of tokens.
+    """Return whether the reason why a reply ended is its limit of tokens; a table may say just that it is.
 
     Example:
         >>> at_limit("length"), at_limit({"reason": "max_output_tokens"}), at_limit("stop"), at_limit(None)
         (True, True, False, False)
     """
     reason = reason.get("reason") if isinstance(reason, Mapping) else reason
-    return isinstance(reason, str) and reason.lower() in _LIMITS
+    return reason is True or (isinstance(reason, str) and reason.lower() in _LIMITS)
 
 
 def share(value: Any) -> float | None:
@@ -107,7 +107,7 @@ def share(value: Any) -> float | None:
     return None  # NaN too: Inspect's sign for a sample that was not scored
 
 
-_LIMITS = {"length", "max_tokens", "max_output_tokens", "model_length"}
+_LIMITS = {"length", "max_tokens", "max_output_tokens", "model_length", "token_limit", "true"}
 # Inspect's letters, and the words that tables use.
 _VERDICTS = {"c": 1.0, "i": 0.0, "p": 0.5, "n": 0.0, "true": 1.0, "false": 0.0, "correct": 1.0, "incorrect": 0.0,
              "pass": 1.0, "fail": 0.0, "yes": 1.0, "no": 0.0}  # fmt: skip

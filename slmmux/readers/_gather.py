@@ -45,8 +45,13 @@ def gathered(samples: Iterable[Foreign], source: str, extract: Extract, settings
     golds: dict[str, tuple[list[Any], str]] = {}
     for sample, index in _numbered(samples, source, golds):
         # One copy for both: copying is most of the time that a large file takes.
-        row = replace(sample.row, sample_index=index, temperature=_number(sample.settings.get("temperature")))
-        rows.append(row if reader_of is None else _with_answer(row, reader_of, cut_off=sample.cut_off))
+        row = replace(
+            sample.row,
+            sample_index=index,
+            temperature=_number(sample.settings.get("temperature")),
+            cut_off=True if sample.cut_off else None,
+        )
+        rows.append(row if reader_of is None else _with_answer(row, reader_of))
         of_model = models.setdefault(row.model, {})
         if row.dataset is None:
             of_model.update({name: of_model.get(name, value) for name, value in sample.settings.items()})
@@ -154,11 +159,11 @@ def _plain(gold: Any) -> str:
     return json.dumps(gold, sort_keys=True) if isinstance(gold, list | dict) else str(gold).strip()
 
 
-def _with_answer(row: Row, reader_of: Callable[..., Reader], *, cut_off: bool) -> Row:
+def _with_answer(row: Row, reader_of: Callable[..., Reader]) -> Row:
     # With the question, as in a live mux and in `reread`: its options bound a choice, and its words are no answer.
     if row.error is not None or row.text is None:
         return row
-    answer = reader_of(question=row.question or "")(row.text, cut_off=cut_off)
+    answer = reader_of(question=row.question or "")(row.text, cut_off=bool(row.cut_off))
     return row if answer is None else replace(row, answer=answer.value, kind=answer.kind, key=answer.key)
 
 

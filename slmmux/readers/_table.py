@@ -14,7 +14,7 @@ from slmmux._errors import RecordingError
 from slmmux._files.fields import Fields, field_value, fields_of, message_text
 from slmmux._files.table import kind_of, rows_of, stem
 from slmmux._files.values import json_list
-from slmmux.readers._foreign import Foreign, Request, share
+from slmmux.readers._foreign import Foreign, Request, at_limit, share
 from slmmux.readers._forms import FORMS
 from slmmux.recording._gold import TESTS
 from slmmux.recording._questions import question_row, question_text
@@ -112,13 +112,14 @@ def _of_row(  # noqa: PLR0917 - a row, where it is, and how it is read
     if question.question_id is None:
         raise RecordingError(f"{place}: the row has no question and no question_id; give each row one of the two")
     replies = _replies(row, fields, lists_as_texts=lists_as_texts)
-    scores = _scores(fields.value(row, "score"), len(replies))
+    scores = [share(score) for score in _each(fields.value(row, "score"), len(replies))]
+    reasons = _each(fields.value(row, "finish_reason"), len(replies))
     error = fields.value(row, "error")
     model = request.model or fields.value(row, "model") or otherwise
     temperature = _float(fields.value(row, "temperature"))
     settings = {} if temperature is None else {"temperature": temperature}
     one = len(replies) == 1
-    for index, (text, score) in enumerate(zip(replies, scores, strict=True)):
+    for index, (text, score, reason) in enumerate(zip(replies, scores, reasons, strict=True)):
         yield Foreign(
             path,
             place,
@@ -139,6 +140,7 @@ def _of_row(  # noqa: PLR0917 - a row, where it is, and how it is read
             ),
             settings,
             TESTS if question.tests else None,
+            at_limit(reason),
         )
 
 
@@ -179,10 +181,10 @@ def _reply(value: Any) -> str | None:
             return json.dumps(value, ensure_ascii=False) if text is None and value else text
 
 
-def _scores(value: Any, count: int) -> list[float | None]:
-    if isinstance(value, list):
-        return [share(item) for item in value] if len(value) == count else [None] * count
-    return [share(value)] if count == 1 else [None] * count
+def _each(value: Any, count: int) -> list[Any]:
+    """Return a field of a row for each of its samples; one value for several samples is nobody's."""
+    values = value if isinstance(value, list) else [value]
+    return values if len(values) == count else [None] * count
 
 
 def _count(value: Any) -> int | None:

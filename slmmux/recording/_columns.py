@@ -24,7 +24,8 @@ Floats: TypeAlias = NDArray[np.float64]
 
 NONE = int(np.iinfo(np.int64).min)  # stands for `None` in a column of whole numbers; NaN does in one of fractions
 
-CODED = ("question_id", "model", "dataset", "question", "gold", "temperature", "error", "alike", "confidences")
+CODED = ("question_id", "model", "dataset", "question", "gold", "temperature", "error", "alike", "confidences",
+         "cut_off")  # fmt: skip
 WHOLE = ("sample_index", "input_tokens", "output_tokens", "attempt", "judge_input_tokens", "judge_output_tokens")
 FRACTIONS = ("latency_s", "score")
 _JSON = ("gold", "alike", "confidences")  # coded by their JSON, as a list is no key of a dictionary
@@ -270,15 +271,15 @@ class Columns:
                 question=question, gold=gold, text=text, temperature=temperature, input_tokens=input_tokens,
                 output_tokens=output_tokens, latency_s=latency, error=error, kind=kind, key=key, alike=alike,
                 score=score, attempt=attempt, confidences=confidences, judge_input_tokens=judge_input,
-                judge_output_tokens=judge_output,
+                judge_output_tokens=judge_output, cut_off=cut_off,
             )
             for (answer, kind, key), text, question_id, model, index, dataset, question, gold, temperature,
-            input_tokens, output_tokens, latency, error, alike, score, attempt, confidences, judge_input, judge_output
-            in zip(
+            input_tokens, output_tokens, latency, error, alike, score, attempt, confidences, judge_input, judge_output,
+            cut_off in zip(
                 readings, replies, *(parts[name] for name in (
                     "question_id", "model", "sample_index", "dataset", "question", "gold", "temperature",
                     "input_tokens", "output_tokens", "latency_s", "error", "alike", "score", "attempt",
-                    "confidences", "judge_input_tokens", "judge_output_tokens",
+                    "confidences", "judge_input_tokens", "judge_output_tokens", "cut_off",
                 )), strict=False,
             )
         ]  # fmt: skip

@@ -29,10 +29,12 @@ _WHOLE = {  # name -> the least
     "judge_output_tokens": None,
 }
 _FRACTIONS = ("temperature", "latency_s", "score")
+_FLAGS = ("cut_off",)
 _SCALARS = {str, int, bool, type(None)}
 _TEXT = {str, type(None)}
 _INT = {int, type(None)}
 _FLOAT = {float, int, type(None)}
+_FLAG = {bool, type(None)}
 
 
 def read_lines(path: Path, builder: Builder) -> tuple[dict[str, Any], Callable[[int], int]]:
@@ -95,7 +97,7 @@ def _columns(lines: Sequence[bytes]) -> Mapping[str, Sequence[Any] | None] | Non
         columns = {name: [row[name] for row in rows] for name in REQUIRED}
     except (ValueError, KeyError, RecursionError):
         return None
-    others = (*_TEXTS, *_WHOLE, *_FRACTIONS, "gold")
+    others = (*_TEXTS, *_WHOLE, *_FRACTIONS, *_FLAGS, "gold")
     columns |= {name: [row.get(name) for row in rows] for name in others if name in names and name not in columns}
     types = {name: {*map(type, column)} for name, column in columns.items()}
     plain = (
@@ -108,6 +110,7 @@ def _columns(lines: Sequence[bytes]) -> Mapping[str, Sequence[Any] | None] | Non
         and all(types.get(name, _TEXT) <= _TEXT for name in _TEXTS)
         and all(types.get(name, _INT) <= _INT for name in _WHOLE)
         and all(types.get(name, _FLOAT) <= _FLOAT for name in _FRACTIONS)
+        and all(types.get(name, _FLAG) <= _FLAG for name in _FLAGS)
     )
     if not plain:
         return None

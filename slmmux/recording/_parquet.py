@@ -164,22 +164,29 @@ class ParquetFile:
         for piece, is_json in zip(pieces, (False, True), strict=False):
             if piece is None:
                 continue
-            values: list[Any] = [from_json(value) for value in piece[1]] if is_json else list(piece[1])
-            if name == "alike":
-                values = [{int(index): close for index, close in from_json(value).items()} for value in piece[1]]
-            if name == "confidences":
-                values = [confidences_of(value) for value in piece[1]]
-            if name == "gold":
-                values = [*map(gold_without_nan, values)]
-            elif name == "temperature":
-                values = [*map(float, values)]
-            elif name not in {"alike", "confidences"} and any(type(value) is not str for value in values):
-                raise TypeError("received a value that is no text")
+            values = _values(name, piece[1], is_json=is_json)
             number = np.append(builder.codes_of(name, values), np.int32(-1))
             codes = number[piece[0]] if codes is None else np.where(codes < 0, number[piece[0]], codes)
         if name in REQUIRED and (codes is None or bool((codes < 0).any())):
             raise ValueError("received null")
         return codes
+
+
+def _values(name: str, stored: Sequence[Any], *, is_json: bool) -> list[Any]:
+    """Return the values of a column as a row has them, checked."""
+    if name == "alike":
+        return [{int(index): close for index, close in from_json(value).items()} for value in stored]
+    if name == "confidences":
+        return [confidences_of(value) for value in stored]
+    values: list[Any] = [from_json(value) for value in stored] if is_json else list(stored)
+    if name == "gold":
+        return [*map(gold_without_nan, values)]
+    if name == "temperature":
+        return [*map(float, values)]
+    form, meant = (bool, "not true or false") if name == "cut_off" else (str, "no text")
+    if any(type(value) is not form for value in values):
+        raise TypeError(f"received a value that is {meant}")
+    return values
 
 
 _FIELDS = {
@@ -197,6 +204,7 @@ _FORMS = {
     "temperature": "numbers or null",
     "latency_s": "numbers or null",
     "confidences": "an object of numbers from 0 to 1 as JSON, or null",
+    "cut_off": "true, false or null",
     "reading": "null if there is no answer",
     "gold": "null if there is no gold answer",
     "question_id": "a text",
@@ -370,6 +378,7 @@ def _table(arrow: Any, columns: Columns, at: Ints, metadata: bytes) -> Any:
     arrays["text"] = arrow.array([None if text is None else _utf8(text) for text in texts], arrow.large_string())
     temperature = columns.coded("temperature").at(at)
     arrays["temperature"] = arrow.array(temperature, arrow.float64())
+    arrays["cut_off"] = arrow.array(columns.coded("cut_off").at(at), arrow.bool_())
     for name in FRACTIONS:
         fractions = columns.numbers(name)[at]
         arrays[name] = arrow.array(fractions, mask=np.isnan(fractions))

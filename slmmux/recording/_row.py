@@ -105,6 +105,8 @@ class Row:
         judge_input_tokens: Tokens of the request for a judge's rating. If several samples have the same reply, it is
             rated once, and the first of them has these tokens.
         judge_output_tokens: Tokens of the judge's reply.
+        cut_off: Whether the reply was cut off at its limit of tokens; `None` if it was not, or nobody said so. Such a
+            reply has an answer only if that was complete before.
 
     Example:
         >>> Row(question_id="q1", model="qwen", sample_index=0, answer="4").answer
@@ -135,6 +137,7 @@ class Row:
     confidences: dict[str, Annotated[float, Field(ge=0, le=1)]] | None = None
     judge_input_tokens: int | None = None
     judge_output_tokens: int | None = None
+    cut_off: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

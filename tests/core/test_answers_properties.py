@@ -1,10 +1,7 @@
 """What holds for every extractor and every text."""
 
-import random
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
 from unittest import mock
 
 import pytest
@@ -15,7 +12,8 @@ import slmmux.answers
 from slmmux import answers
 from slmmux._errors import ExtractorError
 from slmmux._mux.replies.tools import Tools
-from tests.lengths import AT_LENGTH, examples, short_form
+from tests.core.hostile import READINGS
+from tests.lengths import examples, short_form
 
 NAMES = ["auto", "boxed", "choice", "code", "json", "number", "text"]
 
@@ -106,99 +104,6 @@ def test_equal_answers_are_the_same(a, b):
             assert answers.same(one.value, other.value)
 
 
-# What a pattern that can backtrack, a stack, or a loop in a loop would take a quadratic time for, repeated.
-UNITS = r"""( [ { } ) ] () [] {} (A) **A** ** * *a _a ~~ # #### ##Answer: $ $1 % 5% - - = == x=1, | / 1/ 1/2/ , 1,
-    1,234 . 1. .5 9 0 1- 10: e9 1e 1e999 NaN ± − ! ; :
-    \boxed{ \boxed \boxed{1} \boxed{\boxed{ \fbox \frac \frac{1}{ \frac{1 \text{ \text{\text{a}} \left \\ \ \circ ^{
-    2^ 1\times10^ \sqrt{ million percent
-    ` ~ ``` " ' \" “ « é 👩‍🚀 ﷺ ０ ２ if:( lambda: x: not- [see[ [1, [[], [" ["\ {"a": {"a":1} {'a': true, I a IIa isB
-    Answer:B
-    <think> </think> <think>a</think> [THINK] [/THINK] < <thinking <!-- answer ans because"""
-UNITS = [*UNITS.split(), *(unit + end for unit in ["answer is", "The answer to", "answer for x", "(A)", "is B",
-    "choose B", "A is", "so it is B", "and x =", "1", "123", "1 /", "per cent", "**", "-", "!", ",",
-    "*"] for end in " \n"),
-         '"""', "'''", " ", "\n", "\t", "\r\n", "\u00a0", "\x00", "\u2028", "\ud800", "```\n", "```\nx\n```\n",
-         "```python\nx=1\n```\n", "~~~\n", "  ```", "````\n```\n", "A. x\n", "1. x\n2. y\n", "####\n", "answer\n",
-         "if x:\n", "x = '\n", "\u0301\u0323", "\u0345\u0334", "\u1100\u1161", "\u0327\u0300\u0334"]  # fmt: skip
-FRAMES = {
-    "alone": "{} Step",
-    "announced": "The answer is {} Step",
-    "in a block": "```python\n{}\n```",
-    "in a text of JSON": '["{}"]',
-    "in a box": r"\boxed{{{}}}",
-    "indented": "```\n   {}\n  x\n```",
-}
-UNITS += ["Answer: 3, ", "Answer: B, ", "mille ", "cent ", "zwei tausend ", "twenty two ", "minus ", "not B ", "is not B ", "Ghana's capital is ",
-    "Accra is ", "Problem: ", "\nQ: ", "\nuser\n", "\n\nContext: ", "U.S. ", "Sure! ", "thanks ", "let me know ", "however ", "because ", "3 to 4 ",
-    "between 1 and ", "3 hours ", "(A) or ", "(A) red, ", "only A fits ", "I think B ", "5 cm ", "$3 - $", "1 : ", "Step 1: ", "答案是", "정답은 ",
-    "ответ ", "la respuesta es ", "五", "３", "，", "<tool_call>", '{"name": "add", ', "add(a=", "<function=add>", "[TOOL_CALLS]add", "Action: add\n",
-    "<|channel|>final<|message|>", "assistantfinal", "<notes>a</notes>", "\\left[0,1\\right]", "def f():\n", "Input:\n```\n3\n```\n"]  # fmt: skip
-GHANA = "What is the capital of Ghana? A) Accra B) Kumasi C) Tema"
-ADD = Tools([{"name": "add", "parameters": {"properties": {"a": {"type": "integer"}}}}])
-READERS = {name: answers.reader(name) for name in NAMES} | {
-    "auto with a question": answers.reader("auto", question=GHANA),
-    "choice with a question": answers.reader("choice", question=GHANA),
-    "text with a question": answers.reader("text", question=GHANA[:29]),
-    "auto of a long question": lambda text: answers.reader("auto", question=text)("Ghana's capital is Accra."),
-    "number cut off": lambda text: answers.reader("number")(text, cut_off=True),
-    "includes": lambda text: answers.includes(text, "Accra", GHANA),
-    "includes a number": lambda text: answers.includes(text, "43"),
-    "calls in a text": lambda text: ADD.calls_in(text[:49_000] + "add"),
-    "same": lambda text: answers.same(text, text + " "),
-    "strip_reasoning": answers.strip_reasoning,
-    "tool_calls": lambda text: (
-        answers.tool_calls([{"name": text, "args": {text[:8]: [text]}}]) if text.isascii() else 0
-    ),
-}
-
-
-def seconds(read, text):
-    start = time.process_time()
-    read(text)
-    return time.process_time() - start
-
-
-def grows(read, make, length):
-    """Whether four times the length takes more than eight times the time: quadratic time would be sixteen.
-
-    The ratio counts, not the time; a processor that changes its speed in between can spoil some tries, never all.
-    """
-    short, long = make(length), make(4 * length)
-    return all(seconds(read, long) > 8 * seconds(read, short) + 0.01 for _ in range(5))
-
-
-def repeated(unit, frame):
-    return lambda length: FRAMES[frame].format(unit * (length // len(unit)))
-
-
-ALWAYS_TIMED = {("number", "indented")}
-
-
-@pytest.mark.parametrize(("name", "frame"), short_form(product(READERS, FRAMES), ALWAYS_TIMED.__contains__))
-def test_time_grows_with_length(name, frame):
-    """Any piece of a reply repeated 12,000 characters long takes about four times as long as at 3,000."""
-    units = UNITS if AT_LENGTH else UNITS[::4]
-    assert not [unit for unit in units if grows(READERS[name], repeated(unit, frame), 3_000)]
-
-
-# A tag of reasoning could cut off all before it or after it.
-MIXED = [unit for unit in UNITS if "think" not in unit.lower()]
-random.Random(1).shuffle(MIXED)
-
-
-def mixed(length):
-    """A text of all units in stretches, in an order that is always the same, with a block and a box at its end."""
-    stretches = " ".join(unit * (length // len(MIXED) // len(unit)) for unit in MIXED)
-    return f"{stretches}\n{stretches[:9]}\n```\nx\n```\n\\boxed{{x"
-
-
-@pytest.mark.parametrize("name", short_form(READERS, {"auto", "code"}.__contains__))
-def test_a_megabyte(name):
-    """A reply of one megabyte of all that is about four times the work of a quarter of it."""
-    assert len(mixed(1_000_000)) > 900_000
-    assert not grows(READERS[name], mixed, 250_000)
-
-
 # A text that is nested 10,000 deep and more, by what it is nested in.
 NESTED = {
     f"{count} {opener}": opener * count + "1" + closer * count
@@ -239,12 +144,12 @@ def at_both_depths(read, *given):
         return thread.submit(at_depth, 10, read, *given).result(), at_depth(800, read, *given)
 
 
-@pytest.mark.parametrize("name", short_form(READERS, {"boxed"}.__contains__))
+@pytest.mark.parametrize("name", short_form(READINGS, {"boxed"}.__contains__))
 def test_depth_neither_of_the_text_nor_of_the_caller(name):
     """However deep a text is nested and wherever the caller stands, the same comes of it, and no full stack."""
     for shape, text in NESTED.items():
         for reply in (text, f"Answer: {text}", f"```python\n{text}\n```", f"```\n{text[:-3]}\n```"):
-            low, high = at_both_depths(READERS[name], reply)
+            low, high = at_both_depths(READINGS[name], reply)
             assert "Error" not in str(low)[:40], shape
             assert high == low, shape
 
@@ -310,7 +215,7 @@ def test_no_code_is_executed(shape, tmp_path, monkeypatch):
         "exec('import marks')",
         "import_module('marks')",
     ):
-        for read in READERS.values():
+        for read in READINGS.values():
             read(shape.format(source))
         answers.same(shape.format(source), "0")
         answers.same(source, "1")

@@ -163,7 +163,7 @@ def odd(path):
                     "gold": values[number] if number != 8 else ["x", 4], "text": rng.choice([None, "", "\n", "It is 4.\r\n", "\U0001f40d" * 9]),
                     "question": rng.choice([question, None]) if number else "?", "dataset": rng.choice([None, "", "d"]),
                     "temperature": rng.choice([None, 0, 0.1 + 0.2]), "input_tokens": rng.choice([None, 0, 2**40]),
-                    "latency_s": rng.choice([None, 0.0, 1e-12]), "unknown": "left out",
+                    "latency_s": rng.choice([None, 0.0, 1e-12]), "cut_off": rng.choice([None, True]), "unknown": "left out",
                 }  # fmt: skip
                 if rng.random() < 0.2:
                     lines.append({**row, "answer": None, "text": None, "error": "\u00e9: busy"})

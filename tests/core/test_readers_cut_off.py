@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from slmmux import readers
+from slmmux import Recording, readers
+from slmmux.rereading import reread
 
 CUT, WHOLE = "The answer is 12", "The answer is 12. We can check th"
 
@@ -39,7 +40,17 @@ def promptfoo(text, reason):
     return {"results": {"version": 3, "results": [{**result, "testCase": test}]}}
 
 
+def table(text, reason):
+    return {"question": "?", "gold": "12", "output": text, "finish_reason": reason}
+
+
+def table_of_samples(text, reason):
+    return {"question": "?", "gold": "12", "outputs": [text], "truncated": [reason == "length"]}
+
+
 FORMS = {
+    "table.jsonl": table,
+    "samples.jsonl": table_of_samples,
     "out.jsonl": batch,
     "responses.jsonl": response,
     "log.json": inspect,
@@ -48,6 +59,7 @@ FORMS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*name other fields with --map:UserWarning")
 @pytest.mark.parametrize("name", FORMS)
 def test_cut_off(name, tmp_path):
     """In each form that says why a reply ended, one cut off at its limit has only an answer that was complete before."""
@@ -55,7 +67,8 @@ def test_cut_off(name, tmp_path):
     def answer(text, reason):
         (tmp_path / name).write_text(json.dumps(FORMS[name](text, reason)) + "\n", encoding="utf-8")
         (row,) = readers.read(tmp_path / name).rows
-        assert row.text == text
+        assert (row.text, row.cut_off) == (text, True if reason == "length" else None)
+        assert reread(Recording.of([row])).rows == (row,)
         return row.answer
 
     assert answer(CUT, "stop") == "12"

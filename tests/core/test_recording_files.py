@@ -38,6 +38,7 @@ rows = st.lists(
         kind=st.none() | texts,
         key=st.none() | texts,
         alike=st.none() | st.dictionaries(st.integers(0, 9), st.floats(0, 1), max_size=3),
+        cut_off=st.none() | st.booleans(),
     ),
     max_size=6,
     unique_by=lambda row: (row.question_id, row.model, row.sample_index),

@@ -51,3 +51,12 @@ def test_a_reply_without_its_text_is_refused():
     """The sentence names the sample."""
     with pytest.raises(RecordingError, match="sample 0 of 'm' for question 'q' was recorded without its text"):
         reread(Recording.of([Row(question_id="q", model="m", sample_index=0, answer="5")]))
+
+
+def test_a_reply_that_was_cut_off_stays_one():
+    """Read again, it has an answer only if that was complete before the cut; a whole one has the last words it says."""
+    recording = Recording.of(
+        [row(0, "The answer is 12", cut_off=True), row(1, "The answer is 5. So w", cut_off=True), row(2, "Answer: 12")]
+    )
+    assert [r.answer for r in reread(recording, "number").rows] == [None, "5", "12"]
+    assert [r.cut_off for r in reread(recording, "number").rows] == [True, True, None]

@@ -16,6 +16,7 @@ from llamaindex_slmmux import SLMMuxLLM
 from llamaindex_slmmux.testing import ScriptedLLM
 from slmmux import ArgumentError, ProfilingError, Recording, RecordingError, replay
 from slmmux._decision.record import record
+from slmmux.rereading import reread
 
 from ..langchain.openai_server import Refused, serving
 
@@ -113,6 +114,16 @@ def profiled(way, path, models=None, **options):
 def without_time(recording):
     rows = [json.dumps({n: getattr(r, n) for n in r.__dataclass_fields__ if n != "latency_s"}) for r in recording.rows]
     return sorted(rows)
+
+
+@ALL
+def test_a_reply_that_was_cut_off_is_recorded_as_one(way, path):
+    """The row says so, and read again it abstains as it did live; a whole reply's row says nothing of it."""
+    replies = [{"content": "The answer is 12", "finish_reason": reason} for reason in ("length", "stop")]
+    with serving(lambda _, count: replies[count % 2]) as server:
+        recording = profiled(way, path, {"a": way.openai(server)}, samples=2)
+    assert {(row.cut_off, row.answer) for row in recording.rows} == {(True, None), (None, "12")}
+    assert reread(Recording.load(path)).rows == recording.rows
 
 
 def test_both_frameworks_keep_the_same(tmp_path):

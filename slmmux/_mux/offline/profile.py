@@ -184,7 +184,7 @@ def _completion(
         value = strike(answer.value, tuple(secrets))
         return Answer(value, answer.kind, strike_text(answer.key, secrets))
 
-    return Came(struck, read, *_tokens(question, reply), confidences)
+    return Came(struck, read, *_tokens(question, reply), confidences, cut_off=question.is_cut_off(reply))
 
 
 def _tokens(question: Question[Any], reply: Any) -> tuple[int | None, int | None]:

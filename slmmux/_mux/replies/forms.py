@@ -21,7 +21,8 @@ Form = Callable[[str], Answer | None]
 
 _VERDICT = pattern(r"\[\[\s*([A-Za-z]|[0-9]{1,3}(?:\.[0-9]{1,3})?)\s*\]\]")
 _RESULT = pattern(r"\[RESULT\]\s*+([0-9]{1,3}(?:\.[0-9]{1,3})?)")
-_YES_OR_NO = pattern(r"(?:\A|[\n:])[\s*_\"'-]*+(YES|NO)\b", re.IGNORECASE)
+# No line break among the signs: a word that is looked for through many blank lines takes quadratic time.
+_YES_OR_NO = pattern(r"(?:\A\s*+|[\n:])[ \t\r*_\"'-]*+(YES|NO)\b", re.IGNORECASE)
 _ANY_YES_OR_NO = pattern(r"\b(YES|NO)\b")
 _SCORE = pattern(
     r"\A[\s*_]*+(?:(?:final\s)?score\s*+[:=]\s*+)?[*_]*+([0-9]{1,3}(?:\.[0-9]{1,3})?)(?:\s?/\s?[0-9]{1,3})?[ \t*_.]*+$",
@@ -34,7 +35,7 @@ _NUMBER = pattern(r"[0-9]{1,6}")
 _CHOSEN = pattern(r"\bANSWER\s*+:\s*+\W{0,3}([0-9]{1,6}(?:\s*+,\s*+[0-9]{1,6})*+)", re.IGNORECASE)
 _GRADE = pattern(r"\bgrade:\s*+[*_]{0,3}(incorrect|correct)\b", re.IGNORECASE)
 _ANY_GRADE = pattern(r"\b(INCORRECT|CORRECT)\b")
-_Y_OR_N = pattern(r"^[\s*\"']*+([YN])[\s*\"'.]*+$", re.MULTILINE)
+_Y_OR_N = pattern(r"^[ \t*\"']*+([YN])[ \t\r*\"'.]*+$", re.MULTILINE)
 _LABEL = pattern(r"\A[\s*_]*+(?:JSONPath|KEYWORDS)[*_]*+:[\s*_]*+", re.IGNORECASE)
 _SQL_ENDS = pattern(r"\bSQLResult\s*:|\bAnswer\s*:|```|;\s*(?:\n\s*\n|\Z)", re.IGNORECASE)
 _SQL_FENCE = pattern(r"\A\s*+```(?:\w{1,12})?\s*+")

@@ -9,6 +9,7 @@ from itertools import islice
 from slmmux.answers._pattern import pattern
 from slmmux.answers._replies.fences import left_open
 from slmmux.answers._words.announced import announced
+from slmmux.answers._words.sentences import asking_sentence
 
 __all__ = ["without_run_on"]
 
@@ -42,7 +43,6 @@ _ABOUT = pattern(
     r"(?: [0-9]{1,3})?[*_\]]*:(?:[^\n]|\n(?![ \t]*\n))*+\Z",
     whole=True,
 )
-_LAST_SENTENCE = pattern(r"[.!?:]\s+(?=[^.!?]*\?\s*\Z)")
 _MOST_ALIKE = 4  # words that two questions begin with
 _SHORT = 200  # characters of such words
 _MOST_MARKERS = 20  # that are looked at: each costs as much as the text is long
@@ -82,7 +82,7 @@ def _before_one_alike(text: str, question: str) -> str:
     What is the capital of Chile? after What is the capital of Peru?, which the model has answered in a line.
     """
     first, _, rest = text.strip().partition("\n\n")
-    words = _LAST_SENTENCE.split(question.strip())[-1].split()
+    words = asking_sentence(question).split()
     if "\n" in first or len(first) > _SHORT or first.endswith((":", "?")) or len(words) <= _MOST_ALIKE:
         return text
     line = rest.strip().split("\n", 1)[0].strip(" *_")

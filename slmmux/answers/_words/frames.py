@@ -12,6 +12,7 @@ from slmmux.answers._mathematics.units import quantity
 from slmmux.answers._pattern import pattern
 from slmmux.answers._words.courtesy import without_closing, without_opening
 from slmmux.answers._words.number_words import words_at
+from slmmux.answers._words.sentences import asking_sentence
 
 __all__ = ["asks_how_many", "framed"]
 
@@ -209,7 +210,6 @@ _YES_OR_NO = pattern(
     re.IGNORECASE,
 )
 _SAYS_YES_OR_NO = pattern(r"[\s*_\"]*+(yes|no|true|false)\b(?=[\s*_]*(?:[.,!;:—–-]|$))", re.IGNORECASE)
-_LAST_SENTENCE = pattern(r"[.!?\n:]\s+(?=[^.!?\n]*\?\s*\Z)")
 _PRONOUN = pattern(
     r"[\s*_]*+(?:(?:it|that|this|he|she|they|the (?:output|result|answer|value|total|sum|difference|product))(?:['’]s| is| was| are| were| will be| would be| must be| should be)(?: called| named)?"
     r"|(?:es|das|sie|er) (?:ist|war|wäre)|c['’](?:est|était)|(?:esta? )?es|é|è|si tratta di|это)\s+(?:the |an? |der |die |das |la |le |el |il |o |a )?"
@@ -314,7 +314,7 @@ def framed(text: str, question: str) -> str | None:
     if not question.strip():
         return None
     text = without_opening(without_closing(text)).strip()
-    if _YES_OR_NO.match(_LAST_SENTENCE.split(question.strip())[-1].strip()):
+    if _YES_OR_NO.match(asking_sentence(question)):
         yes_or_no = _SAYS_YES_OR_NO.match(text)
         return yes_or_no[1] if yes_or_no else None
     if _SPEAKS_OF_ITSELF.match(text):
