@@ -5,8 +5,8 @@
 
 The options are those of `bench.learned`, and so are pools, splits and figures. Without a recording the pools are
 simulated, of known truth: the gain over the single model that is best on the validation questions, on 1,500 others. A
-part is taken away by putting what the rule had before in its place: one penalty of 2, a prior that grows linearly with
-accuracy, the twelve nearest questions, no weights of answers.
+part is taken away by putting what the rule had before in its place: a prior that always grows linearly with accuracy,
+the twelve nearest questions, no weights of answers; without the guard a change is taken for any gain in log loss.
 """
 
 import sys
@@ -30,13 +30,10 @@ from slmmux.learned._neighbours import nearest_advantage
 
 __all__ = ["PARTS", "simulated", "table", "without"]
 
-_OLD_RIDGE = 2.0
 _FRESH = 1500  # simulated questions that stand for all there are
 _SIMULATED = {  # variant -> the parts that it has not; simulated answers have no texts
     "whole": (),
-    "without penalty by cross-validation": ("penalty by cross-validation",),
     "without prior of log-odds": ("prior of log-odds",),
-    "without both": ("penalty by cross-validation", "prior of log-odds"),
 }
 
 
@@ -66,13 +63,9 @@ class _Nearest:
         return nearest_advantage(self.kernel[q : q + 1, others], self._millionths[others])[0]
 
 
-def _linear_prior(rights: NDArray[np.float64], questions: int) -> NDArray[np.float64]:
-    return 3 * rights / questions + 0.5
-
-
 PARTS: dict[str, tuple[tuple[Any, str, Any], ...]] = {
-    "penalty by cross-validation": ((_learning, "RIDGES", (_OLD_RIDGE,)),),
-    "prior of log-odds": ((_learning, "_prior_weights", _linear_prior),),
+    "prior of log-odds": ((_learning, "_prior_by_odds", _learning.prior_weights),),
+    "guard": ((_learning, "_GUARD", 0.0),),
     "weights of answers": ((_learning, "common_answers", lambda table: ()),),  # noqa: ARG005 - as the function it replaces
     "kernel ridge": ((_kernel, "KernelRidge", _Nearest), (_kernel, "PENALTIES", (1.0,))),
 }

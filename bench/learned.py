@@ -114,7 +114,6 @@ def outcome(
     arrays: Arrays,
     validation: NDArray[np.int64],
     test: NDArray[np.int64],
-    ridge: float | None = None,
     vectors: Vectors | None = None,
 ) -> Outcome:
     """Return the accuracy and calibration of each way to answer on the test questions."""
@@ -128,13 +127,13 @@ def outcome(
         return expected_calibration_error(probability, right), brier(probability, right)
 
     start_time = time.perf_counter()
-    rule = fit(arrays, validation, ridge)
+    rule = fit(arrays, validation)
     seconds = time.perf_counter() - start_time
     right, probability = (mux, confidence) if rule is None else evaluate(arrays, rule, test)
     near = near_probability = seconds_near = None
     if vectors is not None:
         start_time = time.perf_counter()
-        by_question = fit_by_question(arrays, vectors, validation, ridge)
+        by_question = fit_by_question(arrays, vectors, validation)
         seconds_near = time.perf_counter() - start_time
         near, near_probability = mux, confidence
         if by_question is not None:

@@ -1,18 +1,19 @@
 """Whether a selection's promises come true: on simulated pools of known truth, or on the rest of a recording.
 
     python -m bench.promises [--runs 200]
-    python -m bench.promises RECORDING [--without A ...] [--pools 20] [--models 5] [--validation 150] [--rule learned]
-                                       [--resamples 50]
+    python -m bench.promises RECORDING [--without A ...] [--pools 20] [--splits 1] [--models 5] [--validation 150]
+                                       [--rule learned] [--resamples 50]
 
 Without a recording the pools are simulated, and the truth about each is known. With one they are random pools of a few
-models, each chosen on some of the questions: the interval of its gain, its verdict and its thresholds stand against the
-outcome on the other questions. Those are few as well: "allowing for noise" widens the interval by the standard error of
-their own gain.
+models, each chosen on some of the questions, in one or several splits: the interval of its gain, its verdict and its
+thresholds stand against the outcome on the other questions. Those are few as well: "allowing for noise" widens the
+interval by the standard error of their own gain.
 """
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from math import sqrt
 from pathlib import Path
 from statistics import fmean
@@ -61,10 +62,12 @@ class Check:
     within: Mapping[float, tuple[bool, bool]]
 
 
-def checks(arrays: Arrays, models: int, most: int, *, validation: int, resamples: int, rule: Rule) -> Iterator[Check]:
-    """Yield a check for each pool of some models, and each size of two and three."""
+def checks(
+    arrays: Arrays, models: int, most: int, *, splits: int = 1, validation: int, resamples: int, rule: Rule
+) -> Iterator[Check]:
+    """Yield a check for each pool of some models, each split of the questions, and each size of two and three."""
     rng = np.random.default_rng(0)
-    for members in pools(len(arrays.models), models, most):
+    for _, members in product(range(splits), pools(len(arrays.models), models, most)):
         pool = part(arrays, members)
         order = rng.permutation(len(arrays.questions))
         train, fresh = np.sort(order[:validation]), np.sort(order[validation:])
@@ -219,6 +222,7 @@ def main() -> None:
     parser.add_argument("--without", nargs="+", default=[], help="models to leave out")
     parser.add_argument("--models", type=int, default=5, help="models of a pool")
     parser.add_argument("--pools", type=int, default=20, help="the most pools")
+    parser.add_argument("--splits", type=int, default=1, help="splits of the questions for each pool")
     parser.add_argument("--validation", type=int, default=150, help="questions to choose on")
     parser.add_argument("--samples", type=int, default=5, help="k")
     parser.add_argument("--resamples", type=int, default=50)
@@ -236,6 +240,7 @@ def main() -> None:
             arrays,
             models,
             options.pools,
+            splits=options.splits,
             validation=options.validation,
             resamples=options.resamples,
             rule=options.rule,

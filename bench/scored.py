@@ -33,8 +33,6 @@ RECORDED = Path(__file__).parent / "recordings" / "logprob.jsonl.gz"
 VARIANTS = ("without the scores", "one weight for all members", "one weight for each member")
 FOLDS = 5
 
-_CALIBRATION_RIDGE = 2.0  # as in the rule
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -96,26 +94,13 @@ class Answers:
         rows = np.isin(self.question, questions) & self.teaches[self.question]
         return Choices.of_rows(features[rows], self.right[rows], self.question[rows])
 
-    def weights(self, features: Floats, train: Ints, ridge: float) -> Floats:
+    def weights(self, features: Floats, train: Ints) -> Floats:
         """Return the weights learned on some questions."""
         rights = self.arrays.votes.right[:, train].sum(axis=1).astype(np.float64)
         prior = np.zeros(features.shape[1])
-        prior[: rights.size] = _learning._prior_weights(rights, train.size)  # noqa: SLF001 - the rule's own prior
-        choices, penalties = self.choices(features, train), np.full(prior.size, ridge)
+        prior[: rights.size] = _learning.prior_weights(rights, train.size)
+        choices, penalties = self.choices(features, train), np.full(prior.size, _learning.RIDGE)
         return minimum(lambda weights: choices.loss(weights, prior, penalties), prior)
-
-    def ridge(self, features: Floats, train: Ints) -> float:
-        """Return the penalty of the least log loss in five parts."""
-
-        def loss(ridge: float) -> float:
-            return sum(
-                self.choices(features, train[part::FOLDS]).log_loss(
-                    self.weights(features, np.setdiff1d(train, train[part::FOLDS]), ridge)
-                )
-                for part in range(FOLDS)
-            )
-
-        return min(_learning.RIDGES, key=loss)
 
     def decided(self, features: Floats, weights: Floats, questions: Ints) -> tuple[Floats, Floats]:
         """Return [q] whether the best answer is right, and its log-odds against the others and an unobserved one."""
@@ -143,15 +128,14 @@ def held_out(answers: Answers, variant: str, repeats: int) -> tuple[Floats, Floa
         for fold in range(FOLDS):
             test = np.sort(order[fold::FOLDS])
             train = np.setdiff1d(np.arange(questions), test)
-            ridge = answers.ridge(features, train)
             inner = []
             for part in range(FOLDS):
                 tested = train[part::FOLDS]
-                weights = answers.weights(features, np.setdiff1d(train, tested), ridge)
+                weights = answers.weights(features, np.setdiff1d(train, tested))
                 inner.append(answers.decided(features, weights, tested))
             truths, log_odds = (np.concatenate(each) for each in zip(*inner, strict=True))
-            a, b = calibrated(log_odds, truths, _CALIBRATION_RIDGE)
-            truth, odds = answers.decided(features, answers.weights(features, train, ridge), test)
+            a, b = calibrated(log_odds, truths, _learning.RIDGE)
+            truth, odds = answers.decided(features, answers.weights(features, train), test)
             right[repeat, test], probability[repeat, test] = truth, 1 / (1 + np.exp(-(a + b * odds)))
     return right, probability
 

@@ -174,20 +174,20 @@ class ByQuestionRule:
 
 
 def fit_by_question(
-    arrays: "Arrays", vectors: Vectors, questions: "ArrayLike | None" = None, ridge: float | None = None
+    arrays: "Arrays", vectors: Vectors, questions: "ArrayLike | None" = None, ridge: float = 2.0
 ) -> ByQuestionRule | None:
     """Return the rule learned on some questions: `slmmux.learned.fit` with one feature more.
 
     The feature is g(y) = sum_i r_i(q) f_i(y); its weight v is learned with the others, with the prior 0. In training
     r_i(q) is learned without the question itself, and in cross-validation and calibration without its part. The penalty
-    of the regression is chosen from 0.1, 0.3, 1 and 3 as the others are; if the feature does not help, v is 0. Document
-    frequencies are those of the validation questions.
+    of the regression is chosen from 0.1, 0.3, 1 and 3 as that of answers is, with the same guard; if the feature does
+    not help, v is 0. Document frequencies are those of the validation questions.
 
     Args:
         arrays: The samples.
         vectors: The vectors of all questions in `arrays`, in their order: `vectors_of(texts)`.
         questions: The validation questions by their places in `arrays`; `None` means all.
-        ridge: A fixed penalty on weights and calibration, above 0; `None` chooses.
+        ridge: As for `slmmux.learned.fit`.
 
     Returns:
         The rule; `None` with fewer than `slmmux.learned.FEWEST` questions that have a right and a wrong answer.

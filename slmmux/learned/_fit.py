@@ -9,28 +9,29 @@ from numpy.typing import ArrayLike, NDArray
 from slmmux._decision.rules import LearnedRule, WeightedRule, probability_of
 from slmmux._errors import ArgumentError
 from slmmux.learned._answer_table import AnswerTable
-from slmmux.learned._learning import learn, places
+from slmmux.learned._learning import RIDGE, learn, places
 from slmmux.recording._arrays import Arrays, Bools, Floats, Ints
 
 __all__ = ["decisions", "evaluate", "fit", "right_votes"]
 
 
-def fit(arrays: Arrays, questions: ArrayLike | None = None, ridge: float | None = None) -> LearnedRule | None:
+def fit(arrays: Arrays, questions: ArrayLike | None = None, ridge: float = RIDGE) -> LearnedRule | None:
     """Return the rule learned on some questions.
 
     A conditional logit (McFadden, 1974): on each question with right answers R among those given, these have the
     probability sum over R of exp S / sum over all given of exp S, and the weights minimise
 
         - sum over questions of log probability + ridge / 2 * |(w, u) - prior|^2 + ridge_b / 2 * |b|^2
-        prior: w_i = max(0.3, logit(accuracy_i) + 1.5), u_i = 0
+        prior: w_i = 3 accuracy_i + 0.5, or w_i = max(0.3, logit(accuracy_i) + 1.5); u_i = 0
 
     by Newton's method. accuracy_i is the accuracy of member i's vote (self-consistency); one of t tied answers counts
-    1/t. The weights b of answers themselves are offered for the common answers if at most 20 of them cover 70 % of the
-    samples, and else for common answers that were never right. The penalties are chosen from 0.2, 0.6, 2 and 6 by the
-    log loss of a cross-validation in five parts, ridge_b also as "no b at all".
+    1/t. The second prior trusts a member that dominates. The weights b of answers themselves are offered for the common answers if at most 20 of them cover 70 % of the
+    samples, and else for common answers that were never right. ridge_b is chosen from 0.2, 0.6, 2 and 6 by the log loss
+    of a cross-validation in five parts. The second prior, and b, are left out unless that log loss is lower with them
+    by more than the standard error of the difference.
 
     Being right is then regressed on z by a logistic (Platt, 1999, with his targets) over all questions with an answer,
-    held to a = 0 and b = 1 by a penalty of 2; each question's z comes from weights learned on the other four fifths,
+    held to a = 0 and b = 1 by the same ridge; each question's z comes from weights learned on the other four fifths,
     and equal winners count in shares. Nothing is drawn at random, and the order of members, questions, samples and
     answers changes nothing.
 
@@ -38,7 +39,7 @@ def fit(arrays: Arrays, questions: ArrayLike | None = None, ridge: float | None 
         arrays: The samples. Answers of different members must have been compared, which is not so if equality was no
             key.
         questions: The validation questions by their places in `arrays`; `None` means all.
-        ridge: A fixed penalty on weights and calibration, above 0, without weights for answers; `None` chooses.
+        ridge: The penalty on the members' weights and on the calibration, above 0.
 
     Returns:
         The rule; `None` with fewer than `FEWEST` questions that have a right and a wrong answer: then use Algorithm 1.

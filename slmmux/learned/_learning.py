@@ -1,4 +1,4 @@
-"""Learning the weights of a rule: the prior, the penalties chosen by cross-validation, and the calibration.
+"""Learning the weights of a rule: the prior and the features that cross-validation keeps, and the calibration.
 
 Nothing is drawn at random, and everything is learned in the order of labels and ids: the order in which members,
 questions, samples and answers stand in a recording changes nothing.
@@ -6,6 +6,7 @@ questions, samples and answers stand in a recording changes nothing.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import sqrt
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -18,17 +19,17 @@ from slmmux.learned._common_answers import common_answers
 from slmmux.learned._logit import Choices, calibrated, minimum
 from slmmux.recording._arrays import Arrays, Bools, Floats, Ints
 
-__all__ = ["FEWEST", "RIDGES", "Lesson", "Near", "by_id", "leaned", "learn", "places"]
+__all__ = ["FEWEST", "RIDGE", "Lesson", "Near", "by_id", "leaned", "learn", "places", "prior_weights"]
 
 Near: TypeAlias = Callable[[Bools], Floats]  # [q] the questions to learn from -> [q, m], each without itself
 FEWEST: Final = 10  # questions with a right and a wrong answer, below which nothing is learned
-RIDGES: Final = (0.2, 0.6, 2.0, 6.0)
+RIDGE: Final = 2.0
 
-_ANSWER_RIDGES = RIDGES  # of the answers' weights; named apart, so that `bench.ablation` can fix the other one alone
+_ANSWER_RIDGES = (0.2, 0.6, 2.0, 6.0)
 _FOLDS = 5
+_GUARD = 1.0  # standard errors by which a choice has to lower the log loss
 _LEAST_PRIOR = 0.3
 _PRIOR_SHIFT = 1.5
-_CALIBRATION_RIDGE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +59,32 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    """What cross-validation chooses: the penalties, and the features that are worth having.
+    """The penalty, and what cross-validation chooses: the prior, and the features that are worth having.
 
     Attributes:
         ridge: The penalty on w, u and v.
+        by_odds: Whether the prior is that of log-odds.
         near: The place of a reliability near the question among those offered; `None` without the feature.
         answer_ridge: The penalty on b; `None` without weights for answers.
     """
 
     ridge: float
+    by_odds: bool = False
     near: int | None = None
     answer_ridge: float | None = None
 
 
 def learn(
-    arrays: Arrays, questions: ArrayLike, ridge: float | None = None, near: Near | Sequence[Near] = ()
+    arrays: Arrays, questions: ArrayLike, ridge: float = RIDGE, near: Near | Sequence[Near] = ()
 ) -> Lesson | None:
     """Return the weights learned on some questions.
 
     Args:
         arrays: The samples.
         questions: The validation questions, by their places; their order changes nothing.
-        ridge: The penalty on all weights; `None` chooses it, and which features are worth having, by the log loss of a
-            cross-validation in five parts.
+        ridge: The penalty on the weights of the members, and on the calibration.
         near: One or several ways to find how much more reliable each member is near a question than everywhere, members
-            in the order
-            of their labels and questions in that of their ids. With a fixed ridge the first of them is used.
+            in the order of their labels and questions in that of their ids. Cross-validation chooses one, or none.
 
     Returns:
         The lesson; `None` with fewer than `FEWEST` questions that have a right and a wrong answer.
@@ -91,10 +92,9 @@ def learn(
     Raises:
         ArgumentError: If the ridge is not above 0.
     """
-    if ridge is not None and not ridge > 0:
+    if not ridge > 0:
         raise ArgumentError(
-            f"ridge must be above 0, received {ridge!r}; 2 holds the weights to the prior on 60 questions, and None "
-            "chooses one by cross-validation"
+            f"ridge must be above 0, received {ridge!r}; 2 holds the weights to the prior on 60 questions"
         )
     places = by_id(arrays, questions)
     by_label = sorted(range(len(arrays.models)), key=lambda m: arrays.models[m])
@@ -106,7 +106,7 @@ def learn(
     members = [by_label[m] for m in rank]
     nears = [near] if callable(near) else near
     learner = _Learner(table.in_rank(rank), places.size, [_of_members(each, rank) for each in nears])
-    settings = _chosen_settings(learner) if ridge is None else _Settings(ridge, 0 if nears else None)
+    settings = _chosen_settings(learner, ridge)
     weights = learner.fit(np.ones(places.size, dtype=np.bool_), settings)
     return Lesson(
         models=tuple(arrays.models[m] for m in members),
@@ -115,7 +115,7 @@ def learn(
         lean=weights.lean,
         near=settings.near,
         answers=tuple(sorted(weights.answers.items())),
-        calibration=_calibration(learner, settings, _CALIBRATION_RIDGE if ridge is None else ridge),
+        calibration=_calibration(learner, settings),
         questions=places.size,
     )
 
@@ -151,7 +151,7 @@ class _Learner:
         # Questions in turn, not in blocks: a recording is often sorted by kind of question.
         self.fold = np.arange(questions) % _FOLDS
         self._teaches = np.unique(table.question[table.teaching()])
-        self._priors: dict[bytes, Floats] = {}
+        self._priors: dict[tuple[bytes, bool], Floats] = {}
         self._features: dict[tuple[Any, ...], Choices] = {}
         self._minima: dict[tuple[Any, ...], Floats] = {}
 
@@ -168,8 +168,8 @@ class _Learner:
         penalties = np.full(prior.size, settings.ridge)
         if settings.answer_ridge is not None:
             penalties[-len(self.common) :] = settings.answer_ridge
-        # Newton's method goes on from the minimum of the penalty before: it is near, and halves the steps.
-        key = train.tobytes(), settings.near, settings.answer_ridge is None
+        # Newton's method goes on from the minimum of the answers' penalty before: it is near, and halves the steps.
+        key = train.tobytes(), settings.by_odds, settings.near, settings.answer_ridge is None
         self._minima[key] = minimum(
             lambda weights: choices.loss(weights, prior, penalties), self._minima.get(key, prior)
         )
@@ -183,14 +183,14 @@ class _Learner:
         answers = zip(self._answers(settings), whole[2 * m + lean :], strict=True)
         return _Weights(tuple(whole[:m]), tuple(whole[m : 2 * m]), whole[2 * m] if lean else 0, dict(answers))
 
-    def log_loss(self, settings: _Settings) -> float:
-        """Return the log loss of the settings over five parts, each learned without it."""
-        total = 0.0
+    def log_losses(self, settings: _Settings) -> Floats:
+        """Return the log loss of the settings on each question that teaches, part by part, each learned without it."""
+        losses = []
         for test in range(_FOLDS):
             train = self.fold != test
             weights = self.minimum(train, settings)
-            total += self._choices(train, settings).at(~train[self._teaches]).log_loss(weights)
-        return total
+            losses.append(self._choices(train, settings).at(~train[self._teaches]).log_losses(weights))
+        return np.concatenate(losses)
 
     def _choices(self, train: Bools, settings: _Settings) -> Choices:
         # Settings that differ in a penalty alone share their features, and only `near` depends on the training part.
@@ -204,41 +204,51 @@ class _Learner:
         return () if settings.answer_ridge is None else self.common
 
     def _prior(self, train: Bools, settings: _Settings) -> Floats:
-        key = train.tobytes()
+        key = train.tobytes(), settings.by_odds
         if key not in self._priors:
             rights = np.array([float(each) for each in self.table.at(train).rights()])
-            self._priors[key] = _prior_weights(rights, int(train.sum()))
+            self._priors[key] = (_prior_by_odds if settings.by_odds else prior_weights)(rights, int(train.sum()))
         weights = self._priors[key]
         return np.append(weights, np.zeros(weights.size + (settings.near is not None) + len(self._answers(settings))))
 
 
-def _prior_weights(rights: Floats, questions: int) -> Floats:
+def prior_weights(rights: Floats, questions: int) -> Floats:
     """Return the weights that members have before anything is learned, from the number of their right votes."""
-    # The log-odds of a member's vote, shifted: a member that is nearly always right outweighs several that are not,
-    # which weights that grow only linearly with accuracy do not bring about.
+    return 3 * rights / questions + 0.5
+
+
+def _prior_by_odds(rights: Floats, questions: int) -> Floats:
+    """Return the weights of a pool in which one member may dominate: the log-odds of being right, shifted."""
+    # A member that is nearly always right outweighs several that are not, which weights that grow only linearly with
+    # accuracy do not bring about. Where members are alike, weak ones count for too little by it.
     odds = np.log((rights + 0.5) / (questions - rights + 0.5))
     return np.maximum(_LEAST_PRIOR, odds + _PRIOR_SHIFT)
 
 
-def _chosen_settings(learner: _Learner) -> _Settings:
-    """Return the settings of the least log loss, chosen one after the other; of equal ones the simpler.
+def _chosen_settings(learner: _Learner, ridge: float) -> _Settings:
+    """Return the settings with each change that lowers the log loss by more than the standard error of its gain.
 
-    All combinations would take five times as many fits.
+    Without that guard a feature that says nothing is taken wherever chance favours it, and costs accuracy on new
+    questions. Changes are offered one after the other: all combinations would take many times as many fits.
     """
-    losses = {_Settings(ridge): learner.log_loss(_Settings(ridge)) for ridge in RIDGES}
-    best = min(losses, key=lambda settings: losses[settings])
-    offers: list[list[dict[str, Any]]] = [[{"near": near} for near in range(len(learner.nears))]]
-    offers.append([{"answer_ridge": ridge} for ridge in _ANSWER_RIDGES] if learner.common else [])
+    best = _Settings(ridge)
+    offers: list[list[dict[str, Any]]] = [[{"by_odds": True}]]
+    offers.append([{"near": near} for near in range(len(learner.nears))])
+    offers.append([{"answer_ridge": each} for each in _ANSWER_RIDGES] if learner.common else [])
     for offer in offers:
-        trials = {best: losses[best]}
-        for change in offer:
-            settings = replace(best, **change)
-            trials[settings] = losses[settings] = learner.log_loss(settings)
-        best = min(trials, key=lambda settings: trials[settings])
+        if not offer:
+            continue
+        before = learner.log_losses(best)
+        trials = [replace(best, **change) for change in offer]
+        losses = [learner.log_losses(trial) for trial in trials]
+        chosen = min(range(len(trials)), key=lambda at: losses[at].sum())
+        gain = before - losses[chosen]
+        if gain.mean() > _GUARD * gain.std(ddof=1) / sqrt(gain.size):
+            best = trials[chosen]
     return best
 
 
-def _calibration(learner: _Learner, settings: _Settings, ridge: float) -> tuple[float, float]:
+def _calibration(learner: _Learner, settings: _Settings) -> tuple[float, float]:
     """Return a and b, from log-odds that each come from weights learned on the other four parts.
 
     The settings were chosen on all parts: their choice among a few values tells next to nothing of any one question.
@@ -253,7 +263,7 @@ def _calibration(learner: _Learner, settings: _Settings, ridge: float) -> tuple[
         for _, equals, z in tested.decided(at_question, weights.bonuses, weights.answers):
             odds.append(z)
             right.append(float(tested.right[equals].mean()))
-    return calibrated(np.array(odds), np.array(right), ridge)
+    return calibrated(np.array(odds), np.array(right), settings.ridge)
 
 
 def leaned(weights: Sequence[int], lean: int, near: Floats | None) -> NDArray[Any]:

@@ -65,14 +65,15 @@ class Choices:
         curvature = self.features.T @ weighted - mean.T @ mean + np.diag(penalties)
         return value, gradient, curvature
 
-    def log_loss(self, weights: Floats) -> float:
-        """Return the sum over the questions of - log of the probability that the weights give to the right answers."""
+    def log_losses(self, weights: Floats) -> Floats:
+        """Return [q] - log of the probability that the weights give to the right answers of each question."""
         if not self.starts.size:
-            return 0.0
+            return np.zeros(0)
         score = self.features @ weights
         _, total = self._softmax(score)
         _, right_total = self._softmax(np.where(self.right, score, -np.inf))
-        return float((total - right_total).sum())
+        losses: Floats = total - right_total
+        return losses
 
     def _softmax(self, score: Floats) -> tuple[Floats, Floats]:
         """Return [n] the softmax within each question, and [q] the log of its denominator."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, log10
+from math import ceil, log10, sqrt
 from typing import Final, Literal, TypeAlias
 
 from slmmux.selection._contest import Rule
@@ -16,7 +16,8 @@ MUX: Final = "mux"
 DO_NOT_MUX: Final = "do not mux"
 CANNOT_TELL: Final = "cannot tell yet"
 
-_POWER = 1 + 0.841621 / 1.959964  # an interval this much narrower settles the question in 80 % of all cases
+_Z = 1.959964  # 95 %
+_POWER = 1 + 0.841621 / _Z  # an interval this much narrower settles the question in 80 % of all cases
 _MOST_QUESTIONS = 100_000  # beyond it the gain is too near the border for any recording to tell
 
 
@@ -99,14 +100,21 @@ def verdict_of(
 def _more_questions(gain: float, half: float, questions: int, worth: float) -> int | None:
     """Return about how many more questions would tell, if the gain is what it seems to be; `None` if none would.
 
-    The half-width of the interval falls with the square root of the questions. Either verdict tells: "mux" once it is
-    below the gain, "do not mux" once it is below worth - gain. So it has to fall below the larger of the two, and to
-    fall by a further factor of 1.43 for that to happen in 80 % of all cases.
+    Either verdict tells: "mux" once the half-width of the interval is below the gain, "do not mux" once it is below
+    worth - gain. So it has to fall below the larger of the two, and to fall by a further factor of 1.43 for that to
+    happen in 80 % of all cases. Its square falls with the number of questions, apart from the part of it that
+    `each_held_out` adds for what was not seen, 1.96^2 * 2 / (n + 2)^2: that falls with the square of the number, and is
+    all there is where the mux and the single model never differed.
     """
     distance = max(gain, worth - gain)
     if distance <= 0:
         return None
-    more = questions * ((_POWER * half / distance) ** 2 - 1)
+    unseen = min(2.0, (half / _Z * (questions + 2)) ** 2)
+    seen = (half / _Z) ** 2 - unseen / (questions + 2) ** 2
+    wanted = (distance / _POWER / _Z) ** 2
+    # The positive root N of seen * questions / N + unseen / N^2 = wanted.
+    linear = seen * questions
+    more = (linear + sqrt(linear**2 + 4 * wanted * unseen)) / (2 * wanted) - questions
     if more > _MOST_QUESTIONS:
         return None
     more = max(1.0, more)

@@ -330,7 +330,7 @@ def test_learning_looks_at_the_chosen_questions_only(seed):
 @few
 @given(st.integers(0, 2**32 - 1), st.integers(0, 29))
 def test_no_question_calibrates_what_it_taught(seed, q):
-    """Under a fixed penalty a question's gold answer has no part in its own log-odds: by the weights, or by r nearby."""
+    """Under fixed settings a question's gold answer has no part in its own log-odds: by the weights, or by r nearby."""
     arrays, texts = drawn(seed, questions=30)
     vectors, taken = vectors_of(texts), []
     other = arrays.right.copy()
@@ -339,8 +339,9 @@ def test_no_question_calibrates_what_it_taught(seed, q):
     calibrated = _learning.calibrated
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(_learning, "calibrated", lambda *given: taken.append(given) or calibrated(*given))
-        fit_by_question(arrays, vectors, ridge=2.0)
-        fit_by_question(replace(arrays, right=other), vectors, ridge=2.0)
+        patched.setattr(_learning, "_chosen_settings", lambda _, ridge: _learning._Settings(ridge, near=0))
+        fit_by_question(arrays, vectors)
+        fit_by_question(replace(arrays, right=other), vectors)
     answered = (arrays.codes >= 0).any(axis=(0, 2))
     by_fold = [each for fold in range(5) for each in range(fold, 30, 5) if answered[each]]
     assume(len(taken) == 2)

@@ -436,15 +436,18 @@ def test_the_rank_is_accuracy_and_then_the_label():
         assert fit(arrays_from(codes, [0] * 2 * FEWEST, labels=labels)).models == ("ann", "bob")
 
 
-def test_with_a_large_ridge_the_weights_are_the_prior():
-    """Held fast, w_i = max(0.3, logit(accuracy_i) + 1.5) and u_i = 0, in whole millionths; and so is the calibration."""
+@pytest.mark.parametrize("by_odds", [False, True])
+def test_with_a_large_ridge_the_weights_are_the_prior(by_odds, monkeypatch):
+    """Held fast, weights are 3 accuracy + 0.5 or max(0.3, logit(accuracy) + 1.5) and bonuses 0, as is the calibration."""
+    monkeypatch.setattr(_learning, "_chosen_settings", lambda _, ridge: _learning._Settings(ridge, by_odds=by_odds))
     arrays = drawn(3, members=3, questions=60, silent=0)
     rule = fit(arrays, ridge=1e12)
     accuracy = dict(zip(LABELS, arrays_accuracy(arrays), strict=False))
     # Half a question more on either side keeps the logit of 0 and of 1 finite.
     rights = {label: 60 * share for label, share in accuracy.items()}
     odds = {label: log((right + 0.5) / (60 - right + 0.5)) for label, right in rights.items()}
-    assert rule.weights == tuple(round(10**6 * max(0.3, odds[label] + 1.5)) for label in rule.models)
+    priors = {label: max(0.3, odds[label] + 1.5) if by_odds else 3 * accuracy[label] + 0.5 for label in LABELS[:3]}
+    assert rule.weights == tuple(round(10**6 * priors[label]) for label in rule.models)
     assert rule.bonuses == (0, 0, 0)
     assert rule.calibration == (0.0, 1.0)
     assert all(type(each) is int for each in (*rule.weights, *rule.bonuses))
@@ -496,15 +499,16 @@ def test_the_probability_is_of_being_right_at_all():
 @few
 @given(st.integers(0, 2**32 - 1), st.integers(0, 29))
 def test_no_question_calibrates_what_it_taught(seed, q):
-    """Under a fixed penalty a question's gold answer has no part in its own log-odds, which teach the calibration."""
+    """Under fixed settings a question's gold answer has no part in its own log-odds, which teach the calibration."""
     arrays, taken = drawn(seed, questions=30, silent=0), []
     other = arrays.right.copy()
     other[:, q] = arrays.codes[:, q] == 1
     calibrated = _learning.calibrated
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(_learning, "calibrated", lambda *given: taken.append(given) or calibrated(*given))
-        fit(arrays, ridge=2.0)
-        fit(replace(arrays, right=other), ridge=2.0)
+        patched.setattr(_learning, "_chosen_settings", lambda _, ridge: _learning._Settings(ridge))
+        fit(arrays)
+        fit(replace(arrays, right=other))
     by_fold = [each for fold in range(5) for each in range(fold, 30, 5)]
     place = by_fold.index(q)
     (before, _, _), (after, _, _) = taken
