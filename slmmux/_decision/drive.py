@@ -159,9 +159,12 @@ def drive(
             if (paced := requests.begin(draws, place)) is not None:
                 return paced
             try:
-                return call(draws)
-            finally:
-                place.has_returned = True
+                replies = call(draws)
+            except BaseException as error:
+                place.note(error)
+                raise
+            place.note()
+            return replies
 
         running[draws] = future = pool.submit_with_place(run, draws[0].model)
         future.add_done_callback(lambda _: arrivals.put(draws))
@@ -307,7 +310,11 @@ async def _call_in(
             if (paced := requests.begin(draws, place)) is not None:
                 return paced
             replies = await call(draws)
-            place.has_returned = True
+        except BaseException as error:
+            place.note(error)
+            raise
+        else:
+            place.note()
             return replies
         finally:
             slots.give_back(place)
@@ -411,8 +418,10 @@ class _Requests(Generic[R]):
         self._open = 0  # counted by the budget as begun, and not ended
         self._lock = threading.Lock()  # guards `_retried` and the next four, which `begin` changes on other threads
         self.times_begun: Counter[Draws] = Counter()
-        self._begun: dict[Draws, None] = {}  # running
+        self._begun: dict[Draws, Place | None] = {}  # running
         self._due: deque[tuple[float, Draws]] = deque()  # one time-out for all: the first to begin is the first due
+        self._silent: set[str] = set()
+        self._refusals: dict[str, str] = {}  # by member, as they stood before the last wait
         self._is_closed = False
 
     @property
@@ -481,7 +490,7 @@ class _Requests(Generic[R]):
         with self._lock:
             if self._is_closed:
                 raise asyncio.CancelledError("decided before this call began")
-            self._begun[draws] = None
+            self._begun[draws] = place
             self.times_begun[draws] += 1
             if draws in self._tries:
                 self._retried[draws[0].model] += 1
@@ -544,7 +553,13 @@ class _Requests(Generic[R]):
 
     def completed(self, decision: Decision[R]) -> Decision[R]:
         """Close the requests, and return the decision with what became of them."""
-        return replace(decision, seconds=self.elapsed, abandoned=self.close(), retried=dict(self._retried))
+        return replace(
+            decision,
+            seconds=self.elapsed,
+            abandoned=self.close(),
+            retried=dict(self._retried),
+            silent=tuple(label for label in self._race.models if label in self._silent),
+        )
 
     def take(self, draws: Draws, running: MutableMapping[Draws, F]) -> None:
         """Take in a request that ended, if it has, and tell the race what was read since."""
@@ -597,6 +612,9 @@ class _Requests(Generic[R]):
         if self._paced:
             times.append(self._paced[0][0])
         if self._window is not None and len(running) > len(self._begun):  # some wait for a place
+            self._refusals = self._refused(running, self._window)
+            if self._refusals:
+                return 0.0
             times.append(self._window.next_refusal())
         first = min(times)
         return None if first == inf else min(max(0.0, first - time.monotonic()), _LONGEST_WAIT_S)
@@ -615,14 +633,19 @@ class _Requests(Generic[R]):
                 self._give_up(draws, f"no reply within {self._timeout:g} s")
         if now >= self._end:
             self._stop_at_deadline(running)
-        elif self._window is not None and len(running) > len(self._begun) + len(lost):
-            queued = [draws for draws in running if draws not in self._begun and draws not in lost]
-            refusals = {label: self._window.refusal(label) for label in {draws[0].model for draws in queued}}
-            for draws in queued:
-                if (reason := refusals[draws[0].model]) is not None:
+        elif self._refusals:
+            for draws in list(running):
+                reason = self._refusals.get(draws[0].model)
+                if reason is not None and draws not in self._begun and draws not in lost:
                     lost.append(draws)
                     self._give_up(draws, f"not asked: {reason}")
         return lost
+
+    def _refused(self, running: Collection[Draws], window: Window) -> dict[str, str]:
+        """Return the members whose requests wait for a place and will not begin, each with the reason."""
+        waiting = {draws[0].model for draws in running if draws not in self._begun}
+        reasons = {label: window.refusal(label) for label in waiting}
+        return {label: reason for label, reason in reasons.items() if reason is not None}
 
     def _stop_at_deadline(self, running: MutableMapping[Draws, F]) -> None:
         """Stop the race with what is in; replies of which the driver has not come to hear are in, too."""
@@ -633,6 +656,21 @@ class _Requests(Generic[R]):
         if self._readings is not None:
             unread += self._readings.give_up()
         self._race.stop("deadline", unread)
+        self._note_silence(running)
+
+    def _note_silence(self, running: Collection[Draws]) -> None:
+        """Note the calls that ran for half of the deadline and more: its user waits no longer for any call.
+
+        Only a member of which nothing else came is silent: one that replied or failed in this race does not hang.
+        """
+        begun_by = (self._start + self._end) / 2
+        with self._lock:
+            begun = list(self._begun.items())
+        for draws, place in begun:
+            label = draws[0].model
+            if place is not None and place.begun <= begun_by and draws in running and not self._race.has_sample(label):
+                place.note_silence()
+                self._silent.add(label)
 
     def close(self) -> tuple[Draws, ...]:
         """Let no further request begin, and return those that are running."""

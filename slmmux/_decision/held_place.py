@@ -53,7 +53,7 @@ class HeldPlace:
     def __enter__(self) -> None:
         """Hold the place until the end of the block."""
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Leave the place; a stream that was broken off says nothing about its member."""
-        self._place.has_returned = kind is None or issubclass(kind, Exception)
+        self._place.note(error)
         self._leave()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["passes", "retry_after", "status_of"]
+__all__ = ["is_timeout", "passes", "retry_after", "status_of"]
 
 # Time-out, conflict, too early, too many, or a server in trouble.
 _TEMPORARY_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504, 529}
@@ -45,6 +45,17 @@ def passes(error: BaseException) -> bool:
     return isinstance(error, TimeoutError | ConnectionError) or any(
         name in _CONNECTION_ERRORS or name.endswith(_ENDINGS) for name in names
     )
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Return whether a client gave up because nothing came in time.
+
+    Example:
+        >>> is_timeout(TimeoutError()), is_timeout(ConnectionError("refused"))
+        (True, False)
+    """
+    names = (cls.__name__ for cls in type(error).__mro__)
+    return isinstance(error, TimeoutError) or any(name.endswith(("Timeout", "TimeoutError")) for name in names)
 
 
 def retry_after(error: BaseException) -> float | None:

@@ -213,9 +213,12 @@ def report_late(ended: "Future[T] | asyncio.Future[T]", late: Callable[[T], None
 
 def _make(call: Callable[[], T], place: Place) -> T:
     try:
-        return call()
-    finally:
-        place.has_returned = True
+        result = call()
+    except BaseException as error:
+        place.note(error)
+        raise
+    place.note()
+    return result
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

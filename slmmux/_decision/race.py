@@ -230,6 +230,10 @@ class Race(Generic[R]):
         """Return the sample of a draw, or `None` while it is not counted."""
         return self._samples.get((draw.model, draw.index))
 
+    def has_sample(self, model: str) -> bool:
+        """Return whether a sample of a member is counted, be it a failed one."""
+        return any(label == model for label, _ in self._samples)
+
     @property
     def models(self) -> tuple[str, ...]:
         """The members' labels in rank order."""

@@ -70,7 +70,9 @@ def record(
         not return those. `probability` is `None` without a learned rule. After an early stop `confidence` is a lower
         bound and `decided_by` is provisional. `lost` names the members that failed on every sample asked of
         them. `retried` counts the calls that were made again after a fault that passes, by member; it is left out if
-        there were none. `calls` is left out if it is the sum of the samples used and the abandoned calls.
+        there were none. `calls` is left out if it is the sum of the samples used and the abandoned calls. `silent` names
+        the members that brought nothing by the deadline although a call of theirs ran for half of it and more; it is
+        left out if there were none.
 
     Example:
         >>> from slmmux import Race
@@ -126,6 +128,7 @@ def record(
             for v in decision.votes
         ],
         "lost": [v.model for v in decision.votes if v.failed and v.failed == v.of - v.unused],
+        **({"silent": list(decision.silent)} if decision.silent else {}),
         "resting": list(resting),
         **unread,
         "samples": {"planned": planned, "used": len(decision.samples)},

@@ -148,6 +148,7 @@ class Decision(Generic[R]):
             samples are among the unused ones.
         retried: The calls that were made again after a fault that passes, by member; those that a member's own client
             made again are not among them.
+        silent: The members that brought nothing by the deadline although a call of theirs ran for half of it and more.
         probability: The probability that the answer is right, by a learned rule; `None` without such a rule, or if
             samples are missing.
         seconds: The time from the first request to the decision; `None` in a replay, which has no clock.
@@ -165,6 +166,7 @@ class Decision(Generic[R]):
     seconds: float | None = None
     abandoned: tuple[Draws, ...] = ()
     retried: Mapping[str, int] = field(default_factory=dict)
+    silent: tuple[str, ...] = ()
 
 
 def text_of(answer: object) -> str:

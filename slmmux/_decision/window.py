@@ -16,6 +16,14 @@ share of max(1, limit // m) places. The rules, for a free place:
 A call is overdue once it has run longer than its time-out. Without time-outs nothing is overdue, and a hanging call
 holds its place until the member's own client ends it.
 
+An overdue task is cancelled and gives its place back at once, and so does a thread whose client gives up by a time-out
+of its own. Such a call was silent: it counts as overdue for as long again as it ran, or until the member returns
+something. Otherwise one call after another would wait for a member that hangs, each for its whole time-out.
+
+A call that is cancelled before it is overdue says nothing of its member: quicker ones may have settled the question
+without it. Only beside a silent call of the same member it is silent, too, once half of its time-out has passed: the
+first time-out of several calls that began together often settles their question.
+
 This file starts no threads and awaits nothing; the caller wakes the places that are granted (`wake`). Everything is
 guarded by one lock, because calls end on threads and on event loops alike.
 """
@@ -29,6 +37,7 @@ from math import inf
 from typing import Any
 
 from slmmux._decision.forks import renew_in_fork
+from slmmux._decision.passing import is_timeout
 from slmmux._errors import ArgumentError
 
 __all__ = ["MOST_CALLS", "Place", "Window", "check_window"]
@@ -45,22 +54,37 @@ class Place:
         job: Anything the caller wants to find in the place.
 
     Attributes:
+        begun: The time at which the place was granted.
         due: The time at which the call is overdue.
         patience: The call's time-out in seconds.
-        has_returned: Whether the call returned or raised by itself; a cancelled one says nothing about its member.
+        has_returned: Whether the member returned or raised something by itself, and not only gave up waiting.
     """
 
-    __slots__ = ("due", "has_returned", "holders", "job", "label", "patience", "serial", "wake")
+    __slots__ = ("begun", "due", "has_returned", "holders", "job", "label", "patience", "serial", "wake")
 
     def __init__(self, label: str | None, wake: "Callable[[Place], None]", job: Any = None) -> None:
         self.label: str | None = label
         self.wake: Callable[[Place], None] = wake
         self.job: Any = job
+        self.begun: float = inf
         self.due: float = inf
         self.patience: float = inf
         self.has_returned: bool = False
         self.serial: int = 0  # its number in the order of arrival
         self.holders: int = 1  # a task, and the threads that it started
+
+    def note(self, error: BaseException | None = None) -> None:
+        """Note how the call ended by itself: with a reply, or with an error. A cancelled call did not."""
+        if error is None or (isinstance(error, Exception) and not is_timeout(error)):
+            self.has_returned = True
+        elif is_timeout(error):
+            self.note_silence()
+
+    def note_silence(self) -> None:
+        """Note that nothing came for so long that the call is overdue, whatever its time-out."""
+        now = time.monotonic()
+        if self.due > now:
+            self.due, self.patience = now, now - self.begun
 
 
 class Window:
@@ -90,6 +114,7 @@ class Window:
         self._total = 0  # places held
         self._present: Counter[str | None] = Counter()  # questions and calls of each member
         self._reliable: set[str | None] = set()  # members whose last call returned in time
+        self._silent: dict[str | None, list[float]] = {}  # the times until which silent calls count, by label
 
     @property
     def limit(self) -> int:
@@ -148,10 +173,7 @@ class Window:
             if not of_label:
                 del self._by_label[place.label]
             self._total -= 1
-            if place.due <= time.monotonic():
-                self._reliable.discard(place.label)
-            elif place.has_returned:
-                self._reliable.add(place.label)
+            self._learn(place)
             self._forget(place.label)
             return self._grant()
 
@@ -168,11 +190,11 @@ class Window:
         """Return the reason why a queued call of a member will not begin; `None` if it only has to wait."""
         with self._lock:
             now = time.monotonic()
-            overdue = self._overdue(label, now)
-            if overdue >= self._share():
+            if (overdue := self._overdue(label, now)) >= self._share():
+                remedy = "" if label in self._silent else "; give its client a timeout of its own"
                 return (
                     f"calls past their timeout hold this member's whole share of max_concurrency={self._limit} "
-                    f"({overdue} of them); give its client a timeout of its own"
+                    f"({overdue} of them){remedy}"
                 )
             if self._total >= self._limit and all(
                 place.due + place.patience <= now for of_label in self._by_label.values() for place in of_label
@@ -203,6 +225,7 @@ class Window:
             self._dequeue(place)
             self._by_label.setdefault(place.label, set()).add(place)
             self._total += 1
+            place.begun = time.monotonic()
             granted.append(place)
         return granted
 
@@ -213,11 +236,19 @@ class Window:
         # What the division leaves over goes to whoever comes first: it is nobody's share, so nobody is kept from one.
         rest = self._limit - share * max(1, len(self._present))
         is_left = sum(max(0, len(of_label) - share) for of_label in self._by_label.values()) < rest
-        by_right = [place for label, place in first.items() if len(self._by_label.get(label, ())) < share + is_left]
+        by_right = [place for label, place in first.items() if self._has_right(label, share, is_left=is_left)]
         if by_right:
             return min(by_right, key=lambda place: place.serial)
         by_loan = [place for label, place in first.items() if self._may_borrow(label)]
         return min(by_loan, key=lambda place: place.serial, default=None)
+
+    def _has_right(self, label: str | None, share: int, *, is_left: bool) -> bool:
+        held = len(self._by_label.get(label, ()))
+        if label not in self._silent and held < share:  # as nearly always
+            return True
+        now = time.monotonic()
+        taken = held + self._silences(label, now)
+        return taken < share or (is_left and taken == share and self._overdue(label, now) < share)
 
     def _may_borrow(self, label: str | None) -> bool:
         if label not in self._reliable or self._overdue(label, time.monotonic()):
@@ -229,7 +260,32 @@ class Window:
         return max(1, self._limit // max(1, len(self._present)))
 
     def _overdue(self, label: str | None, now: float) -> int:
-        return sum(place.due <= now for place in self._by_label.get(label, ()))
+        return sum(place.due <= now for place in self._by_label.get(label, ())) + self._silences(label, now)
+
+    def _silences(self, label: str | None, now: float) -> int:
+        """Return the number of a member's silent calls that still count."""
+        if label not in self._silent:
+            return 0
+        if counting := [until for until in self._silent[label] if until > now]:
+            self._silent[label] = counting
+        else:
+            del self._silent[label]
+        return len(counting)
+
+    def _learn(self, place: Place) -> None:
+        """Learn from a call that has ended whether its member hangs."""
+        label, now = place.label, time.monotonic()
+        if label is None:
+            return
+        is_overdue = place.due <= now
+        if is_overdue:
+            self._reliable.discard(label)
+        elif place.has_returned:
+            self._reliable.add(label)
+        if place.has_returned:
+            self._silent.pop(label, None)
+        elif is_overdue or (now - place.begun >= place.patience / 2 and self._overdue(label, now)):
+            self._silent.setdefault(label, []).append(place.due + place.patience)
 
     def _dequeue(self, place: Place) -> None:
         del self._queued[place.label][place]

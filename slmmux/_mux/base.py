@@ -632,7 +632,7 @@ class Mux(BaseModel):
         full["usage"] |= {name: usage[name] for name in DETAILS if name in usage}
         if self._prices:
             full["usage"].setdefault(COST, 0.0)  # nothing arrived
-        self._warn_of_lost(result.decision, full["lost"])
+        self._warn_of_lost(result.decision, [*full["lost"], *result.decision.silent])
         return compact(full) if self.record == "compact" else full
 
     def _escalation(self, result: Result[R], question: Question[R]) -> Escalation | None:
@@ -644,13 +644,17 @@ class Mux(BaseModel):
         return None if result.fault is None else Escalation(name, no_usage(), error=str(result.fault))
 
     def _warn_of_lost(self, decision: Decision[Any], lost: Collection[str]) -> None:
-        """Tell the user once of each member that failed on all its samples: the pool is smaller than it looks."""
+        """Tell the user once of each member of which nothing came: the pool is smaller than it looks."""
         for label in lost:
             memory = self._members[label].memory
-            if not memory.lost:
-                memory.lost = True
-                cause = next(s.error for s in decision.samples if s.draw.model == label and s.error is not None)
-                _log.warning("member %r failed on all of its samples and has no vote: %s", label, quote(cause))
+            if memory.lost:
+                continue
+            memory.lost = True
+            if label in decision.silent:
+                _log.warning("member %r brought no reply by the deadline and has no vote", label)
+                continue
+            cause = next(s.error for s in decision.samples if s.draw.model == label and s.error is not None)
+            _log.warning("member %r failed on all of its samples and has no vote: %s", label, quote(cause))
 
     @property
     def _bigger_name(self) -> str | None:

@@ -1,8 +1,8 @@
 """A rest for a member whose server is down, so that it does not cost its time-out on every question.
 
 A circuit breaker: a member rests after `RESTS_AFTER` questions in a row on which all of its samples failed by faults
-that may pass. After the rest one question asks it again while the others still go without it (half open). A reply ends
-the rest; another failure doubles it.
+that may pass, or which waited for it until their deadline and got nothing from it. After the rest one question asks it
+again while the others still go without it (half open). A reply ends the rest; another failure doubles it.
 """
 
 import threading
@@ -13,7 +13,7 @@ from typing import Any
 from slmmux._decision.forks import renew_in_fork
 from slmmux._decision.passing import passes
 from slmmux._decision.types import Decision
-from slmmux._errors import MemberRestsError, NoAnswerError, quote
+from slmmux._errors import MemberRestsError, NoAnswerError, SampleTimeoutError, quote
 
 __all__ = ["Rest", "note_failures", "note_outage", "note_stream", "resting"]
 
@@ -39,6 +39,7 @@ class Rest:
         self._failures = 0
         self._length = 0.0
         self._end = 0.0
+        self._is_probed = False  # one question asks whether the member is back
         self._cause = ""
         self._renew()
         renew_in_fork(self)
@@ -69,6 +70,7 @@ class Rest:
             now = time.monotonic()
             if now >= self._end:
                 self._end = now + self._length
+                self._is_probed = True
                 return None
             return MemberRestsError(
                 f"not asked for {self._end - now:.0f} s, after it failed on {self._failures} questions in a row: "
@@ -80,6 +82,9 @@ class Rest:
         with self._lock:
             self._failures += 1
             self._cause = quote(cause)
+            if self.is_resting() and not self._is_probed:
+                return  # it was asked before it rested: many questions at once are one outage
+            self._is_probed = False
             if self._failures >= RESTS_AFTER:
                 self._length = min(LONGEST_REST_S, 2 * self._length or FIRST_REST_S)
                 self._end = time.monotonic() + self._length
@@ -87,7 +92,7 @@ class Rest:
     def recover(self) -> None:
         """Note a reply: the member is asked again."""
         with self._lock:
-            self._failures, self._length = 0, 0.0
+            self._failures, self._length, self._is_probed = 0, 0.0, False
 
 
 def resting(rests: Mapping[str, Rest]) -> dict[str, MemberRestsError]:
@@ -107,6 +112,9 @@ def note_failures(decision: Decision[Any], rests: Mapping[str, Rest], labels: It
         labels: The members that were asked.
     """
     for label in labels:
+        if label in decision.silent:
+            _note(rests[label], [SampleTimeoutError(f"no reply by the deadline, after {decision.seconds or 0:.3g} s")])
+            continue
         errors = [sample.error for sample in decision.samples if sample.draw.model == label]
         faults = [error for error in errors if error is not None]
         if len(faults) < len(errors):

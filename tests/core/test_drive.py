@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import CancelledError
 from random import Random
 
@@ -246,6 +247,87 @@ async def test_a_hanging_task_costs_its_vote_and_no_place():
     assert [(vote.count, vote.failed) for vote in decision.votes] == [(1, 1), (1, 0)]
     assert isinstance(race.errors[0].cause, SampleTimeoutError)
     assert cancelled == [Draw("hangs", 0)]
+
+
+STAGGER_S = 0.1  # between the first question and the others, so that not all time-outs fall together
+
+
+def ask_often(call, hang, questions, members=("hangs", "works"), k=2, **options):
+    """Put questions at once to a member that never replies and one that does; return the decisions, on threads."""
+    pool, decisions = Pool(4), []
+
+    def make(draws):
+        if call(draws) == "hang":
+            hang.wait(WAIT_S)
+        return ["x"]
+
+    def ask(number):
+        time.sleep(STAGGER_S * min(number, 1))
+        decisions.append(drive(a_race(dict.fromkeys(members, k)), make, pool=pool, **options))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(questions)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
+    return decisions
+
+
+def aask_often(call, hang, questions, members=("hangs", "works"), k=2, **options):
+    """The same on tasks."""
+    pool = Pool(4)
+
+    async def make(draws):
+        if call(draws) == "hang":
+            await asyncio.Event().wait()
+        return ["x"]
+
+    async def ask(number):
+        await asyncio.sleep(STAGGER_S * min(number, 1))
+        return await adrive(a_race(dict.fromkeys(members, k)), make, slots=pool, **options)
+
+    async def go():
+        return await asyncio.gather(*map(ask, range(questions)))
+
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize("ask", [ask_often, aask_often])
+def test_questions_at_once_do_not_wait_in_turn_for_a_member_that_hangs(hang, ask):
+    """After the time-outs of its share its waiting calls are refused: on tasks, too, whose places are free at once."""
+    begun = []
+
+    def call(draws):
+        begun.append(draws[0].model)
+        return "hang" if draws[0].model == "hangs" else "reply"
+
+    decisions = ask(call, hang, 12, k=1, timeout=0.2)
+    assert [decision.winner.model for decision in decisions] == ["works"] * 12
+    assert begun.count("hangs") < 6  # two, unless this machine stands still for whole time-outs
+    assert all(decision.votes[0].failed for decision in decisions)
+
+
+@pytest.mark.parametrize("ask", [ask_often, aask_often])
+def test_a_member_that_is_silent_at_the_deadline_is_named(hang, ask):
+    """Nothing came of its call, which ran all the time; the others' answer is the best of what is in."""
+    decisions = ask(lambda draws: "hang" if draws[0].model == "hangs" else "reply", hang, 1, deadline=0.2)
+    assert [(each.winner.model, each.reason, each.silent) for each in decisions] == [("works", "deadline", ("hangs",))]
+
+
+@pytest.mark.parametrize("ask", [ask_often, aask_often])
+def test_a_member_that_nobody_waits_for_is_not_silent(hang, ask):
+    """The others settle the question, and nothing is known of a call that was not needed."""
+    members = ("works", "hangs")  # the rank decides, so that the second one can change nothing
+    decisions = ask(lambda d: "hang" if d[0].model == "hangs" else "reply", hang, 4, members, timeout=30, deadline=30)
+    assert [each.silent for each in decisions] == [()] * 4
+
+
+def test_a_refused_call_does_not_wait_for_an_arrival(hang):
+    """Where hanging calls hold all places no reply would ever wake the driver: it refuses before it waits."""
+    pool = Pool(1)
+    for _ in range(3):
+        with pytest.raises(NoAnswerError, match="1 failed"):
+            drive(a_race({"hangs": 1}), lambda _: hang.wait(WAIT_S), pool=pool, timeout=0.05)
 
 
 class Clock:

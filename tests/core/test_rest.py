@@ -71,6 +71,21 @@ def test_each_further_failure_doubles_the_rest_up_to_its_limit(clock):
     assert lengths == [min(LONGEST_REST_S, FIRST_REST_S * 2**i) for i in range(8)]
 
 
+def test_many_questions_at_once_are_one_outage(clock):
+    """Questions that were asked before the member rested do not lengthen its rest; the one that asks again does."""
+    rest = Rest()
+    for _ in range(15):
+        rest.fail(FAULT)
+    clock.now += FIRST_REST_S
+    assert rest.error() is None
+    rest.fail(FAULT)
+    rest.fail(FAULT)
+    clock.now += 2 * FIRST_REST_S - 0.1
+    assert rest.is_resting()
+    clock.now += 0.2
+    assert not rest.is_resting()
+
+
 def test_if_all_would_rest_all_are_asked():
     """An answer from a server that may be back is better than none."""
     rests = {"a": a_resting_member(), "b": Rest()}

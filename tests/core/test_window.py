@@ -153,6 +153,106 @@ def test_a_member_whose_share_hangs_rests(clock):
     assert desk.window.refusal("a") is None
 
 
+def end_silently(desk, *places):
+    for place in places:
+        desk.window.wake_all(desk.window.end(place))
+
+
+def test_a_silent_call_counts_though_its_place_is_free(clock):
+    """Overdue calls that were cancelled keep their member from the next calls, as hanging threads do, not the others."""
+    desk = Desk(4, "a", "b")
+    hanging = desk.queue("a", "a")
+    waiting = desk.queue("a")
+    overdue(*hanging, at=1.0, patience=1.0)
+    clock.now = 1.0
+    end_silently(desk, *hanging)
+    assert desk.granted == hanging
+    assert desk.window.refusal("a").endswith("whole share of max_concurrency=4 (2 of them)")
+    desk.queue(*"bbb")
+    assert desk.labels == ["a", "a", "b", "b"]
+    clock.now = 2.0  # as long again as they ran
+    assert desk.window.refusal("a") is None
+    desk.queue("b")
+    assert waiting[0] in desk.granted
+
+
+def test_a_place_that_the_shares_leave_over_is_not_for_a_member_that_rests(clock):
+    """Of five places two members have two each: the fifth is no loan for whoever's share hangs."""
+    desk = Desk(5, "a", "b")
+    hanging = desk.queue("a", "a")
+    overdue(*hanging)
+    clock.now = 1.0
+    desk.queue("a")
+    assert desk.granted == hanging
+    end_silently(desk, *hanging)
+    desk.queue("a")
+    assert desk.granted == hanging
+
+
+@pytest.mark.parametrize("error", [None, ValueError("no such model"), ConnectionError("refused")])
+def test_whatever_a_member_returns_ends_its_silence(clock, error):
+    """A reply, even a late one, or an error other than a time-out: the member is there, and its next call begins."""
+    desk = Desk(4, "a", "b")
+    hanging, late = desk.queue("a", "a")
+    overdue(hanging, late)
+    waiting = desk.queue("a")
+    clock.now = 1.0
+    end_silently(desk, hanging)
+    assert desk.window.refusal("a")
+    late.note(error)
+    end_silently(desk, late)
+    assert desk.window.refusal("a") is None
+    assert waiting[0] in desk.granted
+
+
+def test_a_call_that_is_not_needed_any_more_is_not_silent(clock):
+    """Quicker members settle question after question: their slow companion is no suspect, whatever its age."""
+    desk = Desk(4, "a", "b")
+    for _ in range(9):
+        clock.now += 2.9
+        (slow,) = desk.queue("a")
+        overdue(slow, at=clock.now + 3.0, patience=3.0)
+        clock.now += 2.9
+        end_silently(desk, slow)
+    assert desk.window.refusal("a") is None
+    assert len(desk.granted) == 9
+
+
+def test_a_call_that_ends_with_its_overdue_companion_is_silent_too(clock):
+    """The first time-out of a question's calls settles it, and cancels the others a moment before theirs."""
+    desk = Desk(4, "a", "b")
+    first, second = desk.queue("a", "a")
+    overdue(first, at=1.0)
+    overdue(second, at=1.1)
+    clock.now = 1.05
+    end_silently(desk, first, second)
+    assert desk.window.refusal("a")
+
+
+def test_a_young_call_beside_an_overdue_one_is_not_silent(clock):
+    """It had less than half of its time-out: nobody knows what it would have brought."""
+    desk = Desk(4, "a", "b")
+    first, second = desk.queue("a", "a")
+    overdue(first, at=1.0)
+    second.begun = 0.9
+    overdue(second, at=1.9)
+    clock.now = 1.0
+    end_silently(desk, first, second)
+    assert desk.window.refusal("a") is None
+
+
+def test_a_client_that_gives_up_by_itself_is_silent(clock):
+    """Its own time-out is as good as the mux's: the call counts for as long again as it ran."""
+    desk = Desk(2, "a", "b")
+    (hanging,) = desk.queue("a")
+    clock.now = 5.0
+    hanging.note(TimeoutError("read"))
+    end_silently(desk, hanging)
+    assert desk.window.refusal("a")
+    clock.now = 10.0
+    assert desk.window.refusal("a") is None
+
+
 def test_a_window_full_of_hanging_calls_refuses_everybody(clock):
     """Where all places hang past twice their time-out no call waits for ever: each is refused with the reason."""
     desk = Desk(1, "a", "b")

@@ -191,6 +191,26 @@ def test_a_server_that_is_down_is_asked_on_two_questions_and_rests(framework, as
     assert (len(down.calls), len(up.calls)) == (4, 8)
 
 
+def test_a_member_that_misses_two_deadlines_rests(framework, ask):
+    """Two questions waited for it in vain: each names it, the third does not wait, and the others answer all three."""
+    release = threading.Event()
+
+    def hang(messages, turn, kwargs):
+        release.wait(30)
+        return "5"
+
+    try:
+        models = {"hangs": framework.sync_member(hang), "up": framework.member(["4"])}
+        mux = framework.mux(models, samples=1, deadline=0.2)
+        records = [ask(mux) for _ in range(3)]
+    finally:
+        release.set()
+    assert [record["answer"] for record in records] == ["4"] * 3
+    assert [record.get("silent") for record in records] == [["hangs"], ["hangs"], None]
+    assert [record["resting"] for record in records] == [[], [], ["hangs"]]
+    assert [record["reason"] for record in records] == ["deadline", "deadline", "exhausted"]
+
+
 def test_a_lone_member_is_always_asked(framework, ask):
     """Nobody could answer in its place, so its own error is what its user gets, each time."""
     down = framework.member([ConnectionError("refused")])
