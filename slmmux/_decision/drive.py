@@ -416,12 +416,12 @@ class _Requests(Generic[R]):
         self._paced: list[tuple[float, int, Draws]] = []  # for the rate limiter, as a heap by time
         self._serials = count()
         self._open = 0  # counted by the budget as begun, and not ended
+        self._silent: set[str] = set()
+        self._refusals: dict[str, str] = {}  # by member, as they stood before the last wait
         self._lock = threading.Lock()  # guards `_retried` and the next four, which `begin` changes on other threads
         self.times_begun: Counter[Draws] = Counter()
         self._begun: dict[Draws, Place | None] = {}  # running
         self._due: deque[tuple[float, Draws]] = deque()  # one time-out for all: the first to begin is the first due
-        self._silent: set[str] = set()
-        self._refusals: dict[str, str] = {}  # by member, as they stood before the last wait
         self._is_closed = False
 
     @property

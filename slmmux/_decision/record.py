@@ -70,9 +70,9 @@ def record(
         not return those. `probability` is `None` without a learned rule. After an early stop `confidence` is a lower
         bound and `decided_by` is provisional. `lost` names the members that failed on every sample asked of
         them. `retried` counts the calls that were made again after a fault that passes, by member; it is left out if
-        there were none. `calls` is left out if it is the sum of the samples used and the abandoned calls. `silent` names
-        the members that brought nothing by the deadline although a call of theirs ran for half of it and more; it is
-        left out if there were none.
+        there were none. `calls` is left out if it is the sum of the samples used and the abandoned calls. `silent`
+        names the members that brought nothing by the deadline although a call of theirs ran for half of it and more;
+        it is left out if there were none.
 
     Example:
         >>> from slmmux import Race
