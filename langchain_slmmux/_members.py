@@ -214,6 +214,8 @@ def _member(
     # The limiter is asked before the call begins: who waits in the copy could not be withdrawn, and the wait would be
     # time of the call.
     update: dict[str, Any] = {"cache": False, "disable_streaming": True, "rate_limiter": None}
+    if not alone and "max_retries" in fields and not members.retries_itself(model):
+        update["max_retries"] = 1  # Mistral's own, for connections alone: the mux makes all of its calls again
     if alone and isinstance(model.cache, BaseCache):
         del update["cache"]  # of one sample a reply from its own cache is what its user wants
     streams = getattr(model, "streaming", None) is True or kwargs.pop("stream", None) is True
@@ -248,6 +250,7 @@ def _member(
         config=config,
         secrets=secrets,
         can_several=_takes_several(copy, kwargs),
+        most_retries=members.most_retries_of(model),
         pace=no_limit if model.rate_limiter is None else partial(_ask_limiter, model.rate_limiter),
         identity=told_apart(_identity(copy, kwargs), secrets),
     )

@@ -175,7 +175,14 @@ def _member(label: str, model: LLM, temperature: float | None, settings: Mapping
         _retry(llm, update["max_retries"])
     secrets = (*secrets_of(model), *secrets_of_client(model))
     pace = no_limit if limiter is None else BlockingLimiter(limiter.acquire)
-    return Member(label=label, model=llm, secrets=secrets, can_several=takes_several(llm), pace=pace)
+    return Member(
+        label=label,
+        model=llm,
+        secrets=secrets,
+        can_several=takes_several(llm),
+        pace=pace,
+        most_retries=members.most_retries_of(model),
+    )
 
 
 def _own_settings(llm: LLM, settings: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> dict[str, Any]:

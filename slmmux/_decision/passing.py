@@ -1,5 +1,7 @@
 """Temporary faults of a call: which ones are worth a retry, and after how many seconds."""
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 __all__ = ["is_timeout", "passes", "retry_after", "status_of"]
@@ -11,6 +13,7 @@ _CONNECTION_ERRORS = {
     "APIConnectionError",
     "APITimeoutError",
     "BrokenPipeError",
+    "ClientConnectionError",
     "ConnectError",
     "ConnectTimeout",
     "ConnectionError",
@@ -20,6 +23,7 @@ _CONNECTION_ERRORS = {
     "ReadTimeout",
     "RemoteProtocolError",
     "ResponseError",
+    "ServerDisconnectedError",
     "TransportError",
     "WriteError",
     "WriteTimeout",
@@ -27,6 +31,10 @@ _CONNECTION_ERRORS = {
 # A stand-in for an error that quoted a secret has its name and none of its bases: so common ones are named above, too.
 _ENDINGS = ("InternalServerError", "RateLimitError", "TimeoutError")
 _LONGEST_S = 120.0
+# Where the clients' errors keep a status and a response; in OpenAI's, Ollama's, Google's and aiohttp's words.
+_STATUS_NAMES = ("status_code", "code", "status")
+_RESPONSE_NAMES = ("response", "raw_response")
+_LOWEST_FAULT, _HIGHEST_FAULT = 400, 599
 
 
 def passes(error: BaseException) -> bool:
@@ -59,19 +67,56 @@ def is_timeout(error: BaseException) -> bool:
 
 
 def retry_after(error: BaseException) -> float | None:
-    """Return the seconds in the server's `Retry-After` header, at most two minutes; `None` without such a header."""
-    headers: Any = getattr(getattr(error, "response", None), "headers", None)
-    try:
-        seconds = float(headers.get("retry-after"))
-    except (AttributeError, TypeError, ValueError):  # The header is absent or holds a date: the campaign chooses.
-        return None
-    return min(seconds, _LONGEST_S) if seconds >= 0 else None
+    """Return the seconds in the server's `Retry-After` header, at most two minutes; `None` without such a header.
+
+    The header holds seconds or a date, and stands on the response, on the error itself or on its cause.
+    """
+    for holder in _holders(error):
+        headers: Any = getattr(holder, "headers", None)
+        try:
+            value = headers.get("retry-after")
+            seconds = _seconds(value)
+        except (AttributeError, TypeError, ValueError):
+            continue
+        if seconds >= 0:
+            return min(seconds, _LONGEST_S)
+    return None
 
 
 def status_of(error: BaseException) -> int | None:
-    """Return the HTTP status that an error carries, if it carries one."""
-    for holder in (error, getattr(error, "response", None)):
-        status = getattr(holder, "status_code", None)
-        if isinstance(status, int):
-            return status
+    """Return the HTTP status that an error, its response or its cause carries, if any of them does.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> error = ConnectionError(); error.response = SimpleNamespace(status=503)
+        >>> status_of(error), status_of(ValueError())
+        (503, None)
+    """
+    for holder in _holders(error):
+        for name in _STATUS_NAMES:
+            status = getattr(holder, name, None)
+            if isinstance(status, int) and _LOWEST_FAULT <= status <= _HIGHEST_FAULT:
+                return int(status)
     return None
+
+
+def _holders(error: BaseException) -> Iterator[Any]:
+    """Yield what may carry a response's status and headers: the error, its response, and the same of its causes."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        yield from (response for name in _RESPONSE_NAMES if (response := getattr(cause, name, None)) is not None)
+        # Not the context: an error in the handling of another one is a fault of its own.
+        cause = cause.__cause__
+
+
+def _seconds(value: str) -> float:
+    """Return the seconds until a `Retry-After` header allows another request."""
+    try:
+        return float(value)
+    except ValueError:
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few servers send a date
+
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())

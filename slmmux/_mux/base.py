@@ -33,7 +33,6 @@ from slmmux._decision.pool import Pool
 from slmmux._decision.price import Price
 from slmmux._decision.race import Plan, Race, Wait, check_wait
 from slmmux._decision.record import Escalation, compact, record
-from slmmux._decision.retries import RETRIES
 from slmmux._decision.rules import RuleLike, WeightedRule
 from slmmux._decision.types import Answer, Decision, Draw
 from slmmux._errors import ArgumentError, NoAnswerError, quote
@@ -328,7 +327,8 @@ class Mux(BaseModel):
         self._pool = self._labelled.window(self.max_concurrency)
         for label, member in members.items():
             member.memory = self._labelled.memory(label)
-            member.most_retries = RETRIES if self.max_retries is None else self.max_retries
+            if self.max_retries is not None:
+                member.most_retries = self.max_retries
         self._members = {label: members[label] for label in options.rank}
         warn_if_unbounded(self.budget, {label: longest_reply(m.model, m.kwargs) for label, m in members.items()})
         bigger = {} if self.escalate_to is None else {ESCALATION: self.escalate_to}

@@ -9,9 +9,11 @@ from slmmux._mux.limiter import no_limit
 from slmmux._mux.options import warn_if_equal, warn_if_unused
 from slmmux._mux.rest import Rest
 
-__all__ = ["Member", "Memory", "name_of_model", "retry_with", "warn_of_settings"]
+__all__ = ["Member", "Memory", "most_retries_of", "name_of_model", "retries_itself", "retry_with", "warn_of_settings"]
 
 M = TypeVar("M", bound="Member")
+
+_ONCE = ("langchain_mistralai.", "llama_index.llms.mistralai.")  # have a field max_retries, and no use for it
 
 # Where classes of either framework keep the name of their model, the most telling one first.
 _NAME_ATTRIBUTES = ("model_name", "model", "model_id", "deployment_name")
@@ -68,7 +70,7 @@ class Member:
     @property
     def retries(self) -> int:
         """How often the mux makes a call again: never if the class does so itself, or calls would be multiplied."""
-        return 0 if "max_retries" in getattr(type(self.model), "model_fields", {}) else self.most_retries
+        return 0 if retries_itself(self.model) else self.most_retries
 
 
 def name_of_model(model: object) -> str | None:
@@ -81,6 +83,28 @@ def name_of_model(model: object) -> str | None:
     """
     names = (getattr(model, attribute, None) for attribute in _NAME_ATTRIBUTES)
     return next((name for name in names if isinstance(name, str) and name), None)
+
+
+def retries_itself(model: object) -> bool:
+    """Return whether a model's class makes calls again for what a server says, as its field `max_retries` promises.
+
+    Mistral's classes have the field, and make such a call once.
+    """
+    has_field = "max_retries" in getattr(type(model), "model_fields", {})
+    # By name: whoever has a member of such a class has its package.
+    return has_field and not any(cls.__module__.startswith(_ONCE) for cls in type(model).__mro__)
+
+
+def most_retries_of(model: object) -> int:
+    """Return how often the mux makes a call of a model again: twice, and never more often than its user said.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> most_retries_of(SimpleNamespace()), most_retries_of(SimpleNamespace(max_retries=0))
+        (2, 0)
+    """
+    own = getattr(model, "max_retries", None)
+    return min(RETRIES, own) if isinstance(own, int) else RETRIES
 
 
 def retry_with(client: Any, max_retries: int) -> Any:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
+from slmmux._decision.passing import status_of
 from slmmux._decision.retries import OnceMoreError
 from slmmux._decision.types import Draw
 from slmmux._mux.members import Member
@@ -47,10 +48,10 @@ def remedy_for(error: BaseException, draws: Sequence[Draw]) -> Remedy:
     """
     if len(draws) == 1 or _is_overflow(error):
         return "none"
-    status = getattr(error, "status_code", None)
+    status = status_of(error)
     if isinstance(error, TypeError | NotImplementedError) or (isinstance(error, ValueError) and status is None):
         return "singly"
-    if isinstance(status, int) and status >= _SERVER_FAULT:
+    if status is not None and status >= _SERVER_FAULT:
         return "singly"
     return "probe" if status in _REFUSALS else "none"
 

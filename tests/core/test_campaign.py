@@ -2,6 +2,8 @@
 
 import heapq
 from collections import Counter
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -10,7 +12,7 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from slmmux import Draw
-from slmmux._decision.passing import passes, retry_after
+from slmmux._decision.passing import passes, retry_after, status_of
 from slmmux.profiling._campaign import Bounds, Campaign, PlannedRequest
 
 
@@ -311,6 +313,50 @@ def test_a_response_may_know_the_status():
     assert passes(error)
     error.response = None
     assert not passes(error)
+
+
+class Said(Exception):
+    """A fault with attributes, as the clients give them to theirs."""
+
+    def __init__(self, cause=None, **attributes):
+        super().__init__("said")
+        vars(self).update(attributes)
+        self.__cause__ = cause
+
+
+HEADERS = {"retry-after": "7"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Said(status_code=429, headers=HEADERS),
+        Said(code=429, response=SimpleNamespace(status_code=429, headers=HEADERS)),
+        Said(response=SimpleNamespace(status=429, headers=HEADERS)),
+        Said(status=429, headers=HEADERS),
+        Said(status_code=429, raw_response=SimpleNamespace(headers=HEADERS)),
+        Said(cause=Said(code=429, response=SimpleNamespace(headers=HEADERS))),
+    ],
+    ids=["on it", "Google", "aiohttp's response", "aiohttp", "Mistral", "its cause"],
+)
+def test_every_client_keeps_status_and_header_elsewhere(error):
+    """Both are found on the error, its response and its cause, under the names of the clients."""
+    assert (status_of(error), retry_after(error), passes(error)) == (429, 7, True)
+
+
+def test_what_only_looks_like_a_status_is_none():
+    """An exit code, a success and the fault in whose handling an error was raised are no status of it."""
+    assert status_of(SystemExit(1)) is status_of(Said(code=200)) is status_of(Said(code=True)) is None
+    error = ValueError("a bug")
+    error.__context__ = Said(status_code=503)
+    assert status_of(error) is None
+
+
+def test_retry_after_may_be_a_date():
+    """The seconds until a date are waited for; one that has passed is no wait."""
+    later = datetime.now(UTC) + timedelta(seconds=50)
+    assert 48 <= retry_after(Fault(429, format_datetime(later, usegmt=True))) <= 50
+    assert retry_after(Fault(429, "Wed, 21 Oct 2015 07:28:00 GMT")) == 0
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,13 @@ import asyncio
 import pytest
 
 from slmmux import Answer, NoAnswerError, Pool, Race, adrive, drive
+from slmmux._decision import retries as _retries
 from slmmux._decision.budget import Budget
 from slmmux._decision.retries import retry_delay
 from tests.frameworks import LangChain, LlamaIndex
+from tests.servers.loopback import serving
+from tests.servers.openai_chat import openai_chat
+from tests.servers.replies import Fault, Reply
 
 BOTH = pytest.mark.parametrize("framework", [LangChain(), LlamaIndex()], ids=["langchain", "llamaindex"])
 WAYS = pytest.mark.parametrize("way", ["sync", "async"])
@@ -90,6 +94,47 @@ def test_who_makes_calls_again_by_itself_is_left_to_it(framework):
     mux = framework.mux({"a": member, "b": framework.member(["4"])}, samples=1, wait="exhausted")
     framework.ask(mux, "q")
     assert len(member.calls) == 1
+
+
+def langchain_mistral(server, **options):
+    package = pytest.importorskip("langchain_mistralai")
+    return package.ChatMistralAI(base_url=f"{server.url}/v1", api_key="none", model="m", **options)
+
+
+def llamaindex_mistral(server, **options):
+    package = pytest.importorskip("llama_index.llms.mistralai")
+    return package.MistralAI(endpoint=server.url, api_key="none", model="mistral-small-latest", **options)
+
+
+MISTRALS = pytest.mark.parametrize(
+    ("framework", "mistral"),
+    [(LangChain(), langchain_mistral), (LlamaIndex(), llamaindex_mistral)],
+    ids=["langchain", "llamaindex"],
+)
+
+
+@MISTRALS
+@WAYS
+def test_mistrals_classes_have_max_retries_and_make_no_call_again(framework, mistral, way, monkeypatch):
+    """For a 429 the mux does it for them, and for a connection that broke off as well, where one of them would too."""
+    monkeypatch.setattr(_retries, "_FIRST_S", 0.0)
+    with serving(openai_chat, [Fault("rate_limit"), Reply("4", breaks="nothing"), Reply("4")]) as server:
+        models = {"a": mistral(server), "b": framework.member(["4"])}
+        _, record = asked(framework, framework.mux(models, samples=1, wait="exhausted"), way)
+    assert server.error is None
+    assert (record["retried"], len(server.requests)) == ({"a": 2}, 3)
+    assert [vote["failed"] for vote in record["votes"]] == [0, 0]
+
+
+@MISTRALS
+def test_the_members_own_max_retries_is_the_most(framework, mistral, monkeypatch):
+    """A user who wants no second try of a call gets none, and the mux's own `max_retries` comes before it."""
+    monkeypatch.setattr(_retries, "_FIRST_S", 0.0)
+    for options, requests in (({}, 1), ({"max_retries": 1}, 2)):
+        with serving(openai_chat, [Fault("rate_limit")]) as server:
+            models = {"a": mistral(server, max_retries=0), "b": framework.member(["4"])}
+            framework.ask(framework.mux(models, samples=1, wait="exhausted", **options), "q")
+        assert len(server.requests) == requests
 
 
 @BOTH
