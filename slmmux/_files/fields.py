@@ -20,15 +20,16 @@ __all__ = [
     "message_text",
 ]
 
-FIELDS = ("question_id", "question", "options", "answer", "gold", "model", "dataset", "score", "error", "temperature",
-          "input_tokens", "output_tokens", "latency_s", "finish_reason")  # fmt: skip
+FIELDS = ("question_id", "question", "context", "options", "answer", "gold", "model", "dataset", "score", "error",
+          "temperature", "input_tokens", "output_tokens", "latency_s", "finish_reason")  # fmt: skip
 
 # The names that files use, the surest first. "answer" is the gold answer beside a reply, and the reply beside a gold.
 _NAMES = {
     "question_id": ("question_id", "qid", "doc_id", "task_id", "problem_id", "example_id", "custom_id", "unique_id"),
     "question": ("question", "prompt", "problem", "query", "input", "inputs", "instruction", "messages",
-                 "user", "user_input", "user_prompt", "full_prompt"),
-    "options": ("choices", "options"),
+                 "user", "user_input", "user_prompt", "full_prompt", "goal", "stem", "sentence"),
+    "context": ("context", "passage", "paragraph", "article"),
+    "options": ("choices", "options", "endings", "answer_choices"),
     "answer": (
         "output", "outputs", "response", "responses", "completion", "completions", "generation", "generations", "reply",
         "replies", "prediction", "predictions", "generated_text", "model_output", "model_response", "samples", "text",
@@ -38,7 +39,8 @@ _NAMES = {
     "gold": (
         "gold", "target", "targets", "reference", "references", "expected", "expected_output", "ideal", "label",
         "ground_truth", "correct_answer", "gold_answer", "reference_answer", "solution", "answers", "answerkey",
-        "answer_key", "gold_label", "gt",
+        "answer_key", "gold_label", "gt", "correct_answers", "best_answer", "correct_option", "cop", "answer_idx",
+        "answer_index", "correct_index",
     ),
     "model": ("model", "model_name", "model_id"),
     "dataset": ("dataset", "task"),
@@ -50,6 +52,8 @@ _NAMES = {
     "latency_s": ("latency_s", "latency"),
     "finish_reason": ("finish_reason", "finish_reasons", "stop_reason", "done_reason", "cut_off", "truncated"),
 }  # fmt: skip
+# Options that have a field each: A and B, option_a and option_b, opa and opb, option1 and option2, sol1 and sol2.
+_OPTION = re.compile(r"(?P<family>(?:option|choice|answer|ending|op|sol)[_ ]?|)(?P<place>[a-j]|\d)")
 _NUMBERED = re.compile(r"(.+?)[_ .-]?\d+")
 
 
@@ -58,7 +62,8 @@ class Fields:
     """The fields of a table.
 
     Attributes:
-        names: For each of `FIELDS` that the table has, its fields; only the reply may have several, one a sample.
+        names: For each of `FIELDS` that the table has, its fields; only the reply may have several, one a sample, and
+            the options, one each.
         guessed_id: A field named "id", which may number the questions or only the rows.
     """
 
@@ -127,6 +132,11 @@ def fields_of(row: Mapping[str, Any], field_map: Mapping[str, Sequence[str]] | N
             if usual is not None:
                 names[name] = [usual]
                 del free[usual.lower()]
+    if "instruction" in free and "question" in names and "context" not in names:  # what to do with the input
+        names["context"] = [free["instruction"]]
+    _look_inside(row, names, free)
+    if not replies and "gold" not in names and "answer" not in free and "output" in free:
+        names["gold"] = [free["output"]]
     if "correct" in free:  # a verdict, or the correct answer
         part = "score" if isinstance(row[free["correct"]], bool) else "gold"
         names.setdefault(part, [free["correct"]])
@@ -141,6 +151,23 @@ def fields_of(row: Mapping[str, Any], field_map: Mapping[str, Sequence[str]] | N
     elif no_reply and "question" in names and ends_with_reply(field_value(row, names["question"][0])):
         names["answer"] = names["question"]
     return Fields(names, None if "question_id" in names else free.get("id") or free.get("idx"))
+
+
+def _look_inside(row: Mapping[str, Any], names: dict[str, Sequence[str]], free: Mapping[str, str]) -> None:
+    """Add what is not a field by itself: the stem and the options in an object, and options with a field each."""
+    question = field_value(row, names["question"][0]) if "question" in names else None
+    if isinstance(question, Mapping) and "stem" in question:
+        if "choices" in question:
+            names.setdefault("options", [f"{names['question'][0]}.choices"])
+        names["question"] = [f"{names['question'][0]}.stem"]
+    if "options" not in names:
+        families: dict[str, list[str]] = {}
+        for plain, name in sorted(free.items()):
+            if option := _OPTION.fullmatch(plain):
+                families.setdefault(option["family"], []).append(name)
+        several = next((fields for fields in families.values() if len(fields) > 1), None)
+        if several is not None:
+            names["options"] = several
 
 
 def ends_with_reply(chat: Any) -> bool:

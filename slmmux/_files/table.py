@@ -70,7 +70,14 @@ def _json_rows(path: Path) -> Iterator[tuple[str, Any]]:
         return
     place, value = first[0], json_value(first[1], first[0])
     following = next(items, None)
-    if following is None and isinstance(value, dict) and kind_of(path) == "json" and ".jsonl" not in path.name:
+    is_document = place in {str(path), f"{path} line 1"}  # and not the only item of a list
+    if (
+        following is None
+        and is_document
+        and isinstance(value, dict)
+        and kind_of(path) == "json"
+        and ".jsonl" not in path.name
+    ):
         yield from ((f"{path} {name}", row) for name, row in _rows_in(value))
         return
     yield place, value
@@ -123,8 +130,12 @@ def _document_items(path: Path, first: bytes, rest: Iterable[tuple[int, bytes]])
             raise too_long(str(path), DOCUMENT_BYTES, "document")
         pieces.append(line)
     value = json_value(b"".join(pieces), str(path))
-    for number, item in enumerate(value if isinstance(value, list) else [value]):
-        yield f"{path} item {number}", to_json(item, inf_nan_mode="constants")
+    items = (
+        [(f"{path} item {n}", item) for n, item in enumerate(value)]
+        if isinstance(value, list)
+        else [(str(path), value)]
+    )
+    yield from ((place, to_json(item, inf_nan_mode="constants")) for place, item in items)
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

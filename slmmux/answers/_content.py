@@ -12,6 +12,7 @@ from slmmux.answers._pattern import pattern
 from slmmux.answers._pieces import translated
 from slmmux.answers._text import text_key
 from slmmux.answers._words.moments import moment_key
+from slmmux.answers._words.number_words import words_at
 from slmmux.answers._words.scripts import plain
 
 __all__ = ["Content", "content_of"]
@@ -103,11 +104,7 @@ def content_of(text: str) -> Content:
     bare = _SAID_IN_WORDS.get(bare.casefold().rstrip("."), bare)
     as_list = _AND.sub(",", bare)
     if _says_words(as_list):
-        number = numeral_at(bare, 0)
-        count = number if number and not number.doubtful and _COUNT.fullmatch(bare, number.end) else None
-        if count and count.value is not None:  # words, which differ where the things that are counted do
-            return Content("text", text_key(bare), Quantity(count.value, text_key(bare[count.end :]), Fraction(1)))
-        return Content("text", text_key(bare))
+        return Content("text", text_key(bare), _count(bare))
     bare = as_list
     key = formula_key(bare)
     number = numeral_at(key, 0)  # x = 5
@@ -115,6 +112,17 @@ def content_of(text: str) -> Content:
         return Content("number", decimal(number.value), Quantity(number.value, "", Fraction(1)))
     letter = _LETTER.fullmatch(key)
     return Content("math", letter[1] if letter else key or bare or text)
+
+
+def _count(bare: str) -> Quantity | None:
+    """Return how many things words count, in digits or in words: they differ where the things do."""
+    number = numeral_at(bare, 0)
+    value, end = (None, 0) if number is None or number.doubtful else (number.value, number.end)
+    if value is None:
+        value, end = words_at(bare, 0) or (None, 0)
+    if value is None or not _COUNT.fullmatch(bare, end):
+        return None
+    return Quantity(value, text_key(bare[end:]), Fraction(1))
 
 
 def _repeating(match: re.Match[str]) -> Fraction:

@@ -48,13 +48,13 @@ _DENIES = {
     "non",
     "не",
 }
+_ASSURES = {"doubt", "question", "less", "more", "other"}  # no doubt
 _IS = {"is", "was", "isn", "wasn", "are", "ist", "war", "est", "es", "è"}
 _UNSURE = pattern(
     r"\b(?:(?:do|does|did|can|could)(?:n['’]t|\snot|not)\s(?:know|say|tell|remember|determine|confirm)|not\s(?:sure|certain)|unsure|no\s(?:idea|way))\b",
     re.IGNORECASE,
 )
 _SENTENCE = pattern(r"(?<=[^\W_]{3})[.!?]\s|\n")
-_PERCENT = pattern(r"\s(?:percent|per\scent|prozent)\b", re.IGNORECASE)
 _BESIDE = 12  # characters beside a number that can withhold it
 _DENIED_BEFORE = pattern(r"\b(?:or|oder|ou|not|never|nicht|pas|não)\s[\"“*]{0,2}\Z|n['’]t\s(?:be\s)?\Z", re.IGNORECASE)
 _OR_AFTER = pattern(r"[\"”*,]{0,2}\s(?:or|oder|ou)\s[\"“*]{0,2}[-0-9]", re.IGNORECASE)
@@ -144,9 +144,7 @@ def _numbers(text: str, longest: int) -> list[Numeral]:
     for word in islice(_WORD.finditer(text), 4 * _MOST_NUMBERS):
         spelled = words_at(text, word.start())
         if spelled:
-            percent = _PERCENT.match(text, spelled[1])
-            value = spelled[0] / 100 if percent else spelled[0]
-            numbers.append(Numeral(word.start(), spelled[1], value, doubtful=False))
+            numbers.append(Numeral(word.start(), spelled[1], spelled[0], doubtful=False))
     return numbers
 
 
@@ -183,7 +181,8 @@ def _denied(words: list[str], place: int, length: int) -> bool:
     after = words[place + length : place + length + _NEAR]
     denied_after = after[:1] != [] and after[0] in _IS and after[1:2] != [] and after[1] in _DENIES
     denied_after = denied_after and after[2:] not in (["only"], ["just"], ["merely"])
-    return bool(_DENIES & set(before)) or denied_after or before[-1:] == ["or"] or after[:1] == ["or"]
+    takes_back = after[:1] == ["no"] and not {*after[1:2]} & _ASSURES  # Accra? No, Kumasi.
+    return bool(_DENIES & set(before)) or takes_back or denied_after or before[-1:] == ["or"] or after[:1] == ["or"]
 
 
 def _words(text: str) -> list[str]:

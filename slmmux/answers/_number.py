@@ -84,9 +84,13 @@ _RANGE_ENDS = pattern(
     # 3 to 4 hours; and one quantity in two units: 1 hour 15 minutes
     r"|(?<![A-Za-z0-9])[$€£]?[0-9][0-9.,]{0,20}+%?\ (?:to|or)\ [$€£]?\Z"
     r"|[0-9]\ ?(?:h|hrs?|hours?|min(?:ute)?s?|days?|weeks?|months?|years?|feet|foot|ft|pounds?|lbs?|dollars?|stunden?|heures?|horas?)"
-    r",?\ (?:(?:and|und|et|y|e)\ )?\Z",
+    r",?\ (?:(?:and|und|et|y|e)\ )?\Z"
+    # x = 5 or x = -5; and a bound: more than 5
+    r"|(?<![A-Za-z])[A-Za-z]\ ?=\ ?[-−]?[0-9./]{1,20},?\ (?:or|and)\ (?:[A-Za-z]\ ?=\ ?)?\Z"
+    r"|(?:[<>≤≥]|\b(?:(?:more|less|fewer|greater|larger|smaller|higher|lower)\ than|weniger\ als|mehr\ als|plus\ de|moins\ de|m[áa]s\ de|menos\ de))\ ?[$€£]?\Z",
     re.IGNORECASE,
 )
+_OUT_OF = pattern(r"(?<=[0-9])\ out\ of\ [0-9][0-9,]{0,20}+(?![.,]?[0-9])", re.IGNORECASE)  # 7 out of 10
 # A text that ends here has not come to its result: 3 * (4 +, multiply 4 by, \\boxed{12
 _UNFINISHED = pattern(
     r"(?<!\+)(?:[-+−*/×÷=^({\[]|\\(?:times|cdot|div|frac|boxed)|\b(?:plus|minus|times|divided by|multiply [^\n]{1,30} by|equals))\s*\Z"
@@ -187,7 +191,7 @@ def number_in(reply: str) -> str | None:
         return decimal(words[0])
     if {"1", "2"} <= set(_ITEM.findall(body)):
         body = _ITEM.sub("", body)
-    return _last(_CITATION.sub("", _EXPLAINS.sub("", without_closing(body)))) or _last(body)
+    return _last(_CITATION.sub("", _EXPLAINS.sub("", _OUT_OF.sub("", without_closing(body))))) or _last(body)
 
 
 def _worked_out(stretch: str) -> Fraction | None:

@@ -95,7 +95,7 @@ class _Reader:
         answer = self.reading(reply, self.question)
         if answer is None or not cut_off:
             return answer
-        before = complete(reply, announced=self.announced)
+        before = complete(reply, announced=self.announced, line_ended=text.rstrip(" \t").endswith("\n"))
         return answer if before and self.reading(before, self.question) == answer else None
 
 

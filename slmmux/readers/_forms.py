@@ -137,6 +137,9 @@ def _json_form(value: Any, path: Path) -> str | None:
 def _is_promptfoo(value: dict[str, Any]) -> bool:
     if "evalId" in value:
         return True
+    evals = value.get("evals")
+    if isinstance(evals, list) and evals and isinstance(evals[0], dict):
+        return _is_promptfoo(evals[0])
     results = value.get("results")
     if isinstance(results, dict):
         return "version" in results or isinstance(results.get("results"), list)

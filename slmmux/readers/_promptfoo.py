@@ -51,23 +51,33 @@ def _results(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         values = [(place, json_value(data, place, _INSTEAD)) for place, data in json_items(path)]
     else:
         content = json_value(document(path), str(path), _INSTEAD)
-        summary = content.get("results") if isinstance(content, dict) else content
-        tests: list[Any] = []
-        if isinstance(summary, dict):
-            tests = _tests(summary)
-            summary = summary.get("results")
-        if not isinstance(summary, list):
-            raise RecordingError(f"{path}: the file has no list of results; {_INSTEAD}")
-        values = [(f"{path} results.{number}", result) for number, result in enumerate(summary)]
-        if len(tests) == len(values):
-            values = [
-                (place, {"testCase": test, **result} if isinstance(result, dict) else result)
-                for (place, result), test in zip(values, tests, strict=True)
-            ]
+        evals = content.get("evals") if isinstance(content, dict) else content
+        if isinstance(evals, list) and all(isinstance(each, dict) and "results" in each for each in evals):
+            parts = [(f"{path} evals.{number}", each) for number, each in enumerate(evals)]
+        else:
+            parts = [(str(path), content)]
+        values = [value for place, part in parts for value in _of_one(place, part)]
     for place, value in values:
         if not (isinstance(value, dict) and "provider" in value and ("prompt" in value or "vars" in value)):
             raise RecordingError(f"{place}: a result has a provider and a prompt; {_INSTEAD}")
         yield place, value
+
+
+def _of_one(place: str, content: Any) -> list[tuple[str, Any]]:
+    """Return the results of one evaluation; a file may have a list of them, of which later ones are further samples."""
+    summary = content.get("results") if isinstance(content, dict) else content
+    tests: list[Any] = []
+    if isinstance(summary, dict):
+        tests = _tests(summary)
+        summary = summary.get("results")
+    if not isinstance(summary, list):
+        raise RecordingError(f"{place}: there is no list of results; {_INSTEAD}")
+    if len(tests) == len(summary):
+        summary = [
+            {"testCase": test, **result} if isinstance(result, dict) else result
+            for result, test in zip(summary, tests, strict=True)
+        ]
+    return [(f"{place} results.{number}", result) for number, result in enumerate(summary)]
 
 
 def _tests(summary: Mapping[str, Any]) -> list[Any]:

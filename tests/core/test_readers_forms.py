@@ -615,6 +615,17 @@ def test_older_outputs_and_lines_of_promptfoo(tmp_path):
     assert short(read(lines(tmp_path / "b.jsonl", outcome("3 + 4?", "7", EQUALS))), "answer", "gold") == [("7", "7")]
 
 
+def test_several_evaluations_of_promptfoo_in_one_file(tmp_path):
+    """A list of evaluations, alone or as `evals`, is read one after another; a later one adds samples."""
+    evals = [{"evalId": f"e{n}", "results": {"version": 3, "results": [outcome("3 + 4?", reply, EQUALS)]}}
+             for n, reply in enumerate(["7", "8"])]  # fmt: skip
+    for name, content in (("a.json", {"evals": evals}), ("b.json", evals)):
+        recording = read(document(tmp_path / name, content))
+        assert short(recording, "sample_index", "answer", "gold") == [(0, "7", "7"), (1, "8", "7")]
+    with pytest.raises(RecordingError, match=r"evals\.1: there is no list of results"):
+        read(document(tmp_path / "c.json", {"evals": [evals[0], {"results": {"version": 3}}]}))
+
+
 # --- lighteval --------------------------------------------------------------------------------------------------------
 
 DATE = "2026-01-05T10-00-00.123456"

@@ -169,7 +169,7 @@ def _in_form(form: Callable[[str], Answer | None], reader: Reader, tools: Tools)
     def read(text: str, calls: Calls, *, cut_off: bool = False) -> Answer | None:
         answer = form(text)
         if answer is not None and cut_off:
-            before = complete(reply_of(text), announced=False)
+            before = complete(reply_of(text), announced=False, line_ended=text.rstrip(" \t").endswith("\n"))
             return answer if before and form(before) == answer else None
         return answer or otherwise(text, calls, cut_off=cut_off)
 

@@ -26,6 +26,7 @@ _ARGUMENTS = (
     "arguments", "args", "parameters", "params", "input", "tool_input", "tool_arguments", "tool_args", "action_input",
     "kwargs",
 )  # fmt: skip
+_NO_ARGUMENTS = ("type", "id", "tool_call_id", "index")  # beside a name
 _WRAPPERS = (
     "tool_calls", "function_call", "functionCall", "function_calls", "tool_call", "tool_uses", "calls", "actions",
     "function",
@@ -193,7 +194,7 @@ def _stands_alone(text: str, start: int) -> bool:
 def _calls_of(value: Any, names: Collection[str], *, alone: bool) -> Iterator[Call]:
     """Yield the calls that a JSON value is: one object, a list of them, or what wraps them.
 
-    A name without arguments is a call only where it stands `alone`.
+    A name without arguments is a call only where it stands `alone`; what stands beside it are its arguments then.
     """
     if isinstance(value, list):
         for item in value[:_MOST_CALLS]:
@@ -208,7 +209,10 @@ def _calls_of(value: Any, names: Collection[str], *, alone: bool) -> Iterator[Ca
             return
     name = next((value[key] for key in _NAMES if isinstance(value.get(key), str)), "").removeprefix("functions.")
     if name in names:
-        arguments: Any = next((value[key] for key in _ARGUMENTS if value.get(key) is not None), {} if alone else None)
+        beside = {key: item for key, item in value.items() if key not in {*_NAMES, *_ARGUMENTS, *_NO_ARGUMENTS}}
+        arguments: Any = next(
+            (value[key] for key in _ARGUMENTS if value.get(key) is not None), beside if alone else None
+        )
         arguments = _object(arguments) if isinstance(arguments, str) else arguments
         if isinstance(arguments, Mapping):
             yield {"name": name, "args": dict(arguments)}

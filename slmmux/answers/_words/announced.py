@@ -20,6 +20,7 @@ _MARK = pattern(
     (?: \ (?: to | for | of | choice | option | letter ) \b [^.:=\n]{0,80}? )?  # the answer to this question is
     [*_`)\ \t]{0,6}
     (?: [:=：→⇒] | -> | \b(?:is|are|was)(?=n['’]t\b) | \b(?:is|are|was|be)\b | [-–—]\ )
+  | \b (?: the | our | my )\ result\ (?:is|was|equals)\b (?= [^\n]{1,60}+ \s*+ \Z )       # in the last line
   | ^ [*_]{0,3} (?: results? | solution | output | r[ée]sultat | lösung | решение ) [*_]{0,3} \ ?[:：] [*_]{0,3} (?= [^\n]{1,60}+ \s*+ \Z )  # in the last line
   | ^ [*_]{0,3} Q [*_]{0,3} [:.] [^\n]{1,1000} \n\s{0,3} [*_]{0,3} A [*_]{0,3} :  # a question that is said again, and its answer
   | """

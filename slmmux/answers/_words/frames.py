@@ -236,7 +236,7 @@ _ASKS_WHEN = pattern(
     re.IGNORECASE,
 )
 _ADDS = pattern(
-    r",[\"”’']?\ (?:which|who|where|an?|the|and\ its?|and\ it['’]s|in|on|but|as|known|though|since|because|(?:and\ )?not|rather\ than|nicht|et\ non"
+    r",[\"”’']?\ (?:which|who|where|an?|the|and\ its?|and\ it['’]s|in|on|at|with|standing|rising|but|as|known|though|since|because|(?:and\ )?not|rather\ than|nicht|et\ non"
     r"|pas)\ .*|,?\ (?:located|situated|lying)\ .*|;.*",
     re.DOTALL,
 )
@@ -257,6 +257,10 @@ _BY_THE_WAY = pattern(
 )
 _IN_THE_YEAR = pattern(r"(?<=\bin )(?:the )?year (?=[0-9])", re.IGNORECASE)
 _DIGITS = pattern(r"[0-9]+(?:[.,:/-][0-9]+)*")
+_ASKS_YEAR = pattern(
+    r"\b(?:what|which) year\b|\bwelchem Jahr\b|\bquelle année\b|\b(?:qué año|que ano|che anno)\b", re.IGNORECASE
+)
+_YEAR = pattern(r"\b[12][0-9]{3}\b(?!\s?(?:BC|AD|CE|[AB]\.))")
 _REST_OF_A_QUANTITY = pattern(r"\s?(?:°\s?[CF]\b|[%°]|[^\W\d_]{1,12}\b)")
 _AROUND = " \t*_`\"'“”„«».,;:!?()"
 # Articles, and verbs that join what was asked to its answer.
@@ -319,6 +323,8 @@ def framed(text: str, question: str) -> str | None:
         return yes_or_no[1] if yes_or_no else None
     if _SPEAKS_OF_ITSELF.match(text):
         return None
+    if _ASKS_YEAR.search(question) and (year := _only_year(text)):
+        return year
     wants_place = _ASKS_WHEN.search(question) is not None
     if wants_place and len(text) < _LONGEST and not _SENTENCE.search(text) and _WHEN.match(text):
         return _placed(text)
@@ -398,6 +404,14 @@ def _only_number(sentence: str) -> str | None:
     digits = sentence[numbers[0].start : numbers[0].end]
     rest = _REST_OF_A_QUANTITY.match(sentence, numbers[0].end)
     return digits + rest[0] if rest and quantity(digits + rest[0]) else digits
+
+
+def _only_year(text: str) -> str | None:
+    """Return the year of a short text that has no other number."""
+    if len(text) > _LONGEST // 2 or _NEGATED.search(text):
+        return None
+    numbers = _DIGITS.findall(text)
+    return numbers[0] if len(numbers) == 1 and _YEAR.search(text) else None
 
 
 def _framed_without_blanks(sentence: str, question: str) -> str | None:

@@ -12,7 +12,8 @@ __all__ = ["announced_letter", "plain_letter", "rejects", "says_several"]
 _LETTER = pattern(
     r"""
     [\s*_`"'“‘$:>✅✔\ufe0f-]*+ (?: (?i: that|therefore|probably|most|likely|clearly|definitely|the|correct|option
-        |choice|letter|answer|is|indeed|simply|just|statement|alternative )\b [\s*_`:]*+ )*+
+        |choice|letter|answer|is|indeed|simply|just|statement|alternative|letra|lettre|lettera|buchstabe|opción|opção|opzione
+        |alternativa|буква|вариант )\b [\s*_`:]*+ )*+
     (?: [(\[{<「『]{1,2} [\s*_]*+ (?P<bracketed> [A-Za-z] ) [\s*_]*+ [)\]}>」』]{1,2}
       | (?P<bare> [A-Za-z] ) (?! [A-Za-z0-9] | _{1,3}[A-Za-z0-9{] | ['’][A-Za-z] ) )
     """,
@@ -24,7 +25,7 @@ _NOTHING = pattern(
 )
 _BETWEEN = r"(?:,|/|&|;|、|\b(?:and|or|und|oder|et|ou|y|o|e|или|и)\b|和|或|と|及び|및|또는)"
 _SEVERAL = pattern(
-    rf"[\s*_)\]\"']*+{_BETWEEN}[\s*_(\[\"']*+[A-Z](?![\w'’]|\.[A-Z])|[\s*_]*+[(\[][A-Z][)\]](?!\s?[a-z])"
+    rf"[\s*_)\]\"']*+{_BETWEEN}[\s*_(\[\"']*+[A-Z](?![\w'’]|\.[A-Z]|(?<=[AI])\ [a-z])|[\s*_]*+[(\[][A-Z][)\]](?!\s?[a-z])"
 )
 _INITIALS = pattern(r"\.\s?[A-Z]\.")
 # B. Paris, B) Paris, **B**: Paris, B - Paris, B, as ...; not B.C., B-12, B+

@@ -50,7 +50,7 @@ _UNITS = {"十": 10, "百": 100, "千": 1000}
 _WORD = "|".join(sorted([*_SMALL, *_TENS, *_SCALES], key=len, reverse=True))
 _WORDS = pattern(
     rf"(?P<sign>(?:minus|negative)\ )?+(?P<words>(?:a\ )?(?:{_WORD})(?:(?:\ and\ |-|\ )(?:{_WORD}))*+)"
-    r"(?:(?P<over>[ -](?:hal(?:f|ves)|(?:third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth)s?)\b)"
+    r"(?:(?P<percent>\ (?:percent|per\ cent|prozent)\b)|(?P<over>[ -](?:hal(?:f|ves)|(?:third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth)s?)\b)"
     r"|(?P<plus>\ and\ (?:a|one|three)[ -](?:half|quarters?|third)\b)|(?P<dozens>\ dozen\b))?+"
     r"(?!(?!입니다|이에요|예요|개|명)\w|-\w)"
     r"|(?P<part>a[ -](?:half|quarter|third)|half(?:\ an?)?)\b|(?P<dozen>a\ dozen)\b"
@@ -81,7 +81,9 @@ def words_at(text: str, start: int) -> tuple[Fraction, int] | None:
     if value is None or value > _MOST:
         return None
     exact = Fraction(value)
-    if match["over"]:
+    if match["percent"]:
+        exact /= 100
+    elif match["over"]:
         if (value == 1) == match["over"].endswith("s"):  # twenty fifth is a place, two fifths are a part
             return None
         exact *= _part(match["over"])
