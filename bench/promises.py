@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.learned import part, pools
-from bench.simulated import BUDGET, KINDS, SHAPES, WORTH, Outcome, broken_promises, outcomes
+from bench.simulated import BUDGET, KINDS, SHAPES, WORTH, Outcome, broken_promises, outcomes, told
 from slmmux import ArgumentError, Recording
 from slmmux.learned import evaluate, fit
 from slmmux.recording._arrays import Arrays, Bools, Floats, Ints, arrays_of
@@ -184,11 +184,13 @@ def _percent(kept: Sequence[bool]) -> str:
 def simulated_intervals(runs: int) -> Table:
     """Return how often the interval holds the true gain, and how often each verdict is given and wrong."""
     figures = Table("pool", "questions", "95 % interval holds, %", "half-width, points", "mux", "do not mux",
-                    "cannot tell yet", "wrong verdicts", "of")  # fmt: skip
+                    "cannot tell yet", "wrong verdicts", "of", "told with as many more, %", "of")  # fmt: skip
     for kind in KINDS:
         for questions in (40, 100, 300):
             every = list(outcomes(kind, questions, runs, repeats=20, n_resamples=50))
-            figures.add_row(kind, str(questions), *_cells(every))
+            with_more, those = told(kind, questions, runs // 4, repeats=5, n_resamples=20)
+            share = f"{100 * with_more / those:.0f}" if those else "-"
+            figures.add_row(kind, str(questions), *_cells(every), share, str(those))
     return figures
 
 

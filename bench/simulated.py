@@ -5,7 +5,7 @@ A selection's promises are held to them: the coverage of the interval and the ve
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -16,9 +16,9 @@ from slmmux.selection._held_out import Choose, HeldOut, held_out, in_rank_order
 from slmmux.selection._pool import PoolFigures
 from slmmux.selection._selection import Subset
 from slmmux.selection._threshold import threshold
-from slmmux.selection._verdict import Recommendation, verdict_of
+from slmmux.selection._verdict import Recommendation, Verdict, verdict_of
 
-__all__ = ["BUDGET", "KINDS", "SHAPES", "TARGETS", "WORTH", "Outcome", "broken_promises", "outcomes"]
+__all__ = ["BUDGET", "KINDS", "SHAPES", "TARGETS", "WORTH", "Outcome", "broken_promises", "outcomes", "told"]
 
 KINDS = ("similar", "dominant", "clones", "tempting")
 WORTH = 0.01
@@ -28,6 +28,7 @@ SHAPES = ((2, 1), (5, 2), (1, 1), (1, 2))  # of the beta distribution that the c
 
 _FRESH = 8000  # questions that stand for all there are: a gain is known to about half a point
 _FRESH_CHANCES = 400_000  # the same for thresholds, where each question stands for its chance of being right
+_MOST_MORE = 2000  # questions that a selection may ask for in addition
 _LEEWAY = 0.005  # for what the fresh questions themselves leave open
 _OFF = 0.08  # standard deviation of a probability around the true chance
 
@@ -108,18 +109,52 @@ def outcomes(kind: str, questions: int, runs: int, *, repeats: int, n_resamples:
         rng = np.random.default_rng([run, questions])
         pool = pool_of(kind, rng)
         arrays, fresh = pool.arrays(rng, questions), pool.arrays(rng, _FRESH)
-        size = 2 + run % 2
-        accuracy = arrays.votes.right.mean(axis=1)
-        choose = chooser(arrays, size)
-        rank, single = in_rank_order(choose(np.arange(questions)), accuracy), int(accuracy.argmax())
-        options = {"folds": 5, "repeats": repeats, "seed": run, "n_resamples": n_resamples}
-        estimate = held_out(arrays.votes, choose, **options)
-        if estimate is None:
-            raise ArgumentError(f"{questions} questions are too few to hold any out; ask for at least 2")
-        mux, alone = subset_of(arrays, rank, estimate), subset_of(arrays, [single], None)
-        verdict = verdict_of(mux, {size: mux}, alone, "self-consistency", questions=questions, worth=WORTH)
+        rank, single, estimate, verdict = _selection(arrays, run, repeats, n_resamples)
         gain = float(fresh.votes.decided_right(rank).mean() - fresh.votes.right[single].mean())
         yield Outcome(estimate, gain, verdict.recommendation)
+
+
+def told(kind: str, questions: int, runs: int, *, repeats: int, n_resamples: int) -> tuple[int, int]:
+    """Return how many selections that cannot tell yet are told by as many more questions as they name, and of how many.
+
+    Those that name more than 2,000 are left out. The larger selection has all questions of the smaller one.
+    """
+    outcomes_told = []
+    for run in range(runs):
+        rng = np.random.default_rng([run, questions])
+        everything = pool_of(kind, rng).arrays(rng, questions + _MOST_MORE)
+        more = _selection(_first(everything, questions), run, repeats, n_resamples)[-1].more_questions
+        if more is not None and more <= _MOST_MORE:
+            verdict = _selection(_first(everything, questions + more), run, repeats, n_resamples)[-1]
+            outcomes_told.append(verdict.recommendation != "cannot tell yet")
+    return sum(outcomes_told), len(outcomes_told)
+
+
+def _first(arrays: Arrays, questions: int) -> Arrays:
+    """Return the samples on the first questions."""
+    places = np.arange(questions)
+    return replace(
+        arrays,
+        questions=arrays.questions[:questions],
+        codes=arrays.codes[:, :questions],
+        right=arrays.right[:, :questions],
+        votes=arrays.votes.at(places),
+    )
+
+
+def _selection(arrays: Arrays, run: int, repeats: int, n_resamples: int) -> tuple[list[int], int, HeldOut, Verdict]:
+    """Return the rank of the best mux, the best single model, the held-out figures and the verdict."""
+    questions, size = len(arrays.questions), 2 + run % 2
+    accuracy = arrays.votes.right.mean(axis=1)
+    choose = chooser(arrays, size)
+    rank, single = in_rank_order(choose(np.arange(questions)), accuracy), int(accuracy.argmax())
+    options = {"folds": 5, "repeats": repeats, "seed": run, "n_resamples": n_resamples}
+    estimate = held_out(arrays.votes, choose, **options)
+    if estimate is None:
+        raise ArgumentError(f"{questions} questions are too few to hold any out; ask for at least 2")
+    mux, alone = subset_of(arrays, rank, estimate), subset_of(arrays, [single], None)
+    verdict = verdict_of(mux, {size: mux}, alone, "self-consistency", questions=questions, worth=WORTH)
+    return rank, single, estimate, verdict
 
 
 def chooser(arrays: Arrays, size: int) -> Choose:

@@ -25,10 +25,10 @@ def fit(arrays: Arrays, questions: ArrayLike | None = None, ridge: float = RIDGE
         prior: w_i = 3 accuracy_i + 0.5, or w_i = max(0.3, logit(accuracy_i) + 1.5); u_i = 0
 
     by Newton's method. accuracy_i is the accuracy of member i's vote (self-consistency); one of t tied answers counts
-    1/t. The second prior trusts a member that dominates. The weights b of answers themselves are offered for the common answers if at most 20 of them cover 70 % of the
-    samples, and else for common answers that were never right. ridge_b is chosen from 0.2, 0.6, 2 and 6 by the log loss
-    of a cross-validation in five parts. The second prior, and b, are left out unless that log loss is lower with them
-    by more than the standard error of the difference.
+    1/t. The second prior trusts a member that dominates. The weights b of answers themselves are offered for the common
+    answers if at most 20 of them cover 70 % of the samples, and else for common answers that were never right; ridge_b
+    is chosen from 0.2, 0.6, 2 and 6 by the log loss of a cross-validation in five parts. The second prior, and b, are
+    left out unless that log loss is lower with them by more than the standard error of the difference.
 
     Being right is then regressed on z by a logistic (Platt, 1999, with his targets) over all questions with an answer,
     held to a = 0 and b = 1 by the same ridge; each question's z comes from weights learned on the other four fifths,

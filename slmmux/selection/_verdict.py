@@ -1,8 +1,10 @@
 """The verdict of a selection: whether to mux, as far as the held-out interval of the gain supports it."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, log10, sqrt
+from statistics import NormalDist
 from typing import Final, Literal, TypeAlias
 
 from slmmux.selection._contest import Rule
@@ -17,7 +19,8 @@ DO_NOT_MUX: Final = "do not mux"
 CANNOT_TELL: Final = "cannot tell yet"
 
 _Z = 1.959964  # 95 %
-_POWER = 1 + 0.841621 / _Z  # an interval this much narrower settles the question in 80 % of all cases
+_NORMAL = NormalDist()
+_TOLD = 0.8  # the share of all cases in which as many more questions tell
 _MOST_QUESTIONS = 100_000  # beyond it the gain is too near the border for any recording to tell
 
 
@@ -98,26 +101,28 @@ def verdict_of(
 
 
 def _more_questions(gain: float, half: float, questions: int, worth: float) -> int | None:
-    """Return about how many more questions would tell, if the gain is what it seems to be; `None` if none would.
+    """Return about how many more questions would tell in 80 % of all cases; `None` if more than 100,000.
 
-    Either verdict tells: "mux" once the half-width of the interval is below the gain, "do not mux" once it is below
-    worth - gain. So it has to fall below the larger of the two, and to fall by a further factor of 1.43 for that to
-    happen in 80 % of all cases. Its square falls with the number of questions, apart from the part of it that
-    `each_held_out` adds for what was not seen, 1.96^2 * 2 / (n + 2)^2: that falls with the square of the number, and is
-    all there is where the mux and the single model never differed.
+    Of the true gain is known what the interval says: it lies around the estimate g with a standard error s = half /
+    1.96. So with N questions in all, these among them, the estimate will be normal around g with variance s^2 - s_N^2,
+    and it tells where it is above 1.96 s_N ("mux") or below worth - 1.96 s_N ("do not mux"). s_N^2 falls with N, apart
+    from the part of it that `each_held_out` adds for what was not seen, 2 / (n + 2)^2: that falls with N^2, and is all
+    there is where the mux and the single model never differed.
     """
-    distance = max(gain, worth - gain)
-    if distance <= 0:
-        return None
-    unseen = min(2.0, (half / _Z * (questions + 2)) ** 2)
-    seen = (half / _Z) ** 2 - unseen / (questions + 2) ** 2
-    wanted = (distance / _POWER / _Z) ** 2
-    # The positive root N of seen * questions / N + unseen / N^2 = wanted.
-    linear = seen * questions
-    more = (linear + sqrt(linear**2 + 4 * wanted * unseen)) / (2 * wanted) - questions
+    now = (half / _Z) ** 2
+    unseen = min(now, 2 / (questions + 2) ** 2)
+
+    def chance(more: int) -> float:
+        total = questions + more
+        then = (now - unseen) * questions / total + unseen * ((questions + 2) / (total + 2)) ** 2
+        deviation, reach = sqrt(now - then), _Z * sqrt(then)
+        if 2 * reach <= worth:
+            return 1.0
+        return _NORMAL.cdf((gain - reach) / deviation) + _NORMAL.cdf((worth - reach - gain) / deviation)
+
+    more = 1 + bisect_left(range(1, _MOST_QUESTIONS + 1), _TOLD, key=chance)
     if more > _MOST_QUESTIONS:
         return None
-    more = max(1.0, more)
     step = 10 ** max(0, ceil(log10(more)) - 2)  # two digits: it is an estimate
     return int(ceil(more / step) * step)
 

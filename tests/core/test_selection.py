@@ -288,6 +288,17 @@ def test_no_difference_on_few_questions_is_not_proof_of_none():
     assert few.by_size[2].held_out.low < 0 < few.by_size[2].held_out.high
 
 
+def test_members_that_never_part_need_about_as_many_questions_as_are_named():
+    """Without any difference the interval narrows with the number of questions itself: half do not tell, twice do."""
+
+    def alike(questions):
+        recording = mux_of(lambda m, q: "11" if q % 2 else "22", questions)
+        return select_complementary(recording, sizes=[2], repeats=2)
+
+    total = 60 + alike(60).more_questions
+    assert [alike(n).recommendation for n in (total // 2, 2 * total)] == ["cannot tell yet", "do not mux"]
+
+
 def test_worth_is_the_gain_below_which_a_mux_does_not_pay():
     """The same interval says "do not mux" for a gain that is asked for, and cannot tell for a smaller one."""
     recording = mux_of(lambda m, q: "11" if q % 2 else "22", 300)
@@ -308,9 +319,8 @@ def test_the_number_of_questions_that_would_tell_does():
     )
     assert select_complementary(more, sizes=[2], repeats=2).recommendation == "mux"
     assert f"about {selection.more_questions} more questions would" in selection.verdict
-    assert _more_questions(0.005, 0.05, 60, 0.01) == 13_000
-    assert _more_questions(0.005, 0.5, 60, 0.01) is None
-    assert _more_questions(0.0, 0.5, 60, 0.0) is None
+    assert _more_questions(0.005, 0.06, 60, 0.01) == 620
+    assert _more_questions(0.0, 0.5, 6_000, 0.0) is None
 
 
 def test_the_verdict_says_when_it_cannot_tell():

@@ -65,7 +65,7 @@ def test_the_readme_prints_what_the_selection_says():
         )
         without = "do not mux" if score == "includes" else "cannot tell yet"
         assert selection.recommendation == ("mux" if models else without)
-        assert models or score == "includes" or round(selection.more_questions, -2) == 700
+        assert models or score == "includes" or round(selection.more_questions, -2) == 500
     for row in rows:
         assert row in README
     assert (len(recording.questions), len(recording.rows)) == (336, 336 * 4 * 5)
