@@ -101,7 +101,7 @@ class Ledger:
         """Count a record."""
         with self._lock:
             self.answers += 1
-            self.calls += record["samples"]["used"] + record["abandoned"]["calls"]
+            self.calls += record.get("calls", record["samples"]["used"] + record["abandoned"]["calls"])
             self.tokens += record["usage"]["total_tokens"] + (
                 (record["abandoned"]["usage"] or {}).get("total_tokens", 0)
             )

@@ -50,12 +50,13 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationError, field_validator, model_validator
 
+from slmmux._decision.price import Price
 from slmmux._decision.race import MOST_SAMPLES, Plan, Wait
 from slmmux._decision.rules import UNFITTED_RULES, RuleName
 from slmmux._decision.window import MOST_CALLS
-from slmmux._errors import ConfigError, did_you_mean, fault_sentence
+from slmmux._errors import ArgumentError, ConfigError, did_you_mean, fault_sentence
 
 __all__ = ["FEW_WORDS", "Config", "MemberConfig", "default_config", "load_config"]
 
@@ -63,17 +64,6 @@ _MOST_BYTES = 1_000_000  # of a file that people write by hand
 
 # Very small models never write the same prose twice; in a few words they can agree with themselves.
 FEW_WORDS = "Answer in a few words, with the answer only."
-
-
-class PriceConfig(BaseModel):
-    """What a million tokens of a member cost."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
-
-    input: float = Field(ge=0, allow_inf_nan=False)
-    output: float = Field(ge=0, allow_inf_nan=False)
-    cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
 def without_key(values: Any) -> Any:
@@ -105,12 +95,28 @@ class MemberConfig(BaseModel):
     concurrency: int | None = Field(default=None, ge=1, le=MOST_CALLS)
     requests_per_minute: float | None = Field(default=None, gt=0)
     accuracy: float | None = Field(default=None, ge=0, le=1)
-    price: PriceConfig | Literal["litellm"] | None = None
+    price: SkipValidation[dict[str, float] | Literal["litellm"] | None] = None
 
     @model_validator(mode="before")
     @classmethod
     def _no_key(cls, values: Any) -> Any:
         return without_key(values)
+
+    @field_validator("price", mode="before")
+    @classmethod
+    def _is_price(cls, price: Any) -> Any:
+        if price is None or price == "litellm":
+            return price
+        try:
+            plain = Price.of(price, "price").plain()
+        except ArgumentError:
+            plain = {}
+        if not plain:
+            raise ValueError(
+                f"price must be that of a million tokens, received {price!r}; write price = {{ input = 0.10, output = "
+                '0.40 }, with cached_input or cache_write if the server has one, or price = "litellm"'
+            )
+        return {name: float(amount) for name, amount in plain.items()}
 
     @field_validator("url")
     @classmethod
@@ -236,9 +242,7 @@ class Config(BaseModel):
             members["judge"] = self.judge
         prices: dict[str, Any] = {}
         for label, member in members.items():
-            if isinstance(member.price, PriceConfig):
-                prices[label] = member.price.model_dump(exclude_none=True)
-            elif member.price is not None:
+            if member.price is not None:
                 prices[label] = member.price
         if not prices:
             return None

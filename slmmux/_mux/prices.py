@@ -10,7 +10,7 @@ from slmmux._decision.price import Price
 from slmmux._errors import ArgumentError
 from slmmux._mux.members import Member, name_of_model
 
-__all__ = ["LITELLM", "PriceTable", "prices_of"]
+__all__ = ["LITELLM", "PriceTable", "listed_price", "prices_of"]
 
 LITELLM = "litellm"  # the price table by that name, and the extra that brings it
 PriceTable: TypeAlias = dict[str, dict[str, float] | Literal["litellm"]] | Literal["litellm"]
@@ -55,13 +55,17 @@ def prices_of(
         more = f"; {optional!r} is the bigger model" if optional in absent else ""
         raise ArgumentError(f"prices does not name {what}{more}; give every member its price{free}")
     return {
-        label: _listed(label, members[label].model) if price == LITELLM else Price.of(price, f"prices[{label!r}]")
+        label: listed_price(label, members[label].model) if price == LITELLM else Price.of(price, f"prices[{label!r}]")
         for label, price in by_member.items()
     }
 
 
-def _listed(label: str, model: object) -> Price:
-    """Return a model's price in LiteLLM's table."""
+def listed_price(label: str, model: object) -> Price:
+    """Return a model's price in LiteLLM's table.
+
+    Raises:
+        ArgumentError: The table does not have the model, or is not installed.
+    """
     name = name_of_model(model)
     entry = _table().get(name) if name else None
     if not isinstance(entry, Mapping) or entry.get("input_cost_per_token") is None:

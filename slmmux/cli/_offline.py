@@ -278,14 +278,21 @@ def _prices(path: Path | None) -> dict[str, Any] | None:
     """Return the prices of a mux.toml."""
     if path is None:
         return None
+    from slmmux._mux.prices import LITELLM, listed_price  # noqa: PLC0415
     from slmmux.config import load_config  # noqa: PLC0415
 
-    prices = load_config(path).prices()
-    if prices is None or "litellm" in prices.values():
+    config = load_config(path)
+    prices = config.prices()
+    if prices is None:
         raise OptionError(
             f"--prices: {path} must have a price of each member; write price = {{ input = 0.10, output = 0.40 }}"
         )
-    return prices
+    return {
+        label: listed_price(label, config.models.get(label) or getattr(config, label)).plain()
+        if price == LITELLM
+        else price
+        for label, price in prices.items()
+    }
 
 
 def _front(selection: "Selection") -> Table:

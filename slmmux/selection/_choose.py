@@ -1,5 +1,6 @@
 """`select_complementary`: the search, the held-out figures, the rules and the verdict, put together."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
@@ -7,7 +8,7 @@ from typing import Any, TypedDict
 
 from slmmux._decision.price import Price
 from slmmux._decision.race import Plan
-from slmmux._errors import ArgumentError, RecordingError
+from slmmux._errors import ArgumentError, RecordingError, did_you_mean
 from slmmux.learned import never_right
 from slmmux.recording import Recording
 from slmmux.recording._arrays import Arrays, Missing, Same, Score, arrays_of, sample_tokens
@@ -96,7 +97,7 @@ def select_complementary(
         no_answer: Answers that are none, such as "unknown": their samples abstain, here and in a mux that serves the
             selection. `.never_right` names candidates.
         prices: What a million tokens of each model cost, {label: {"input": 0.10, "output": 0.40}}; `None` means the
-            prices in the recording. Without prices spending is counted in tokens.
+            prices in the recording. Without prices spending is counted in tokens, and without token counts in samples.
         within: Serve the cheapest subset whose accuracy is at most so many points below that of the most accurate one:
             `.within`. What it loses and saves is counted on questions that had no part in the choice.
         progress: Called with the number of resamples done and the number of all.
@@ -127,9 +128,13 @@ def select_complementary(
         raise RecordingError("the recording holds no samples; record a pool first with `slmmux profile`")
     fingerprint, recording = recording.fingerprint, recording.abstaining(no_answer)
     if prices is not None:
-        read_prices = {label: Price.of(price, f"prices[{label!r}]").plain() for label, price in prices.items()}
-        recording = recording.priced(read_prices)
+        recording = recording.priced(_prices(prices, list(models or recording.models)))
     arrays = arrays_of(recording, models, samples, same=same, missing=missing, score=score)
+    if prices is not None and arrays.tokens is None:
+        warnings.warn(
+            "prices are those of tokens, which are not recorded of every model: spending is counted in samples",
+            stacklevel=2,
+        )
     sizes_to_search = _sizes(sizes, len(arrays.models))
     _check(penalty, {"keep": keep, "folds": folds, "repeats": repeats}, n_resamples, worth)
     _check_rule(rule, recording, embedding)
@@ -319,6 +324,27 @@ def _with_replays(subset: Subset, recording: Recording, same: Same | None, array
         if subset.cost is not None:
             subset = replace(subset, cost={**subset.cost, plan: cost / len(questions)})
     return subset
+
+
+def _prices(prices: Any, models: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return the prices that were passed, each as a recording keeps it.
+
+    Raises:
+        ArgumentError: One cannot be read, or a model has none: figures of a part would look like those of the whole.
+    """
+    if not isinstance(prices, Mapping):
+        raise ArgumentError(
+            f'prices must name the price of each model, received {prices!r}; write prices={{label: {{"input": 0.10, '
+            '"output": 0.40}}, per million tokens'
+        )
+    plain = {label: Price.of(price, f"prices[{label!r}]").plain() for label, price in prices.items()}
+    if absent := [model for model in models if model not in prices]:
+        near = did_you_mean(absent[0], [label for label in prices if label not in models])
+        raise ArgumentError(
+            f"prices does not name {', '.join(map(repr, absent))}; {near and near + ' '}give every model its price "
+            '(of a model on your own machine, {"input": 0, "output": 0}), or leave it out with models='
+        )
+    return plain
 
 
 def _check_within(within: float | None, rule: Rule) -> None:

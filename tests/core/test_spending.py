@@ -1,12 +1,15 @@
 """What subsets spend: by plan, per right answer, the Pareto front, and the cheapest one within some points."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
-from slmmux import ArgumentError, Recording, Row, select_complementary
+from slmmux import ArgumentError, ConfigError, Recording, Row, select_complementary
 from slmmux.cli import app
+from slmmux.config import load_config
 from slmmux.plots import plot_spending
 from slmmux.selection import Selection, _choose, _spending
 
@@ -119,14 +122,50 @@ def test_without_tokens_samples_are_counted():
     [
         ({"within": -1}, "within must be points of accuracy"),
         ({"within": 1.0, "rule": "pooled"}, "within chooses by the accuracy of self-consistency"),
+        ({"within": float("nan")}, "within must be points of accuracy"),
         ({"prices": {"a": {"input": 1}}}, r"prices\['a'\] must be a price"),
+        ({"prices": 0.4}, r"received 0.4; write prices=\{label"),
+        ({"prices": {"a": PRICES["a"], "bb": PRICES["b"]}}, r"does not name 'b', 'c'; did you mean 'bb'\? give every"),
+        ({"prices": {"a": PRICES["a"]}, "models": ["a", "c"]}, "does not name 'c'; give every model its price"),
     ],
-    ids=["negative", "rule", "price"],
+    ids=["negative", "rule", "nan", "price", "number", "slip", "part"],
 )
 def test_an_unusable_option_is_refused(options, sentence):
     """Each sentence says what was received and what to write."""
     with pytest.raises(ArgumentError, match=sentence):
         chosen(**options)
+
+
+def test_models_that_have_no_part_need_no_price():
+    """Prices of the models that were chosen from are enough, and those of others may be there."""
+    assert chosen(prices={**PRICES, "d": PRICES["a"]}).best.cost is not None
+    assert chosen(prices={"a": PRICES["a"], "b": PRICES["b"]}, models=["a", "b"]).best.cost is not None
+
+
+def test_prices_without_token_counts_say_nothing():
+    """The spending is then in samples, as without prices, and a warning says why."""
+    with pytest.warns(
+        UserWarning, match="tokens, which are not recorded of every model: spending is counted in samples"
+    ):
+        assert chosen(recording(tokens=False), prices=PRICES).best.cost is None
+
+
+def test_the_commands_prices_may_come_from_litellms_table(tmp_path, monkeypatch):
+    """`price = "litellm"` is looked up by the server's name of the model; a wrong price is refused with its line."""
+    listed = {"input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06}
+    monkeypatch.setitem(sys.modules, "litellm", SimpleNamespace(model_cost={"listed": listed}))
+    path, prices = tmp_path / "samples.jsonl", tmp_path / "prices.toml"
+    recording().save(path)
+    head = 'url = "http://127.0.0.1:1/v1"\nmodel = "listed"\nprice = '
+    prices.write_text("".join(f'[models.{label}]\n{head}"litellm"\n' for label in "abc"))
+    command = ["select", str(path), "--prices", str(prices), "--sizes", "1", "--resamples", "0"]
+    result = CliRunner().invoke(app, [*command, "--json"])
+    assert json.loads(result.stdout)["best"]["cost"]["parallel"] == pytest.approx((200 * 1 + 100 * 2) / 1e6)
+    prices.write_text(f"[models.a]\n{head}{{ input = -1, output = 1 }}\n")
+    with pytest.raises(
+        ConfigError, match=r"line 4: models.a.price: .* write price = \{ input = 0.10, output = 0.40 \}"
+    ):
+        load_config(prices)
 
 
 def test_within_needs_few_subsets_and_two_questions(monkeypatch):
