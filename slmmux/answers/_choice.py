@@ -18,7 +18,7 @@ __all__ = ["choice", "choice_in"]
 _VERDICT = pattern(
     r"""
     (?<![\w'’]) [(\[*_]{0,4}+ (?P<subject> [A-Z] ) [)\]*_]{0,4}+ \ (?i: (?:is|seems|must\ be|would\ be)
-        (?:\ (?:the|most|clearly|therefore|thus|indeed|likely|only|also|option|our|my)){0,4}+
+        (?:\ (?:the|most|clearly|therefore|thus|indeed|likely|only|also|option|our|my)){0,4}
         \ (?:correct|right|best|answer|choice|better(?!\ than)|(?<=most\ )(?:plausible|likely|reasonable|suitable|accurate|fitting|logical|probable))\b )
   | (?: (?<![\w'’]) (?i: option | choice | statement | answer | only | so | hence | thus | therefore ),? \  | [,;] \  | ^ [ \t*_]{0,4} )
         [(\[*_]{0,4}+ (?P<true> [A-J] ) [)\]*_]{0,4}+ \ is \ (?:clearly\ |therefore\ |the\ only\ (?:one\ )?)?true\b
