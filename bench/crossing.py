@@ -1,11 +1,12 @@
 r"""Whether two replies agree, across kinds: by the answers read in them, and by a small model's embeddings of them.
 
-    python -m bench.crossing [--model smollm2-135m-instruct] [--every 4]
+    python -m bench.crossing [--model smollm2-135m-instruct] [--judge qwen2.5-coder-0.5b-instruct] [--every 4]
 
 Pairs of replies of one model to one question of `cookbook/data`: a pair should agree if both replies say the gold
 answer (`includes`), and should not if one of them does ("164" and "The sum of 80 and 84 is 164." are a pair of two
 kinds). Replies are compared by their texts alone, by `auto`, by `auto` with the question (frames), by the cosine of
-their embeddings, and by frames or embeddings. The share of agreeing pairs is given for both sorts, for each cosine.
+their embeddings, and by frames or embeddings; with `--judge`, by a local model that is asked whether the two say the
+same. The share of agreeing pairs is given for both sorts, for each cosine.
 """
 
 import argparse
@@ -81,6 +82,33 @@ def embedded(texts: Iterable[str], model: str) -> Vectors:
     return vectors
 
 
+JUDGED = """Question: {question}
+
+Reply 1: {one}
+
+Reply 2: {other}
+
+Do the two replies give the same answer to the question? Answer with yes or no."""
+
+
+def judged(compared: Iterable[Pair], model: str) -> dict[tuple[str, str, str], bool]:
+    """Return whether a local model says that two replies give the same answer, for each pair."""
+    from openai import OpenAI
+
+    from slmmux.local import serve
+
+    server = serve(model)
+    client = OpenAI(base_url=server.base_url, api_key=server.api_key)
+    verdicts: dict[tuple[str, str, str], bool] = {}
+    for question, one, other, _ in track(list(compared), description=model):
+        prompt = JUDGED.format(question=question, one=one, other=other)
+        reply = client.chat.completions.create(
+            model=server.model, messages=[{"role": "user", "content": prompt}], max_tokens=4, temperature=0
+        )
+        verdicts[question, one, other] = (reply.choices[0].message.content or "").strip().lower().startswith("yes")
+    return verdicts
+
+
 def ways(vectors: Vectors) -> Iterator[tuple[str, Callable[[str, str, str], bool]]]:
     """Yield each way to compare two replies, with its name."""
     frames = by_answer(question=True)
@@ -98,6 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="smollm2-135m-instruct", help="the local model that embeds; 'none' for none")
     parser.add_argument("--every", type=int, default=4, help="take only every n-th question")
+    parser.add_argument("--judge", help="the local model that is asked; by default none")
     args = parser.parse_args()
     compared = list(pairs(Recording.load(RECORDING), args.every))
     texts = (text for _, one, other, _ in compared for text in (one, other))
@@ -105,7 +134,13 @@ def main() -> None:
     count = sum(should for *_, should in compared)
     title = f"{count} pairs that should agree, {len(compared) - count} that should not; embeddings by {args.model}"
     table = Table("way", "agree, of those that should, %", "agree, of the others, %", title=title)
-    for name, agree in ways(vectors):
+    compare = list(ways(vectors))
+    if args.judge is not None:
+        verdicts = judged(compared, args.judge)
+        frames = by_answer(question=True)
+        compare.append((f"{args.judge} as judge", lambda *pair: verdicts[pair]))
+        compare.append(("frames or the judge", lambda *pair: frames(*pair) or verdicts[pair]))
+    for name, agree in compare:
         table.add_row(name, *(f"{percent:.1f}" for percent in share(compared, agree)))
     Console(width=110).print(table)
 

@@ -125,7 +125,9 @@ def fields_of(row: Mapping[str, Any], field_map: Mapping[str, Sequence[str]] | N
     """
     names: dict[str, Sequence[str]] = dict(field_map or {})
     lower = {name.lower(): name for name in reversed(list(row))}
-    free = {plain: name for plain, name in lower.items() if not any(name in fields for fields in names.values())}
+    # A field that a map leads into is taken as well: the choices of choices.0.text are no options.
+    taken = {part for fields in names.values() for field in fields for part in (field, field.partition(".")[0])}
+    free = {plain: name for plain, name in lower.items() if name not in taken}
     for name in FIELDS:
         if name not in names and (name != "answer" or replies):
             usual = next((free[plain] for plain in _NAMES[name] if plain in free), None)

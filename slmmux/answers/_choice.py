@@ -18,7 +18,7 @@ __all__ = ["choice", "choice_in"]
 _VERDICT = pattern(
     r"""
     (?<![\w'’]) [(\[*_]{0,4}+ (?P<subject> [A-Z] ) [)\]*_]{0,4}+ \ (?i: (?:is|seems|must\ be|would\ be)
-        (?:\ (?:the|most|clearly|therefore|thus|indeed|likely|only|also|option|our|my)){0,4}+
+        (?:\ (?:the|most|clearly|therefore|thus|indeed|likely|only|also|option|our|my)){0,4}
         \ (?:correct|right|best|answer|choice|better(?!\ than)|(?<=most\ )(?:plausible|likely|reasonable|suitable|accurate|fitting|logical|probable))\b )
   | (?: (?<![\w'’]) (?i: option | choice | statement | answer | only | so | hence | thus | therefore ),? \  | [,;] \  | ^ [ \t*_]{0,4} )
         [(\[*_]{0,4}+ (?P<true> [A-J] ) [)\]*_]{0,4}+ \ is \ (?:clearly\ |therefore\ |the\ only\ (?:one\ )?)?true\b
@@ -34,7 +34,7 @@ _VERDICT = pattern(
       | \ ?(?: [がは] \ ?(?: 正解 | 正しい | 答え ) | [은는이가] \ ?(?: 정답 | 맞 | 옳 ) | (?: 是|为 )? \ ?(?: 正确 | 正確 | 对的 ) ) )
   | \b(?i:only)\ (?i: (?: option | choice | answer | statement )\ )?+ [(\[*_]{0,4}+ (?P<alone> [A-Z] ) [)\]*_]{0,4}+
         \ (?i: makes | fits | works | matches | satisfies | applies | holds | remains | correctly ) \b
-  | (?<![\w'’]) [(\[*_]{0,4}+ (?P<does> [A-Z] ) [)\]*_]{0,4}+ \ does [.!\s]*+ \Z
+  | (?: (?<=[.!?;]\ ) | ^ ) [(\[*_]{0,4}+ (?P<does> [A-Z] ) [)\]*_]{0,4}+ \ does [.!\s]*+ \Z
   | (?<![\w'’]) [(\[*_]{0,4}+ (?P<left> [A-Z] ) [)\]*_]{0,4}+ \ (?i: remains | is\ (?:all\ that['’]s\ )?left | survives ) \b
   | \b(?i: richtig|korrekt|correcte?|correct[ao]|certa|corretta)\ (?i: ist|est|es|é|è )\ (?i: (?:die|la|a)\ )?+ (?i: antwort|option|aussage|réponse|respuesta|opción|resposta|alternativa|risposta|opzione )\ [(\[*_"]{0,4}+ (?P<ahead> [A-Z] ) (?!\w)
   | (?: \b(?i: but | sondern | sino | mais | bensì | ma )\ (?: (?:es|est|is|c['’]est)\ )?+ | 而是\ ? | ではなく、?\ ? | 아니라,?\ )

@@ -29,7 +29,7 @@ _LEAD = pattern(
 )
 _CLAUSE_ENDS = pattern(
     r"[.?;](?=[\s*_]|$)|!(?!\s*+=)|\n|\(|[。！？；]"
-    r"|\b(?:because|since|as|so|which|where|for|per|with|when|if|given|after|every|each|not|rather|instead)\b",
+    r"|\b(?:because|since|as|so|which|where|for|per(?! cent\b)|with|when|if|given|after|every|each|not|rather|instead)\b",
     re.IGNORECASE,
 )
 # An expression goes on, or a variable is attached: 2 + x, 5x, 3\sqrt{2}. A unit of two letters and more may be: 20kg.
@@ -87,7 +87,7 @@ _RANGE_ENDS = pattern(
     r",?\ (?:(?:and|und|et|y|e)\ )?\Z"
     # x = 5 or x = -5; and a bound: more than 5
     r"|(?<![A-Za-z])[A-Za-z]\ ?=\ ?[-−]?[0-9./]{1,20},?\ (?:or|and)\ (?:[A-Za-z]\ ?=\ ?)?\Z"
-    r"|(?:[<>≤≥]|\b(?:(?:more|less|fewer|greater|larger|smaller|higher|lower)\ than|weniger\ als|mehr\ als|plus\ de|moins\ de|m[áa]s\ de|menos\ de))\ ?[$€£]?\Z",
+    r"|(?:[≤≥]|[<>](?=\ )|\b(?:(?:more|less|fewer|greater|larger|smaller|higher|lower)\ than|weniger\ als|mehr\ als|plus\ de|moins\ de|m[áa]s\ de|menos\ de))\ ?[$€£]?\Z",
     re.IGNORECASE,
 )
 _OUT_OF = pattern(r"(?<=[0-9])\ out\ of\ [0-9][0-9,]{0,20}+(?![.,]?[0-9])", re.IGNORECASE)  # 7 out of 10

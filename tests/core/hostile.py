@@ -30,6 +30,7 @@ FRAMES = {
     "alone": "{} Step",
     "announced": "The answer is {} Step",
     "in a block": "```python\n{}\n```",
+    "before a question": "{}\n\nQuestion: What is 3 + 3?\nAnswer: 6",
     "in a text of JSON": '["{}"]',
     "in a box": r"\boxed{{{}}}",
     "indented": "```\n   {}\n  x\n```",

@@ -72,7 +72,7 @@ def test_no_pattern_is_slow_on_what_it_nearly_matches(name):
     random.Random(name).shuffle(chosen)
     for which in chosen if AT_LENGTH else chosen[:FEW]:
         make = next(hostile_texts(*PATTERNS[which], f"{name} {which}"))
-        frame = random.Random(which + name).choice(["alone", "announced", "in a block", "in a box"])
+        frame = random.Random(which + name).choice([*FRAMES])
         assert not grows(READINGS[name], framed(make, frame), 3_000 if AT_LENGTH else 1_500), (which, make(60))
 
 

@@ -94,6 +94,9 @@ def test_a_map_of_foreign_names(tmp_path):
     fields = {"question": "frage", "options": "auswahl", "gold": "richtig"}
     (read,) = read_questions(written(tmp_path / "q.jsonl", row), fields=fields)
     assert (read.question, read.gold) == (FISH, "B")
+    row = {"question": "2 + 2?", "choices": [{"turns": ["4"]}, {"turns": ["5"]}]}
+    (read,) = read_questions(written(tmp_path / "c.jsonl", row), fields={"gold": "choices.0.turns.0"})
+    assert (read.question, read.gold) == ("2 + 2?", "4")
     deep = {"data": {"q": "2 + 2?", "gold": {"text": "4"}}}
     (read,) = read_questions(
         written(tmp_path / "d.json", deep), fields={"question": "data.q", "gold": "data.gold.text"}

@@ -36,7 +36,7 @@ _LEAD = pattern(
     r"|the (?:question|problem|task))\b",
     re.IGNORECASE,
 )
-_RULE = pattern(r"\s*\n[ \t]*(?:-{3,}|={3,}|\*{3,})\s*\Z")  # between a turn and the next
+_RULE = pattern(r"[ \t]*(?:-{3,}|={3,}|\*{3,})")  # between a turn and the next
 # What a made-up question is about stands before it: Context: Ann runs.
 _ABOUT = pattern(
     r"\n[ \t]*\n[ \t*_\[#]*(?:Context|Passage|Text|Article|Premise|Story|Paragraph|Document|Kontext|Contexte|Contexto)"
@@ -72,8 +72,14 @@ def without_run_on(text: str, question: str = "") -> str:
         if _leads(before) or left_open(before):
             continue
         about = _ABOUT.search(before)
-        return _RULE.sub("", before[: about.start()].rstrip() if about else before)
+        return _without_rule(before[: about.start()].rstrip() if about else before)
     return _before_one_alike(text, question)
+
+
+def _without_rule(text: str) -> str:
+    """Return a text without the line of dashes that it ends in."""
+    line = text.rsplit("\n", 1)[-1]
+    return text[: len(text) - len(line)].rstrip() if line != text and _RULE.fullmatch(line) else text
 
 
 def _before_one_alike(text: str, question: str) -> str:
