@@ -203,9 +203,8 @@ def select(
     if compared:
         console.print(_confidences(compared, best_mux(selection).models))
         console.print()
-    console.print(
-        text_line(f"{selection.questions} questions; {selection.correct}, penalty {selection.penalty:g}", "dim")
-    )
+    questions = f"{selection.questions} question{'' if selection.questions == 1 else 's'}"
+    console.print(text_line(f"{questions}; {selection.correct}, penalty {selection.penalty:g}", "dim"))
     if unproved := [str(size) for size, proved in selection.proved.items() if not proved]:
         console.print(
             text_line(

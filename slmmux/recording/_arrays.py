@@ -361,7 +361,7 @@ def _complete(recording: Recording, planned: Mapping[str, int], missing: Missing
         raise RecordingError(
             f"{len(gaps)} of {len(recording.questions)} questions lack samples: "
             f"{'; '.join(list(gaps.values())[:_MOST_NAMED])}; record the rest, use fewer samples, or leave these "
-            'questions out with missing="drop"'
+            'questions out with missing="drop" (commands: --drop)'
         )
     if len(gaps) == len(recording.questions):
         raise RecordingError("every question lacks samples of some model; record the rest, or name fewer models")
