@@ -13,7 +13,7 @@ from llama_index_instrumentation.dispatcher import active_instrument_tags
 
 from llamaindex_slmmux._members import Member, count_once
 from llamaindex_slmmux._opentelemetry import trace_once
-from llamaindex_slmmux._request import Call, Reply, Request
+from llamaindex_slmmux._request import Call, Calls, Reply, Request
 from llamaindex_slmmux._several import report
 from slmmux import Draw, Pool
 from slmmux._mux.limiter import await_for, wait_for
@@ -54,6 +54,7 @@ class Sampling:
         self._lock = threading.Lock()
         self._closed = False
         self._account = account
+        self._calls: dict[str, Calls] = {}  # by member, made when it is first asked: who is never asked may not fail
 
     def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
         """Put the draws of a member in one call where it takes several; all others are calls of their own."""
@@ -121,7 +122,9 @@ class Sampling:
         count_once(self._wrapper)
         trace_once()
         member = self._members[draws[0].model]
-        return member, self._request.call(member, len(draws))
+        # Two threads may both make it: either will do.
+        calls = self._calls.get(member.label) or self._calls.setdefault(member.label, self._request.calls(member))
+        return member, calls(len(draws))
 
     def _replies(self, draws: tuple[Draw, ...], call: Call, outcome: list[Reply] | BaseException) -> Sequence[Reply]:
         """Return the replies of a call, and report those that came with another draw's request."""

@@ -114,8 +114,13 @@ class Window:
         with self._lock:
             place.serial = next(self._serials)
             self._present[place.label] += 1
-            self._queued.setdefault(place.label, {})[place] = None
-            granted = self._grant()
+            held = self._by_label.get(place.label, ())
+            if not self._queued and self._total < self._limit and len(held) < self._share():
+                self._hold(place)  # rule 1, where nobody else waits
+                granted = [place]
+            else:
+                self._queued.setdefault(place.label, {})[place] = None
+                granted = self._grant()
         self.wake_all(granted)
 
     def withdraw(self, *places: Place) -> None:
@@ -201,23 +206,26 @@ class Window:
         granted: list[Place] = []
         while self._queued and self._total < self._limit and (place := self._next()) is not None:
             self._dequeue(place)
-            self._by_label.setdefault(place.label, set()).add(place)
-            self._total += 1
+            self._hold(place)
             granted.append(place)
         return granted
+
+    def _hold(self, place: Place) -> None:
+        self._by_label.setdefault(place.label, set()).add(place)
+        self._total += 1
 
     def _next(self) -> Place | None:
         """Return the queued call that begins next, if one may."""
         share = self._share()
-        first = {label: next(iter(places)) for label, places in self._queued.items()}
         # What the division leaves over goes to whoever comes first: it is nobody's share, so nobody is kept from one.
         rest = self._limit - share * max(1, len(self._present))
-        is_left = sum(max(0, len(of_label) - share) for of_label in self._by_label.values()) < rest
-        by_right = [place for label, place in first.items() if len(self._by_label.get(label, ())) < share + is_left]
-        if by_right:
-            return min(by_right, key=lambda place: place.serial)
-        by_loan = [place for label, place in first.items() if self._may_borrow(label)]
-        return min(by_loan, key=lambda place: place.serial, default=None)
+        held = {label: len(of_label) for label, of_label in self._by_label.items()}
+        is_left = rest > 0 and sum(count - share for count in held.values() if count > share) < rest
+        first = [next(iter(places)) for places in self._queued.values()]
+        eligible = [place for place in first if held.get(place.label, 0) < share + is_left] or [
+            place for place in first if self._may_borrow(place.label)
+        ]
+        return min(eligible, key=_serial, default=None)
 
     def _may_borrow(self, label: str | None) -> bool:
         if label not in self._reliable or self._overdue(label, time.monotonic()):
@@ -240,6 +248,10 @@ class Window:
         self._present[label] -= 1
         if self._present[label] <= 0:  # below 0 after a fork, which forgot the questions of the parent
             del self._present[label]
+
+
+def _serial(place: Place) -> int:
+    return place.serial
 
 
 def check_window(limit: Any) -> None:
