@@ -120,7 +120,8 @@ class Question:
 
     def content_of(self, reply: Reply) -> object:
         """Return everything in a reply that is read: its text and its tool calls."""
-        return str(reply.message.text), calls_of(reply.message)
+        text, calls = str(reply.message.text), calls_of(reply.message)
+        return (text, calls) if calls else text
 
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:
         """Return the calls of a race, or of a profile, which has none."""

@@ -96,7 +96,8 @@ class Question:
 
     def content_of(self, reply: Reply) -> object:
         """Return everything in a reply that is read: its text, its tool calls and its value."""
-        return reply.response.message.content, list(reply.calls), reply.value
+        text = reply.response.message.content
+        return (text, list(reply.calls), reply.value) if reply.calls or reply.value is not None else text
 
     def sampling(self, race: Race[Reply] | None = None) -> Sampling:  # noqa: ARG002 - LlamaIndex's samples need none
         """Return the calls of a race, or of a profile, which has none."""

@@ -6,7 +6,7 @@ LlamaIndex names an async method like its sync one with an "a" in front, so that
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from uuid import uuid4
 
 from llama_index.core.base.llms.types import (
@@ -41,7 +41,7 @@ from slmmux._mux.replies.tools import Tools
 from slmmux._mux.scoring.confidence import INSTRUCTION, without_statement
 from slmmux._mux.settings import client_timeout
 
-__all__ = ["Call", "Chat", "Completion", "Reply", "Request"]
+__all__ = ["Call", "Calls", "Chat", "Completion", "Reply", "Request"]
 
 _BINDING = ("allow_parallel_tool_calls", "tool_required", "verbose")
 
@@ -107,6 +107,10 @@ class Call:
         return messages
 
 
+# Makes a member's call for n samples; each call has arguments of its own, which the member may change.
+Calls: TypeAlias = Callable[[int], Call]
+
+
 class Request(Protocol):
     """One question, whatever way it is put."""
 
@@ -124,8 +128,8 @@ class Request(Protocol):
         """Return whether one call of a member can bring several samples."""
         ...
 
-    def call(self, member: Member, n: int) -> Call:
-        """Return a member's call for n samples; each has arguments of its own, which the member may change."""
+    def calls(self, member: Member) -> Calls:
+        """Return what makes a member's calls; what they have in common is made here, once."""
         ...
 
     def read(self, reply: Reply) -> Answer | None:
@@ -196,23 +200,22 @@ class Chat:
         """Return whether one call of a member can bring several samples."""
         return member.takes_several and "n" not in self.kwargs
 
-    def call(self, member: Member, n: int) -> Call:
-        """Return a member's call for n samples."""
+    def calls(self, member: Member) -> Calls:
+        """Return what makes a member's calls."""
         if self.prompt_of is not None and not member.llm.metadata.is_chat_model:
-            return self._completion(member, self.prompt_of.completion_prompt(member.llm), formatted=True)
-        own = self.messages if self.prompt_of is None else self.prompt_of.messages(member.llm)
-        if member.alone:
-            history = own_history(own)
-        else:
-            history = history_of(own, member.label, signed_calls_only=member.signed_calls_only)
-        messages = under_instruction(history, self.instruction)
+            return self._completions(member, self.prompt_of.completion_prompt(member.llm), formatted=True)
+        messages = self.messages if self.prompt_of is None else self.prompt_of.messages(member.llm)
+        if not member.alone:
+            messages = history_of(messages, member.label, signed_calls_only=member.signed_calls_only)
+        messages = under_instruction(messages, self.instruction)
         if self.states:
             messages = with_instruction(messages, INSTRUCTION)
-        llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
-        kwargs = {name: copy.copy(v) if isinstance(v, list | dict) else v for name, v in kwargs.items()}
-        kwargs |= client_timeout(llm, kwargs)
-        if n > 1:
-            kwargs["n"] = n
+        llm, shared = with_settings(reporting_to(member.llm), self.kwargs)
+        if (tools := _live(shared.get("tools"))) is not None:
+            del shared["tools"]
+            for name in _BINDING:
+                if not shared.get(name):
+                    shared.pop(name, None)
 
         def to_replies(result: Any) -> list[Reply]:
             responses = [self._through_parser(member, r) for r in split(llm, _checked(result, ChatResponse))]
@@ -223,13 +226,17 @@ class Chat:
                 for r, report, choice in zip(responses, logprobs_of(result, count), choices, strict=True)
             ]
 
-        if (tools := _live(kwargs.get("tools"))) is None:
-            return Call(llm, "chat", (messages,), kwargs, to_replies)
-        del kwargs["tools"]
-        for name in _BINDING:
-            if not kwargs.get(name):
-                kwargs.pop(name, None)
-        return Call(llm, "chat_with_tools", (tools,), {"chat_history": messages, **kwargs}, to_replies)
+        def call(n: int) -> Call:
+            kwargs = {name: copy.copy(v) if isinstance(v, list | dict) else v for name, v in shared.items()}
+            kwargs |= client_timeout(llm, kwargs)
+            if n > 1:
+                kwargs["n"] = n
+            own = own_history(messages)
+            if tools is None:
+                return Call(llm, "chat", (own,), kwargs, to_replies)
+            return Call(llm, "chat_with_tools", (list(tools),), {"chat_history": own, **kwargs}, to_replies)
+
+        return call
 
     def read(self, reply: Reply) -> Answer | None:
         """Return a reply's answer."""
@@ -244,9 +251,11 @@ class Chat:
 
     def _as_counted(self, reply: Reply) -> Reply:
         """Return a reply as the mux counts it: without the line in which a member states how sure it is."""
+        if not self.states:
+            return reply
         blocks = reply.response.message.blocks
         place = next((i for i in reversed(range(len(blocks))) if isinstance(blocks[i], TextBlock)), None)
-        if not self.states or place is None:
+        if place is None:
             return reply
         text, stated = without_statement(blocks[place].text)  # type: ignore[union-attr]
         if stated is None:
@@ -265,8 +274,8 @@ class Chat:
         message = response.message.model_copy(update={"blocks": [TextBlock(text=text)]})
         return response.model_copy(update={"message": message})
 
-    def _completion(self, member: Member, prompt: str, *, formatted: bool) -> Call:
-        """Return the call of a member that completes texts."""
+    def _completions(self, member: Member, prompt: str, *, formatted: bool) -> Calls:
+        """Return what makes the calls of a member that completes texts."""
 
         def to_replies(result: Any) -> list[Reply]:
             completion = _checked(result, CompletionResponse)
@@ -275,11 +284,14 @@ class Chat:
 
         if instruction := "\n\n".join(filter(None, (self.instruction, INSTRUCTION if self.states else None))):
             prompt = f"{instruction}\n\n{prompt}"
-        llm, kwargs = with_settings(reporting_to(member.llm), self.kwargs)
-        kwargs |= client_timeout(llm, kwargs)
+        llm, shared = with_settings(reporting_to(member.llm), self.kwargs)
         if formatted:
-            kwargs["formatted"] = True
-        return Call(llm, "complete", (prompt,), kwargs, to_replies)
+            shared["formatted"] = True
+
+        def call(_: int) -> Call:
+            return Call(llm, "complete", (prompt,), {**shared, **client_timeout(llm, shared)}, to_replies)
+
+        return call
 
 
 @dataclass(frozen=True)
@@ -315,12 +327,12 @@ class Completion(Chat):
         form: dict[str, Any] = {"prompt": prompt, "formatted": formatted, "through": through}
         return cls([message], kwargs, extract, instruction, vote_on, prompt_of, states, **form)
 
-    def call(self, member: Member, n: int) -> Call:
-        """Return a member's call for n samples."""
+    def calls(self, member: Member) -> Calls:
+        """Return what makes a member's calls."""
         chats = member.llm.metadata.is_chat_model and (self.instruction or not self.through)
         if chats or self.prompt_of is not None:
-            return super().call(member, n)
-        return self._completion(member, self.prompt, formatted=self.formatted)
+            return super().calls(member)
+        return self._completions(member, self.prompt, formatted=self.formatted)
 
 
 def _live(tools: Any) -> list[BaseTool] | None:

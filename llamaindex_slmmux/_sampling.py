@@ -12,7 +12,7 @@ from llama_index_instrumentation.dispatcher import active_instrument_tags
 
 from llamaindex_slmmux._members import Member, count_once
 from llamaindex_slmmux._opentelemetry import trace_once
-from llamaindex_slmmux._request import Call, Reply, Request
+from llamaindex_slmmux._request import Call, Calls, Reply, Request
 from llamaindex_slmmux._several import report
 from slmmux import Draw, Pool
 from slmmux._mux.dispatch import Dispatch
@@ -55,6 +55,7 @@ class Sampling:
         self._doubted: set[tuple[Draw, ...]] = set()  # calls of which nobody knows what their server refused
         self._account = account
         self._dispatch = Dispatch(account)
+        self._calls: dict[str, Calls] = {}  # by member, made when it is first asked: who is never asked may not fail
 
     def group(self, draws: Sequence[Draw]) -> list[tuple[Draw, ...]]:
         """Put the draws of a member in one call where it takes several; all others are calls of their own."""
@@ -119,7 +120,9 @@ class Sampling:
         count_once(self._wrapper)
         trace_once()
         member = self._members[draws[0].model]
-        return member, self._request.call(member, len(self._wanted(draws)))
+        # Two threads may both make it: either will do.
+        calls = self._calls.get(member.label) or self._calls.setdefault(member.label, self._request.calls(member))
+        return member, calls(len(self._wanted(draws)))
 
     def _wanted(self, draws: tuple[Draw, ...]) -> tuple[Draw, ...]:
         """Return the draws that one call asks for: the first alone, if its server may have refused several."""

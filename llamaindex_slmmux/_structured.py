@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from llamaindex_slmmux._members import Member, reporting_to
 from llamaindex_slmmux._messages import as_chat, under_instruction
-from llamaindex_slmmux._request import Call, Reply
+from llamaindex_slmmux._request import Call, Calls, Reply
 from llamaindex_slmmux._usage import Recorder, usage_of
 from slmmux import Answer
 from slmmux._mux.replies.decisive import marked_fields
@@ -59,9 +59,9 @@ class Structured:
         """Return whether one call can bring several samples: a member returns one value."""
         return False
 
-    def call(self, member: Member, n: int) -> Call:  # noqa: ARG002
-        """Return a member's call."""
-        return self.reporting(member)
+    def calls(self, member: Member) -> Calls:
+        """Return what makes a member's calls, each with a handler of its own that keeps its responses."""
+        return lambda _: self.reporting(member)
 
     def reporting(self, member: Member, *handlers: BaseCallbackHandler) -> Call:
         """Return a member's call that also reports to some handlers."""

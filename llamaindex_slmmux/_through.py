@@ -246,7 +246,7 @@ def _call(request: Request, member: Member, wrapper: CallbackManager) -> Call:
 
     def make() -> Call:
         count_once(wrapper)
-        return request.call(member, 1)
+        return request.calls(member)(1)
 
     return copy_context().run(make)
 

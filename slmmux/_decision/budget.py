@@ -71,11 +71,13 @@ class Budget:
         """Return how many samples of one request, counted from its first, are still within the budget."""
         if self._calls_left is not None and self._calls_left < 1:
             return 0
-        if self._meters and self._prompt is not None and not self._prompts and self._in_flight:
+        if not self._meters:
+            return len(draws)
+        if self._prompt is not None and not self._prompts and self._in_flight:
             return 0  # the first request tells the size of the prompt
         replies = list(map(self._reserve, draws))
         prompt = self._prompt_of(draws[0].model)
-        return min((meter.fits(draws[0].model, prompt, replies) for meter in self._meters), default=len(draws))
+        return min(meter.fits(draws[0].model, prompt, replies) for meter in self._meters)
 
     def begin(self, draws: Draws) -> None:
         """Count a request that begins."""

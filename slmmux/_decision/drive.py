@@ -56,6 +56,8 @@ __all__ = ["Compare", "Draws", "GroupDraws", "adrive", "drive", "one_by_one"]
 R = TypeVar("R")
 F = TypeVar("F", Future[Any], "asyncio.Task[Any]")
 
+# Requests that ended or began, or nothing at all: each of them wakes the driver.
+_Arrivals: TypeAlias = "SimpleQueue[Draws] | asyncio.Queue[Draws]"
 # Puts draws into requests.
 GroupDraws: TypeAlias = Callable[[Sequence[Draw]], list[Draws]]
 
@@ -180,7 +182,7 @@ def drive(
                 draws = arrivals.get(timeout=requests.longest_wait(running))
             except Empty:
                 draws = ()
-            requests.take(draws, running)
+            requests.take(draws, arrivals, running)
             lost = [(draws, running.pop(draws)) for draws in requests.expire(running)]
             _report(lost, late)
             pool.abandon(*(future for _, future in lost))
@@ -281,7 +283,7 @@ async def adrive(
                 draws = await asyncio.wait_for(arrivals.get(), requests.longest_wait(running))
             except TimeoutError:
                 draws = ()
-            requests.take(draws, running)
+            requests.take(draws, arrivals, running)
             lost = [(draws, running.pop(draws)) for draws in requests.expire(running)]
             _report(lost, late)
             for _, task in lost:
@@ -439,11 +441,10 @@ class _Requests(Generic[R]):
         if self._race.is_over:
             return []
         queued: list[Draws] = []
-        now = time.monotonic()
-        while self._paced and self._paced[0][0] <= now:
+        while self._paced and self._paced[0][0] <= time.monotonic():
             queued.append(heapq.heappop(self._paced)[2])
-        if not self._waiting and any(self._has_room(model) for model in self._race.models):
-            self._waiting += self._group(self._ask())
+        if not self._waiting and any(map(self._has_room, self._race.models)) and (draws_to_group := self._ask()):
+            self._waiting += self._group(draws_to_group)
         while self._waiting:
             draws = self._waiting[0]
             model = draws[0].model
@@ -492,13 +493,14 @@ class _Requests(Generic[R]):
                 raise asyncio.CancelledError("decided before this call began")
             self._begun[draws] = place
             self.times_begun[draws] += 1
-            if draws in self._tries:
+            if self._tries and draws in self._tries:
                 self._retried[draws[0].model] += 1
             # Each call runs in a context of its own, so that nobody has to set this back.
-            call_end.set(min(self._end, inf if self._timeout is None else time.monotonic() + self._timeout))
             if self._timeout is None:
+                call_end.set(self._end)
                 return None
             due = time.monotonic() + self._timeout
+            call_end.set(min(self._end, due))
             self._due.append((due, draws))
             if place is not None:
                 place.due, place.patience = due, self._timeout
@@ -561,10 +563,21 @@ class _Requests(Generic[R]):
             silent=tuple(label for label in self._race.models if label in self._silent),
         )
 
-    def take(self, draws: Draws, running: MutableMapping[Draws, F]) -> None:
+    def take(self, draws: Draws, arrivals: _Arrivals, running: MutableMapping[Draws, F]) -> None:
+        """Take in a request that ended, if it has, and those that ended meanwhile, until the race is over or due.
+
+        To look for new requests and for overdue ones after each of them would cost more than to count it.
+        """
+        self._take(draws, running)
+        while not (self._race.is_over or arrivals.empty() or time.monotonic() >= self._end):
+            self._take(arrivals.get_nowait(), running)
+
+    def _take(self, draws: Draws, running: MutableMapping[Draws, F]) -> None:
         """Take in a request that ended, if it has, and tell the race what was read since."""
-        if draws in running and running[draws].done():
-            for draw, reply in self.end(draws, running.pop(draws)):
+        ended = running.get(draws)
+        if ended is not None and ended.done():
+            del running[draws]
+            for draw, reply in self.end(draws, ended):
                 self._read(draw, reply)
         elif draws in self._overdue and self._overdue[draws].done():
             overdue = self._overdue.pop(draws)
@@ -606,17 +619,16 @@ class _Requests(Generic[R]):
         """Return the seconds until there is something to do without an arrival; `None` if there is not."""
         while self._due and self._due[0][1] not in running:
             self._due.popleft()
-        times = [self._end]
+        first = self._end
         if self._due:
-            times.append(self._due[0][0])
+            first = min(first, self._due[0][0])
         if self._paced:
-            times.append(self._paced[0][0])
+            first = min(first, self._paced[0][0])
         if self._window is not None and len(running) > len(self._begun):  # some wait for a place
             self._refusals = self._refused(running, self._window)
             if self._refusals:
                 return 0.0
-            times.append(self._window.next_refusal())
-        first = min(times)
+            first = min(first, self._window.next_refusal())
         return None if first == inf else min(max(0.0, first - time.monotonic()), _LONGEST_WAIT_S)
 
     def expire(self, running: MutableMapping[Draws, F]) -> list[Draws]:

@@ -146,6 +146,7 @@ class Race(Generic[R]):
             model: Tally(model, k) if group is None else RelatedTally(model, k, group) for model, k in samples.items()
         }
         self._by_rank = list(self._tallies.values())
+        self._models = tuple(self._tallies)
         self._rank = {model: rank for rank, model in enumerate(samples)}
         self._steps = PLANS[plan](self._by_rank, None if costs is None else by_label("costs", costs, samples))
         self._step: Iterator[Draw] = iter(())  # what is left of the current step
@@ -237,7 +238,7 @@ class Race(Generic[R]):
     @property
     def models(self) -> tuple[str, ...]:
         """The members' labels in rank order."""
-        return tuple(self._tallies)
+        return self._models
 
     @property
     def is_over(self) -> bool:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Generic, TypeAlias, TypeVar
 
 from slmmux._decision.clock import Work, current_work
@@ -76,11 +76,8 @@ class Readings(Generic[R]):
         With a comparison, call `go_on` for each member once the race was told.
         """
         finished: list[tuple[Draw, R, Verdict | Exception]] = []
-        while True:
-            try:
-                draw = self._ended.get_nowait()
-            except Empty:
-                return finished
+        while not self._ended.empty():
+            draw = self._ended.get_nowait()
             if draw not in self._begun:  # given up
                 continue
             reply, future = self._begun.pop(draw)
@@ -88,6 +85,7 @@ class Readings(Generic[R]):
             if error is not None and not isinstance(error, Exception):
                 raise error  # somebody's SystemExit is nobody's vote
             finished.append((draw, reply, future.result() if error is None else error))
+        return finished
 
     def go_on(self, model: str) -> None:
         """Read the next reply of a member that waits behind an earlier one."""

@@ -139,8 +139,13 @@ class Window:
         with self._lock:
             place.serial = next(self._serials)
             self._present[place.label] += 1
-            self._queued.setdefault(place.label, {})[place] = None
-            granted = self._grant()
+            has_right = self._total < self._limit and self._has_right(place.label, self._share(), is_left=False)
+            if has_right and not self._queued:
+                self._hold(place)  # rule 1, where nobody else waits
+                granted = [place]
+            else:
+                self._queued.setdefault(place.label, {})[place] = None
+                granted = self._grant()
         self.wake_all(granted)
 
     def withdraw(self, *places: Place) -> None:
@@ -223,24 +228,26 @@ class Window:
         granted: list[Place] = []
         while self._queued and self._total < self._limit and (place := self._next()) is not None:
             self._dequeue(place)
-            self._by_label.setdefault(place.label, set()).add(place)
-            self._total += 1
-            place.begun = time.monotonic()
+            self._hold(place)
             granted.append(place)
         return granted
+
+    def _hold(self, place: Place) -> None:
+        self._by_label.setdefault(place.label, set()).add(place)
+        self._total += 1
+        place.begun = time.monotonic()
 
     def _next(self) -> Place | None:
         """Return the queued call that begins next, if one may."""
         share = self._share()
-        first = {label: next(iter(places)) for label, places in self._queued.items()}
         # What the division leaves over goes to whoever comes first: it is nobody's share, so nobody is kept from one.
         rest = self._limit - share * max(1, len(self._present))
-        is_left = sum(max(0, len(of_label) - share) for of_label in self._by_label.values()) < rest
-        by_right = [place for label, place in first.items() if self._has_right(label, share, is_left=is_left)]
-        if by_right:
-            return min(by_right, key=lambda place: place.serial)
-        by_loan = [place for label, place in first.items() if self._may_borrow(label)]
-        return min(by_loan, key=lambda place: place.serial, default=None)
+        is_left = rest > 0 and sum(len(held) - share for held in self._by_label.values() if len(held) > share) < rest
+        first = [next(iter(places)) for places in self._queued.values()]
+        eligible = [place for place in first if self._has_right(place.label, share, is_left=is_left)] or [
+            place for place in first if self._may_borrow(place.label)
+        ]
+        return min(eligible, key=_serial, default=None)
 
     def _has_right(self, label: str | None, share: int, *, is_left: bool) -> bool:
         held = len(self._by_label.get(label, ()))
@@ -296,6 +303,10 @@ class Window:
         self._present[label] -= 1
         if self._present[label] <= 0:  # below 0 after a fork, which forgot the questions of the parent
             del self._present[label]
+
+
+def _serial(place: Place) -> int:
+    return place.serial
 
 
 def check_window(limit: Any) -> None:

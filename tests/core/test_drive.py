@@ -368,6 +368,37 @@ def test_a_call_that_came_back_is_never_overdue(monkeypatch):
     assert (decision.winner.count, decision.winner.failed, decision.reason) == (1, 0, "exhausted")
 
 
+async def test_no_reply_is_read_after_the_deadline(monkeypatch):
+    """Of replies that arrive together, those that are not read at the deadline stay unread."""
+    clock = Clock()
+    for module in (_drive, _clock):
+        monkeypatch.setattr(module, "time", clock)
+
+    async def call(draws):
+        return ["x"]
+
+    decision = await adrive(Race({"a": 3}, clock.read, wait="exhausted"), call, slots=Pool(3), deadline=500)
+    assert decision.reason == "deadline"
+    assert [sample.is_unread for sample in decision.samples] == [False, True, True]
+
+
+async def test_replies_that_arrive_together_cost_one_look_at_the_race():
+    """A driver asks the race for more draws once for all replies that have arrived, not once for each of them."""
+    looks = []
+
+    class Watched(Race):
+        def ask(self, most=None):
+            looks.append(most)
+            return super().ask(most)
+
+    async def call(draws):
+        return ["x"]
+
+    decision = await adrive(Watched({"a": 5, "b": 5}, read, wait="exhausted"), call, slots=Pool(10))
+    assert (decision.reason, len(decision.samples)) == ("exhausted", 10)
+    assert len(looks) <= 3
+
+
 async def test_a_deadline_on_tasks_gives_the_best_of_what_is_in(monkeypatch):
     """The same on tasks, and the outstanding call is cancelled."""
     clock = Clock()

@@ -12,6 +12,7 @@ from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.llms import MockLLM
 from llama_index.core.llms.mock import MockFunctionCallingLLM
 from llama_index.core.llms.structured_llm import StructuredLLM
+from llama_index.core.prompts import PromptTemplate
 from llama_index.llms.openai_like import OpenAILike
 from pydantic import BaseModel, Field
 
@@ -87,6 +88,22 @@ async def test_members_and_the_callers_history_are_never_changed(ask, settings):
     assert {name: value for name, value in one.__dict__.items() if value is not fields[name]} == {}
     assert one.callback_manager.handlers == handlers
     assert question == asked
+
+
+def test_a_question_is_formed_once_for_a_member_whatever_its_k():
+    """A member forms its prompt once a question; its samples share it, each with messages of its own."""
+    formed = []
+
+    def now(**_: Any) -> str:
+        formed.append("noon")
+        return formed[-1]
+
+    members = {"a": Noting(script=["4"]), "b": Noting(script=["4"])}
+    mux = SLMMuxLLM(models=members, samples=4, wait="exhausted")
+    assert mux.predict(PromptTemplate("At {now}?", function_mappings={"now": now})) == "4"
+    assert [len(member.noted) for member in members.values()] == [4, 4]
+    # Once for each member, and once for the mux's own event.
+    assert len(formed) == 3
 
 
 def test_explicit_settings_reach_the_copies():

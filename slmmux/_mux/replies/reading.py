@@ -194,6 +194,8 @@ def is_longer(value: Any, limit: int) -> bool:
         >>> is_longer({"a": ["four", "five"]}, 8), is_longer({"a": ["four"]}, 8)
         (True, False)
     """
+    if isinstance(value, str):
+        return len(value) > limit
     length = 0
     parts = [value]
     while parts:
