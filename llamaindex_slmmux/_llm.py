@@ -38,6 +38,7 @@ from pydantic import (
 )
 from typing_extensions import override
 
+from llamaindex_slmmux._hidden import hiding_secrets, revealed
 from llamaindex_slmmux._members import Member, check_llm, check_settings, identity_of, make_members, own_name
 from llamaindex_slmmux._messages import as_chat, as_chunk, as_completion, chat_response
 from llamaindex_slmmux._metadata import metadata_of, refuse_tools
@@ -279,43 +280,51 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
     # Streams are decided before they begin: who speaks is known only then, and the samples' spans belong to the call.
     # Completions go the way of chats below the callbacks: a decorated chat would report a second event.
 
+    @hiding_secrets
     @llm_chat_callback()
     @override
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         return self._responded(self._chat(messages, kwargs))
 
+    @hiding_secrets
     @llm_chat_callback()
     @override
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         return await self._aresponded(self._chat(messages, kwargs))
 
+    @hiding_secrets
     @llm_chat_callback()
     @override
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         return converted(self._streamed(self._chat(messages, kwargs)), as_chat)
 
+    @hiding_secrets
     @llm_chat_callback()
     @override
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         return aconverted(await self._astreamed(self._chat(messages, kwargs)), as_chat)
 
+    @hiding_secrets
     @llm_completion_callback()
     @override
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         response, reply = self._decide(self._completion(prompt, formatted, kwargs))
         return as_completion(response, reply.completion if reply else None)
 
+    @hiding_secrets
     @llm_completion_callback()
     @override
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         response, reply = await self._adecide(self._completion(prompt, formatted, kwargs))
         return as_completion(response, reply.completion if reply else None)
 
+    @hiding_secrets
     @llm_completion_callback()
     @override
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         return converted(self._streamed(self._completion(prompt, formatted, kwargs)), as_completion)
 
+    @hiding_secrets
     @llm_completion_callback()
     @override
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
@@ -353,7 +362,8 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         """Return the messages unchanged: a chat puts the system prompt in front, unless they have one."""
         return messages
 
-    def _call_arguments(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _call_arguments(self, arguments: Mapping[str, Any] | str) -> dict[str, Any]:
+        kwargs = revealed(arguments)
         refuse_at_call_time(kwargs)
         check_settings(self._callable_members.values(), kwargs)
         self._warn_of_equal_samples(kwargs)
@@ -516,6 +526,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
     # --- schemas --------------------------------------------------------------------------------------------------
 
+    @hiding_secrets
     @override
     def structured_predict(
         self,
@@ -544,6 +555,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
         return _value(chat(self, request.messages), replies[0], output_cls)
 
+    @hiding_secrets
     @override
     async def astructured_predict(
         self,
@@ -563,6 +575,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
         return _value(await achat(self, request.messages), replies[0], output_cls)
 
+    @hiding_secrets
     @override
     def stream_structured_predict(
         self,
@@ -580,6 +593,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
         dispatcher.event(LLMStructuredPredictInProgressEvent(output=value))
         return _one(value)
 
+    @hiding_secrets
     @override
     async def astream_structured_predict(
         self,

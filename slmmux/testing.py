@@ -110,7 +110,9 @@ class AdapterContract:
         """Asked on a thread and on an event loop, the same samples give the same record, but for its seconds."""
 
         def new() -> Any:
-            return self.mux({"a": self.member(["4", "5"]), "b": self.member(["6", "6"])}, samples=2, wait="exhausted")
+            models = {"a": self.member(["4", "5"]), "b": self.member(["6", "6"])}
+            # One call at a time: scripts are read in the order of the calls, which two threads may change.
+            return self.mux(models, samples=2, wait="exhausted", max_concurrency=1)
 
         text, record = self.ask(new(), "2 + 2?")
         atext, arecord = asyncio.run(self.aask(new(), "2 + 2?"))

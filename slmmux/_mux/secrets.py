@@ -5,7 +5,9 @@ A secret is known by what it is, not by its name alone:
     what a field of a secret's type holds (`SecretStr`), or a plain field whose name says so;
     the user information and the query of an address, wherever it stands;
     the value of a header that is not on the short list of harmless ones: a default, one of a call, or of a client that
-    the member was handed;
+    the member was handed, which sends others to its proxy;
+    a user and a password, the password and the paths of a client's certificate, the keys of a cloud's credentials;
+    the user information of the proxies in the environment;
     what a function returned for a key: the clients keep the last one, and an error carries the request that was sent.
 
 What a server echoes may come in another spelling, so that each secret is struck as it is written in JSON and in an
@@ -20,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.request import getproxies
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
@@ -31,7 +34,8 @@ __all__ = ["MASK", "clean_error", "secrets_of", "secrets_of_client", "strike", "
 MASK = "**********"
 
 _SECRET_NAME = re.compile(
-    r"(?:^|_)(?:api_?key|key|token|secret|password|passwd|authorization|credentials?)$", re.IGNORECASE
+    r"(?:^|_)(?:api_?key|key|key_?id|token|secret|password|passwd|passphrase|pwd|authorization|credentials?)$",
+    re.IGNORECASE,
 )
 _HEADERS = re.compile(r"(?:^|_)headers$", re.IGNORECASE)
 _QUERY = re.compile(r"(?:^|_)query$", re.IGNORECASE)
@@ -54,8 +58,13 @@ _CLIENTS = (
     "http_client", "http_async_client", "client", "async_client", "root_client", "root_async_client", "_client",
     "_aclient", "_async_client", "_http_client", "_async_http_client", "openai_client", "async_openai_client",
 )  # fmt: skip
-_SENT = ("headers", "default_headers", "_custom_headers", "auth_headers", "cookies")
-_ADDRESSES = ("base_url", "_base_url", "params", "default_query", "_custom_query")
+# What else clients hold that sends something of its own: proxies, credentials, ways to sign in.
+_PARTS = (
+    "auth", "_auth", "credentials", "_credentials", "_request_signer", "proxy", "transport", "_transport", "_pool",
+)  # fmt: skip
+_SENT = ("headers", "default_headers", "_custom_headers", "auth_headers", "cookies", "_proxy_headers")
+_ADDRESSES = ("base_url", "_base_url", "url", "params", "default_query", "_custom_query")
+_LEVELS = 6  # from a chat model to the proxy of its client's connections
 
 
 def secrets_of(values: BaseModel | Mapping[str, Any]) -> tuple[str, ...]:
@@ -71,7 +80,7 @@ def secrets_of(values: BaseModel | Mapping[str, Any]) -> tuple[str, ...]:
 
 def secrets_of_client(model: Any) -> tuple[str, ...]:
     """Return what the clients of a model send as secrets now: keys that a function returned, headers, addresses."""
-    return _sorted(_of_client(model, 3, set()))
+    return _sorted({*_of_client(model, _LEVELS, set()), *_of_environment()})
 
 
 def strike(value: Any, secrets: tuple[str, ...]) -> Any:
@@ -161,6 +170,15 @@ def _find(values: Any, depth: int) -> Iterator[str]:
             yield from _of_addresses(value)
         elif _HEADERS.search(plain) and isinstance(value, Mapping):
             yield from _of_headers(value)
+        elif plain == "cookies" and isinstance(value, Mapping):
+            yield from _of_cookies(value)
+        elif plain == "auth" and isinstance(value, tuple | list):
+            yield from _of_login(value)
+        elif plain == "cert" and isinstance(value, tuple | list):
+            for each in value:
+                yield from _long(str(each), _SHORTEST)
+        elif plain in _PARTS and not isinstance(value, Mapping | BaseModel):
+            yield from _of_client(value, _LEVELS, set())
         elif _QUERY.search(plain) and isinstance(value, Mapping):
             yield from _of_query(value.items())
         elif depth:
@@ -176,9 +194,9 @@ def _within(value: Any, depth: int) -> Iterator[str]:
         yield from _find(dict(enumerate(value)), depth)
 
 
-def _revealed(value: SecretStr | SecretBytes) -> str:
-    secret = value.get_secret_value()
-    return secret if isinstance(secret, str) else secret.decode(errors="ignore")
+def _revealed(value: Any) -> str:
+    secret = value.get_secret_value() if isinstance(value, SecretStr | SecretBytes) else value
+    return secret.decode(errors="ignore") if isinstance(secret, bytes) else str(secret)
 
 
 def _long(text: str, shortest: int) -> Iterator[str]:
@@ -191,14 +209,35 @@ def _of_headers(headers: Mapping[Any, Any]) -> Iterator[str]:
         harmless = str(name).lower()
         if harmless in _HARMLESS or harmless.startswith(_HARMLESS_PREFIX):
             continue
-        if isinstance(value, SecretStr | SecretBytes):
+        if isinstance(value, SecretStr | SecretBytes | bytes):
             value = _revealed(value)  # noqa: PLW2901
         if not isinstance(value, str):
             continue
+        if value.lower().startswith("basic "):
+            with suppress(ValueError):  # it is no base64
+                yield from _of_login(base64.b64decode(value[6:]).decode().partition(":")[::2])
         # The whole value, and what stands in it: Bearer KEY, session=VALUE; other=VALUE.
         parts = [value, *value.split(), *(part.partition("=")[2] for part in value.split(";"))]
         for part in parts:
             yield from _long(part.strip(' ;,"'), _SHORTEST_UNNAMED)
+
+
+def _of_cookies(cookies: Mapping[Any, Any]) -> Iterator[str]:
+    yield from _of_headers({f"cookie-{name}": value for name, value in cookies.items()})
+
+
+def _of_login(login: Iterable[Any]) -> Iterator[str]:
+    """Yield a user and a password, and both as one header of basic authentication."""
+    user, password = ([_revealed(each) for each in login] + ["", ""])[:2]
+    yield from _long(password, _SHORTEST)
+    yield from _long(user, _SHORTEST_UNNAMED)
+    if password:
+        yield base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _of_environment() -> Iterator[str]:
+    for address in getproxies().values():
+        yield from _of_addresses(address)
 
 
 def _of_addresses(text: str) -> Iterator[str]:
@@ -229,16 +268,11 @@ def _of_client(holder: Any, depth: int, seen: set[int]) -> Iterator[str]:
     if id(holder) in seen:
         return
     seen.add(id(holder))
-    for name in ("api_key", "auth_token", "azure_ad_token"):
+    for name in {"api_key", "auth_token", "azure_ad_token", *filter(_SECRET_NAME.search, _names(holder))}:
         key = _attribute(holder, name)
-        if isinstance(key, str):
-            yield from _long(key, _SHORTEST)
-    for name in _SENT:
-        sent = _attribute(holder, name)
-        if isinstance(sent, Mapping) or hasattr(sent, "items"):
-            with suppress(Exception):  # somebody's class with a method of that name
-                headers = dict(sent.items())
-                yield from _of_headers({f"cookie-{k}": v for k, v in headers.items()} if name == "cookies" else headers)
+        if isinstance(key, str | bytes | SecretStr | SecretBytes):
+            yield from _long(_revealed(key), _SHORTEST)
+    yield from _of_sent(holder)
     for name in _ADDRESSES:
         address = _attribute(holder, name)
         if isinstance(address, Mapping):
@@ -249,10 +283,31 @@ def _of_client(holder: Any, depth: int, seen: set[int]) -> Iterator[str]:
     header = _attribute(_attribute(holder, "auth"), "_auth_header")
     if isinstance(header, str):
         yield from _of_headers({"Authorization": header})
-    for name in _CLIENTS if depth else ():
-        client = _stored(holder, name)
-        if client is not None and not isinstance(client, str | Mapping):
-            yield from _of_client(client, depth - 1, seen)
+    if not depth:
+        return
+    mounts = _stored(holder, "_mounts")
+    parts = [*(mounts.values() if isinstance(mounts, Mapping) else ())]
+    for part in [*(_stored(holder, name) for name in (*_CLIENTS, *_PARTS)), *parts]:
+        if isinstance(part, tuple):
+            yield from _of_login(part)
+        elif part is not None and not isinstance(part, str | Mapping):
+            yield from _of_client(part, depth - 1, seen)
+
+
+def _of_sent(holder: Any) -> Iterator[str]:
+    """Yield the secrets in the headers and cookies that a client sends with every request."""
+    for name in _SENT:
+        sent = _attribute(holder, name)
+        if isinstance(sent, Mapping | list) or hasattr(sent, "items"):
+            with suppress(Exception):  # somebody's class with a method of that name
+                pairs = sent if isinstance(sent, list) else sent.items()
+                headers = {_revealed(key): value for key, value in pairs}
+                yield from _of_cookies(headers) if name == "cookies" else _of_headers(headers)
+
+
+def _names(holder: Any) -> list[str]:
+    """Return the names of what an object holds by itself."""
+    return [name for name in getattr(holder, "__dict__", {}) if isinstance(name, str)]
 
 
 def _stored(holder: Any, name: str) -> Any:

@@ -1,7 +1,5 @@
 """Tokens are counted once in whatever listens, streamed or not; and the pipelines that count on a pickle run."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,15 +9,12 @@ from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.llms import ChatMessage
 from llama_index.core.schema import TextNode
 from llama_index.llms.openai_like import OpenAILike
-from openinference.instrumentation.llama_index import LlamaIndexInstrumentor
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from llamaindex_slmmux import SLMMuxLLM
 from tests.servers.loopback import serving
 from tests.servers.openai_chat import openai_chat
 from tests.servers.replies import Reply
+from tests.spans import spans
 
 QUESTION = [ChatMessage("Capital of Norway?")]
 
@@ -27,19 +22,6 @@ QUESTION = [ChatMessage("Capital of Norway?")]
 def member(url: str, name: str = "m") -> OpenAILike:
     """Return an LLM whose server counts 10 and 5 tokens a request."""
     return OpenAILike(model=name, api_base=f"{url}/v1", api_key="k", is_chat_model=True, max_retries=0)
-
-
-@contextmanager
-def spans() -> Iterator[InMemorySpanExporter]:
-    """Yield what OpenInference exports as long as it is on."""
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    instrumentor = LlamaIndexInstrumentor()
-    instrumentor.instrument(tracer_provider=provider, skip_dep_check=True)
-    try:
-        yield exporter
-    finally:
-        instrumentor.uninstrument()
 
 
 # OpenInference's own; as an error it would be swallowed, and a span with it.

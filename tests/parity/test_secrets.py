@@ -31,9 +31,12 @@ from slmmux import NoAnswerError, explain, observe_samples
 from slmmux._mux.offline.profile import Members
 from slmmux.serve import create_app
 from slmmux.store import Store, put_plan, status, work
+from tests.spans import spans
 
 SECRET = "s3cr3t-0123456789-abcdef"
 FROM_ENVIRONMENT = object()  # in place of a key: the client reads OPENAI_API_KEY
+ENVIRONMENT = "environment"  # variables that are set before anything is made
+HANDED_IN = "handed in"  # what the clients of httpx are made of that a member is handed
 
 
 class Echo:
@@ -111,7 +114,27 @@ def a_header_of_a_call(host):
 
 
 def a_header_of_a_client_handed_in(host):
-    return {"http_client": httpx.Client(headers={"X-Proxy": SECRET})}, {}
+    return {HANDED_IN: {"headers": {"X-Proxy": SECRET}}}, {}
+
+
+def a_cookie_of_a_client_handed_in(host):
+    return {HANDED_IN: {"cookies": {"session": SECRET}}}, {}
+
+
+def a_password_of_a_client_handed_in(host):
+    return {HANDED_IN: {"auth": ("user", SECRET)}}, {}
+
+
+def a_proxy_of_a_client_handed_in(host):
+    return {HANDED_IN: {"proxy": f"http://user:{SECRET}@{host}"}}, {}
+
+
+def a_header_for_the_proxy_of_a_client_handed_in(host):
+    return {HANDED_IN: {"proxy": httpx.Proxy(f"http://{host}", headers={"X-Proxy": SECRET})}}, {}
+
+
+def a_proxy_in_the_environment(host):
+    return {ENVIRONMENT: {"http_proxy": f"http://user:{SECRET}@{host}", "no_proxy": ""}}, {}
 
 
 def a_password_in_the_address(host):
@@ -132,13 +155,24 @@ def a_key_in_the_environment(host):
 
 KINDS = [
     a_key, a_key_in_the_environment, a_key_that_a_function_returns, a_default_header, a_cookie, a_header_of_a_call,
-    a_header_of_a_client_handed_in, a_password_in_the_address, an_escaped_password_in_the_address, a_query,
+    a_header_of_a_client_handed_in, a_cookie_of_a_client_handed_in, a_password_of_a_client_handed_in,
+    a_proxy_of_a_client_handed_in, a_header_for_the_proxy_of_a_client_handed_in, a_proxy_in_the_environment,
+    a_password_in_the_address, an_escaped_password_in_the_address, a_query,
 ]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch):
+def environment(monkeypatch):
+    """Make what a kind is made of, with the environment that it asks for."""
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+
+    def make(kind, host):
+        made, arguments = kind(host)
+        for name, value in made.pop(ENVIRONMENT, {}).items():
+            monkeypatch.setenv(name, value)
+        return made, arguments
+
+    return make
 
 
 KEYS = {a_key, a_key_in_the_environment, a_key_that_a_function_returns}  # two of them ask the same model
@@ -166,8 +200,8 @@ class LangChain:
         made = without_key({"base_url": f"http://{host}/v1", "api_key": "none", **more})
         if isinstance(made.get("api_key"), str):
             made["api_key"] = SecretStr(made["api_key"])
-        if "http_client" in made:
-            made["http_async_client"] = httpx.AsyncClient(headers=made["http_client"].headers)
+        if (options := made.pop(HANDED_IN, None)) is not None:
+            made |= {"http_client": httpx.Client(**options), "http_async_client": httpx.AsyncClient(**options)}
         return ChatOpenAI(model="m", max_retries=0, use_responses_api=False, **made)
 
     def mux(self, member, **others):
@@ -187,9 +221,10 @@ class LlamaIndex:
 
     def member(self, host, more):
         made = without_key({"base_url": f"http://{host}/v1", "api_key": "none", **more})
+        options = made.pop(HANDED_IN, None)
         more = dict(made)
-        if "http_client" in more:
-            more["http_client"] = httpx.AsyncClient(headers=more["http_client"].headers)
+        if options is not None:
+            made["http_client"], more["http_client"] = httpx.Client(**options), httpx.AsyncClient(**options)
         if callable(key := more.get("api_key")):
             more["api_key"] = as_coroutine(key)
         clients = {
@@ -228,13 +263,15 @@ class Everything(BaseCallbackHandler):
 class Asked:
     """A mux whose server failed with all that it was sent: the errors of both ways, and what was heard meanwhile."""
 
-    def __init__(self, framework, mux, arguments, folder):
-        self.framework, self.mux, self.arguments, self.folder = framework, mux, arguments, folder
+    def __init__(self, framework, mux, arguments):
+        self.framework, self.mux, self.arguments = framework, mux, arguments
         self.heard = Everything()
-        with pytest.raises(NoAnswerError) as caught:
-            framework.ask(mux, arguments, [self.heard])
-        with pytest.raises(NoAnswerError) as caught_on_a_loop:
-            asyncio.run(framework.aask(mux, arguments))
+        with spans() as exporter:
+            with pytest.raises(NoAnswerError) as caught:
+                framework.ask(mux, arguments, [self.heard])
+            with pytest.raises(NoAnswerError) as caught_on_a_loop:
+                asyncio.run(framework.aask(mux, arguments))
+        self.spans = [span for span in exporter.get_finished_spans() if span.name.startswith("SLMMux")]
         self.errors = [caught.value, caught_on_a_loop.value]
 
 
@@ -257,6 +294,12 @@ def a_pickled_error(asked):
 
 def a_trace(asked):
     return asked.heard.texts
+
+
+def a_span(asked):
+    """Return the mux's own spans of OpenTelemetry; OpenInference is here for LlamaIndex alone."""
+    assert bool(asked.spans) == isinstance(asked.mux, SLMMuxLLM)
+    return [span.to_json() for span in asked.spans]
 
 
 def a_dump(asked):
@@ -294,16 +337,18 @@ def a_served_error(asked):
     return texts
 
 
-OUTPUTS = [an_error_and_its_chain, a_traceback, a_pickled_error, a_trace, a_dump, a_cache_key, a_served_error]
+OUTPUTS = [an_error_and_its_chain, a_traceback, a_pickled_error, a_trace, a_span, a_dump, a_cache_key, a_served_error]
 
 
+# OpenInference's own; as an error it would be swallowed, and a span with it.
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:openinference")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("framework", [LangChain(), LlamaIndex()], ids=["langchain", "llamaindex"])
-def test_no_secret_leaves(framework, kind, echo, tmp_path, caplog):
+def test_no_secret_leaves(framework, kind, echo, environment, caplog):
     """What was sent to a server that echoes it stands in nothing that leaves the process, our logs included."""
     caplog.set_level(logging.DEBUG, "slmmux")
-    made, arguments = kind(echo.host)
-    asked = Asked(framework, framework.mux(framework.member(echo.host, made)), arguments, tmp_path)
+    made, arguments = environment(kind, echo.host)
+    asked = Asked(framework, framework.mux(framework.member(echo.host, made)), arguments)
     assert all(SECRET in sent or "Basic " in sent for sent in echo.seen)  # or the test would say nothing
     for output in OUTPUTS:
         check(output.__name__, output(asked))
@@ -312,9 +357,9 @@ def test_no_secret_leaves(framework, kind, echo, tmp_path, caplog):
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("framework", [LangChain(), LlamaIndex()], ids=["langchain", "llamaindex"])
-def test_no_secret_leaves_with_an_answer(framework, kind, echo):
+def test_no_secret_leaves_with_an_answer(framework, kind, echo, environment):
     """A member that fails beside one that replies: its warning, the record, the explanation, whoever watches samples."""
-    made, arguments = kind(echo.host)
+    made, arguments = environment(kind, echo.host)
     mux = framework.mux(framework.member(echo.host, made), other="4")
     samples = []
     with warnings.catch_warnings(record=True) as caught, observe_samples(samples.append):
@@ -333,9 +378,9 @@ def test_no_secret_leaves_with_an_answer(framework, kind, echo):
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not a_header_of_a_call], ids=lambda k: k.__name__)
 @pytest.mark.parametrize("framework", [LangChain(), LlamaIndex()], ids=["langchain", "llamaindex"])
-def test_no_secret_reaches_a_store(framework, kind, echo, tmp_path):
+def test_no_secret_reaches_a_store(framework, kind, echo, environment, tmp_path):
     """Plan, tasks, samples and errors of a campaign, and its status, hold nothing that the members were made with."""
-    made, _ = kind(echo.host)
+    made, _ = environment(kind, echo.host)
     echo.replies = True
     pool = Members(framework.mux(framework.member(echo.host, made)))
     store = Store(str(tmp_path / "store.db"))
@@ -351,9 +396,9 @@ def test_no_secret_reaches_a_store(framework, kind, echo, tmp_path):
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not a_header_of_a_call], ids=lambda k: k.__name__)
 @pytest.mark.parametrize("framework", [LangChain(), LlamaIndex()], ids=["langchain", "llamaindex"])
-def test_no_secret_is_recorded(framework, kind, echo, tmp_path):
+def test_no_secret_is_recorded(framework, kind, echo, environment, tmp_path):
     """A server that echoes what it was sent gets no secret into a recording, nor into those of a comparison."""
-    made, _ = kind(echo.host)
+    made, _ = environment(kind, echo.host)
     echo.replies = True
     mux = framework.mux(framework.member(echo.host, made))
     questions = [{"question_id": f"q{i}", "question": f"{i}?", "gold": "1"} for i in range(2)]
@@ -376,12 +421,12 @@ def check(output, texts):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in KEYS])
-def test_what_differs_in_a_secret_alone_has_a_cache_key_of_its_own(kind, monkeypatch):
+def test_what_differs_in_a_secret_alone_has_a_cache_key_of_its_own(kind, environment, monkeypatch):
     """A header or an address may say whose answers these are: two of them share no key, and the same one has one key."""
     keys = []
     for secret in (SECRET, "another-0123456789-abcdef", SECRET):
         monkeypatch.setitem(globals(), "SECRET", secret)
-        made, arguments = kind("127.0.0.1:9")
+        made, arguments = environment(kind, "127.0.0.1:9")
         mux = LangChain().mux(LangChain().member("127.0.0.1:9", made))
         keys.append(mux._get_llm_string(**arguments))
     assert keys[0] != keys[1]
