@@ -386,11 +386,10 @@ def check_wait(wait: Any, *, is_algorithm_1: bool) -> None:
     Raises:
         ArgumentError: It is none of the names, or not a risk between 0 and 1; or a risk is stated for another rule.
     """
-    if not isinstance(wait, Mapping):
-        _check("wait", wait, get_args(_Waits))
+    if wait in get_args(_Waits):
         return
-    risk = wait.get("risk")
-    if set(wait) != {"risk"} or not isinstance(risk, int | float) or isinstance(risk, bool) or not 0 < risk < 1:
+    risk = wait["risk"] if isinstance(wait, Mapping) and set(wait) == {"risk"} else None
+    if not isinstance(risk, int | float) or isinstance(risk, bool) or not 0 < risk < 1:
         raise ArgumentError(
             f'wait={wait!r} does not exist; write "settled", "exhausted", or {{"risk": 0.01}} with a chance between 0 '
             "and 1"

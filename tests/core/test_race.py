@@ -319,7 +319,7 @@ def test_only_what_was_asked_can_be_told(draw, sentence):
             {"plan": "paralel"},
             "plan='paralel' does not exist; choose one of 'parallel', 'cascade', 'adaptive', 'cheapest', 'first_round'",
         ),
-        ({"a": 1}, {"wait": "never"}, "wait='never' does not exist; choose one of 'settled', 'exhausted'"),
+        ({"a": 1}, {"wait": "never"}, "wait='never' does not exist; write \"settled\", "),
     ],
 )
 def test_a_race_that_cannot_be_run_is_refused(samples, options, sentence):

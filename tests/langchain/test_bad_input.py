@@ -76,7 +76,7 @@ REFUSED = {
         {"plan": "serial"},
         "plan: .*'parallel', 'cascade', 'adaptive', 'cheapest' or 'first_round'",
     ),
-    "a wait that is none": ({"wait": "never"}, "wait: .*'settled' or 'exhausted'"),
+    "a wait that is none": ({"wait": "never"}, 'wait=.*write "settled", "exhausted", or'),
     # limits
     "no time": ({"timeout": 0}, "timeout must be above 0"),
     "less than no time": ({"deadline": -1}, "deadline must be above 0"),

@@ -94,7 +94,7 @@ REFUSED = {
         lambda _: {"plan": "serial"},
         "plan: .*'parallel', 'cascade', 'adaptive', 'cheapest' or 'first_round'",
     ),
-    "a wait that is none": (lambda _: {"wait": "never"}, "wait: .*'settled' or 'exhausted'"),
+    "a wait that is none": (lambda _: {"wait": "never"}, 'wait=.*write "settled", "exhausted", or'),
     # limits
     "no time": (lambda _: {"timeout": 0}, "timeout must be above 0"),
     "less than no time": (lambda _: {"deadline": -1}, "deadline must be above 0"),
@@ -278,7 +278,7 @@ LATER = {
     "models": ({}, "no members"),
     "timeout": (0, "above 0"),
     "plan": ("serial", "'parallel', 'cascade', 'adaptive', 'cheapest' or 'first_round'"),
-    "wait": ("never", "'settled' or 'exhausted'"),
+    "wait": ("never", 'write "settled", "exhausted", or'),
     "extract": ("boxd", "did you mean 'boxed'"),
     "trace_samples": (False, "your handler"),
 }
