@@ -17,19 +17,26 @@ __all__ = ["rows"]
 
 ROUNDS = 5
 HEAVY = ("numpy", "matplotlib", "sympy", "math_verify", "xllamacpp", "transformers", "torch")
+UNUSED = ("slmmux.config", "slmmux._mux.from_config")  # by a mux without a `mux.toml`
 LANGCHAIN = "from langchain_core.language_models import BaseChatModel"
 LLAMAINDEX = "from llama_index.core.llms.function_calling import FunctionCallingLLM"
 # The package, the import before it and its name, the goal in milliseconds, and modules that must not be imported.
 IMPORTS: tuple[tuple[str, str, str, float | None, tuple[str, ...]], ...] = (
-    ("slmmux", LANGCHAIN, "LangChain's `BaseChatModel`", 30.0, HEAVY),
+    ("slmmux", LANGCHAIN, "LangChain's `BaseChatModel`", 30.0, (*HEAVY, "slmmux._decision.rules")),
     ("slmmux", "", "nothing", None, (*HEAVY, "pydantic", "rich", "langchain_core", "llama_index")),
-    ("langchain_slmmux", LANGCHAIN, "LangChain's `BaseChatModel`", 100.0, (*HEAVY, "llama_index", "langchain_openai")),
+    (
+        "langchain_slmmux",
+        LANGCHAIN,
+        "LangChain's `BaseChatModel`",
+        100.0,
+        (*HEAVY, *UNUSED, "llama_index", "langchain_openai"),
+    ),
     (
         "llamaindex_slmmux",
         LLAMAINDEX,
         "LlamaIndex's `FunctionCallingLLM`",
         100.0,
-        (*HEAVY, "langchain_core", "llama_index.llms.openai_like"),
+        (*HEAVY, *UNUSED, "langchain_core", "llama_index.llms.openai_like"),
     ),
 )
 WHY = "A third of it is making dataclasses, a fifth is reading the 70 modules."

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -36,13 +36,15 @@ from langchain_slmmux._structured import Structured, ask_through, parser_fields
 from langchain_slmmux._through import athrough, through
 from slmmux._mux.base import Mux
 from slmmux._mux.engine import Result
-from slmmux._mux.from_config import Endpoint
 from slmmux._mux.live import Hear, hearer
 from slmmux._mux.members import name_of_model
 from slmmux._mux.rule import ESCALATION
 from slmmux._mux.scoring.confidence import CONSISTENCY, INSTRUCTION
 from slmmux._mux.secrets import secrets_of, strike, told_apart
 from slmmux._mux.usage import Account
+
+if TYPE_CHECKING:
+    from slmmux._mux.from_config import Endpoint
 
 __all__ = ["SLMMuxChatModel"]
 
@@ -58,7 +60,7 @@ _streamed: ContextVar[bool] = ContextVar("slmmux_streamed", default=False)
 _handover: ContextVar["Handover | None"] = ContextVar("slmmux_handover", default=None)
 
 
-class SLMMuxChatModel(Mux, BaseChatModel):
+class SLMMuxChatModel(Mux, BaseChatModel, defer_build=False):
     """A chat model that is really several small ones: the one that agrees most with itself answers.
 
     Each member is sampled k times in parallel, an answer is read out of every sample, and the reply of the member whose
@@ -150,7 +152,7 @@ class SLMMuxChatModel(Mux, BaseChatModel):
 
     @classmethod
     @override
-    def _model_at(cls, endpoint: Endpoint) -> Any:
+    def _model_at(cls, endpoint: "Endpoint") -> Any:
         # Imported here because it brings the provider's package with it.
         from langchain_slmmux._from_config import member  # noqa: PLC0415
 

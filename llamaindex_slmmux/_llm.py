@@ -3,7 +3,7 @@
 import logging
 import pickle
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -61,12 +61,14 @@ from llamaindex_slmmux._tools import LiveTools, selections
 from slmmux import AbstainedError, ArgumentError, NoAnswerError
 from slmmux._mux.base import Mux
 from slmmux._mux.engine import Result
-from slmmux._mux.from_config import Endpoint
 from slmmux._mux.options import label_models
 from slmmux._mux.rule import ESCALATION, plain_rule, rule_of_plain
 from slmmux._mux.scoring.confidence import CONSISTENCY
 from slmmux._mux.settings import refuse_at_call_time
 from slmmux._mux.usage import Account
+
+if TYPE_CHECKING:
+    from slmmux._mux.from_config import Endpoint
 
 __all__ = ["SLMMuxLLM"]
 
@@ -77,7 +79,7 @@ dispatcher = get_dispatcher(__name__)
 _log = logging.getLogger("slmmux")
 
 
-class SLMMuxLLM(Mux, FunctionCallingLLM):
+class SLMMuxLLM(Mux, FunctionCallingLLM, defer_build=False):
     """A LlamaIndex LLM that is really several small ones: the one that agrees most with itself answers.
 
     Each member is sampled k times in parallel, an answer is read out of every sample, and the reply of the member whose
@@ -140,7 +142,7 @@ class SLMMuxLLM(Mux, FunctionCallingLLM):
 
     @classmethod
     @override
-    def _model_at(cls, endpoint: Endpoint) -> Any:
+    def _model_at(cls, endpoint: "Endpoint") -> Any:
         # Imported here because it brings the provider's package with it.
         from llamaindex_slmmux._from_config import member  # noqa: PLC0415
 

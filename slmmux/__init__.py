@@ -3,9 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from slmmux import answers
-from slmmux._decision.budget import Budget
 from slmmux._decision.pool import Pool
-from slmmux._decision.rules import LearnedRule, WeightedRule
 from slmmux._decision.types import Answer, Decision, Draw, Sample, Vote
 from slmmux._decision.vote import choose, vote
 from slmmux._errors import (
@@ -24,8 +22,10 @@ from slmmux._errors import (
 )
 
 if TYPE_CHECKING:
+    from slmmux._decision.budget import Budget
     from slmmux._decision.drive import adrive, drive
     from slmmux._decision.race import Race
+    from slmmux._decision.rules import LearnedRule, WeightedRule
     from slmmux._display.explain import Explanation, explain
     from slmmux._mux.observe import observe_samples
     from slmmux.profiling import aprofile, profile
@@ -76,14 +76,17 @@ __all__ = [
 ]
 
 
-# The offline half brings pydantic and numpy with it, few programs show a decision or run a race of their own, and these
-# are most of the time that importing takes: they load when they are used.
+# The offline half brings pydantic and numpy with it, few programs show a decision, run a race or make a rule of their
+# own, and these are most of the time that importing takes: they load when they are used.
 _LAZY = {
+    "Budget": "slmmux._decision.budget",
     "Explanation": "slmmux._display.explain",
+    "LearnedRule": "slmmux._decision.rules",
     "Race": "slmmux._decision.race",
     "Recording": "slmmux.recording",
     "Row": "slmmux.recording",
     "Selection": "slmmux.selection",
+    "WeightedRule": "slmmux._decision.rules",
     "adrive": "slmmux._decision.drive",
     "aprofile": "slmmux.profiling",
     "drive": "slmmux._decision.drive",

@@ -188,3 +188,6 @@ def check_budget(limits: Any) -> None:
                 raise ArgumentError(f"a budget of cost must be a number above 0, received {limit!r}")
         elif not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
             raise ArgumentError(f"a budget of {unit} must be a whole number of at least 1, received {limit!r}")
+
+
+Budget.__module__ = "slmmux"  # the path that people import

@@ -243,3 +243,7 @@ def probability_of(odds: float, calibration: tuple[float, float]) -> float:
     """Return sigma(a + b z)."""
     a, b = calibration
     return (1.0 + tanh((a + b * odds) / 2.0)) / 2.0
+
+
+# The path that people import, by which a pickle finds them, whichever of our modules made them.
+WeightedRule.__module__ = LearnedRule.__module__ = "slmmux"

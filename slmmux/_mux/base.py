@@ -69,10 +69,11 @@ from slmmux._mux.scoring.judging import JUDGE, Judging
 from slmmux._mux.usage import COST, DETAILS, Account, no_usage, priced
 from slmmux.answers import reader
 from slmmux.answers._no_answer import NoAnswers
-from slmmux.config import Config
 
 if TYPE_CHECKING:
+    # Whoever writes no `mux.toml` needs none of its models, which take as long to build as those of a mux.
     from slmmux._mux.from_config import Endpoint
+    from slmmux.config import Config
     from slmmux.selection import Selection
 
 __all__ = ["Mux"]
@@ -91,7 +92,9 @@ class Mux(BaseModel):
         k: The samples of each member, by label in rank order.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    # Only a framework's class is ever validated, and builds its own schema of these fields. It does so when it is
+    # defined (`defer_build=False`): older releases of pydantic do not let two threads build one schema at once.
+    model_config = ConfigDict(arbitrary_types_allowed=True, defer_build=True)
 
     models: SkipValidation[dict[str, Any] | list[Any]] = Field(exclude=True, repr=False)
     """The members by label; or a list, labelled by the models' own names."""
@@ -431,7 +434,7 @@ class Mux(BaseModel):
     __str__ = __repr__
 
     @classmethod
-    def from_config(cls, source: str | Path | Config, **options: Any) -> Self:
+    def from_config(cls, source: "str | Path | Config", **options: Any) -> Self:
         """Return the mux that a `mux.toml` describes.
 
         Args:

@@ -290,9 +290,10 @@ def imported(statement: str) -> set[str]:
 
 
 def test_what_importing_the_package_brings():
-    """Who has no LangChain, no OpenAI client and no local models is never asked for them by the LlamaIndex package."""
+    """The LlamaIndex package brings no LangChain, no OpenAI client, no local models, and not the models of `mux.toml`."""
     brought = imported("import llamaindex_slmmux, llamaindex_slmmux.testing")
-    assert not brought & {"langchain_core", "langchain_slmmux", "openai", "slmmux.local", "slmmux.cli", "xllamacpp"}
+    assert not brought & {"langchain_core", "langchain_slmmux", "openai", "xllamacpp"}
+    assert not brought & {"slmmux.cli", "slmmux.config", "slmmux.local"}
     assert {"llama_index", "slmmux"} <= brought
 
 
