@@ -52,6 +52,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationError, field_validator, model_validator
 
+from slmmux._decision.budget import MOST_TOKENS
 from slmmux._decision.price import Price
 from slmmux._decision.race import MOST_SAMPLES, Plan, Wait
 from slmmux._decision.rules import UNFITTED_RULES, RuleName
@@ -61,6 +62,8 @@ from slmmux._errors import ArgumentError, ConfigError, did_you_mean, fault_sente
 __all__ = ["FEW_WORDS", "Config", "MemberConfig", "default_config", "load_config"]
 
 _MOST_BYTES = 1_000_000  # of a file that people write by hand
+# Fifty tables in one another: the parser would take hours over a megabyte of them.
+_DEEP = re.compile(r"""(?<![\w.-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){50}""")
 
 # Very small models never write the same prose twice; in a few words they can agree with themselves.
 FEW_WORDS = "Answer in a few words, with the answer only."
@@ -89,9 +92,9 @@ class MemberConfig(BaseModel):
     model: str | None = None
     api_key_env: str | None = None
     samples: int | None = Field(default=None, ge=1, le=MOST_SAMPLES)
-    temperature: float | None = Field(default=None, ge=0)
+    temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     timeout: float | None = Field(default=None, gt=0)
-    max_tokens: int | None = Field(default=None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
     concurrency: int | None = Field(default=None, ge=1, le=MOST_CALLS)
     requests_per_minute: float | None = Field(default=None, gt=0)
     accuracy: float | None = Field(default=None, ge=0, le=1)
@@ -158,7 +161,7 @@ class Config(BaseModel):
     models: dict[str, MemberConfig] = {}
     selection: str | None = None
     samples: int = Field(default=5, ge=1, le=MOST_SAMPLES)
-    temperature: float | None = Field(default=0.7, ge=0)
+    temperature: float | None = Field(default=0.7, ge=0, allow_inf_nan=False)
     system_prompt: str | None = None
     extract: str = "auto"
     agreement: Literal["canonical", "math", "embedding"] = "canonical"
@@ -173,7 +176,7 @@ class Config(BaseModel):
     abstain_with: str = "I do not know."
     escalate_to: MemberConfig | None = None
     escalate_below: float | None = Field(default=None, gt=0, le=1)
-    max_tokens: int | None = Field(default=None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
     max_concurrency: int = Field(default=64, ge=1, le=MOST_CALLS)
     timeout: float | None = Field(default=None, gt=0)
     deadline: float | None = Field(default=None, gt=0)
@@ -276,12 +279,15 @@ def load_config(path: str | Path) -> Config:
         text = _text_of(Path(path))
     except (OSError, ValueError) as error:  # a path with a null byte, or text that is not UTF-8, is a ValueError
         raise ConfigError(f"{path!s:.200} cannot be read: {error!s:.400}; pass the path of a mux.toml") from error
+    too_deep = ConfigError(f"{path} is nested too deeply; a mux.toml has tables of settings and no more")
+    if _DEEP.search(text):
+        raise too_deep
     try:
         config = Config.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     except RecursionError:
-        raise ConfigError(f"{path} is nested too deeply; a mux.toml has tables of settings and no more") from None
+        raise too_deep from None
     except ValidationError as error:
         # `from None`: pydantic's own error quotes the value, which may be a key in the wrong place.
         raise ConfigError("\n".join(_sentence(path, text, fault) for fault in error.errors())) from None

@@ -12,7 +12,9 @@ from slmmux._decision.price import Price
 from slmmux._decision.types import Draw, Draws
 from slmmux._errors import ArgumentError
 
-__all__ = ["Budget", "check_budget"]
+__all__ = ["MOST_TOKENS", "Budget", "check_budget"]
+
+MOST_TOKENS = 1_000_000_000  # of one reply: longer than any model writes
 
 _UNITS = ("calls", "tokens", "cost")
 

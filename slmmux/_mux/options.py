@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from slmmux._decision.budget import check_budget
+from slmmux._decision.budget import MOST_TOKENS, check_budget
 from slmmux._decision.labels import by_label
 from slmmux._decision.race import check_samples
 from slmmux._errors import ArgumentError, MemberError, SLMMuxError
@@ -30,6 +30,9 @@ __all__ = [
     "warn_if_unused",
     "warn_unknown",
 ]
+
+
+_MOST_RETRIES = 100  # with a wait that doubles: more of them never come
 
 
 class MuxOptions(Protocol):
@@ -82,6 +85,8 @@ def member_options(mux: MuxOptions, labels: Collection[str]) -> MemberOptions:
     _check_accuracies(mux.accuracies, labels)
     _check_positive(max_concurrency=mux.max_concurrency, timeout=mux.timeout, deadline=mux.deadline)
     check_budget(mux.budget)
+    _check_whole("max_tokens", mux.max_tokens, 1, MOST_TOKENS)
+    _check_whole("max_retries", mux.max_retries, 0, _MOST_RETRIES)
     settings = {"max_tokens": mux.max_tokens, "max_retries": mux.max_retries}
     return MemberOptions(
         samples=samples,
@@ -174,6 +179,16 @@ def no_bool(samples: Any) -> Any:
         if isinstance(k, bool):
             raise ArgumentError(f"samples must be a whole number of at least 1, received {k!r}")
     return samples
+
+
+def _check_whole(name: str, value: int | None, least: int, most: int) -> None:
+    """Refuse numbers that are no limit to anything.
+
+    Raises:
+        ArgumentError: The value is out of range.
+    """
+    if value is not None and not least <= value <= most:
+        raise ArgumentError(f"{name} must be a whole number from {least} to {most:,}, received {value}")
 
 
 def _check_positive(**values: float | None) -> None:

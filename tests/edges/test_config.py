@@ -112,6 +112,10 @@ def test_the_default_pair_asks_for_few_words():
     ("text", "words"),
     [
         ("a = " + "[" * 5000 + "]" * 5000, "is nested too deeply"),
+        (".".join("a" * 200_000) + " = 1", "is nested too deeply"),
+        ("[" + " . ".join(['"a"'] * 100_000) + "]", "is nested too deeply"),
+        ("temperature = inf", "temperature: <finite_number>"),
+        (f"max_tokens = {10**40}", "max_tokens: <less_than_equal le=1000000000>"),
         ("[models.a]\nurl = " + "{a = " * 3000 + "1" + "}" * 3000, "is nested too deeply"),
         (GOOD.replace("samples = 5", f"samples = {10**40}"), "line 1: samples: <less_than_equal le=100000>"),
         (GOOD.replace("samples = 3", f"samples = {10**9}"), "models.qwen.samples: <less_than_equal le=100000>"),
@@ -119,7 +123,19 @@ def test_the_default_pair_asks_for_few_words():
         (GOOD.replace("samples = 5", "budget = { calls = inf }"), "budget.calls: <finite_number>"),
         ("#" * 1_000_001, "it has 1,000,001 bytes, and at most 1,000,000 are read"),
     ],
-    ids=["lists", "tables", "samples", "a member's samples", "concurrency", "budget", "bytes"],
+    ids=[
+        "lists",
+        "parts",
+        "quoted parts",
+        "temperature",
+        "tokens",
+        "tables",
+        "samples",
+        "a member's samples",
+        "concurrency",
+        "budget",
+        "bytes",
+    ],
 )
 def test_what_would_never_end_is_a_sentence(tmp_path, text, words):
     """Depth, numbers and sizes that nobody means are refused at once, and named."""

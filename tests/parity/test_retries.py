@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from slmmux import Answer, NoAnswerError, Pool, Race, adrive, drive
+from slmmux import Answer, ArgumentError, NoAnswerError, Pool, Race, adrive, drive
 from slmmux._decision import retries as _retries
 from slmmux._decision.budget import Budget
 from slmmux._decision.retries import retry_delay
@@ -80,6 +80,14 @@ def test_max_retries_is_the_number_of_second_tries(framework):
         _, record = framework.ask(mux, "q")
         assert len(member.calls) == 1 + most
         assert record["lost"] == ["a"]
+
+
+@BOTH
+def test_numbers_that_nobody_means_are_sentences(framework):
+    """Second tries without end, and replies longer than any model writes, are refused at construction."""
+    for option, number in [("max_retries", -1), ("max_retries", 10**40), ("max_tokens", 0), ("max_tokens", 10**40)]:
+        with pytest.raises(ArgumentError, match=rf"{option} must be a whole number from [01] to [0-9,]+, received"):
+            framework.mux({"a": framework.member(["4"], max_tokens=5)}, samples=2, **{option: number})
 
 
 @BOTH
