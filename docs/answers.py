@@ -83,7 +83,8 @@ one that is not, `includes` misses 5 and counts three that are not (`python -m b
 Of pairs of replies to one question that say the same in other words, 84.2 % are one answer where the question is known and
 26.7 % where it is not; of the pairs that differ none is (`python -m bench.crossing`). Embeddings by a small chat model do not
 pay: at a cosine of 0.9 they join 66.7 % of the pairs that say the same and 58.1 % of those that do not. Other embedding models
-and entailment models were not tried: none is at hand here.
+were not tried, and no entailment model, as none is among the local models; a local model as judge (`--judge`) was not
+measured.
 
 With tools bound, five samples of the local 0.5B make the right call on 66.7 % of 24 questions, and a single one on 49.2 %; the
 1.5B writes its calls into its text: unread none is right, and read 79.2 % of the votes are.
