@@ -50,12 +50,17 @@ def ask(request, framework):
 
 @pytest.fixture
 def hang():
-    """What a call waits for; let go at the end."""
-    release = threading.Event()
+    """What a call waits for; let go at the end, when the threads of the test end too."""
+    release, before = threading.Event(), threading.enumerate()
     yield release
     release.set()
+    join_all(before)
+
+
+def join_all(before):
+    """Wait for the samples' threads, but for those that other tests left behind."""
     for thread in threading.enumerate():
-        if thread.name == "slmmux-sample":
+        if thread.name == "slmmux-sample" and thread not in before:
             thread.join(WAIT_S)
 
 
@@ -185,7 +190,7 @@ def test_a_hook_that_fails_costs_nothing(framework, hang, caplog):
         hang.wait(WAIT_S)
         return "5"
 
-    failed = threading.Event()
+    failed, before = threading.Event(), threading.enumerate()
 
     def report(label, usage):
         failed.set()
@@ -195,9 +200,7 @@ def test_a_hook_that_fails_costs_nothing(framework, hang, caplog):
     framework.ask(framework.mux(models, samples={"sure": 2, "slow": 1}, on_abandoned=report), "q")
     hang.set()
     assert failed.wait(WAIT_S)
-    for thread in threading.enumerate():
-        if thread.name == "slmmux-sample":
-            thread.join(WAIT_S)
+    join_all(before)
     assert "on_abandoned= raised ArgumentError" in caplog.text
     assert "a word of" not in caplog.text
 
