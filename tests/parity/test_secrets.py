@@ -29,6 +29,7 @@ from langchain_slmmux import SLMMuxChatModel
 from llamaindex_slmmux import SLMMuxLLM
 from slmmux import NoAnswerError, explain, observe_samples
 from slmmux._mux.offline.profile import Members
+from slmmux._mux.secrets import secrets_of
 from slmmux.serve import create_app
 from slmmux.store import Store, put_plan, status, work
 from tests.spans import spans
@@ -431,3 +432,29 @@ def test_what_differs_in_a_secret_alone_has_a_cache_key_of_its_own(kind, environ
         keys.append(mux._get_llm_string(**arguments))
     assert keys[0] != keys[1]
     assert keys[0] == keys[2]
+
+
+class Credentials:
+    """The keys of a cloud as its clients hold them: plain texts of an object."""
+
+    def __init__(self):
+        self.access_key, self.secret_key, self.token = "AKIA-ONE", SECRET, "session-token"
+
+
+@pytest.mark.parametrize(
+    ("values", "secrets"),
+    [
+        ({"cert": ("/keys/client.pem", "/keys/client.key", SECRET)}, {"/keys/client.pem", "/keys/client.key", SECRET}),
+        ({"auth": ("user", SECRET)}, {SECRET}),
+        ({"client_kwargs": {"auth": httpx.DigestAuth("user", SECRET)}}, {SECRET}),
+        ({"client_kwargs": {"cookies": {"session": SECRET}}}, {SECRET}),
+        ({"client_kwargs": {"proxy": f"http://user:{SECRET}@127.0.0.1:9"}}, {SECRET}),
+        ({"client_kwargs": {"transport": httpx.HTTPTransport(proxy=f"http://user:{SECRET}@127.0.0.1:9")}}, {SECRET}),
+        ({"aws_access_key_id": "AKIA-ONE", "aws_secret_access_key": SECRET}, {"AKIA-ONE", SECRET}),
+        ({"aws_session_token": SECRET, "key_passphrase": "pass-phrase"}, {SECRET, "pass-phrase"}),
+        ({"credentials": Credentials()}, {"AKIA-ONE", SECRET, "session-token"}),
+    ],
+)
+def test_what_a_member_is_made_of_is_known_as_secret(values, secrets):
+    """Certificates, logins, proxies and a cloud's keys, in plain fields and in what a client is made of."""
+    assert secrets <= {*secrets_of(values)}
