@@ -91,13 +91,13 @@ class MemberConfig(BaseModel):
     url: str | None = None
     model: str | None = None
     api_key_env: str | None = None
-    samples: int | None = Field(default=None, ge=1, le=MOST_SAMPLES)
-    temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    timeout: float | None = Field(default=None, gt=0)
-    max_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
-    concurrency: int | None = Field(default=None, ge=1, le=MOST_CALLS)
-    requests_per_minute: float | None = Field(default=None, gt=0)
-    accuracy: float | None = Field(default=None, ge=0, le=1)
+    samples: int | None = Field(default=None, ge=1, le=MOST_SAMPLES, strict=True)
+    temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False, strict=True)
+    timeout: float | None = Field(default=None, gt=0, strict=True)
+    max_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS, strict=True)
+    concurrency: int | None = Field(default=None, ge=1, le=MOST_CALLS, strict=True)
+    requests_per_minute: float | None = Field(default=None, gt=0, strict=True)
+    accuracy: float | None = Field(default=None, ge=0, le=1, strict=True)
     price: SkipValidation[dict[str, float] | Literal["litellm"] | None] = None
 
     @model_validator(mode="before")
@@ -160,26 +160,26 @@ class Config(BaseModel):
 
     models: dict[str, MemberConfig] = {}
     selection: str | None = None
-    samples: int = Field(default=5, ge=1, le=MOST_SAMPLES)
-    temperature: float | None = Field(default=0.7, ge=0, allow_inf_nan=False)
+    samples: int = Field(default=5, ge=1, le=MOST_SAMPLES, strict=True)
+    temperature: float | None = Field(default=0.7, ge=0, allow_inf_nan=False, strict=True)
     system_prompt: str | None = None
     extract: str = "auto"
     agreement: Literal["canonical", "math", "embedding"] = "canonical"
-    tau: float = Field(default=0.9, gt=0, le=1)
+    tau: float = Field(default=0.9, gt=0, le=1, strict=True)
     embedding: MemberConfig | None = None
     plan: Plan = "parallel"
     wait: Wait = "settled"  # or { risk = 0.01 }
     rule: RuleName = "self-consistency"
     confidence: Literal["consistency", "logprob", "verbalised", "judge"] = "consistency"
     judge: str | MemberConfig | None = None  # a member's label, or a model in a table of its own
-    abstain_below: float | None = Field(default=None, gt=0, le=1)
+    abstain_below: float | None = Field(default=None, gt=0, le=1, strict=True)
     abstain_with: str = "I do not know."
     escalate_to: MemberConfig | None = None
-    escalate_below: float | None = Field(default=None, gt=0, le=1)
-    max_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
-    max_concurrency: int = Field(default=64, ge=1, le=MOST_CALLS)
-    timeout: float | None = Field(default=None, gt=0)
-    deadline: float | None = Field(default=None, gt=0)
+    escalate_below: float | None = Field(default=None, gt=0, le=1, strict=True)
+    max_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS, strict=True)
+    max_concurrency: int = Field(default=64, ge=1, le=MOST_CALLS, strict=True)
+    timeout: float | None = Field(default=None, gt=0, strict=True)
+    deadline: float | None = Field(default=None, gt=0, strict=True)
     no_answer: list[str] = []
     budget: dict[Literal["calls", "tokens", "cost"], Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
 

@@ -62,11 +62,11 @@ def agreement_of(name: str, embedding: Any = None, tau: float = 0.9) -> Agreemen
         ArgumentError: The name is unknown, an embedding is missing or not used, tau is one that nothing or everything
             would pass, or the extra `math` is not installed.
     """
+    if not 0 < tau <= 1:
+        raise ArgumentError(f"tau must be above 0 and at most 1, received {tau!r}; 0.9 is the default")
     if name == "embedding":
         if embedding is None:
             raise ArgumentError('agreement="embedding" needs embedding=, for example OpenAIEmbeddings(...)')
-        if not 0 < tau <= 1:
-            raise ArgumentError(f"tau must be above 0 and at most 1, received {tau!r}; 0.9 is the default")
         return Agreement("embedding", _Meaning(embedder(embedding), tau), neighbourhoods, f"{tau} {uuid4().hex}")
     if embedding is not None:
         raise ArgumentError(f'embedding= is used by agreement="embedding" alone, received agreement={name!r}')

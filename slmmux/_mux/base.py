@@ -296,7 +296,10 @@ class Mux(BaseModel):
             cls._check_member(label, model)
         return Labelled(labelled)
 
-    _no_bool = field_validator("samples", mode="before")(no_bool)
+    _no_bool = field_validator(
+        "samples", "temperature", "tau", "abstain_below", "escalate_below", "max_tokens", "max_retries",
+        "max_concurrency", "timeout", "deadline", mode="before",
+    )(no_bool)  # fmt: skip
 
     @field_validator("no_answer", mode="before")
     @classmethod

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pydantic import ValidationError
+from pydantic import ValidationError, ValidationInfo
 
 from slmmux._decision.budget import MOST_TOKENS, check_budget
 from slmmux._decision.labels import by_label
@@ -169,16 +169,17 @@ def _check_temperatures(temperatures: Mapping[str, float]) -> None:
             raise ArgumentError(f"temperature for {label!r} must be a number of at least 0, received {temperature!r}")
 
 
-def no_bool(samples: Any) -> Any:
-    """Refuse True and False as a number of samples, which pydantic would take for 1 and 0.
+def no_bool(value: Any, info: ValidationInfo) -> Any:
+    """Refuse True and False as a number, which pydantic would take for 1 and 0.
 
     Raises:
-        ArgumentError: A bool where a number of samples belongs.
+        ArgumentError: A bool where a number belongs.
     """
-    for k in samples.values() if isinstance(samples, Mapping) else [samples]:
-        if isinstance(k, bool):
-            raise ArgumentError(f"samples must be a whole number of at least 1, received {k!r}")
-    return samples
+    for each in value.values() if isinstance(value, Mapping) else [value]:
+        if isinstance(each, bool):
+            number = "whole number of at least 1" if info.field_name == "samples" else "number"
+            raise ArgumentError(f"{info.field_name} must be a {number}, received {each!r}")
+    return value
 
 
 def _check_whole(name: str, value: int | None, least: int, most: int) -> None:

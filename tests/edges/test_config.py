@@ -56,6 +56,8 @@ def test_members_take_the_files_settings_or_their_own(tmp_path):
             'line 9: models.qwen.url: url must be an address; write one such as "http:',
         ),
         (("timeout = 30", "timeout = -1"), "line 14: models.qwen.timeout: <greater_than gt=0>"),
+        (("timeout = 30", "timeout = true"), "line 14: models.qwen.timeout: <float_type>"),
+        (("samples = 5", 'samples = "5"'), "line 1: samples: <int_type>"),
         (("[models.gemma]", "[models.gemma"), "is not TOML: .*line 5"),
         ((GOOD, "samples = 5"), "no \\[models.NAME\\] table; write one for each member"),
     ],

@@ -1,6 +1,7 @@
 """What cannot be used is refused with a sentence that says what to pass instead, and never quotes a secret."""
 
 import asyncio
+import math
 import re
 import socket
 import warnings
@@ -78,6 +79,8 @@ REFUSED = {
     ),
     "a wait that is none": ({"wait": "never"}, 'wait=.*write "settled", "exhausted", or'),
     # limits
+    "a deadline of yes": ({"deadline": True}, "deadline must be a number, received True"),
+    "a tau that is no number": ({"tau": math.nan}, "tau must be above 0 and at most 1, received nan"),
     "no time": ({"timeout": 0}, "timeout must be above 0"),
     "less than no time": ({"deadline": -1}, "deadline must be above 0"),
     "no calls at once": ({"max_concurrency": 0}, "max_concurrency must be above 0"),

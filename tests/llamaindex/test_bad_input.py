@@ -1,5 +1,6 @@
 """What cannot be used is refused with a sentence that says what to pass instead, and never quotes a secret."""
 
+import math
 import re
 import warnings
 from typing import Any
@@ -96,6 +97,8 @@ REFUSED = {
     ),
     "a wait that is none": (lambda _: {"wait": "never"}, 'wait=.*write "settled", "exhausted", or'),
     # limits
+    "a deadline of yes": (lambda _: {"deadline": True}, "deadline must be a number, received True"),
+    "a tau that is no number": (lambda _: {"tau": math.nan}, "tau must be above 0 and at most 1, received nan"),
     "no time": (lambda _: {"timeout": 0}, "timeout must be above 0"),
     "less than no time": (lambda _: {"deadline": -1}, "deadline must be above 0"),
     "no calls at once": (lambda _: {"max_concurrency": 0}, "max_concurrency must be above 0"),
