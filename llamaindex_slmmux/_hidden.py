@@ -37,13 +37,14 @@ def hiding_secrets(method: F) -> F:
     # The class would make the span outermost, where it hears of everything; a span that is there already stays.
     watched = get_dispatcher(method.__module__).span(method)
 
+    # Bound, since the span tells its handlers whose method it is.
     @wraps(watched)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return watched(self, *map(_hidden, args), **_each_hidden(kwargs))
+        return watched.__get__(self)(*map(_hidden, args), **_each_hidden(kwargs))
 
     @wraps(watched)
     async def acall(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return await watched(self, *map(_hidden, args), **_each_hidden(kwargs))
+        return await watched.__get__(self)(*map(_hidden, args), **_each_hidden(kwargs))
 
     return acall if asyncio.iscoroutinefunction(method) else call  # type: ignore[return-value]
 
