@@ -110,7 +110,7 @@ def test_helm_without_a_reply(result, error, tmp_path):
     [
         ({"adapter_spec": {}, "request_states": []}, "helm", "the run has no requests"),
         ({"results": {"version": 3, "results": []}}, "promptfoo", "the file has no results"),
-        ({"results": {"version": 3}}, "promptfoo", "the file has no list of results"),
+        ({"results": {"version": 3}}, "promptfoo", "there is no list of results"),
         ({"results": [{"score": 1}]}, "promptfoo", "a result has a provider and a prompt"),
     ],
 )
