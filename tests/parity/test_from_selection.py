@@ -138,7 +138,7 @@ def test_what_is_no_answer_abstains_live_too(framework, tmp_path):
     _, cls, make, ask = framework
     bold = count(40)  # of two minds
     members = {"shy": make(lambda *_: "Unknown."), "bold": make(lambda *_: next(bold))}
-    plain = ask(cls(models=members, samples=2), "What is it?")
+    plain = ask(cls(models=members, samples=2, wait="exhausted"), "What is it?")
     assert (plain["model"], plain["confidence"]) == ("shy", 1.0)
     told = cls(models=members, samples=2, no_answer=["unknown"], wait="exhausted")
     record = ask(told, "What is it?")
