@@ -191,9 +191,15 @@ def stand_in(module: str, name: str, text: str, status_code: int | None = None) 
     return error
 
 
-def stand_in_for(error: BaseException, text: str) -> Exception:
-    """Return an error that goes by the name and the status of another, and says a text in its place."""
-    cls, status = type(error), getattr(error, "status_code", None)
+def stand_in_for(error: BaseException, text: str, status_code: int | None = None) -> Exception:
+    """Return an error that goes by the name and the status of another, and says a text in its place.
+
+    Args:
+        error: The other.
+        text: What the error says.
+        status_code: The other's status, if its class keeps it under another name than `status_code`.
+    """
+    cls, status = type(error), status_code or getattr(error, "status_code", None)
     return stand_in(cls.__module__, cls.__name__, text, status if isinstance(status, int) else None)
 
 

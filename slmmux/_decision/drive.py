@@ -188,7 +188,7 @@ def drive(
             pool.abandon(*(future for _, future in lost))
     finally:
         # Close first: a place that comes free from here on must not start one of our own queued requests.
-        begun = {draws: requests.times_begun[draws] for draws in requests.close()}
+        begun = requests.close()
         if left is not None:
             left(begun)
         _report([(draws, future) for draws, future in running.items() if draws in begun], late)
@@ -290,7 +290,7 @@ async def adrive(
                 task.cancel()
                 cancelled.append(task)
     finally:
-        begun = {draws: requests.times_begun[draws] for draws in requests.close()}
+        begun = requests.close()
         if left is not None:
             left(begun)
         _report([(draws, task) for draws, task in running.items() if draws in begun], late)
@@ -421,7 +421,7 @@ class _Requests(Generic[R]):
         self._silent: set[str] = set()
         self._refusals: dict[str, str] = {}  # by member, as they stood before the last wait
         self._lock = threading.Lock()  # guards `_retried` and the next four, which `begin` changes on other threads
-        self.times_begun: Counter[Draws] = Counter()
+        self._times_begun: Counter[Draws] = Counter()
         self._begun: dict[Draws, Place | None] = {}  # running
         self._due: deque[tuple[float, Draws]] = deque()  # one time-out for all: the first to begin is the first due
         self._is_closed = False
@@ -492,7 +492,7 @@ class _Requests(Generic[R]):
             if self._is_closed:
                 raise asyncio.CancelledError("decided before this call began")
             self._begun[draws] = place
-            self.times_begun[draws] += 1
+            self._times_begun[draws] += 1
             if self._tries and draws in self._tries:
                 self._retried[draws[0].model] += 1
             # Each call runs in a context of its own, so that nobody has to set this back.
@@ -558,7 +558,7 @@ class _Requests(Generic[R]):
         return replace(
             decision,
             seconds=self.elapsed,
-            abandoned=self.close(),
+            abandoned=tuple(self.close()),
             retried=dict(self._retried),
             silent=tuple(label for label in self._race.models if label in self._silent),
         )
@@ -684,13 +684,13 @@ class _Requests(Generic[R]):
                 place.note_silence()
                 self._silent.add(label)
 
-    def close(self) -> tuple[Draws, ...]:
-        """Let no further request begin, and return those that are running."""
+    def close(self) -> dict[Draws, int]:
+        """Let no further request begin, and return those that are running, with how often each was begun."""
         if self._readings is not None:
             self._readings.give_up()
         with self._lock:
             self._is_closed = True
-            return tuple(self._begun)
+            return {draws: self._times_begun[draws] for draws in self._begun}
 
     def _give_up(self, draws: Draws, reason: str) -> None:
         self._begun.pop(draws, None)

@@ -27,7 +27,7 @@ from urllib.request import getproxies
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 from slmmux._decision.passing import status_of
-from slmmux._errors import chain_of, stand_in
+from slmmux._errors import chain_of, stand_in_for
 
 __all__ = ["MASK", "clean_error", "secrets_of", "secrets_of_client", "strike", "strike_text", "told_apart"]
 
@@ -139,8 +139,7 @@ def clean_error(error: BaseException, secrets: tuple[str, ...], model: Any = Non
     known = _sorted([*secrets, *sent, *(secrets_of_client(model) if model is not None else ())], spell=False)
     if not any(secret in text for text in map(_text, chain) for secret in known):
         return error
-    cls = type(error)
-    return stand_in(cls.__module__, cls.__name__, strike(str(error), known), status_of(error))
+    return stand_in_for(error, strike(str(error), known), status_of(error))
 
 
 def _sorted(secrets: Iterable[str], *, spell: bool = True) -> tuple[str, ...]:

@@ -33,7 +33,6 @@ _WORD = pattern(
 _AND = pattern(
     r"(?:(?<=[0-9$)}])|(?<=(?<![A-Za-z])[A-Za-z])),? (?:and|&|und|et|y|e|и) (?=[-0-9$(\\]|[A-Za-z](?![A-Za-z]))"
 )
-_LETTERS = pattern(r"[A-Za-z](?:,? ?(?:and |& )?[A-Za-z](?![A-Za-z]))*+")  # a, b and c
 _DECADE = pattern(r"(?:the )?[12][0-9]{2}0['’]?s", re.IGNORECASE)
 _REPEATING = pattern(
     r"(?P<sign>[-−])?(?P<whole>[0-9]{0,15})\.(?P<fixed>[0-9]{0,15})"

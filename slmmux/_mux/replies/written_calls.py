@@ -78,7 +78,6 @@ _CONSTANT = pattern(r"\b(?:true|false|null)\b")
 _CONSTANTS = {"true": "True", "false": "False", "null": "None"}
 _LONGEST_END = 200  # characters in which closing tags are looked for
 _MOST_FORGOTTEN = 2
-_MOST_AROUND = 60  # characters of tags around a call without arguments
 _PYTHON_TAGS = pattern(
     r"<\|?/?python_tag\|?>|<\|python_(?:start|end)\|>|<\|?/?tool_calls?(?:_start|_end)?\|?>|```tool_(?:code|call)s?|```python|```|default_api\."
 )
